@@ -1,0 +1,68 @@
+/*
+ * Messages: msgpack maps with small integer keys. The only file that sees
+ * msgpack-c is msg.c. Unknown keys are ignored by readers; duplicate keys,
+ * trailing bytes, depth over MSG_DEPTH_MAX, element counts that exceed the
+ * bytes at hand and map keys that are no unsigned integers are refused
+ * before anything is allocated.
+ */
+#ifndef OVERLAY_BASE_MSG_H
+#define OVERLAY_BASE_MSG_H
+
+#include "overlay/base/buf.h"
+#include "overlay/base/types.h"
+
+/* Deepest nesting of any message of ours is 4; twice that leaves room. */
+#define MSG_DEPTH_MAX 8
+
+/* ---- writing: appends to a buf whose max bounds the message; sticky error ---- */
+struct msg_writer {
+	struct buf *out;
+	int err;
+};
+
+struct msg_writer msg_writer_on(struct buf *out);
+void msg_put_map(struct msg_writer *w, uint32_t pairs);
+void msg_put_array(struct msg_writer *w, uint32_t items);
+void msg_put_u64(struct msg_writer *w, uint64_t v);
+void msg_put_i64(struct msg_writer *w, int64_t v);
+void msg_put_bool(struct msg_writer *w, bool v);
+void msg_put_bin(struct msg_writer *w, struct bytes v);
+void msg_put_str(struct msg_writer *w, const char *v);
+/* key and value in one go */
+void msg_pair_u64(struct msg_writer *w, uint32_t key, uint64_t v);
+void msg_pair_i64(struct msg_writer *w, uint32_t key, int64_t v);
+void msg_pair_bool(struct msg_writer *w, uint32_t key, bool v);
+void msg_pair_bin(struct msg_writer *w, uint32_t key, struct bytes v);
+void msg_pair_str(struct msg_writer *w, uint32_t key, const char *v);
+void msg_key(struct msg_writer *w, uint32_t key);
+int msg_done(const struct msg_writer *w); /* ERR_OK or the first error */
+
+/* ---- reading: a parsed message that lends from the input bytes ---- */
+struct msg;      /* opaque parsed tree */
+struct msg_node; /* opaque: a value inside the tree */
+
+/* Parses exactly one value. gives *out (msg_free). The input must outlive it. */
+int msg_parse(struct bytes in, struct msg **out);
+void msg_free(struct msg *m);
+const struct msg_node *msg_root(const struct msg *m);
+
+/* Map access; NULL when the node is no map or has no such key. */
+const struct msg_node *msg_get(const struct msg_node *map, uint32_t key);
+/* Typed access by key: ERR_NOT_FOUND when absent, ERR_INVALID on another type or range. */
+int msg_get_u64(const struct msg_node *map, uint32_t key, uint64_t max, uint64_t *out);
+int msg_get_i64(const struct msg_node *map, uint32_t key, int64_t *out);
+int msg_get_bool(const struct msg_node *map, uint32_t key, bool *out);
+int msg_get_bin(const struct msg_node *map, uint32_t key, size_t max, struct bytes *out);
+int msg_get_fixed(const struct msg_node *map, uint32_t key, void *out,
+		  size_t len); /* bin of exactly len */
+int msg_get_str(const struct msg_node *map, uint32_t key, char *out,
+		size_t cap); /* no NUL inside; terminated */
+
+/* Arrays. */
+int msg_get_array(const struct msg_node *map, uint32_t key, size_t max, const struct msg_node **out,
+		  size_t *count);
+const struct msg_node *msg_item(const struct msg_node *array, size_t index);
+int msg_node_u64(const struct msg_node *n, uint64_t max, uint64_t *out);
+int msg_node_bin(const struct msg_node *n, size_t max, struct bytes *out);
+
+#endif
