@@ -1,0 +1,70 @@
+/*
+ * A lease: the owner's signed wish that a chunk be kept until a date. It names
+ * a chunk, never a holder; the lease key is per bucket, derived and unlinkable. A holder
+ * keeps one lease per (lease key, chunk), the one with the highest generation; the
+ * shard lives while any is valid. Constraints travel with it, so that repair obeys the owner.
+ *
+ * A receipt: a node's signed word that it keeps a shard durably under a lease.
+ */
+#ifndef STORAGE_LEASE_H
+#define STORAGE_LEASE_H
+
+#include "overlay/base/crypto.h"
+#include "overlay/identity.h"
+#include "storage/layout.h"
+
+#define LEASE_UPLOAD_S      (48 * 3600)                 /* uploads in progress */
+#define LEASE_TERM_S        ((uint64_t)400 * 24 * 3600) /* full term: an owner may be away a year */
+#define LEASE_RENEW_BELOW_S ((uint64_t)370 * 24 * 3600)
+/* Farther ahead than this no node promises (clock faults would make it eternal). */
+#define LEASE_AHEAD_MAX_S   ((uint64_t)800 * 24 * 3600)
+#define LEASE_COUNTRIES_MAX 8
+#define LEASE_BYTES_MAX     256
+#define RECEIPT_BYTES       216
+
+/* What every placement and every repair of the chunk must respect ([9]). */
+struct constraints {
+	uint8_t repair_at;                      /* r of k/r/n */
+	uint8_t regions_min;                    /* at least so many regions; 0: none asked */
+	uint8_t per_country_max;                /* threshold sovereignty; 0: a preference only */
+	uint8_t per_operator_max;               /* 0: a preference only */
+	uint8_t per_network_max;                /* per /24 or /64; 0: a preference only */
+	uint8_t countries_count;                /* 0: any */
+	bool countries_forbidden;               /* the list forbids instead of allowing */
+	char countries[LEASE_COUNTRIES_MAX][2]; /* ISO 3166-1 alpha-2 */
+};
+
+struct lease {
+	struct pubkey key;
+	struct hash chunk;
+	uint64_t generation;
+	uint64_t until;      /* unix seconds; 0: deleted (a tombstone) */
+	uint64_t lock_until; /* refuses deletes from anybody until then; 0: not locked */
+	struct constraints constraints;
+	struct sig sig;
+};
+
+/* Signs in place with the lease key (lease->key is set from it). */
+void lease_sign(struct lease *l, struct network_id net, const struct sign_key *key,
+		const struct pubkey *pub);
+size_t lease_pack(const struct lease *l, struct network_id net,
+		  uint8_t *out); /* ≤ LEASE_BYTES_MAX */
+/* Checks layout, ranges and the signature: ERR_INVALID, ERR_VERSION, ERR_AUTH. */
+int lease_unpack(struct bytes in, struct network_id net, struct lease *out);
+bool constraints_valid(const struct constraints *c);
+
+struct receipt {
+	struct hash chunk;
+	uint8_t index;
+	struct pubkey lease_key;
+	uint64_t generation;
+	uint64_t until;  /* of the lease it counts under */
+	uint64_t issued; /* unix seconds by the node's clock */
+	struct pubkey node;
+	struct sig sig;
+};
+void receipt_sign(struct receipt *r, struct network_id net, const struct identity *node);
+size_t receipt_pack(const struct receipt *r, struct network_id net, uint8_t out[RECEIPT_BYTES]);
+int receipt_unpack(struct bytes in, struct network_id net, struct receipt *out);
+
+#endif
