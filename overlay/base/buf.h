@@ -1,6 +1,7 @@
 /*
  * A growable byte buffer with a limit. Growth never exceeds buf->max: who
- * creates the buffer names the bound. Embedded; buf_fini frees.
+ * creates the buffer names the bound. Embedded; buf_fini frees. A buffer for
+ * secrets starts with buf_init_secret: it leaves no copy behind when it grows.
  */
 #ifndef OVERLAY_BASE_BUF_H
 #define OVERLAY_BASE_BUF_H
@@ -11,10 +12,12 @@ struct buf {
 	uint8_t *data;
 	size_t len;
 	size_t cap;
-	size_t max; /* ERR_TOO_BIG beyond */
+	size_t max;  /* ERR_TOO_BIG beyond */
+	bool secret; /* memory is wiped before it is freed */
 };
 
 void buf_init(struct buf *b, size_t max);
+void buf_init_secret(struct buf *b, size_t max);
 void buf_fini(struct buf *b);                 /* frees; a fini'ed buf may be init'ed again */
 void buf_wipe(struct buf *b);                 /* like fini, for secrets */
 void buf_reset(struct buf *b);                /* len = 0, memory kept */

@@ -24,19 +24,25 @@ struct sha256 *sha256_new(void); /* NULL when out of memory */
 void sha256_update(struct sha256 *s, const void *data, size_t len);
 void sha256_final(struct sha256 *s, struct hash *out); /* ready for reuse afterwards */
 void sha256_free(struct sha256 *s);
+/* MD5 (RFC 1321), only because an S3 ETag is one; streaming, like struct sha256. */
+struct md5;
+struct md5 *md5_new(void);
+void md5_update(struct md5 *m, const void *data, size_t len);
+void md5_final(struct md5 *m, uint8_t out[16]); /* ready for reuse afterwards */
+void md5_free(struct md5 *m);
 void crypto_hmac(struct hash *out, const void *key, size_t key_len, const void *data, size_t len);
 
 /* child = HMAC-SHA256(parent, label ‖ 0x00 ‖ 32-byte id); id NULL means zeros. */
 void crypto_derive(struct key *out, const struct key *parent, const char *label,
 		   const uint8_t id[32]);
 
-/* ---- Ed25519 (RFC 8032) ---- */
+/* ---- Ed25519 (RFC 8032). libsodium owns the names crypto_sign and crypto_sign_keypair. ---- */
 struct sign_key { /* secret */
 	uint8_t seed[32];
 	uint8_t expanded[64]; /* libsodium's secret key */
 };
-void crypto_sign_keypair(const struct key *seed, struct sign_key *out, struct pubkey *pub);
-void crypto_sign(struct sig *out, const struct sign_key *k, const void *data, size_t len);
+void crypto_sign_key_from_seed(const struct key *seed, struct sign_key *out, struct pubkey *pub);
+void crypto_sign_data(struct sig *out, const struct sign_key *k, const void *data, size_t len);
 bool crypto_verify(const struct sig *s, const struct pubkey *pub, const void *data, size_t len);
 
 /* ---- X25519 (RFC 7748) ---- */

@@ -33,7 +33,10 @@ void pack_zero(struct packer *p, size_t len);
 void pack_str(struct packer *p, const char *s); /* the letters, no NUL, no length */
 bool pack_ok(const struct packer *p);
 
-/* <type>/<version> prefix of everything signed or hashed, then the network id. */
+/*
+ * skerry/<type>/<version>, the prefix of everything signed or hashed, then the
+ * network id (none when net is NULL: chunk descriptors belong to no network).
+ */
 void pack_domain(struct packer *p, const char *domain, const struct network_id *net);
 
 struct unpacker unpacker_on(struct bytes in);
@@ -46,6 +49,12 @@ void unpack_raw(struct unpacker *u, void *out, size_t len);
 struct bytes unpack_lend(struct unpacker *u, size_t len);
 /* Consumes the literal; fails the cursor when it is not there. */
 void unpack_expect(struct unpacker *u, const char *literal);
+/*
+ * Consumes what pack_domain() wrote. ERR_INVALID: another type (or too short),
+ * ERR_VERSION: this type in another version, ERR_WRONG_NETWORK. The cursor has
+ * failed then, too.
+ */
+int unpack_domain(struct unpacker *u, const char *domain, const struct network_id *net);
 size_t unpack_left(const struct unpacker *u);
 /* True when nothing failed and no byte is left over. */
 bool unpack_done(const struct unpacker *u);
