@@ -1,0 +1,184 @@
+/* Cursors: values, order of bytes, overruns at every length, domains; and err.c. */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "overlay/base/err.h"
+#include "overlay/base/pack.h"
+
+START_TEST(writes_big_endian)
+{
+	uint8_t out[18];
+	struct packer p = packer_on(out, sizeof(out));
+
+	pack_u8(&p, 0x01);
+	pack_u16(&p, 0x0203);
+	pack_u32(&p, 0x04050607);
+	pack_u64(&p, UINT64_C(0x08090a0b0c0d0e0f));
+	pack_str(&p, "ab");
+	pack_zero(&p, 1);
+	ck_assert(pack_ok(&p));
+	ck_assert_uint_eq(p.len, sizeof(out));
+	ck_assert_mem_eq(out,
+			 "\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"
+			 "ab\0",
+			 sizeof(out));
+
+	struct unpacker u = unpacker_on(bytes_of(out, sizeof(out)));
+
+	ck_assert_uint_eq(unpack_u8(&u), 0x01);
+	ck_assert_uint_eq(unpack_u16(&u), 0x0203);
+	ck_assert_uint_eq(unpack_u32(&u), 0x04050607);
+	ck_assert_uint_eq(unpack_u64(&u), UINT64_C(0x08090a0b0c0d0e0f));
+	unpack_expect(&u, "ab");
+	ck_assert_uint_eq(unpack_left(&u), 1);
+	ck_assert(!unpack_done(&u));
+	ck_assert_uint_eq(unpack_u8(&u), 0);
+	ck_assert(unpack_done(&u));
+}
+END_TEST
+
+START_TEST(overruns_are_sticky_and_write_nothing)
+{
+	for (size_t cap = 0; cap < 15; cap++) {
+		uint8_t *out = malloc(cap + 1); /* exact, so that sanitizers see a byte too far */
+
+		ck_assert_ptr_nonnull(out);
+		out[cap] = 0xee;
+
+		struct packer p = packer_on(out, cap);
+
+		pack_u64(&p, 1);
+		pack_u32(&p, 2);
+		pack_u16(&p, 3);
+		pack_u8(&p, 4);
+		ck_assert(!pack_ok(&p));
+		ck_assert_uint_eq(out[cap], 0xee);
+		ck_assert_uint_le(p.len, cap);
+		pack_raw(&p, NULL, 0);
+		ck_assert(!pack_ok(&p));
+
+		struct unpacker u = unpacker_on(bytes_of(out, cap));
+
+		memset(out, 0xff, cap);
+		(void)unpack_u64(&u);
+		(void)unpack_u32(&u);
+		(void)unpack_u16(&u);
+		(void)unpack_u8(&u);
+		ck_assert(!unpack_done(&u));
+		ck_assert_uint_eq(unpack_left(&u), 0);
+		ck_assert_uint_eq(unpack_u8(&u), 0);
+		ck_assert_ptr_null(unpack_lend(&u, 0).data);
+		free(out);
+	}
+}
+END_TEST
+
+START_TEST(huge_lengths_do_not_wrap)
+{
+	uint8_t out[4] = { 0 };
+	struct packer p = packer_on(out, sizeof(out));
+	struct unpacker u = unpacker_on(bytes_of(out, sizeof(out)));
+
+	pack_u8(&p, 1);
+	pack_zero(&p, SIZE_MAX);
+	ck_assert(!pack_ok(&p));
+	(void)unpack_u8(&u);
+	ck_assert_ptr_null(unpack_lend(&u, SIZE_MAX).data);
+	ck_assert(!unpack_done(&u));
+}
+END_TEST
+
+START_TEST(a_failed_read_leaves_zeros)
+{
+	uint8_t in[3] = { 1, 2, 3 }, out[4] = { 9, 9, 9, 9 };
+	struct unpacker u = unpacker_on(bytes_of(in, sizeof(in)));
+
+	unpack_raw(&u, out, sizeof(out));
+	ck_assert(!unpack_done(&u));
+	ck_assert_mem_eq(out, "\0\0\0\0", 4);
+}
+END_TEST
+
+START_TEST(empty_input_is_done)
+{
+	struct unpacker u = unpacker_on(bytes_of(NULL, 0));
+
+	ck_assert_uint_eq(unpack_lend(&u, 0).len, 0);
+	unpack_raw(&u, NULL, 0);
+	unpack_expect(&u, "");
+	ck_assert(unpack_done(&u));
+}
+END_TEST
+
+static int
+domain_of(const char *written, const struct network_id *net, const struct network_id *expected)
+{
+	uint8_t out[64];
+	struct packer p = packer_on(out, sizeof(out));
+
+	pack_domain(&p, written, net);
+	ck_assert(pack_ok(&p));
+
+	struct unpacker u = unpacker_on(bytes_of(out, p.len));
+	int err = unpack_domain(&u, "skerry/thing/2", expected);
+
+	ck_assert(unpack_done(&u) == (err == ERR_OK));
+	return err;
+}
+
+START_TEST(domains_are_told_apart)
+{
+	const struct network_id net = { { 1, 2, 3, 4 } }, other = { { 1, 2, 3, 5 } };
+
+	ck_assert_int_eq(domain_of("skerry/thing/2", &net, &net), ERR_OK);
+	ck_assert_int_eq(domain_of("skerry/thing/2", NULL, NULL), ERR_OK);
+	ck_assert_int_eq(domain_of("skerry/thing/3", &net, &net), ERR_VERSION);
+	ck_assert_int_eq(domain_of("skerry/thong/2", &net, &net), ERR_INVALID);
+	ck_assert_int_eq(domain_of("skerry/thing/2", &other, &net), ERR_WRONG_NETWORK);
+	ck_assert_int_eq(domain_of("skerry/thing/2", NULL, &net), ERR_INVALID);
+	ck_assert_int_eq(domain_of("skerry", NULL, &net), ERR_INVALID);
+}
+END_TEST
+
+START_TEST(every_error_has_name_and_text)
+{
+	ck_assert_str_eq(err_name(ERR_OK), "OK");
+	ck_assert_str_eq(err_name(ERR_TIMEOUT), "TIMEOUT");
+	ck_assert_str_eq(err_text(ERR_NO_SPACE), "no space left on the device");
+	for (int err = ERR_PLACEMENT; err <= ERR_OK; err++)
+		ck_assert_str_ne(err_name(err), "UNKNOWN");
+	ck_assert_str_eq(err_name(1), "UNKNOWN");
+	ck_assert_str_eq(err_text(-10000), "unknown error");
+	ck_assert_int_eq(err_from_errno(0), ERR_OK);
+	ck_assert_int_eq(err_from_errno(ENOENT), ERR_NOT_FOUND);
+	ck_assert_int_eq(err_from_errno(ENOSPC), ERR_NO_SPACE);
+	ck_assert_int_eq(err_from_errno(ECONNRESET), ERR_CLOSED);
+	ck_assert_int_eq(err_from_errno(99999), ERR_IO);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("overlay/base/pack");
+	TCase *tc = tcase_create("pack");
+
+	tcase_add_test(tc, writes_big_endian);
+	tcase_add_test(tc, overruns_are_sticky_and_write_nothing);
+	tcase_add_test(tc, huge_lengths_do_not_wrap);
+	tcase_add_test(tc, a_failed_read_leaves_zeros);
+	tcase_add_test(tc, empty_input_is_done);
+	tcase_add_test(tc, domains_are_told_apart);
+	tcase_add_test(tc, every_error_has_name_and_text);
+	suite_add_tcase(s, tc);
+
+	SRunner *r = srunner_create(s);
+
+	srunner_run_all(r, CK_ENV);
+
+	int failed = srunner_ntests_failed(r);
+
+	srunner_free(r);
+	return failed != 0;
+}
