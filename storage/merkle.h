@@ -7,7 +7,7 @@
 #define STORAGE_MERKLE_H
 
 #include "overlay/base/err.h"
-#include "overlay/base/types.h"
+#include "storage/layout.h"
 
 #define MERKLE_PATH_MAX 16 /* depth for LEAVES_MAX leaves is 10 */
 
@@ -19,7 +19,7 @@ struct merkle_proof {
 };
 
 void merkle_leaf(struct hash *out, const void *data, size_t len);
-/* count ≥ 1. Uses scratch of count hashes when given, else allocates; ERR_NOMEM. */
+/* count ≥ 1. ERR_NOMEM. */
 int merkle_root(struct hash *out, const struct hash *leaves, uint32_t count, uint64_t shard_bytes);
 int merkle_prove(struct merkle_proof *out, const struct hash *leaves, uint32_t count,
 		 uint32_t leaf);

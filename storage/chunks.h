@@ -1,0 +1,140 @@
+/*
+ * Chunks in the network, from the outside: put one, read parts of one, count its
+ * live shards, fill up what is missing. Used by clients and, for repair, by nodes.
+ * Sees ciphertext only: the layer above seals and opens inside the callbacks,
+ * which run in workers and touch nothing but their own buffers.
+ *
+ *   put   source.fill → row of k leaves → code → leaf hashes → n streams → receipts
+ *   get   k streams (fastest holders) → rows, rebuilt where a leaf is missing → sink.take
+ */
+#ifndef STORAGE_CHUNKS_H
+#define STORAGE_CHUNKS_H
+
+#include "dht/dht.h"
+#include "storage/descriptor.h"
+#include "storage/lease.h"
+#include "storage/placement.h"
+
+#define PUT_STALL_TIMEOUT                                                                          \
+	SECONDS(30) /* without progress, after s: the put returns with what it has */
+#define GET_REFUSE_TIMEOUT SECONDS(25) /* fewer than k holders answer: give up before 30 s */
+/* Bytes of one window of rows that is fetched, opened and delivered as one piece. */
+#define WINDOW_BYTES       MIB(4)
+#define WINDOWS_IN_FLIGHT  4
+#define ROWS_IN_FLIGHT     16 /* of a put, between source and slowest stream */
+
+struct chunks;
+
+struct chunks_opts {
+	struct endpoint *endpoint; /* lent */
+	struct dht *dht;           /* lent */
+};
+int chunks_new(const struct chunks_opts *opts, struct chunks **out);
+void chunks_free(struct chunks *c); /* no operation is running */
+
+/* A chunk as manifests name it. */
+struct chunk_ref {
+	struct hash id;
+	struct code_params code;
+	uint64_t bytes;
+	/* Where it was put, by shard index: hints; all-zero prefix: unknown. */
+	uint8_t hints[SHARDS_MAX][8];
+};
+
+/* ---- put ---- */
+struct chunk_source {
+	/* Writes ciphertext bytes [offset, offset + len) of the chunk to dst; in a worker, rows in
+	 * any order. */
+	int (*fill)(void *arg, uint64_t offset, uint8_t *dst, size_t len);
+	void *arg;
+};
+struct lease_signer {
+	/* Sets key and signature of l; on the loop. */
+	void (*sign)(void *arg, struct lease *l);
+	void *arg;
+};
+struct chunk_put_opts {
+	struct code_params code;
+	uint64_t bytes; /* 1 … CHUNK_BYTES_MAX */
+	struct chunk_source source;
+	struct lease_signer signer;
+	struct constraints constraints; /* repair_at is set from code */
+	uint8_t want; /* receipts to wait for: 0 means n; s: returns once s are there */
+	/* May be NULL: bytes of the chunk that went out to the slowest counted holder; on the loop.
+	 */
+	void (*progress)(void *arg, uint64_t bytes);
+	void *arg;
+};
+struct chunk_put_result {
+	struct chunk_ref ref;
+	struct descriptor descriptor;
+	uint8_t placed; /* shards with receipts */
+	bool have[SHARDS_MAX];
+	struct contact holders[SHARDS_MAX]; /* where have */
+	struct placement_report report;
+};
+/*
+ * ERR_OK with ≥ s receipts (see placed); ERR_PLACEMENT when fewer than s nodes fit or have room;
+ * ERR_NO_NETWORK; ERR_UNREACHABLE when less than s receipts came. The result is large:
+ * caller's heap. Upload leases run 48 h: chunk_raise before the chunk is named to anybody.
+ */
+SUSPENDS int chunk_put(struct chunks *c, const struct chunk_put_opts *opts,
+		       struct chunk_put_result *out);
+/*
+ * Completes a chunk to n: rebuilds the shards that out->have lacks from those that are there and
+ * places them. ERR_OK when all n are there; otherwise the first obstacle, with *io updated as far
+ * as it went.
+ */
+SUSPENDS int chunk_complete(struct chunks *c, const struct chunk_put_opts *opts,
+			    struct chunk_put_result *io);
+/*
+ * Raises the lease to until (unix seconds) with the next generation and tells the holders their
+ * siblings; ERR_OK when ≥ need holders have it durably (need = s), else ERR_UNREACHABLE.
+ */
+SUSPENDS int chunk_raise(struct chunks *c, const struct chunk_put_result *r,
+			 const struct lease_signer *signer, const struct constraints *constraints,
+			 uint64_t until, uint8_t need);
+/* Publishes the location record ourselves: for chunks that must be found from their id alone at
+ * once. */
+SUSPENDS int chunk_publish(struct chunks *c, const struct chunk_put_result *r);
+
+/* ---- get ---- */
+struct chunk_sink {
+	/*
+	 * Takes ciphertext bytes [offset, offset + len) of the chunk; in a worker; may alter data
+	 * in place. Offsets are multiples of LEAF_BYTES. ERR_AUTH or ERR_CORRUPT: wrong bytes; the
+	 * liar is found, blamed and worked around, and the piece is given again. Any other error
+	 * ends the read with it.
+	 */
+	int (*take)(void *arg, uint64_t offset, uint8_t *data, size_t len);
+	void *arg;
+	bool ordered; /* pieces come one after the other, by offset; else as they arrive, in
+			 parallel */
+};
+/*
+ * Reads what covers bytes [from, from + len) (rows at the edges are given whole).
+ * ERR_UNREACHABLE when fewer than k holders answer within GET_REFUSE_TIMEOUT: then missing, if not
+ * NULL, tells.
+ */
+struct chunk_missing {
+	uint8_t answered, needed, placed; /* holders that answered, k, n */
+};
+SUSPENDS int chunk_get(struct chunks *c, const struct chunk_ref *ref, uint64_t from, uint64_t len,
+		       const struct chunk_sink *sink, struct chunk_missing *missing);
+/* A chunk of which only the id is known (links): asks its holders for code and length. */
+SUSPENDS int chunk_discover(struct chunks *c, const struct hash *id, struct chunk_ref *out,
+			    struct chunk_missing *missing);
+
+/* ---- verify ---- */
+struct shard_state {
+	bool live;             /* the holder says that it has it */
+	struct contact holder; /* where live, or where it should be; pub zero: unknown */
+	uint64_t lease_until;  /* earliest of live ones' leases, unix seconds; 0: unknown */
+};
+SUSPENDS int chunk_survey(struct chunks *c, const struct chunk_ref *ref, struct shard_state *out,
+			  uint8_t *live);
+
+/* Candidates for placement as known now (cached for some seconds). */
+SUSPENDS int chunks_candidates(struct chunks *c, struct candidate *out, size_t cap, size_t *count);
+
+#endif
