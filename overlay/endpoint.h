@@ -13,6 +13,7 @@
 #ifndef OVERLAY_ENDPOINT_H
 #define OVERLAY_ENDPOINT_H
 
+#include "overlay/agreed_time.h"
 #include "overlay/base/buf.h"
 #include "overlay/base/task.h"
 #include "overlay/contact.h"
@@ -42,6 +43,7 @@ struct rpc_request {
 	struct contact from; /* key proven; address as seen */
 	bool from_server;    /* the sender says it is a server (unverified) */
 	bool session;	     /* came through a session */
+	bool proven;	     /* the sender receives at from.addr: it showed a token of ours */
 	uint16_t method;
 	struct bytes body;
 };
@@ -78,6 +80,8 @@ struct endpoint_opts {
 	bool client_only; /* no listener; says "client" */
 	uint8_t pow_bits; /* asked of servers */
 	bool loopback_net; /* a test network on one machine: /24 rules and martian filter off */
+	bool first_node; /* knows of no other: alone, its own clock is the agreed time */
+	size_t peers_max; /* of the peer book; 0: PEERS_MAX of peers.h. Large simulations take less */
 };
 
 int endpoint_new(const struct endpoint_opts *opts, struct endpoint **out); /* gives */
@@ -177,18 +181,15 @@ size_t endpoint_peers(const struct endpoint *ep, struct peer_info *out, size_t c
 void endpoint_blame(struct endpoint *ep, const struct contact *who, const char *reason);
 
 /* ---- agreed time ([5] Agreed time) ---- */
-struct agreed_time {
-	uint64_t unix_ms;	/* median of the peers' clocks, ours included */
-	uint32_t peers;		/* how many clocks went in, without ours */
-	bool trusted;		/* enough peers, own clock within 15 min, no jump */
-};
 void endpoint_agreed_time(struct endpoint *ep, struct agreed_time *out);
+/* What was saved before a restart (once trusted, any value): guards against going back. */
+void endpoint_agreed_time_restore(struct endpoint *ep, uint64_t unix_ms);
 
 /* ---- counters: every refusal is counted under its reason ---- */
 #define ENDPOINT_COUNTERS(X)                                                              \
 	X(datagrams_in) X(datagrams_out) X(datagram_bytes_in) X(datagram_bytes_out)        \
 	X(drop_malformed) X(drop_network) X(drop_auth) X(drop_replay) X(drop_rate)          \
-	X(drop_agreement) X(cookies_sent) X(cookies_bad) X(requests_in) X(requests_unknown)  \
+	X(drop_agreement) X(cookies_sent) X(cookies_bad) X(tokens_stale) X(requests_in) X(requests_unknown)  \
 	X(requests_busy) X(calls) X(calls_answered) X(calls_timeout)                         \
 	X(sessions_opened) X(sessions_accepted) X(sessions_refused_ip) X(sessions_refused_full) \
 	X(handshakes_failed) X(handshakes_timeout) X(frames_bad) X(streams_refused)          \
