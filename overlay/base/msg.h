@@ -2,7 +2,8 @@
  * Messages: msgpack maps with small integer keys. The only file that sees
  * msgpack-c is msg.c. Unknown keys are ignored by readers; duplicate keys,
  * trailing bytes, depth over MSG_DEPTH_MAX, element counts that exceed the
- * bytes at hand and map keys that are no unsigned integers are refused
+ * bytes at hand or MSG_PAIRS_MAX, map keys that are no unsigned integers and
+ * the types that nobody writes here (nil, floats, extensions) are refused
  * before anything is allocated.
  */
 #ifndef OVERLAY_BASE_MSG_H
@@ -13,6 +14,8 @@
 
 /* Deepest nesting of any message of ours is 4; twice that leaves room. */
 #define MSG_DEPTH_MAX 8
+/* The widest map of ours has about 20 keys; it keeps the search for duplicates short. */
+#define MSG_PAIRS_MAX 64
 
 /* ---- writing: appends to a buf whose max bounds the message; sticky error ---- */
 struct msg_writer {
@@ -21,7 +24,7 @@ struct msg_writer {
 };
 
 struct msg_writer msg_writer_on(struct buf *out);
-void msg_put_map(struct msg_writer *w, uint32_t pairs);
+void msg_put_map(struct msg_writer *w, uint32_t pairs); /* ≤ MSG_PAIRS_MAX */
 void msg_put_array(struct msg_writer *w, uint32_t items);
 void msg_put_u64(struct msg_writer *w, uint64_t v);
 void msg_put_i64(struct msg_writer *w, int64_t v);
@@ -48,7 +51,8 @@ const struct msg_node *msg_root(const struct msg *m);
 
 /* Map access; NULL when the node is no map or has no such key. */
 const struct msg_node *msg_get(const struct msg_node *map, uint32_t key);
-/* Typed access by key: ERR_NOT_FOUND when absent, ERR_INVALID on another type or range. */
+/* Typed access by key (a map of NULL, or an item of NULL, is absent, so look-ups chain):
+ * ERR_NOT_FOUND when absent, ERR_INVALID on another type or range. */
 int msg_get_u64(const struct msg_node *map, uint32_t key, uint64_t max, uint64_t *out);
 int msg_get_i64(const struct msg_node *map, uint32_t key, int64_t *out);
 int msg_get_bool(const struct msg_node *map, uint32_t key, bool *out);
