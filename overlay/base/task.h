@@ -18,13 +18,26 @@
 
 #define SUSPENDS /* may switch to other tasks before it returns */
 
-#define TASK_STACK_BYTES KIB(128) /* 256 KiB under sanitizers */
-#define TASKS_MAX        4096     /* per env: 512 MiB of virtual stack at most */
+/* Frames are several times larger under AddressSanitizer. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TASK_STACK_BYTES KIB(256)
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TASK_STACK_BYTES KIB(256)
+#endif
+#endif
+#ifndef TASK_STACK_BYTES
+#define TASK_STACK_BYTES KIB(128)
+#endif
+#define TASKS_MAX 4096 /* per env: 512 MiB of virtual stack at most */
 
 struct task;
 
 /* ---- the scheduler; made and freed by the environments ---- */
-struct tasks *tasks_new(struct env *env, size_t live_max, bool guard_pages);
+struct tasks *tasks_new(struct env *env, size_t live_max, bool guard_pages); /* NULL: no memory */
+/* With stacks that many schedulers of one thread share (task_stack.h): a simulated world. */
+struct task_stacks;
+struct tasks *tasks_new_shared(struct env *env, size_t live_max, struct task_stacks *stacks);
 void tasks_free(struct tasks *t); /* must have no live task */
 void tasks_run(struct tasks *t);  /* runs what is ready, once; called by the loop after kick */
 size_t tasks_live(const struct tasks *t);
