@@ -5,6 +5,7 @@
 #ifndef OVERLAY_BASE_TYPES_H
 #define OVERLAY_BASE_TYPES_H
 
+#include <assert.h> /* static_assert; assert() itself is not used: see must() */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
