@@ -13,24 +13,24 @@
 #include "overlay/endpoint.h"
 #include "overlay/peer_record.h"
 
-#define DHT_K 20    /* bucket size and closest set (Kademlia, 2002, §2.2) */
-#define DHT_ALPHA 5 /* requests in flight at the top of a path's list */
-#define DHT_PATHS 2 /* disjoint paths of a lookup; DHT_PATHS_RETRY after a failure */
-#define DHT_PATHS_RETRY 4
-#define DHT_REGION_MAX 60 /* three times K: what a put or get of records may address */
+#define DHT_K              20 /* bucket size and closest set (Kademlia, 2002, §2.2) */
+#define DHT_ALPHA          5  /* requests in flight at the top of a path's list */
+#define DHT_PATHS          2  /* disjoint paths of a lookup; DHT_PATHS_RETRY after a failure */
+#define DHT_PATHS_RETRY    4
+#define DHT_REGION_MAX     60 /* three times K: what a put or get of records may address */
 #define DHT_BOOTSTRAPS_MAX 32
-#define DHT_RECORDS_MB 128 /* default of dht.records_mb */
+#define DHT_RECORDS_MB     128 /* default of dht.records_mb */
 
 struct dht;
 
 struct dht_opts {
-	struct endpoint *endpoint;	  /* lent for the DHT's life */
-	const char *table_path;		  /* saved table (through env->disk); NULL: not saved */
+	struct endpoint *endpoint;        /* lent for the DHT's life */
+	const char *table_path;           /* saved table (through env->disk); NULL: not saved */
 	const struct contact *bootstraps; /* copied */
 	size_t bootstraps_count;
 	uint64_t records_bytes_max; /* 0: default */
 	bool ip_limits; /* 2 per /24 or /64 in a bucket, 10 in the table; off on loopback nets */
-	uint64_t pace;	/* divides the upkeep intervals on test networks; 0 or 1: as documented */
+	uint64_t pace;  /* divides the upkeep intervals on test networks; 0 or 1: as documented */
 };
 int dht_new(const struct dht_opts *opts, struct dht **out);
 /* Saves the table, cancels its tasks, then calls done on the loop. */
@@ -46,8 +46,8 @@ SUSPENDS int dht_join(struct dht *d, uint64_t timeout);
 
 /* ---- finding nodes ---- */
 struct lookup_opts {
-	size_t count;	  /* closest wanted; 0: DHT_K */
-	unsigned paths;	  /* 0: DHT_PATHS */
+	size_t count;     /* closest wanted; 0: DHT_K */
+	unsigned paths;   /* 0: DHT_PATHS */
 	bool first_only;  /* return at the first answer of the closest known (hot path) */
 	uint64_t timeout; /* 0: 15 s */
 };
@@ -76,7 +76,7 @@ uint64_t dht_size_estimate(const struct dht *d);
 struct dht_put_result {
 	uint32_t region; /* nodes addressed */
 	uint32_t stored; /* said yes */
-	uint32_t full;	 /* said full */
+	uint32_t full;   /* said full */
 	uint64_t done_after;
 };
 /* To the region of the record's key. ERR_OK when one of the closest stored it; out may be NULL. */

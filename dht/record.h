@@ -15,12 +15,12 @@
 #include "overlay/base/types.h"
 #include "overlay/identity.h"
 
-#define RECORD_BYTES_MAX 1000 /* with its RPC envelope it fits one datagram */
-#define RECORD_PUBLISHERS_MAX 4
-#define RECORD_PEER_TTL HOURS(1)
-#define RECORD_LOCATION_TTL HOURS(48)
-#define RECORD_SIGNED_TTL HOURS(48)
-#define RECORD_HOLDERS_MAX 64 /* n of the largest shipped code is 50 */
+#define RECORD_BYTES_MAX        1000 /* with its RPC envelope it fits one datagram */
+#define RECORD_PUBLISHERS_MAX   4
+#define RECORD_PEER_TTL         HOURS(1)
+#define RECORD_LOCATION_TTL     HOURS(48)
+#define RECORD_SIGNED_TTL       HOURS(48)
+#define RECORD_HOLDERS_MAX      64 /* n of the largest shipped code is 50 */
 #define RECORD_SIGNED_VALUE_MAX 768
 
 enum record_kind { RECORD_PEER = 1, RECORD_LOCATION = 2, RECORD_SIGNED = 3 };
@@ -30,7 +30,7 @@ struct record {
 	enum record_kind kind;
 	struct id key;
 	struct pubkey publisher; /* who signed last: node or owner */
-	uint64_t sequence;	 /* higher replaces lower of the same publisher (and owner) */
+	uint64_t sequence;       /* higher replaces lower of the same publisher (and owner) */
 	uint16_t len;
 	uint8_t bytes[RECORD_BYTES_MAX];
 };
@@ -40,7 +40,7 @@ int record_read(struct bytes in, struct network_id net, struct record *out);
 
 /* ---- location ---- */
 struct holder {
-	uint8_t index;	   /* of the shard */
+	uint8_t index;     /* of the shard */
 	uint8_t prefix[8]; /* of the node's id */
 };
 struct location {

@@ -30,7 +30,7 @@ int phrase_to_seed(const char *text, struct key *out, unsigned *bad_word);
 /* Blocking: inside WORK_DISK work, or before the loop. passphrase NULL or "": not sealed.
  * ERR_EXISTS. */
 int account_save(struct disk *d, const char *path, const struct account *a, const char *passphrase,
-		 const uint8_t random[40]);
+    const uint8_t random[40]);
 /* ERR_NOT_FOUND, ERR_CORRUPT, ERR_VERSION, ERR_AUTH (wrong passphrase), ERR_PERMISSION when others
  * may read it. */
 int account_load(struct disk *d, const char *path, const char *passphrase, struct account *out);
@@ -38,7 +38,7 @@ bool account_needs_passphrase(struct disk *d, const char *path);
 void account_wipe(struct account *a);
 
 /* The key that signs the leases of one file; id is random, kept in its manifest. */
-void account_lease_key(const struct account *a, const uint8_t file_id[32], struct sign_key *key,
-		       struct pubkey *pub);
+void account_lease_key(
+    const struct account *a, const uint8_t file_id[32], struct sign_key *key, struct pubkey *pub);
 
 #endif

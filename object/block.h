@@ -18,9 +18,9 @@ uint64_t block_sealed_bytes(uint64_t plain_bytes); /* of a whole segment */
 uint64_t block_count(uint64_t plain_bytes);
 /* Seals blocks first … first+count−1 of a segment of plain_bytes; in has their plaintext. */
 int block_seal(struct aead *a, const struct key *k, uint64_t plain_bytes, uint64_t first,
-	       uint64_t count, const uint8_t *in, uint8_t *out);
+    uint64_t count, const uint8_t *in, uint8_t *out);
 /* The reverse; out may be in. ERR_AUTH when any block was altered, moved or cut. */
 int block_open(struct aead *a, const struct key *k, uint64_t plain_bytes, uint64_t first,
-	       uint64_t count, const uint8_t *in, uint8_t *out);
+    uint64_t count, const uint8_t *in, uint8_t *out);
 
 #endif

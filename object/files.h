@@ -48,8 +48,8 @@ struct file_put_opts {
 	struct constraints constraints; /* repair_at is set from the code */
 	uint64_t term_s;                /* lease term; 0: LEASE_TERM_S */
 	bool wait_s;                    /* return at s receipts, do not wait for all n */
-	void (*progress)(void *arg, uint64_t done,
-			 uint64_t total); /* total 0: unknown; loop; may be NULL */
+	void (*progress)(
+	    void *arg, uint64_t done, uint64_t total); /* total 0: unknown; loop; may be NULL */
 	void *arg;
 };
 struct file_put_result {
@@ -63,8 +63,8 @@ struct file_put_result {
  * ERR_OK: acknowledged (placed_min may be < n: the caller warns). ERR_INVALID for a source that
  * changed while it was read. Nothing half-done is named: leases of an aborted put end after 48 h.
  */
-SUSPENDS int file_put(struct files *f, const struct file_put_opts *opts,
-		      struct file_put_result *out);
+SUSPENDS int file_put(
+    struct files *f, const struct file_put_opts *opts, struct file_put_result *out);
 
 /* ---- get ---- */
 struct file_target {
@@ -88,14 +88,14 @@ struct file_get_opts {
 	const struct file_range *range; /* NULL: all */
 	struct file_target target;
 	void (*started)(void *arg, uint64_t bytes,
-			const char *name); /* length of what will be written; loop; may be NULL */
+	    const char *name); /* length of what will be written; loop; may be NULL */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *arg;
 };
 /* ERR_UNREACHABLE fills missing. ERR_INVALID: a range that begins behind the end, or a verify link.
  */
-SUSPENDS int file_get(struct files *f, const struct file_get_opts *opts,
-		      struct file_missing *missing);
+SUSPENDS int file_get(
+    struct files *f, const struct file_get_opts *opts, struct file_missing *missing);
 
 /* ---- sight ---- */
 struct file_info {
@@ -118,7 +118,7 @@ struct file_chunk_state {
  * negative).
  */
 SUSPENDS int file_survey(struct files *f, const struct link *link, struct file_info *info,
-			 void (*each)(void *arg, const struct file_chunk_state *s), void *arg,
-			 int *least, struct file_missing *missing);
+    void (*each)(void *arg, const struct file_chunk_state *s), void *arg, int *least,
+    struct file_missing *missing);
 
 #endif

@@ -78,22 +78,22 @@ struct chunk_put_result {
  * ERR_NO_NETWORK; ERR_UNREACHABLE when less than s receipts came. The result is large:
  * caller's heap. Upload leases run 48 h: chunk_raise before the chunk is named to anybody.
  */
-SUSPENDS int chunk_put(struct chunks *c, const struct chunk_put_opts *opts,
-		       struct chunk_put_result *out);
+SUSPENDS int chunk_put(
+    struct chunks *c, const struct chunk_put_opts *opts, struct chunk_put_result *out);
 /*
  * Completes a chunk to n: rebuilds the shards that out->have lacks from those that are there and
  * places them. ERR_OK when all n are there; otherwise the first obstacle, with *io updated as far
  * as it went.
  */
-SUSPENDS int chunk_complete(struct chunks *c, const struct chunk_put_opts *opts,
-			    struct chunk_put_result *io);
+SUSPENDS int chunk_complete(
+    struct chunks *c, const struct chunk_put_opts *opts, struct chunk_put_result *io);
 /*
  * Raises the lease to until (unix seconds) with the next generation and tells the holders their
  * siblings; ERR_OK when ≥ need holders have it durably (need = s), else ERR_UNREACHABLE.
  */
 SUSPENDS int chunk_raise(struct chunks *c, const struct chunk_put_result *r,
-			 const struct lease_signer *signer, const struct constraints *constraints,
-			 uint64_t until, uint8_t need);
+    const struct lease_signer *signer, const struct constraints *constraints, uint64_t until,
+    uint8_t need);
 /* Publishes the location record ourselves: for chunks that must be found from their id alone at
  * once. */
 SUSPENDS int chunk_publish(struct chunks *c, const struct chunk_put_result *r);
@@ -120,10 +120,10 @@ struct chunk_missing {
 	uint8_t answered, needed, placed; /* holders that answered, k, n */
 };
 SUSPENDS int chunk_get(struct chunks *c, const struct chunk_ref *ref, uint64_t from, uint64_t len,
-		       const struct chunk_sink *sink, struct chunk_missing *missing);
+    const struct chunk_sink *sink, struct chunk_missing *missing);
 /* A chunk of which only the id is known (links): asks its holders for code and length. */
-SUSPENDS int chunk_discover(struct chunks *c, const struct hash *id, struct chunk_ref *out,
-			    struct chunk_missing *missing);
+SUSPENDS int chunk_discover(
+    struct chunks *c, const struct hash *id, struct chunk_ref *out, struct chunk_missing *missing);
 
 /* ---- verify ---- */
 struct shard_state {
@@ -131,8 +131,8 @@ struct shard_state {
 	struct contact holder; /* where live, or where it should be; pub zero: unknown */
 	uint64_t lease_until;  /* earliest of live ones' leases, unix seconds; 0: unknown */
 };
-SUSPENDS int chunk_survey(struct chunks *c, const struct chunk_ref *ref, struct shard_state *out,
-			  uint8_t *live);
+SUSPENDS int chunk_survey(
+    struct chunks *c, const struct chunk_ref *ref, struct shard_state *out, uint8_t *live);
 
 /* Candidates for placement as known now (cached for some seconds). */
 SUSPENDS int chunks_candidates(struct chunks *c, struct candidate *out, size_t cap, size_t *count);

@@ -64,7 +64,7 @@ coder_free(struct coder *c)
 /* ISA-L's interface knows no const; it does not write to its inputs. */
 static void
 run_sliced(size_t len, uint8_t k, size_t rows, uint8_t *tables, const uint8_t *const *in,
-	   uint8_t *const *out)
+    uint8_t *const *out)
 {
 	uint8_t *src[SHARDS_MAX], *dst[SHARDS_MAX];
 
@@ -90,7 +90,7 @@ coder_encode(const struct coder *c, size_t len, const uint8_t *const *data, uint
 /* Rows of the wanted leaves expressed in the survivors: wanted rows × inverse(survivor rows). */
 static void
 decode_rows(const struct coder *c, const uint8_t *inverse, const uint8_t *want, size_t want_count,
-	    uint8_t *rows)
+    uint8_t *rows)
 {
 	size_t k = c->k;
 
@@ -126,7 +126,7 @@ indices_valid(const struct coder *c, const uint8_t *have, const uint8_t *want, s
 
 int
 decoder_new(const struct coder *c, const uint8_t *have, const uint8_t *want, size_t want_count,
-	    struct decoder **out)
+    struct decoder **out)
 {
 	if (!indices_valid(c, have, want, want_count))
 		return ERR_INVALID;

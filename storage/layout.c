@@ -52,8 +52,8 @@ layout_row_bytes(const struct layout *l, uint32_t row)
 }
 
 void
-layout_rows_of(const struct layout *l, uint64_t from, uint64_t len, uint32_t *first,
-	       uint32_t *count)
+layout_rows_of(
+    const struct layout *l, uint64_t from, uint64_t len, uint32_t *first, uint32_t *count)
 {
 	must(len > 0 && from < l->chunk_bytes && len <= l->chunk_bytes - from);
 
@@ -92,9 +92,9 @@ code_parse(const char *text, struct code_params *out)
 		p++;
 	}
 
-	struct code_params c = { .k = (uint8_t)part[0],
-				 .r = (uint8_t)part[1],
-				 .n = (uint8_t)part[2] };
+	struct code_params c = {
+		.k = (uint8_t)part[0], .r = (uint8_t)part[1], .n = (uint8_t)part[2]
+	};
 
 	if (!code_valid(&c))
 		return ERR_INVALID;
@@ -117,10 +117,17 @@ code_default(uint64_t servers, uint64_t chunk_bytes)
 		uint64_t servers_min;
 		struct code_params code;
 	} table[] = {
-		{ 1000, { 20, 32, 50 } }, { 48, { 10, 16, 24 } }, { 12, { 4, 7, 12 } },
-		{ 9, { 4, 6, 9 } },       { 8, { 4, 7, 8 } },     { 7, { 3, 6, 7 } },
-		{ 6, { 3, 5, 6 } },       { 5, { 2, 4, 5 } },     { 4, { 2, 3, 4 } },
-		{ 3, { 1, 2, 3 } },       { 2, { 1, 1, 2 } },
+		{ 1000, { 20, 32, 50 } },
+		{ 48, { 10, 16, 24 } },
+		{ 12, { 4, 7, 12 } },
+		{ 9, { 4, 6, 9 } },
+		{ 8, { 4, 7, 8 } },
+		{ 7, { 3, 6, 7 } },
+		{ 6, { 3, 5, 6 } },
+		{ 5, { 2, 4, 5 } },
+		{ 4, { 2, 3, 4 } },
+		{ 3, { 1, 2, 3 } },
+		{ 2, { 1, 1, 2 } },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {

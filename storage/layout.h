@@ -40,8 +40,8 @@ uint32_t layout_leaf_bytes(const struct layout *l, uint32_t row);
 uint64_t layout_row_bytes(const struct layout *l, uint32_t row);
 /* Rows that hold chunk bytes [from, from + len): *first and *count; len > 0 and inside the chunk.
  */
-void layout_rows_of(const struct layout *l, uint64_t from, uint64_t len, uint32_t *first,
-		    uint32_t *count);
+void layout_rows_of(
+    const struct layout *l, uint64_t from, uint64_t len, uint32_t *first, uint32_t *count);
 
 /* s = ⌈(k+n)/2⌉: receipts that make a put succeed. */
 uint8_t code_success(const struct code_params *c);

@@ -79,8 +79,8 @@ pack_lease_signed(struct packer *p, const struct lease *l, struct network_id net
 }
 
 void
-lease_sign(struct lease *l, struct network_id net, const struct sign_key *key,
-	   const struct pubkey *pub)
+lease_sign(
+    struct lease *l, struct network_id net, const struct sign_key *key, const struct pubkey *pub)
 {
 	uint8_t text[LEASE_BYTES_MAX];
 	struct packer p = packer_on(text, sizeof(text));

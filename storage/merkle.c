@@ -104,7 +104,7 @@ merkle_prove(struct merkle_proof *out, const struct hash *leaves, uint32_t count
 
 int
 merkle_verify(const struct hash *root, const struct merkle_proof *p, const struct hash *leaf,
-	      uint32_t count, uint64_t shard_bytes)
+    uint32_t count, uint64_t shard_bytes)
 {
 	struct hash at = *leaf, top;
 	uint32_t number = p->leaf, used = 0;

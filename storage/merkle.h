@@ -21,10 +21,10 @@ struct merkle_proof {
 void merkle_leaf(struct hash *out, const void *data, size_t len);
 /* count ≥ 1. ERR_NOMEM. */
 int merkle_root(struct hash *out, const struct hash *leaves, uint32_t count, uint64_t shard_bytes);
-int merkle_prove(struct merkle_proof *out, const struct hash *leaves, uint32_t count,
-		 uint32_t leaf);
+int merkle_prove(
+    struct merkle_proof *out, const struct hash *leaves, uint32_t count, uint32_t leaf);
 /* ERR_OK, or ERR_CORRUPT when leaf and proof do not lead to root. */
 int merkle_verify(const struct hash *root, const struct merkle_proof *p, const struct hash *leaf,
-		  uint32_t count, uint64_t shard_bytes);
+    uint32_t count, uint64_t shard_bytes);
 
 #endif

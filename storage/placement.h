@@ -40,12 +40,12 @@ struct placement_random {
  * candidates allow no more: *count tells; ERR_PLACEMENT only when none fits.
  */
 int placement_choose(const struct candidate *c, size_t candidates, const struct constraints *rules,
-		     uint64_t shard_bytes, size_t want, const struct placement_random *random,
-		     size_t *chosen, size_t *count);
+    uint64_t shard_bytes, size_t want, const struct placement_random *random, size_t *chosen,
+    size_t *count);
 
 /* Whether adding candidate to the taken ones keeps the rules; why gets a literal when not. */
 bool placement_allows(const struct candidate *c, size_t candidates, size_t candidate,
-		      const struct constraints *rules, const char **why);
+    const struct constraints *rules, const char **why);
 
 /* Who could stop what: over the taken ones. */
 struct placement_report {
@@ -56,7 +56,7 @@ struct placement_report {
 void placement_report(const struct candidate *c, size_t candidates, struct placement_report *out);
 /* One sentence for people ("one country can stop this file (DE holds 5 of 8)"), "" when nothing
  * can. */
-const char *placement_warning(const struct placement_report *r, uint8_t k, uint8_t n, char *out,
-			      size_t cap);
+const char *placement_warning(
+    const struct placement_report *r, uint8_t k, uint8_t n, char *out, size_t cap);
 
 #endif

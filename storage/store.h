@@ -49,7 +49,7 @@ SUSPENDS void store_close(struct store *s);
  * ERR_BUSY (STORE_WRITERS_MAX). The chunk's id is not known yet.
  */
 SUSPENDS int shard_begin(struct store *s, const struct layout *layout, uint8_t index,
-			 struct shard_writer **out); /* gives */
+    struct shard_writer **out); /* gives */
 /*
  * Hashes and writes whole leaves, in order: count leaves lying one behind the other at data, lent
  * until it returns. data should be DISK_ALIGN aligned (pool.h) for O_DIRECT; any other works,
@@ -62,8 +62,8 @@ SUSPENDS int shard_append(struct shard_writer *w, const uint8_t *data, uint32_t 
  * is there already (same chunk and index) the extent is given back, the lease is taken over and
  * ERR_OK returned. Frees the writer whatever happens.
  */
-SUSPENDS int shard_commit(struct shard_writer *w, const struct descriptor *d,
-			  const struct lease *lease);
+SUSPENDS int shard_commit(
+    struct shard_writer *w, const struct descriptor *d, const struct lease *lease);
 /* Gives the extent back and frees; NULL is accepted. Never suspends. */
 void shard_abort(struct shard_writer *w);
 
@@ -75,8 +75,8 @@ struct shard_info {
 	uint64_t stored_unix_s;
 };
 /* All shards of a chunk that are here (at most SHARDS_MAX; commonly one): their indices. */
-SUSPENDS int store_find(struct store *s, const struct hash *chunk, uint8_t *indices, size_t cap,
-			size_t *count);
+SUSPENDS int store_find(
+    struct store *s, const struct hash *chunk, uint8_t *indices, size_t cap, size_t *count);
 /* The descriptor of a chunk that has a shard here. */
 SUSPENDS int store_descriptor(struct store *s, const struct hash *chunk, struct descriptor *out);
 /*
@@ -85,10 +85,10 @@ SUSPENDS int store_descriptor(struct store *s, const struct hash *chunk, struct 
  * (range).
  */
 SUSPENDS int store_read(struct store *s, const struct hash *chunk, uint8_t index, uint32_t first,
-			uint32_t count, uint8_t *dst, size_t *len);
+    uint32_t count, uint8_t *dst, size_t *len);
 /* The hashes of all leaves, for proofs; out has room for LEAVES_MAX. */
-SUSPENDS int store_leaf_hashes(struct store *s, const struct hash *chunk, uint8_t index,
-			       struct hash *out, uint32_t *count);
+SUSPENDS int store_leaf_hashes(
+    struct store *s, const struct hash *chunk, uint8_t index, struct hash *out, uint32_t *count);
 /* Reads a whole shard and checks every leaf and the root: ERR_CORRUPT. */
 SUSPENDS int store_verify(struct store *s, const struct hash *chunk, uint8_t index);
 /* Drops a shard (durably, with a deletion mark). For scrub and tests; leases decide elsewhere. */
@@ -100,14 +100,14 @@ SUSPENDS int store_drop(struct store *s, const struct hash *chunk, uint8_t index
  * generation of the same key is known, ERR_OK again for the same one. Durable when it returns.
  */
 SUSPENDS int store_lease(struct store *s, const struct lease *l);
-SUSPENDS int store_leases(struct store *s, const struct hash *chunk, struct lease *out, size_t cap,
-			  size_t *count);
+SUSPENDS int store_leases(
+    struct store *s, const struct hash *chunk, struct lease *out, size_t cap, size_t *count);
 /* Who else holds the chunk: opaque bytes (siblings.h), the newest sequence wins; not synced on its
  * own. */
-SUSPENDS int store_set_siblings(struct store *s, const struct hash *chunk, uint64_t sequence,
-				struct bytes siblings);
-SUSPENDS int store_siblings(struct store *s, const struct hash *chunk, uint64_t *sequence,
-			    struct buf *out);
+SUSPENDS int store_set_siblings(
+    struct store *s, const struct hash *chunk, uint64_t sequence, struct bytes siblings);
+SUSPENDS int store_siblings(
+    struct store *s, const struct hash *chunk, uint64_t *sequence, struct buf *out);
 
 /* ---- walking: chunk ids in order; the smallest ≥ from. ERR_NOT_FOUND at the end ---- */
 SUSPENDS int store_next(struct store *s, const struct hash *from, struct hash *chunk);
@@ -131,7 +131,7 @@ struct store_check_result {
 	uint64_t bad_records, bad_shards, index_missing, index_stray;
 };
 SUSPENDS int store_check(const struct store_opts *opts, void (*report)(void *arg, const char *line),
-			 void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
-			 struct store_check_result *out);
+    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+    struct store_check_result *out);
 
 #endif

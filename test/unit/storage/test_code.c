@@ -5,9 +5,21 @@
 #include "test/unit/suite.h"
 
 static const struct code_params shipped[] = {
-	{ 1, 1, 1 }, { 1, 1, 2 },  { 1, 2, 3 },    { 2, 3, 4 },    { 2, 4, 5 },
-	{ 3, 5, 6 }, { 3, 6, 7 },  { 4, 5, 6 },    { 4, 6, 8 },    { 4, 7, 8 },
-	{ 4, 6, 9 }, { 4, 7, 12 }, { 10, 16, 24 }, { 20, 32, 50 }, { 29, 52, 80 },
+	{ 1, 1, 1 },
+	{ 1, 1, 2 },
+	{ 1, 2, 3 },
+	{ 2, 3, 4 },
+	{ 2, 4, 5 },
+	{ 3, 5, 6 },
+	{ 3, 6, 7 },
+	{ 4, 5, 6 },
+	{ 4, 6, 8 },
+	{ 4, 7, 8 },
+	{ 4, 6, 9 },
+	{ 4, 7, 12 },
+	{ 10, 16, 24 },
+	{ 20, 32, 50 },
+	{ 29, 52, 80 },
 };
 
 static uint64_t
@@ -122,8 +134,8 @@ START_TEST(bad_parameters_are_refused)
 	ck_assert_int_eq(coder_new(2, 4, &coder), ERR_OK);
 	ck_assert_int_eq(decoder_new(coder, (uint8_t[]){ 1, 1 }, NULL, 0, &d), ERR_INVALID);
 	ck_assert_int_eq(decoder_new(coder, (uint8_t[]){ 1, 4 }, NULL, 0, &d), ERR_INVALID);
-	ck_assert_int_eq(decoder_new(coder, (uint8_t[]){ 1, 2 }, (uint8_t[]){ 9 }, 1, &d),
-			 ERR_INVALID);
+	ck_assert_int_eq(
+	    decoder_new(coder, (uint8_t[]){ 1, 2 }, (uint8_t[]){ 9 }, 1, &d), ERR_INVALID);
 	ck_assert_ptr_null(d);
 	coder_free(coder);
 }
@@ -139,6 +151,6 @@ main(void)
 	tcase_add_loop_test(tc, random_survivors_rebuild, 0, (int)ARRAY_LEN(shipped));
 	suite_add_tcase(s, tc);
 	suite_add(s, "coder", 30, long_leaves_rebuild, every_survivor_set_of_4_of_8,
-		  bad_parameters_are_refused, NULL);
+	    bad_parameters_are_refused, NULL);
 	return suite_main(s);
 }

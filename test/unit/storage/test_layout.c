@@ -5,18 +5,8 @@
 
 START_TEST(lengths_add_up)
 {
-	static const uint64_t lengths[] = { 1,
-					    63,
-					    64,
-					    65,
-					    65535,
-					    65536,
-					    65537,
-					    262144,
-					    262145,
-					    1000000,
-					    CHUNK_BYTES_MAX - 1,
-					    CHUNK_BYTES_MAX };
+	static const uint64_t lengths[] = { 1, 63, 64, 65, 65535, 65536, 65537, 262144, 262145,
+		1000000, CHUNK_BYTES_MAX - 1, CHUNK_BYTES_MAX };
 	static const uint8_t ks[] = { 1, 2, 3, 4, 10, 20, 255 };
 
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
@@ -30,8 +20,8 @@ START_TEST(lengths_add_up)
 
 				ck_assert_uint_le(leaf, LEAF_BYTES);
 				ck_assert_uint_eq(leaf % LEAF_ALIGN, 0);
-				ck_assert_uint_ge((uint64_t)leaf * ks[j],
-						  layout_row_bytes(&l, row));
+				ck_assert_uint_ge(
+				    (uint64_t)leaf * ks[j], layout_row_bytes(&l, row));
 				shard += leaf;
 				chunk += layout_row_bytes(&l, row);
 			}
@@ -77,9 +67,8 @@ END_TEST
 
 START_TEST(code_texts)
 {
-	static const char *const bad[] = { "",       "4",     "4/6",     "4/6/8/",   "4/6/8 ",
-					   " 4/6/8", "0/0/0", "4/3/8",   "4/9/8",    "4/8/8",
-					   "a/b/c",  "4//8",  "4/6/256", "0004/6/8", "-4/6/8" };
+	static const char *const bad[] = { "", "4", "4/6", "4/6/8/", "4/6/8 ", " 4/6/8", "0/0/0",
+		"4/3/8", "4/9/8", "4/8/8", "a/b/c", "4//8", "4/6/256", "0004/6/8", "-4/6/8" };
 	struct code_params c;
 	char text[12];
 

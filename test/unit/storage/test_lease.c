@@ -15,10 +15,10 @@ make_lease(struct sign_key *key)
 		.until = 2000000000,
 		.lock_until = 1900000000,
 		.constraints = { .repair_at = 6,
-				 .regions_min = 2,
-				 .per_country_max = 3,
-				 .countries_count = 2,
-				 .countries = { "DE", "FR" } },
+		    .regions_min = 2,
+		    .per_country_max = 3,
+		    .countries_count = 2,
+		    .countries = { "DE", "FR" } },
 	};
 
 	crypto_sign_keypair(&(struct key){ { 9 } }, key, &pub);
@@ -94,8 +94,8 @@ START_TEST(receipt_round_trip_and_forgery)
 	ck_assert_int_eq(receipt_unpack(bytes_of(packed, RECEIPT_BYTES), net, &back), ERR_OK);
 	ck_assert_uint_eq(back.index, 3);
 	ck_assert(pubkey_equal(&back.node, &node.pub));
-	ck_assert_int_eq(receipt_unpack(bytes_of(packed, RECEIPT_BYTES), other_net, &back),
-			 ERR_WRONG_NETWORK);
+	ck_assert_int_eq(
+	    receipt_unpack(bytes_of(packed, RECEIPT_BYTES), other_net, &back), ERR_WRONG_NETWORK);
 	/* Signed by one, named as another. */
 	r.node = forger.pub;
 	receipt_pack(&r, net, packed);
@@ -140,7 +140,7 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "lease", 0, lease_round_trip, lease_wrong_bytes_are_refused,
-		  constraints_have_ranges, NULL);
+	    constraints_have_ranges, NULL);
 	suite_add(s, "receipt", 0, receipt_round_trip_and_forgery, NULL);
 	suite_add(s, "descriptor", 0, descriptor_round_trip_and_wrong_bytes, NULL);
 	return suite_main(s);

@@ -69,23 +69,23 @@ START_TEST(every_proof_verifies_and_no_changed_one)
 		for (uint32_t i = 0; i < count; i++) {
 			ck_assert_int_eq(merkle_prove(&p, leaves, count, i), ERR_OK);
 			ck_assert_int_eq(merkle_verify(&root, &p, &leaves[i], count, 99), ERR_OK);
-			ck_assert_int_eq(merkle_verify(&root, &p, &leaves[i], count, 98),
-					 ERR_CORRUPT);
+			ck_assert_int_eq(
+			    merkle_verify(&root, &p, &leaves[i], count, 98), ERR_CORRUPT);
 			wrong = leaves[i];
 			wrong.b[i % 32] ^= 1;
 			ck_assert_int_eq(merkle_verify(&root, &p, &wrong, count, 99), ERR_CORRUPT);
 			if (p.count > 0) {
 				p.path[i % p.count].b[3] ^= 4;
-				ck_assert_int_eq(merkle_verify(&root, &p, &leaves[i], count, 99),
-						 ERR_CORRUPT);
+				ck_assert_int_eq(
+				    merkle_verify(&root, &p, &leaves[i], count, 99), ERR_CORRUPT);
 				p.path[i % p.count].b[3] ^= 4;
 				p.count--;
-				ck_assert_int_eq(merkle_verify(&root, &p, &leaves[i], count, 99),
-						 ERR_CORRUPT);
+				ck_assert_int_eq(
+				    merkle_verify(&root, &p, &leaves[i], count, 99), ERR_CORRUPT);
 			}
 			p.leaf = count;
-			ck_assert_int_eq(merkle_verify(&root, &p, &leaves[i], count, 99),
-					 ERR_CORRUPT);
+			ck_assert_int_eq(
+			    merkle_verify(&root, &p, &leaves[i], count, 99), ERR_CORRUPT);
 		}
 	}
 }
@@ -111,6 +111,6 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "tree", 20, roots_agree_with_definition,
-		  every_proof_verifies_and_no_changed_one, leaf_and_node_are_told_apart, NULL);
+	    every_proof_verifies_and_no_changed_one, leaf_and_node_are_told_apart, NULL);
 	return suite_main(s);
 }
