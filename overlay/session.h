@@ -27,10 +27,10 @@ struct sessions;
 
 /* What a peer says of itself in the handshake, its key proven. */
 struct session_hello {
-	uint16_t version;      /* the protocol version both speak */
-	bool server;	       /* it calls itself a server */
-	uint64_t wall_ms;      /* its clock when it sent this */
-	uint16_t listen_port;  /* 0: it does not listen */
+	uint16_t version;     /* the protocol version both speak */
+	bool server;          /* it calls itself a server */
+	uint64_t wall_ms;     /* its clock when it sent this */
+	uint16_t listen_port; /* 0: it does not listen */
 };
 
 /* All called on the loop's or a task's stack; must not suspend; what they get is lent. */
@@ -40,11 +40,12 @@ struct sessions_events {
 	 * one seen with the port that it listens on. rtt: ns, 0 when it was the peer that dialled.
 	 */
 	void (*heard)(void *arg, const struct contact *peer, const struct session_hello *hello,
-	    uint64_t rtt);
+		      uint64_t rtt);
 	/* A dial or handshake of ours failed (not for sessions_probe). */
 	void (*failed)(void *arg, const struct contact *to, int err);
 	/* A session ended; bytes on the wire each way over its life. */
-	void (*closed)(void *arg, const struct contact *peer, uint64_t bytes_in, uint64_t bytes_out);
+	void (*closed)(void *arg, const struct contact *peer, uint64_t bytes_in,
+		       uint64_t bytes_out);
 	/* An authenticated peer broke the protocol; reason is a literal. */
 	void (*blame)(void *arg, const struct contact *peer, const char *reason);
 	/*
@@ -59,7 +60,7 @@ struct sessions_opts {
 	struct env *env;
 	const struct identity *identity; /* copied */
 	struct network_id net;
-	struct endpoint_counters *counters; /* lent for the life of the sessions */
+	struct endpoint_counters *counters;   /* lent for the life of the sessions */
 	const struct sessions_events *events; /* copied; every callback is set */
 };
 
@@ -86,16 +87,16 @@ void sessions_free(struct sessions *ss); /* after done, or before the first use;
 struct sessions_load {
 	size_t sessions;   /* authenticated and open */
 	size_t handshakes; /* half-open, incoming */
-	size_t dials;	   /* half-open, ours */
-	size_t streams;	   /* open on all sessions, both directions */
-	size_t tasks;	   /* serving */
+	size_t dials;      /* half-open, ours */
+	size_t streams;    /* open on all sessions, both directions */
+	size_t tasks;      /* serving */
 	size_t bytes_held; /* buffers of all sessions and streams: for tests of the bounds */
 };
 void sessions_load(const struct sessions *ss, struct sessions_load *out);
 
 /* True when a live session to pub is pooled; then its bytes so far (either may be NULL). */
 bool sessions_live(const struct sessions *ss, const struct pubkey *pub, uint64_t *bytes_in,
-    uint64_t *bytes_out);
+		   uint64_t *bytes_out);
 
 /*
  * stream_open() of endpoint.h. Opens on the pooled session of to->pub, else connects; opens to
@@ -105,7 +106,7 @@ bool sessions_live(const struct sessions *ss, const struct pubkey *pub, uint64_t
  * gives *out, to be ended by stream_close().
  */
 SUSPENDS int sessions_open(struct sessions *ss, const struct contact *to, uint16_t method,
-    struct bytes head, struct stream **out);
+			   struct bytes head, struct stream **out);
 
 /*
  * A fresh connection and full handshake with to, closed again: whether it can be reached and
@@ -127,6 +128,7 @@ void session_answer(struct stream *s, int status, struct bytes tail);
  * ERR_BUSY over the task cap or ERR_CANCELED in shutdown: the peer has been told, s is gone.
  */
 int session_serve(struct stream *s,
-    int (*serve)(void *arg, struct stream *s, const struct rpc_request *req), void *arg);
+		  int (*serve)(void *arg, struct stream *s, const struct rpc_request *req),
+		  void *arg);
 
 #endif
