@@ -14,6 +14,7 @@
 #ifndef OVERLAY_SEALED_H
 #define OVERLAY_SEALED_H
 
+#include "overlay/addr.h"
 #include "overlay/identity.h"
 
 #define SEALED_DATAGRAM_MAX    1200 /* under every path's MTU in practice (IPv6 minimum 1280) */
@@ -73,10 +74,12 @@ void sealed_challenge(const struct sealed_header *received, const struct pubkey 
  */
 int sealed_peek(struct bytes in, const struct network_id *net, struct sealed_header *out);
 
-/* Opens what sealed_peek accepted; out may not overlap in. ERR_AUTH; ERR_INVALID for a challenge.
+/*
+ * Opens the datagram whose header h sealed_peek gave; out may not overlap in. ERR_AUTH;
+ * ERR_INVALID for a challenge.
  */
-int sealed_open(struct bytes in, const struct key *rx, uint8_t out[SEALED_DATAGRAM_MAX],
-		size_t *out_len);
+int sealed_open(struct bytes in, const struct sealed_header *h, const struct key *rx,
+		uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len);
 
 /* ---- cookies: that the sender gets what is sent to its address ---- */
 
