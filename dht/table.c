@@ -1,0 +1,433 @@
+/*
+ * Contacts flow in through table_offer (verified by the caller), change with table_answered,
+ * table_heard and table_failed, and leave only by failing. Bucket i < count - 1 holds ids
+ * that share exactly i bits with our own; the last holds all that share more, and is the one
+ * that splits. Nothing here can fail but an allocation, which reads as "no room".
+ */
+#include "dht/table.h"
+
+#include <stdlib.h>
+
+#include "dht/table_private.h"
+
+#define RTT_ASSUMED    3000 /* of a spare never measured: 300 ms, a far continent */
+#define SUBPREFIX_BITS 3    /* spread wanted inside a bucket: eight slots */
+#define SPARE_STALE_S  3600 /* a spare unheard for an hour is promoted last */
+#define GROW           4    /* contacts per allocation step: most buckets stay small */
+
+static void
+entry_set_addr(struct entry *e, const struct addr *a)
+{
+	e->family = a->family;
+	e->port = a->port;
+	memcpy(e->ip, a->ip, sizeof(e->ip));
+}
+
+static void
+entry_set_rtt(struct entry *e, uint64_t rtt)
+{
+	uint64_t units = rtt / RTT_UNIT;
+
+	if (rtt == 0)
+		return;
+	units = MIN(MAX(units, 1), UINT16_MAX);
+	/* The smoothing of RFC 6298 (1/8), in whole units. */
+	e->rtt = e->rtt == 0 ? (uint16_t)units : (uint16_t)((e->rtt * 7u + units) / 8);
+}
+
+struct table *
+table_new(const struct table_opts *opts)
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->self = opts->self;
+	t->self_top = id_top(&opts->self);
+	t->ip_limits = opts->ip_limits;
+	t->buckets_count = 1;
+	return t;
+}
+
+void
+table_free(struct table *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < t->buckets_count; i++) {
+		free(t->buckets[i].live.at);
+		free(t->buckets[i].spare.at);
+	}
+	free(t);
+}
+
+/* ---- lists ---- */
+
+static bool
+list_add(struct list *l, const struct entry *e, uint8_t max)
+{
+	if (l->count == max)
+		return false;
+	if (l->count == l->cap) {
+		uint8_t cap = (uint8_t)MIN(l->cap + GROW, max);
+		struct entry *at = realloc(l->at, cap * sizeof(*at));
+
+		if (at == NULL)
+			return false;
+		l->at = at;
+		l->cap = cap;
+	}
+	l->at[l->count++] = *e;
+	return true;
+}
+
+static void
+list_remove(struct list *l, size_t i)
+{
+	must(i < l->count);
+	l->count--;
+	/* Order is age: what stays keeps its place. */
+	memmove(&l->at[i], &l->at[i + 1], (l->count - i) * sizeof(*l->at));
+}
+
+static struct entry *
+list_find(const struct list *l, const struct pubkey *pub)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (memcmp(l->at[i].pub, pub->b, sizeof(pub->b)) == 0)
+			return &l->at[i];
+	return NULL;
+}
+
+/* Looked up by key alone: the id costs a hash, a scan of some hundred keys does not. */
+static struct entry *
+find(const struct table *t, const struct pubkey *pub, struct bucket **in, bool *spare)
+{
+	for (size_t i = 0; i < t->buckets_count; i++) {
+		struct bucket *b = (struct bucket *)&t->buckets[i];
+		struct entry *e = list_find(&b->live, pub);
+
+		*in = b;
+		*spare = false;
+		if (e != NULL)
+			return e;
+		*spare = true;
+		e = list_find(&b->spare, pub);
+		if (e != NULL)
+			return e;
+	}
+	return NULL;
+}
+
+/* ---- limits ---- */
+
+static size_t
+list_of_network(const struct list *l, uint64_t network)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct addr a = entry_addr(&l->at[i]);
+
+		n += addr_group(&a) == network;
+	}
+	return n;
+}
+
+static bool
+network_allows(const struct table *t, const struct bucket *b, const struct addr *a)
+{
+	uint64_t network = addr_group(a);
+	size_t all = 0;
+
+	if (!t->ip_limits)
+		return true;
+	if (list_of_network(&b->live, network) + list_of_network(&b->spare, network) >=
+	    TABLE_PER_NETWORK_BUCKET)
+		return false;
+	for (size_t i = 0; i < t->buckets_count; i++)
+		all += list_of_network(&t->buckets[i].live, network) +
+		       list_of_network(&t->buckets[i].spare, network);
+	return all < TABLE_PER_NETWORK;
+}
+
+static size_t
+list_inbound(const struct list *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		n += l->at[i].inbound;
+	return n;
+}
+
+/* ---- choosing ---- */
+
+static unsigned
+slot_of(const struct table *t, const struct bucket *b, const struct entry *e)
+{
+	unsigned depth = (unsigned)(b - t->buckets) + 1;
+
+	return (unsigned)(entry_top(e) << depth >> (64 - SUBPREFIX_BITS));
+}
+
+static size_t
+slot_crowd(const struct table *t, const struct bucket *b, const struct list *l, unsigned slot)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		n += slot_of(t, b, &l->at[i]) == slot;
+	return n;
+}
+
+/* What makes a spare a bad choice, worst first: failing, stale, crowded slot, slow. */
+static uint64_t
+spare_badness(const struct table *t, const struct bucket *b, const struct entry *e, uint32_t now_s)
+{
+	uint64_t crowd = slot_crowd(t, b, &b->live, slot_of(t, b, e));
+	uint64_t stale = now_s - MIN(e->checked_s, now_s) > SPARE_STALE_S;
+	uint64_t rtt = e->rtt == 0 ? RTT_ASSUMED : e->rtt;
+
+	return (uint64_t)e->strikes << 32 | stale << 31 | crowd << 16 | rtt;
+}
+
+static size_t
+spare_pick(const struct table *t, const struct bucket *b, bool worst, uint32_t now_s)
+{
+	size_t pick = 0;
+	uint64_t pick_badness = spare_badness(t, b, &b->spare.at[0], now_s);
+
+	for (size_t i = 1; i < b->spare.count; i++) {
+		uint64_t badness = spare_badness(t, b, &b->spare.at[i], now_s);
+
+		if (worst ? badness > pick_badness : badness < pick_badness) {
+			pick = i;
+			pick_badness = badness;
+		}
+	}
+	return pick;
+}
+
+static bool
+bucket_drop_dead(struct bucket *b)
+{
+	for (size_t i = 0; i < b->live.count; i++)
+		if (b->live.at[i].strikes >= TABLE_STRIKES_DEAD) {
+			list_remove(&b->live, i);
+			return true;
+		}
+	return false;
+}
+
+/* Fills the places that are free, or held by the dead, from the spares. */
+static void
+bucket_promote(struct table *t, struct bucket *b, uint32_t now_s)
+{
+	while (b->spare.count > 0) {
+		size_t best = spare_pick(t, b, false, now_s);
+		struct entry e = b->spare.at[best];
+
+		if (b->live.count == TABLE_BUCKET && !bucket_drop_dead(b))
+			return;
+		if (!list_add(&b->live, &e, TABLE_BUCKET))
+			return;
+		list_remove(&b->spare, best);
+	}
+}
+
+/* ---- splitting ---- */
+
+static void
+bucket_move(struct table *t, struct list *from, size_t i, bool spare)
+{
+	struct bucket *to = table_bucket_of(t, entry_top(&from->at[i]));
+	struct entry e = from->at[i];
+
+	list_remove(from, i);
+	/* The new bucket is empty and the old one had room for all: only memory can lack. */
+	if (spare)
+		(void)list_add(&to->spare, &e, TABLE_SPARES);
+	else
+		(void)list_add(&to->live, &e, TABLE_BUCKET);
+}
+
+static bool
+table_split(struct table *t, uint32_t now_s)
+{
+	struct bucket *old = &t->buckets[t->buckets_count - 1];
+
+	if (t->buckets_count == TABLE_BUCKETS_MAX)
+		return false;
+	t->buckets[t->buckets_count++] = (struct bucket){ .touched_s = old->touched_s };
+	for (size_t i = old->live.count; i-- > 0;)
+		if (table_bucket_of(t, entry_top(&old->live.at[i])) != old)
+			bucket_move(t, &old->live, i, false);
+	for (size_t i = old->spare.count; i-- > 0;)
+		if (table_bucket_of(t, entry_top(&old->spare.at[i])) != old)
+			bucket_move(t, &old->spare, i, true);
+	bucket_promote(t, old, now_s);
+	bucket_promote(t, old + 1, now_s);
+	return true;
+}
+
+/* ---- what happens ---- */
+
+static bool
+bucket_has_room(const struct table *t, const struct bucket *b)
+{
+	if (b->live.count < TABLE_BUCKET)
+		return true;
+	for (size_t i = 0; i < b->live.count; i++)
+		if (b->live.at[i].strikes >= TABLE_STRIKES_DEAD)
+			return true;
+	return b == &t->buckets[t->buckets_count - 1] && t->buckets_count < TABLE_BUCKETS_MAX;
+}
+
+bool
+table_wants(const struct table *t, const struct contact *c, enum table_source source)
+{
+	const struct bucket *b = table_bucket_of(t, id_top(&c->id));
+
+	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE || table_has(t, &c->pub))
+		return false;
+	if (source == TABLE_INBOUND && list_inbound(&b->live) >= TABLE_INBOUND_MAX)
+		return false;
+	if (!network_allows(t, b, &c->addr))
+		return false;
+	return bucket_has_room(t, b) || b->spare.count < TABLE_SPARES;
+}
+
+static enum table_result
+known_update(struct table *t, struct bucket *b, struct entry *e, const struct contact *c,
+    uint64_t rtt, enum table_source source, uint32_t now_s)
+{
+	struct addr old = entry_addr(e);
+
+	if (addr_group(&old) != addr_group(&c->addr) && !network_allows(t, b, &c->addr))
+		return TABLE_REFUSED;
+	entry_set_addr(e, &c->addr);
+	entry_set_rtt(e, rtt);
+	e->checked_s = now_s;
+	e->strikes = 0;
+	if (source == TABLE_OUTBOUND)
+		e->inbound = false;
+	return TABLE_KNOWN;
+}
+
+/* The bucket is full of living contacts: the newcomer may wait, in place of a worse one. */
+static enum table_result
+spare_add(struct table *t, struct bucket *b, const struct entry *e, uint32_t now_s)
+{
+	size_t worst;
+
+	t->turned_away = true;
+	if (e->inbound && list_inbound(&b->spare) >= TABLE_SPARES / 2)
+		return TABLE_REFUSED;
+	if (list_add(&b->spare, e, TABLE_SPARES))
+		return TABLE_SPARED;
+	if (b->spare.count == 0)
+		return TABLE_REFUSED;
+	worst = spare_pick(t, b, true, now_s);
+	if (spare_badness(t, b, e, now_s) >= spare_badness(t, b, &b->spare.at[worst], now_s))
+		return TABLE_REFUSED;
+	b->spare.at[worst] = *e;
+	return TABLE_SPARED;
+}
+
+enum table_result
+table_offer(
+    struct table *t, const struct contact *c, uint64_t rtt, enum table_source source, uint64_t now)
+{
+	uint64_t top = id_top(&c->id);
+	uint32_t now_s = table_seconds(now);
+	struct entry fresh = { .top_high = (uint32_t)(top >> 32),
+		.top_low = (uint32_t)top,
+		.checked_s = now_s,
+		.inbound = source == TABLE_INBOUND };
+	struct bucket *b;
+	bool spare;
+	struct entry *e = find(t, &c->pub, &b, &spare);
+
+	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE)
+		return TABLE_REFUSED;
+	t->answered_s = now_s;
+	if (e != NULL)
+		return known_update(t, b, e, c, rtt, source, now_s);
+	memcpy(fresh.pub, c->pub.b, sizeof(fresh.pub));
+	entry_set_addr(&fresh, &c->addr);
+	entry_set_rtt(&fresh, rtt);
+
+	for (;;) {
+		b = table_bucket_of(t, top);
+		if (!network_allows(t, b, &c->addr))
+			return TABLE_REFUSED;
+		if (source == TABLE_INBOUND && list_inbound(&b->live) >= TABLE_INBOUND_MAX)
+			return TABLE_REFUSED;
+		if (b->live.count < TABLE_BUCKET)
+			return list_add(&b->live, &fresh, TABLE_BUCKET) ? TABLE_ADDED
+									: TABLE_REFUSED;
+		if (bucket_drop_dead(b))
+			continue;
+		if (b != &t->buckets[t->buckets_count - 1] || !table_split(t, now_s))
+			return spare_add(t, b, &fresh, now_s);
+	}
+}
+
+void
+table_answered(struct table *t, const struct pubkey *pub, uint64_t rtt, uint64_t now)
+{
+	struct bucket *b;
+	bool spare;
+	struct entry *e = find(t, pub, &b, &spare);
+
+	t->answered_s = table_seconds(now);
+	if (e == NULL)
+		return;
+	entry_set_rtt(e, rtt);
+	e->checked_s = table_seconds(now);
+	e->strikes = 0;
+}
+
+void
+table_heard(struct table *t, const struct pubkey *pub, uint64_t now)
+{
+	struct bucket *b;
+	bool spare;
+	struct entry *e = find(t, pub, &b, &spare);
+
+	/* Strikes stay: that it can send does not show that it can be reached. */
+	if (e != NULL && e->strikes == 0)
+		e->checked_s = table_seconds(now);
+}
+
+void
+table_failed(struct table *t, const struct pubkey *pub, uint64_t now)
+{
+	struct bucket *b;
+	bool spare;
+	struct entry *e = find(t, pub, &b, &spare);
+	uint32_t now_s = table_seconds(now);
+	bool online = now_s - MIN(t->answered_s, now_s) <= TABLE_ONLINE_WITHIN / SECONDS(1);
+
+	if (e == NULL)
+		return;
+	e->checked_s = now_s;
+	if (e->strikes < UINT8_MAX)
+		e->strikes++;
+	if (spare && e->strikes >= TABLE_STRIKES_SILENT)
+		list_remove(&b->spare, (size_t)(e - b->spare.at));
+	else if (!spare && e->strikes >= TABLE_STRIKES_DEAD && b->spare.count > 0)
+		bucket_promote(t, b, now_s);
+	else if (!spare && e->strikes >= TABLE_STRIKES_GONE && online)
+		list_remove(&b->live, (size_t)(e - b->live.at));
+}
+
+bool
+table_has(const struct table *t, const struct pubkey *pub)
+{
+	struct bucket *b;
+	bool spare;
+
+	return find(t, pub, &b, &spare) != NULL;
+}

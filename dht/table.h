@@ -1,0 +1,93 @@
+/*
+ * The routing table: pure, no I/O; the caller says what happened and when. Buckets of
+ * DHT_K contacts by shared prefix with the own id, with spare contacts behind each; only
+ * the bucket around the own id splits. What is put in has been verified by the caller: it is
+ * a server and answered us at that address.
+ *
+ * Contacts are kept in 68 bytes (the full id is derived again when asked for), so that
+ * the table of an idle node in a network of 10,000 is below 24 KiB.
+ */
+#ifndef DHT_TABLE_H
+#define DHT_TABLE_H
+
+#include "overlay/contact.h"
+
+#define TABLE_BUCKET             20 /* = DHT_K */
+#define TABLE_SPARES             8  /* enough for the ~5 of 20 that leave between two refreshes */
+#define TABLE_INBOUND_MAX        10 /* half a bucket: who calls us must not choose whom we know */
+#define TABLE_BUCKETS_MAX        48 /* 2^48 nodes; deeper ones are ground ids */
+#define TABLE_PER_NETWORK_BUCKET 2  /* of one /24 or /64 in a bucket, spares included */
+#define TABLE_PER_NETWORK        10 /* and in the whole table */
+#define TABLE_STRIKES_SILENT     2  /* not relayed, not used first */
+#define TABLE_STRIKES_DEAD       4  /* replaced when somebody waits */
+#define TABLE_STRIKES_GONE       8  /* dropped even without a replacement */
+/* Someone must have answered this recently, else our own line is down, not theirs. */
+#define TABLE_ONLINE_WITHIN      SECONDS(60)
+
+enum table_source {
+	TABLE_OUTBOUND, /* others told us about it */
+	TABLE_INBOUND,  /* it called us first */
+};
+
+enum table_result {
+	TABLE_ADDED,
+	TABLE_KNOWN,   /* was there: address, time and round trip are up to date now */
+	TABLE_SPARED,  /* waits for a place */
+	TABLE_REFUSED, /* own id, full, or too many of its network */
+};
+
+struct table;
+
+struct table_opts {
+	struct id self;
+	bool ip_limits;
+};
+struct table *table_new(const struct table_opts *opts); /* gives; NULL: out of memory */
+void table_free(struct table *t);
+
+/* rtt 0: unknown. A known contact takes the new address: it has just answered there. */
+enum table_result table_offer(
+    struct table *t, const struct contact *c, uint64_t rtt, enum table_source source, uint64_t now);
+/* Whether there is room for it: spares the price of verifying one that would not be taken. */
+bool table_wants(const struct table *t, const struct contact *c, enum table_source source);
+/* It answered (strikes end) or sent something; unknown ones are ignored. */
+void table_answered(struct table *t, const struct pubkey *pub, uint64_t rtt, uint64_t now);
+void table_heard(struct table *t, const struct pubkey *pub, uint64_t now);
+/* It did not answer: a strike; see TABLE_STRIKES_*. */
+void table_failed(struct table *t, const struct pubkey *pub, uint64_t now);
+bool table_has(const struct table *t, const struct pubkey *pub);
+
+/* ---- reading ---- */
+struct table_view { /* lent until the next change */
+	const struct pubkey *pub;
+	uint64_t top; /* of its id */
+	struct addr addr;
+	uint64_t rtt; /* 0: unknown */
+	uint8_t strikes;
+};
+/* Nearest to target first, at most cap; those below max_strikes strikes. */
+size_t table_near(const struct table *t, const struct id *target, uint8_t max_strikes,
+    struct table_view *out, size_t cap);
+/* Ids that start with prefix and are > after, ascending; returns how many exist (may exceed cap).
+ */
+size_t table_range(const struct table *t, const struct id *prefix, unsigned bits,
+    const struct id *after, struct table_view *out, size_t cap);
+void table_contact(const struct table_view *v, struct contact *out);
+
+size_t table_count(const struct table *t); /* without spares */
+size_t table_spares(const struct table *t);
+size_t table_buckets(const struct table *t);
+size_t table_bytes(const struct table *t);
+/* True while nobody was turned away for lack of room: the table is the network. */
+bool table_holds_all(const struct table *t);
+
+/* ---- upkeep ---- */
+/* The contact whose last sign of life or test is oldest, if older than min_age. */
+bool table_stalest(const struct table *t, uint64_t min_age, uint64_t now, struct contact *out);
+/* A bucket no lookup went into for idle; gives a target in it from 32 random bytes. */
+bool table_idle_bucket(
+    const struct table *t, uint64_t idle, uint64_t now, const struct id *random, struct id *target);
+/* A lookup of target is under way: its bucket is not idle. */
+void table_touch(struct table *t, const struct id *target, uint64_t now);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * Inside of the routing table, shared by table.c (what happens) and table_read.c.
+ */
+#ifndef DHT_TABLE_PRIVATE_H
+#define DHT_TABLE_PRIVATE_H
+
+#include "dht/distance.h"
+#include "dht/table.h"
+#include "overlay/base/err.h"
+
+#define RTT_UNIT MICROSECONDS(100) /* 16 bits reach 6.5 s, twice RPC_TIMEOUT */
+
+struct entry {
+	uint8_t pub[32];
+	uint32_t top_high, top_low; /* split so that 4-byte alignment is enough */
+	uint8_t ip[16];
+	uint16_t port;
+	uint16_t rtt;       /* RTT_UNITs, 0 unknown */
+	uint32_t checked_s; /* last sign of life or test, seconds */
+	uint8_t family;
+	uint8_t strikes;
+	bool inbound;
+};
+_Static_assert(sizeof(struct entry) == 68, "contacts stay compact");
+
+struct list {
+	struct entry *at;
+	uint8_t count, cap;
+};
+
+struct bucket {
+	struct list live, spare;
+	uint32_t touched_s;
+};
+
+struct table {
+	struct id self;
+	uint64_t self_top;
+	bool ip_limits;
+	bool turned_away;    /* somebody found no room, so the table is not the network */
+	uint32_t answered_s; /* anybody's last answer */
+	uint8_t buckets_count;
+	struct bucket buckets[TABLE_BUCKETS_MAX];
+};
+
+static inline uint32_t
+table_seconds(uint64_t now)
+{
+	return (uint32_t)(now / SECONDS(1)) + 1;
+}
+
+static inline uint64_t
+entry_top(const struct entry *e)
+{
+	return (uint64_t)e->top_high << 32 | e->top_low;
+}
+
+static inline struct addr
+entry_addr(const struct entry *e)
+{
+	struct addr a = { .family = e->family, .port = e->port };
+
+	memcpy(a.ip, e->ip, sizeof(a.ip));
+	return a;
+}
+
+static inline struct bucket *
+table_bucket_of(const struct table *t, uint64_t top)
+{
+	unsigned shared = top_shared_bits(t->self_top, top);
+
+	return (struct bucket *)&t->buckets[MIN(shared, t->buckets_count - 1u)];
+}
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * Reading the routing table and choosing what its upkeep needs. Only lends; nothing can fail.
+ */
+#include "dht/table.h"
+
+#include "dht/table_private.h"
+
+static void
+view_of(const struct entry *e, struct table_view *v)
+{
+	*v = (struct table_view){ .pub = (const struct pubkey *)e->pub,
+		.top = entry_top(e),
+		.addr = entry_addr(e),
+		.rtt = e->rtt * RTT_UNIT,
+		.strikes = e->strikes };
+}
+
+/* Insertion by top ^ mask into out[start..*count), the largest falls off at cap. */
+static void
+view_insert(struct table_view *out, size_t start, size_t *count, size_t cap, const struct entry *e,
+    uint64_t mask)
+{
+	uint64_t rank = entry_top(e) ^ mask;
+	size_t i = *count;
+
+	if (*count == cap && (cap == start || (out[cap - 1].top ^ mask) <= rank))
+		return;
+	if (*count < cap)
+		(*count)++;
+	else
+		i--;
+	for (; i > start && (out[i - 1].top ^ mask) > rank; i--)
+		out[i] = out[i - 1];
+	view_of(e, &out[i]);
+}
+
+size_t
+table_near(const struct table *t, const struct id *target, uint8_t max_strikes,
+    struct table_view *out, size_t cap)
+{
+	uint64_t mask = id_top(target);
+	size_t own = MIN(top_shared_bits(t->self_top, mask), t->buckets_count - 1u);
+	size_t count = 0, start;
+
+	/*
+	 * Contacts of the target's bucket are nearest; all deeper buckets share the same
+	 * bits with it and come next, together; then each shallower bucket on its own.
+	 */
+	for (size_t pass = 0; pass <= own + 1 && count < cap; pass++) {
+		size_t first = pass == 1 ? own + 1 : own - (pass == 0 ? 0 : pass - 1);
+		size_t last = pass == 1 ? t->buckets_count - 1u : first;
+
+		start = count;
+		for (size_t i = first; i <= last; i++)
+			for (size_t j = 0; j < t->buckets[i].live.count; j++)
+				if (t->buckets[i].live.at[j].strikes < max_strikes)
+					view_insert(out, start, &count, cap,
+					    &t->buckets[i].live.at[j], mask);
+	}
+	return count;
+}
+
+size_t
+table_range(const struct table *t, const struct id *prefix, unsigned bits, const struct id *after,
+    struct table_view *out, size_t cap)
+{
+	uint64_t want = id_top(prefix), from = after == NULL ? 0 : id_top(after);
+	uint64_t mask = bits == 0 ? 0 : bits >= 64 ? UINT64_MAX : ~(UINT64_MAX >> bits);
+	size_t count = 0, found = 0;
+
+	for (size_t i = 0; i < t->buckets_count; i++)
+		for (size_t j = 0; j < t->buckets[i].live.count; j++) {
+			const struct entry *e = &t->buckets[i].live.at[j];
+			uint64_t top = entry_top(e);
+
+			if (((top ^ want) & mask) != 0 || (after != NULL && top <= from) ||
+			    e->strikes >= TABLE_STRIKES_SILENT)
+				continue;
+			found++;
+			view_insert(out, 0, &count, cap, e, 0);
+		}
+	return found;
+}
+
+void
+table_contact(const struct table_view *v, struct contact *out)
+{
+	contact_init(out, v->pub, &v->addr);
+}
+
+size_t
+table_count(const struct table *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->buckets_count; i++)
+		n += t->buckets[i].live.count;
+	return n;
+}
+
+size_t
+table_spares(const struct table *t)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->buckets_count; i++)
+		n += t->buckets[i].spare.count;
+	return n;
+}
+
+size_t
+table_buckets(const struct table *t)
+{
+	return t->buckets_count;
+}
+
+size_t
+table_bytes(const struct table *t)
+{
+	size_t n = sizeof(*t);
+
+	for (size_t i = 0; i < t->buckets_count; i++)
+		n += (t->buckets[i].live.cap + t->buckets[i].spare.cap) * sizeof(struct entry);
+	return n;
+}
+
+bool
+table_holds_all(const struct table *t)
+{
+	return !t->turned_away;
+}
+
+/* ---- upkeep ---- */
+
+bool
+table_stalest(const struct table *t, uint64_t min_age, uint64_t now, struct contact *out)
+{
+	const struct entry *stalest = NULL;
+	struct table_view v;
+
+	for (size_t i = 0; i < t->buckets_count; i++)
+		for (size_t j = 0; j < t->buckets[i].live.count; j++) {
+			const struct entry *e = &t->buckets[i].live.at[j];
+
+			if (stalest == NULL || e->checked_s < stalest->checked_s)
+				stalest = e;
+		}
+	if (stalest == NULL || table_seconds(now) - stalest->checked_s < min_age / SECONDS(1))
+		return false;
+	view_of(stalest, &v);
+	table_contact(&v, out);
+	return true;
+}
+
+bool
+table_idle_bucket(
+    const struct table *t, uint64_t idle, uint64_t now, const struct id *random, struct id *target)
+{
+	for (size_t i = 0; i < t->buckets_count; i++) {
+		struct id edge = t->self;
+
+		if (table_seconds(now) - t->buckets[i].touched_s < idle / SECONDS(1))
+			continue;
+		/* i shared bits, then one that differs; the last bucket takes all that follows. */
+		edge.b[i / 8] ^= (uint8_t)(0x80 >> i % 8);
+		if (i + 1u < t->buckets_count)
+			id_with_prefix(target, &edge, (unsigned)i + 1, random);
+		else
+			id_with_prefix(target, &t->self, (unsigned)i, random);
+		return true;
+	}
+	return false;
+}
+
+void
+table_touch(struct table *t, const struct id *target, uint64_t now)
+{
+	table_bucket_of(t, id_top(target))->touched_s = table_seconds(now);
+}

@@ -1,0 +1,364 @@
+/*
+ * The routing table against a naive model: a plain list of everybody it ever took, with
+ * the rules stated one by one, under random operations.
+ */
+#include "dht/table.h"
+
+#include <stdio.h>
+
+#include "dht/distance.h"
+#include "overlay/base/crypto.h"
+#include "overlay/base/err.h"
+#include "test/unit/dht/nodes.h"
+#include "test/unit/suite.h"
+
+#define POOL  3000
+#define STEPS 40000
+#define VIEWS (TABLE_BUCKETS_MAX * TABLE_BUCKET)
+
+struct naive {
+	struct contact pool[POOL];
+	struct table_view views[VIEWS];
+	bool live[POOL]; /* as of the last look */
+	unsigned strikes[POOL];
+	bool died[POOL]; /* reached TABLE_STRIKES_DEAD since the last look */
+};
+
+static struct naive naive; /* 400 KB: too large for a stack, one test at a time */
+
+static struct table *
+fresh_table(struct dice *d, struct contact *self, bool ip_limits)
+{
+	struct table *t;
+
+	*self = node_random(d);
+	t = table_new(&(struct table_opts){ .self = self->id, .ip_limits = ip_limits });
+	ck_assert_ptr_nonnull(t);
+	return t;
+}
+
+static size_t
+dump(const struct table *t)
+{
+	struct id zero = { { 0 } };
+	size_t n = table_near(t, &zero, UINT8_MAX, naive.views, VIEWS);
+
+	ck_assert_uint_eq(n, table_count(t));
+	return n;
+}
+
+static size_t
+pool_index(const struct pubkey *pub)
+{
+	for (size_t i = 0; i < POOL; i++)
+		if (pubkey_equal(&naive.pool[i].pub, pub))
+			return i;
+	ck_abort_msg("a contact nobody offered");
+	return 0;
+}
+
+/* Order and completeness of table_near against a plain sort of everything. */
+static void
+check_near(const struct table *t, struct dice *d, size_t all)
+{
+	struct table_view near[25];
+	struct id target;
+	size_t n, better = 0;
+	uint64_t worst;
+
+	dice_bytes(d, target.b, sizeof(target.b));
+	n = table_near(t, &target, UINT8_MAX, near, ARRAY_LEN(near));
+	ck_assert_uint_eq(n, MIN(all, ARRAY_LEN(near)));
+	for (size_t i = 1; i < n; i++)
+		ck_assert((near[i - 1].top ^ id_top(&target)) < (near[i].top ^ id_top(&target)));
+	worst = n == 0 ? 0 : near[n - 1].top ^ id_top(&target);
+	for (size_t i = 0; i < all; i++)
+		better += (naive.views[i].top ^ id_top(&target)) <= worst;
+	if (n > 0)
+		ck_assert_uint_eq(better, n);
+}
+
+static void
+check_range(const struct table *t, struct dice *d, size_t all)
+{
+	struct table_view got[30];
+	struct id prefix, after;
+	unsigned bits = (unsigned)dice_below(d, 6);
+	size_t expect = 0, n;
+
+	dice_bytes(d, prefix.b, sizeof(prefix.b));
+	dice_bytes(d, after.b, sizeof(after.b));
+	for (size_t i = 0; i < all; i++) {
+		struct contact c;
+
+		table_contact(&naive.views[i], &c);
+		expect += naive.views[i].strikes < TABLE_STRIKES_SILENT &&
+			  id_has_prefix(&c.id, &prefix, bits) && id_compare(&c.id, &after) > 0;
+	}
+	n = table_range(t, &prefix, bits, &after, got, ARRAY_LEN(got));
+	ck_assert_uint_eq(n, expect);
+	for (size_t i = 1; i < MIN(n, ARRAY_LEN(got)); i++)
+		ck_assert(got[i - 1].top < got[i].top);
+}
+
+static void
+check_buckets(const struct contact *self, size_t all, bool ip_limits)
+{
+	size_t networks[POOL] = { 0 };
+	size_t depth_count[65] = { 0 };
+
+	for (size_t i = 0; i < all; i++)
+		depth_count[top_shared_bits(naive.views[i].top, id_top(&self->id))]++;
+	for (size_t i = 0; i < 65; i++)
+		ck_assert_uint_le(depth_count[i], TABLE_BUCKET);
+	if (!ip_limits)
+		return;
+	for (size_t i = 0; i < all; i++)
+		for (size_t j = 0; j < all; j++)
+			networks[i] +=
+			    addr_group(&naive.views[i].addr) == addr_group(&naive.views[j].addr);
+	for (size_t i = 0; i < all; i++)
+		ck_assert_uint_le(networks[i], TABLE_PER_NETWORK);
+}
+
+/* Nobody leaves but by failing; nobody is live with a strike count of its own. */
+static void
+check_members(size_t all)
+{
+	bool now[POOL] = { false };
+
+	for (size_t i = 0; i < all; i++) {
+		size_t at = pool_index(naive.views[i].pub);
+
+		ck_assert(!now[at]);
+		now[at] = true;
+		ck_assert_uint_eq(naive.views[i].strikes, naive.strikes[at]);
+	}
+	for (size_t i = 0; i < POOL; i++) {
+		ck_assert(now[i] || !naive.live[i] || naive.died[i]);
+		naive.died[i] = naive.strikes[i] >= TABLE_STRIKES_DEAD;
+		naive.live[i] = now[i];
+	}
+}
+
+static void
+run_random(uint64_t seed, bool ip_limits)
+{
+	struct dice d = { seed };
+	struct contact self;
+	struct table *t = fresh_table(&d, &self, ip_limits);
+	uint64_t now = SECONDS(100);
+
+	printf("seed %llu\n", (unsigned long long)seed);
+	memset(&naive, 0, sizeof(naive));
+	for (size_t i = 0; i < POOL; i++) {
+		naive.pool[i] = node_random(&d);
+		if (ip_limits) /* few networks, so that the limits are met */
+			naive.pool[i].addr.ip[0] = naive.pool[i].addr.ip[1] = 10,
+			naive.pool[i].addr.ip[2] &= 0x3f;
+	}
+	for (size_t step = 0; step < STEPS; step++) {
+		size_t i = dice_below(&d, MIN(POOL, step / 8 + 1));
+		const struct contact *c = &naive.pool[i];
+		bool had = table_has(t, &c->pub);
+		enum table_source source = dice_below(&d, 3) == 0 ? TABLE_INBOUND : TABLE_OUTBOUND;
+		bool wanted = table_wants(t, c, source);
+		enum table_result r;
+
+		now += MILLISECONDS(dice_below(&d, 2000));
+		switch (dice_below(&d, 4)) {
+		case 0:
+		case 1:
+			r = table_offer(t, c, MILLISECONDS(dice_below(&d, 300)), source, now);
+			ck_assert(!had || r == TABLE_KNOWN);
+			/* Not wanted, but once verified it may still be a better spare. */
+			ck_assert(had || wanted || r != TABLE_ADDED);
+			ck_assert_int_eq(table_has(t, &c->pub), r != TABLE_REFUSED);
+			if (r != TABLE_REFUSED)
+				naive.strikes[i] = 0;
+			break;
+		case 2:
+			table_failed(t, &c->pub, now);
+			naive.strikes[i] += had;
+			naive.died[i] |= naive.strikes[i] >= TABLE_STRIKES_DEAD;
+			break;
+		case 3:
+			table_answered(t, &c->pub, MILLISECONDS(20), now);
+			naive.strikes[i] = 0;
+			break;
+		}
+		if (step % 64 == 0) {
+			size_t all = dump(t);
+
+			check_members(all);
+			check_near(t, &d, all);
+			check_range(t, &d, all);
+			check_buckets(&self, all, ip_limits);
+		}
+	}
+	ck_assert_uint_gt(table_count(t), 40);
+	table_free(t);
+}
+
+START_TEST(random_operations_keep_the_rules)
+{
+	run_random(1 + (uint64_t)_i, _i % 2 == 1);
+}
+END_TEST
+
+START_TEST(inbound_fills_half_a_bucket_at_most)
+{
+	struct dice d = { 11 };
+	struct contact self;
+	struct table *t = fresh_table(&d, &self, false);
+	size_t inbound = 0;
+
+	for (size_t i = 0; i < 5000; i++) {
+		struct contact c = node_random(&d);
+
+		if ((c.id.b[0] ^ self.id.b[0]) & 0x80)
+			inbound += table_offer(t, &c, 0, TABLE_INBOUND, SECONDS(5)) == TABLE_ADDED;
+	}
+	ck_assert_uint_eq(inbound, TABLE_INBOUND_MAX);
+	ck_assert_uint_eq(table_count(t), TABLE_INBOUND_MAX);
+	/* Those that others told us about still find room. */
+	for (size_t i = 0; i < 200; i++) {
+		struct contact c = node_random(&d);
+
+		table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(6));
+	}
+	ck_assert_uint_gt(table_count(t), 2 * TABLE_BUCKET);
+	table_free(t);
+}
+END_TEST
+
+START_TEST(dead_are_replaced_with_spread)
+{
+	struct dice d = { 12 };
+	struct contact self, added[TABLE_BUCKET];
+	struct table *t = fresh_table(&d, &self, false);
+	size_t n = 0;
+
+	/* A full first bucket whose contacts all lie in slots 0 to 3. */
+	while (n < TABLE_BUCKET || table_spares(t) < 2) {
+		struct contact c = node_random(&d);
+		bool far = (c.id.b[0] ^ self.id.b[0]) & 0x80;
+		bool low = (c.id.b[0] & 0x40) == 0;
+
+		if (!far) { /* the own half splits the bucket */
+			if (table_buckets(t) == 1)
+				table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(5));
+			continue;
+		}
+		if (n < TABLE_BUCKET && low) {
+			if (table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(5)) == TABLE_ADDED)
+				added[n++] = c;
+		} else if (n == TABLE_BUCKET && (table_spares(t) == 0) == low) {
+			/* one fast spare in a crowded slot, one slow in an empty one */
+			table_offer(t, &c, MILLISECONDS(low ? 1 : 290), TABLE_OUTBOUND, SECONDS(5));
+		}
+	}
+	ck_assert(!table_holds_all(t));
+	for (unsigned strike = 1; strike <= TABLE_STRIKES_DEAD; strike++) {
+		struct table_view v[VIEWS];
+		size_t live = table_near(t, &added[0].id, TABLE_STRIKES_SILENT, v, VIEWS);
+
+		ck_assert(table_has(t, &added[0].pub));
+		ck_assert(pubkey_equal(v[0].pub, &added[0].pub) == (strike <= 2));
+		ck_assert_uint_gt(live, 0);
+		table_failed(t, &added[0].pub, SECONDS(6));
+	}
+	ck_assert(!table_has(t, &added[0].pub));
+	ck_assert_uint_eq(table_spares(t), 1);
+	{
+		struct id high = self.id;
+		struct table_view v[1];
+
+		high.b[0] = (uint8_t)((high.b[0] ^ 0x80) | 0x40);
+		ck_assert_uint_eq(table_near(t, &high, UINT8_MAX, v, 1), 1);
+		ck_assert_uint_eq(v[0].rtt, MILLISECONDS(290));
+	}
+	table_free(t);
+}
+END_TEST
+
+START_TEST(own_outage_empties_nothing)
+{
+	struct dice d = { 13 };
+	struct contact self, c;
+	struct table *t = fresh_table(&d, &self, false);
+
+	c = node_random(&d);
+	table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(5));
+	for (unsigned i = 0; i < 3 * TABLE_STRIKES_GONE; i++)
+		table_failed(t, &c.pub, SECONDS(5) + TABLE_ONLINE_WITHIN + SECONDS(2 + i));
+	ck_assert(table_has(t, &c.pub));
+	/* Somebody else answers: the line is fine, so it is that contact that is gone. */
+	table_answered(t, &self.pub, 0, HOURS(1));
+	table_failed(t, &c.pub, HOURS(1));
+	ck_assert(!table_has(t, &c.pub));
+	table_free(t);
+}
+END_TEST
+
+START_TEST(upkeep_finds_the_stalest_and_the_idle)
+{
+	struct dice d = { 14 };
+	struct contact self, c, got;
+	struct table *t = fresh_table(&d, &self, false);
+	struct id random, target;
+	uint64_t now = HOURS(3);
+
+	ck_assert(!table_stalest(t, 0, now, &got));
+	for (size_t i = 0; i < 400; i++) {
+		c = node_random(&d);
+		table_offer(t, &c, 0, TABLE_OUTBOUND, now - MINUTES(i % 7));
+	}
+	ck_assert(table_stalest(t, MINUTES(5), now, &got));
+	ck_assert(table_has(t, &got.pub));
+	ck_assert(!table_stalest(t, MINUTES(10), now, &got));
+	for (size_t i = 0; i < table_buckets(t); i++) {
+		dice_bytes(&d, random.b, sizeof(random.b));
+		ck_assert(table_idle_bucket(t, HOURS(1), now, &random, &target));
+		ck_assert_uint_ge(top_shared_bits(id_top(&target), id_top(&self.id)), i);
+		table_touch(t, &target, now);
+	}
+	ck_assert(!table_idle_bucket(t, HOURS(1), now, &random, &target));
+	table_free(t);
+}
+END_TEST
+
+START_TEST(ten_thousand_nodes_fit_in_24_kib)
+{
+	struct dice d = { 15 };
+	struct contact self;
+	struct table *t = fresh_table(&d, &self, false);
+
+	for (size_t i = 0; i < 10000; i++) {
+		struct contact c = node_random(&d);
+
+		table_offer(t, &c, MILLISECONDS(50), TABLE_OUTBOUND, SECONDS(1));
+	}
+	printf("%zu contacts, %zu spares, %zu buckets: %zu bytes\n", table_count(t),
+	    table_spares(t), table_buckets(t), table_bytes(t));
+	ck_assert_uint_lt(table_bytes(t), KIB(24));
+	ck_assert_uint_ge(table_count(t), 8 * TABLE_BUCKET);
+	table_free(t);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("dht/table");
+	TCase *tc = tcase_create("model");
+
+	must(crypto_init() == ERR_OK);
+	tcase_set_timeout(tc, 30);
+	tcase_add_loop_test(tc, random_operations_keep_the_rules, 0, 4);
+	suite_add_tcase(s, tc);
+	suite_add(s, "rules", 0, inbound_fills_half_a_bucket_at_most, dead_are_replaced_with_spread,
+	    own_outage_empties_nothing, upkeep_finds_the_stalest_and_the_idle,
+	    ten_thousand_nodes_fit_in_24_kib, NULL);
+	return suite_main(s);
+}
