@@ -1,0 +1,118 @@
+/*
+ * Sorted nodes in, chosen indices out. Nothing can fail.
+ */
+#include "dht/region.h"
+
+#include "dht/distance.h"
+#include "overlay/base/err.h"
+
+void
+region_of(const struct id *key, uint64_t size, size_t k, struct region *out)
+{
+	unsigned __int128 radius = (unsigned __int128)1 << 64;
+
+	*out = (struct region){ .key = *key, .radius = UINT64_MAX, .bits = 0 };
+	if (size <= k)
+		return;
+	radius = radius * k / size;
+	out->radius = (uint64_t)radius;
+	/* The shortest prefix whose block is not larger than the radius needs. */
+	out->bits = out->radius == 0 ? 64 : (unsigned)__builtin_clzll(out->radius);
+}
+
+bool
+region_holds(const struct region *r, const struct id *id)
+{
+	return id_distance_top(&r->key, id) <= r->radius;
+}
+
+/* Which of the sixteen parts of the region an id lies in. */
+static unsigned
+part_of(const struct region *r, const struct id *id)
+{
+	uint64_t top = id_top(id);
+
+	return r->bits >= 64 - REGION_SPREAD_BITS
+		   ? 0
+		   : (unsigned)(top << r->bits >> (64 - REGION_SPREAD_BITS));
+}
+
+static size_t
+of_network(const struct contact *nodes, const uint16_t *chosen, size_t count, uint64_t network)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += addr_group(&nodes[chosen[i]].addr) == network;
+	return n;
+}
+
+/* The next of a part: fewest of its network chosen so far, then nearest. SIZE_MAX: none. */
+static size_t
+part_next(const struct region *r, const struct contact *nodes, size_t count, unsigned part,
+    const bool *taken, const uint16_t *chosen, size_t chosen_count)
+{
+	size_t best = SIZE_MAX, best_crowd = SIZE_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t crowd;
+
+		if (taken[i] || part_of(r, &nodes[i].id) != part || !region_holds(r, &nodes[i].id))
+			continue;
+		crowd = of_network(nodes, chosen, chosen_count, addr_group(&nodes[i].addr));
+		if (crowd < best_crowd) {
+			best = i;
+			best_crowd = crowd;
+		}
+	}
+	return best;
+}
+
+static void
+sort_u16(uint16_t *at, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		for (size_t j = i; j > 0 && at[j - 1] > at[j]; j--) {
+			uint16_t swap = at[j];
+
+			at[j] = at[j - 1];
+			at[j - 1] = swap;
+		}
+}
+
+size_t
+region_choose(const struct region *r, const struct contact *nodes, size_t count, size_t keep,
+    size_t max, uint16_t *out)
+{
+	bool taken[REGION_NODES_MAX] = { false };
+	size_t n = 0, inside = 0;
+	bool more = true;
+
+	must(count <= REGION_NODES_MAX);
+	for (; n < MIN(keep, MIN(count, max)); n++) {
+		taken[n] = true;
+		out[n] = (uint16_t)n;
+	}
+	for (size_t i = n; i < count; i++)
+		inside += region_holds(r, &nodes[i].id);
+	if (inside <= max - n) {
+		for (size_t i = n; i < count; i++)
+			if (region_holds(r, &nodes[i].id))
+				out[n++] = (uint16_t)i;
+		return n;
+	}
+	while (more && n < max) {
+		more = false;
+		for (unsigned part = 0; part < 1u << REGION_SPREAD_BITS && n < max; part++) {
+			size_t i = part_next(r, nodes, count, part, taken, out, n);
+
+			if (i == SIZE_MAX)
+				continue;
+			taken[i] = true;
+			out[n++] = (uint16_t)i;
+			more = true;
+		}
+	}
+	sort_u16(out, n);
+	return n;
+}
