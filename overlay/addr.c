@@ -135,9 +135,8 @@ all_zero(const uint8_t *bytes, size_t len)
 	return true;
 }
 
-/* One address, one form: see the header. */
-static bool
-is_canonical(const struct addr *a)
+bool
+addr_valid(const struct addr *a)
 {
 	switch (a->family) {
 	case ADDR_NONE:
@@ -158,7 +157,7 @@ addr_unpack(struct unpacker *u, struct addr *out)
 
 	unpack_raw(u, a.ip, sizeof(a.ip));
 	a.port = unpack_u16(u);
-	if (!is_canonical(&a))
+	if (!addr_valid(&a))
 		u->failed = true;
 	*out = u->failed ? (struct addr){ 0 } : a;
 }
@@ -256,7 +255,7 @@ addr_usable(const struct addr *a, bool loopback_net)
 	enum addr_scope scope = addr_scope(a);
 
 	return a->port != 0 && (scope == ADDR_GLOBAL || scope == ADDR_PRIVATE ||
-				(loopback_net && scope == ADDR_LOOPBACK));
+				   (loopback_net && scope == ADDR_LOOPBACK));
 }
 
 bool
@@ -280,14 +279,15 @@ uint64_t
 addr_group(const struct addr *a)
 {
 	struct unpacker u = unpacker_on(bytes_of(a->ip, sizeof(a->ip)));
+	uint64_t top = unpack_u64(&u);
 
 	switch (a->family) {
 	case ADDR_IPV4:
 		/* As a /64 this would be multicast, so it is no IPv6 peer's. */
-		return UINT64_C(0xffffffffff) << 24 | unpack_u32(&u) >> 8;
+		return UINT64_C(0xffffffffff) << 24 | top >> 40;
 	case ADDR_IPV6:
 		/* ::/64 (loopback) must not be 0; 0:0:0:1::/64 is not handed out. */
-		return MAX(unpack_u64(&u), UINT64_C(1));
+		return MAX(top, UINT64_C(1));
 	default:
 		return 0;
 	}

@@ -33,8 +33,11 @@ int addr_split(const char *text, char host[ADDR_HOST_MAX], uint16_t *port);
 /* An address without port, as text: "1.2.3.4" or "::1". ERR_INVALID when it is a name. */
 int addr_from_host(const char *host, uint16_t port, struct addr *out);
 
+/* Whether a is in its one form: family known, unused bytes zero, no IPv4 mapped into IPv6. */
+bool addr_valid(const struct addr *a);
+
 void addr_pack(struct packer *p, const struct addr *a);
-/* Fails the cursor on unknown families and other forms of an address; ADDR_NONE is all zeros. */
+/* Fails the cursor on what is not addr_valid; ADDR_NONE is all zeros. */
 void addr_unpack(struct unpacker *u, struct addr *out);
 
 /* What an address can be used for (RFC 6890 and its IANA registries). */

@@ -17,8 +17,8 @@
 /* Everything at its longest: it must fit in what the DHT keeps. */
 #define RECORD_LONGEST                                                                             \
 	(sizeof(RECORD_DOMAIN) - 1 + 4 + 32 + 4 + 1 + PEER_RECORD_ADDRS_MAX * ADDR_PACKED_BYTES +  \
-	 2 + 1 + PEER_REGION_MAX + 1 + 32 + 64 + 8 + 8 + 2 + 2 + 1 + PEER_SOFTWARE_MAX + 8 + 8 +   \
-	 64)
+	    2 + 1 + PEER_REGION_MAX + 1 + 32 + 64 + 8 + 8 + 2 + 2 + 1 + PEER_SOFTWARE_MAX + 8 +    \
+	    8 + 64)
 static_assert(RECORD_LONGEST <= PEER_RECORD_BYTES_MAX, "a full record fits");
 
 /* ---- the operator's word ---- */
@@ -26,8 +26,8 @@ static_assert(RECORD_LONGEST <= PEER_RECORD_BYTES_MAX, "a full record fits");
 #define COUNTERSIGNED_BYTES (sizeof(OPERATOR_DOMAIN) - 1 + 4 + 32)
 
 static void
-countersigned_text(const struct network_id *net, const struct pubkey *node,
-		   uint8_t out[COUNTERSIGNED_BYTES])
+countersigned_text(
+    const struct network_id *net, const struct pubkey *node, uint8_t out[COUNTERSIGNED_BYTES])
 {
 	struct packer p = packer_on(out, COUNTERSIGNED_BYTES);
 
@@ -38,7 +38,7 @@ countersigned_text(const struct network_id *net, const struct pubkey *node,
 
 void
 peer_record_countersign(const struct sign_key *operator_key, const struct network_id *net,
-			const struct pubkey *node, struct sig *out)
+    const struct pubkey *node, struct sig *out)
 {
 	uint8_t text[COUNTERSIGNED_BYTES];
 
@@ -82,7 +82,9 @@ record_valid(const struct peer_record *r)
 	if (r->addrs_count > PEER_RECORD_ADDRS_MAX)
 		return false;
 	for (size_t i = 0; i < r->addrs_count; i++) {
-		if (r->addrs[i].family == ADDR_NONE || r->addrs[i].port == 0)
+		const struct addr *a = &r->addrs[i];
+
+		if (!addr_valid(a) || a->family == ADDR_NONE || a->port == 0)
 			return false;
 	}
 	/* Two ways to say "my own operator" would be two forms of one record. */
@@ -106,7 +108,7 @@ pack_text(struct packer *p, const char *text)
 
 int
 peer_record_pack(const struct peer_record *r, const struct identity *who,
-		 const struct network_id *net, uint8_t *out, size_t cap, size_t *out_len)
+    const struct network_id *net, uint8_t *out, size_t cap, size_t *out_len)
 {
 	struct packer p = packer_on(out, MIN(cap, (size_t)PEER_RECORD_BYTES_MAX));
 	struct sig sig;

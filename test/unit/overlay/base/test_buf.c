@@ -1,6 +1,5 @@
 /* Buffers: growth up to the limit, text, dropping the front, secrets. */
-#include <check.h>
-#include <stdlib.h>
+#include "test/unit/suite.h"
 
 #include "overlay/base/buf.h"
 #include "overlay/base/err.h"
@@ -83,20 +82,8 @@ int
 main(void)
 {
 	Suite *s = suite_create("overlay/base/buf");
-	TCase *tc = tcase_create("buf");
 
-	tcase_add_test(tc, grows_to_the_limit_and_not_beyond);
-	tcase_add_test(tc, text_is_terminated_even_when_full);
-	tcase_add_test(tc, secrets_grow_and_go);
-	tcase_add_test(tc, a_limit_of_zero_takes_nothing);
-	suite_add_tcase(s, tc);
-
-	SRunner *r = srunner_create(s);
-
-	srunner_run_all(r, CK_ENV);
-
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed != 0;
+	suite_add(s, "buf", 0, grows_to_the_limit_and_not_beyond, text_is_terminated_even_when_full,
+	    secrets_grow_and_go, a_limit_of_zero_takes_nothing, NULL);
+	return suite_main(s);
 }

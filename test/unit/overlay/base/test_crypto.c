@@ -2,9 +2,9 @@
  * Published vectors (FIPS 180-4, RFC 1321, 4231, 4648, 7748, 8032, 8439), both
  * libraries against each other, and bad input. What is not checked: timing.
  */
-#include <check.h>
+#include "test/unit/suite.h"
+
 #include <sodium.h>
-#include <stdlib.h>
 
 #include "overlay/base/crypto.h"
 #include "overlay/base/err.h"
@@ -49,7 +49,7 @@ START_TEST(sha256_vectors)
 		{ "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
 		{ "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
 		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-		  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
+		    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
 	};
 	struct sha256 *s = sha256_new();
 	struct hash h;
@@ -69,13 +69,13 @@ START_TEST(sha256_vectors)
 	ck_assert_ptr_nonnull(a);
 	memset(a, 'a', 1000000);
 	crypto_sha256(&h, a, 1000000);
-	expect_hex(h.b, sizeof(h.b),
-		   "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+	expect_hex(
+	    h.b, sizeof(h.b), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 	for (size_t at = 0; at < 1000000; at += 999)
 		sha256_update(s, a + at, MIN((size_t)999, 1000000 - at));
 	sha256_final(s, &h);
-	expect_hex(h.b, sizeof(h.b),
-		   "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+	expect_hex(
+	    h.b, sizeof(h.b), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 	free(a);
 	sha256_free(s);
 	sha256_free(NULL);
@@ -88,7 +88,7 @@ both_hash(const uint8_t *data, size_t len, struct sha256 *stream)
 	uint8_t expected[32];
 	struct hash h;
 	struct bytes parts[3] = { bytes_of(data, len / 3), bytes_of(data + len / 3, 0),
-				  bytes_of(data + len / 3, len - len / 3) };
+		bytes_of(data + len / 3, len - len / 3) };
 
 	crypto_hash_sha256(expected, data, len);
 	crypto_sha256(&h, data, len);
@@ -187,17 +187,17 @@ START_TEST(ed25519_vectors)
 	/* RFC 8032 §7.1, tests 1 to 3: secret, public, message, signature */
 	static const char *const cases[][4] = {
 		{ "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
-		  "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
-		  "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
-		  "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b" },
+		    "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+		    "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+		    "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b" },
 		{ "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
-		  "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
-		  "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
-		  "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00" },
+		    "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+		    "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+		    "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00" },
 		{ "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
-		  "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
-		  "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
-		  "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a" },
+		    "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+		    "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+		    "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -235,16 +235,16 @@ START_TEST(x25519_vectors)
 	from_hex(secret.b, 32, "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4");
 	from_hex(point, 32, "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c");
 	ck_assert_int_eq(crypto_x25519(&shared, &secret, point), ERR_OK);
-	expect_hex(shared.b, 32,
-		   "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
+	expect_hex(
+	    shared.b, 32, "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552");
 
 	from_hex(secret.b, 32, "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a");
 	crypto_x25519_base(point, &secret);
 	expect_hex(point, 32, "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
 	from_hex(point, 32, "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
 	ck_assert_int_eq(crypto_x25519(&shared, &secret, point), ERR_OK);
-	expect_hex(shared.b, 32,
-		   "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
+	expect_hex(
+	    shared.b, 32, "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742");
 }
 END_TEST
 
@@ -317,12 +317,12 @@ START_TEST(aead_vector)
 	    aead_seal(a, out, &k, nonce, bytes_of(ad, sizeof(ad)), (const uint8_t *)text, 114),
 	    ERR_OK);
 	expect_hex(out, sizeof(out),
-		   "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6"
-		   "3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36"
-		   "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc"
-		   "3ff4def08e4b7a9de576d26586cec64b61161ae10b594f09e26a7e902ecbd0600691");
-	ck_assert_int_eq(aead_open(a, out, &k, nonce, bytes_of(ad, sizeof(ad)), out, sizeof(out)),
-			 ERR_OK);
+	    "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6"
+	    "3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36"
+	    "92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc"
+	    "3ff4def08e4b7a9de576d26586cec64b61161ae10b594f09e26a7e902ecbd0600691");
+	ck_assert_int_eq(
+	    aead_open(a, out, &k, nonce, bytes_of(ad, sizeof(ad)), out, sizeof(out)), ERR_OK);
 	ck_assert_mem_eq(out, text, 114);
 	aead_free(a);
 	aead_free(NULL);
@@ -340,8 +340,8 @@ both_seal(struct aead *a, const uint8_t *data, size_t len, size_t ad_len)
 	ck_assert(ours != NULL && theirs != NULL && back != NULL);
 	fill(nonce, sizeof(nonce), (uint32_t)len);
 	fill(k.b, sizeof(k.b), (uint32_t)ad_len);
-	crypto_aead_chacha20poly1305_ietf_encrypt(theirs, NULL, data, len, ad.data, ad.len, NULL,
-						  nonce, k.b);
+	crypto_aead_chacha20poly1305_ietf_encrypt(
+	    theirs, NULL, data, len, ad.data, ad.len, NULL, nonce, k.b);
 	ck_assert_int_eq(aead_seal(a, ours, &k, nonce, ad, data, len), ERR_OK);
 	ck_assert_mem_eq(ours, theirs, len + 16);
 	ck_assert_int_eq(aead_open(a, back, &k, nonce, ad, theirs, len + 16), ERR_OK);
@@ -395,15 +395,15 @@ START_TEST(xchacha_vector)
 	from_hex(nonce, sizeof(nonce), "404142434445464748494a4b4c4d4e4f5051525354555657");
 	crypto_xseal(out, &k, nonce, bytes_of(ad, sizeof(ad)), (const uint8_t *)text, 114);
 	expect_hex(out, sizeof(out),
-		   "bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb"
-		   "731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b452"
-		   "2f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff9"
-		   "21f9664c97637da9768812f615c68b13b52ec0875924c1c7987947deafd8780acf49");
-	ck_assert_int_eq(crypto_xopen(out, &k, nonce, bytes_of(ad, sizeof(ad)), out, sizeof(out)),
-			 ERR_OK);
+	    "bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb"
+	    "731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b452"
+	    "2f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff9"
+	    "21f9664c97637da9768812f615c68b13b52ec0875924c1c7987947deafd8780acf49");
+	ck_assert_int_eq(
+	    crypto_xopen(out, &k, nonce, bytes_of(ad, sizeof(ad)), out, sizeof(out)), ERR_OK);
 	ck_assert_mem_eq(out, text, 114);
-	ck_assert_int_eq(crypto_xopen(out, &k, nonce, bytes_of(ad, 11), out, sizeof(out)),
-			 ERR_AUTH);
+	ck_assert_int_eq(
+	    crypto_xopen(out, &k, nonce, bytes_of(ad, 11), out, sizeof(out)), ERR_AUTH);
 	ck_assert_int_eq(crypto_xopen(out, &k, nonce, bytes_of(ad, 12), out, 15), ERR_AUTH);
 }
 END_TEST
@@ -440,10 +440,10 @@ END_TEST
 START_TEST(base64url_round_trip_and_bad_text)
 {
 	/* RFC 4648 §10, without padding */
-	static const char *const texts[] = { "",       "Zg",      "Zm8",     "Zm9v",
-					     "Zm9vYg", "Zm9vYmE", "Zm9vYmFy" };
-	static const char *const bad[] = { "Z",    "Zh",    "Zm9",  "Zg==",  "Zm+v",
-					   "Zm/v", "Zm9\n", "Zm9 ", "Zm9vY", "Zm\xc3\xb6" };
+	static const char *const texts[] = { "", "Zg", "Zm8", "Zm9v", "Zm9vYg", "Zm9vYmE",
+		"Zm9vYmFy" };
+	static const char *const bad[] = { "Z", "Zh", "Zm9", "Zg==", "Zm+v", "Zm/v", "Zm9\n",
+		"Zm9 ", "Zm9vY", "Zm\xc3\xb6" };
 	char text[32];
 	uint8_t out[6];
 	size_t len;
@@ -451,8 +451,8 @@ START_TEST(base64url_round_trip_and_bad_text)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		ck_assert_int_eq(base64url_encode(text, strlen(texts[i]) + 1, "foobar", i), ERR_OK);
 		ck_assert_str_eq(text, texts[i]);
-		ck_assert_int_eq(base64url_encode(text, strlen(texts[i]), "foobar", i),
-				 ERR_TOO_BIG);
+		ck_assert_int_eq(
+		    base64url_encode(text, strlen(texts[i]), "foobar", i), ERR_TOO_BIG);
 		ck_assert_int_eq(
 		    base64url_decode(out, sizeof(out), &len, texts[i], strlen(texts[i])), ERR_OK);
 		ck_assert_uint_eq(len, i);
@@ -462,8 +462,8 @@ START_TEST(base64url_round_trip_and_bad_text)
 	ck_assert_mem_eq(out, "\xfb\xff\xbf", 3);
 	len = 77;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		ck_assert_int_eq(base64url_decode(out, 6, &len, bad[i], strlen(bad[i])),
-				 ERR_INVALID);
+		ck_assert_int_eq(
+		    base64url_decode(out, 6, &len, bad[i], strlen(bad[i])), ERR_INVALID);
 	ck_assert_int_eq(base64url_decode(out, 2, &len, "Zm9v", 4), ERR_TOO_BIG);
 	ck_assert_mem_eq(out, "\xfb\xff\xbf", 3);
 	ck_assert_uint_eq(len, 77);
@@ -483,35 +483,14 @@ int
 main(void)
 {
 	Suite *s = suite_create("overlay/base/crypto");
-	TCase *tc = tcase_create("crypto");
 
 	if (crypto_init() != ERR_OK)
-		return 1;
-	tcase_set_timeout(tc, 60); /* Argon2id under sanitizers */
-	tcase_add_test(tc, sha256_vectors);
-	tcase_add_test(tc, both_libraries_hash_alike);
-	tcase_add_test(tc, md5_vectors);
-	tcase_add_test(tc, hmac_vectors);
-	tcase_add_test(tc, derivation_is_hmac_of_label_zero_id);
-	tcase_add_test(tc, ed25519_vectors);
-	tcase_add_test(tc, x25519_vectors);
-	tcase_add_test(tc, low_order_points_are_refused);
-	tcase_add_test(tc, identity_keys_agree);
-	tcase_add_test(tc, aead_vector);
-	tcase_add_test(tc, both_libraries_seal_alike);
-	tcase_add_test(tc, xchacha_vector);
-	tcase_add_test(tc, password_key_is_a_function_of_both);
-	tcase_add_test(tc, hex_refuses_bad_text);
-	tcase_add_test(tc, base64url_round_trip_and_bad_text);
-	tcase_add_test(tc, versions_name_both_libraries);
-	suite_add_tcase(s, tc);
-
-	SRunner *r = srunner_create(s);
-
-	srunner_run_all(r, CK_ENV);
-
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed != 0;
+		return EXIT_FAILURE;
+	suite_add(s, "crypto", 60, sha256_vectors, both_libraries_hash_alike, md5_vectors,
+	    hmac_vectors, derivation_is_hmac_of_label_zero_id, ed25519_vectors, x25519_vectors,
+	    low_order_points_are_refused, identity_keys_agree, aead_vector,
+	    both_libraries_seal_alike, xchacha_vector, password_key_is_a_function_of_both,
+	    hex_refuses_bad_text, base64url_round_trip_and_bad_text, versions_name_both_libraries,
+	    NULL);
+	return suite_main(s);
 }

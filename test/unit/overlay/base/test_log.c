@@ -1,7 +1,7 @@
 /* Lines: levels, names, the limit per format, escaping, and both forms on stderr. */
-#include <check.h>
+#include "test/unit/suite.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -94,13 +94,16 @@ END_TEST
 START_TEST(the_table_of_formats_is_bounded)
 {
 	static char formats[LOG_FORMATS_MAX + 2][8]; /* as many addresses */
+	/* Without the format attribute: these formats are made up here. */
+	void (*const write_made_up)(struct log *, enum log_level, uint64_t, const char *, ...) =
+	    log_write;
 	struct sink *s;
 	struct log *l = log_into(&s, LOG_INFO, NULL);
 
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
 		snprintf(formats[i], sizeof(formats[i]), "f%zu %%d", i);
 		for (int n = 0; n < (i == 0 ? LOG_BURST + 3 : 1); n++)
-			log_write(l, LOG_INFO, 100 + i, formats[i], n);
+			write_made_up(l, LOG_INFO, 100 + i, formats[i], n);
 	}
 	/* Every format came through, and the one that had to go was summed up. */
 	ck_assert_uint_eq(s->count, ARRAY_LEN(formats) + LOG_BURST - 1 + 1);
@@ -117,10 +120,8 @@ START_TEST(what_peers_send_stays_on_one_line)
 	} cases[] = {
 		{ "a\nb\r\t\x1b[31m\x7f", "a\\x0ab\\x0d\\x09\\x1b[31m\\x7f" },
 		{ "sk\xc3\xa4r \xe2\x82\xac \xf0\x9f\x8c\x8a",
-		  "sk\xc3\xa4r \xe2\x82\xac \xf0\x9f\x8c\x8a" },
-		{ "\xc3", "\\xc3" },
-		{ "\xe2\x82", "\\xe2\\x82" },
-		{ "\xff\xfe", "\\xff\\xfe" },
+		    "sk\xc3\xa4r \xe2\x82\xac \xf0\x9f\x8c\x8a" },
+		{ "\xc3", "\\xc3" }, { "\xe2\x82", "\\xe2\\x82" }, { "\xff\xfe", "\\xff\\xfe" },
 		{ "\xc0\xaf", "\\xc0\\xaf" },                   /* overlong */
 		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },          /* surrogate */
 		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond U+10FFFF */
@@ -144,8 +145,8 @@ START_TEST(long_lines_are_cut)
 {
 	struct sink *s;
 	struct log *l = log_into(&s, LOG_INFO,
-				 "a name that is much longer than any name of a log "
-				 "should ever be, so it is cut");
+	    "a name that is much longer than any name of a log "
+	    "should ever be, so it is cut");
 	char *text = malloc(3 * LOG_LINE_BYTES_MAX);
 
 	ck_assert_ptr_nonnull(text);
@@ -174,7 +175,7 @@ stderr_line(char *out, size_t cap, bool journal)
 	ck_assert_ptr_nonnull(f);
 	ck_assert_int_eq(fstat(fileno(f), &st), 0);
 	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
-		 (unsigned long long)st.st_ino + (journal ? 0 : 1));
+	    (unsigned long long)st.st_ino + (journal ? 0 : 1));
 	ck_assert_int_eq(setenv("JOURNAL_STREAM", stream, 1), 0);
 
 	int saved = dup(STDERR_FILENO);
@@ -211,22 +212,9 @@ int
 main(void)
 {
 	Suite *s = suite_create("overlay/base/log");
-	TCase *tc = tcase_create("log");
 
-	tcase_add_test(tc, levels_and_names);
-	tcase_add_test(tc, repetition_is_summed_up);
-	tcase_add_test(tc, the_table_of_formats_is_bounded);
-	tcase_add_test(tc, what_peers_send_stays_on_one_line);
-	tcase_add_test(tc, long_lines_are_cut);
-	tcase_add_test(tc, journald_gets_priorities_and_people_the_time);
-	suite_add_tcase(s, tc);
-
-	SRunner *r = srunner_create(s);
-
-	srunner_run_all(r, CK_ENV);
-
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed != 0;
+	suite_add(s, "log", 0, levels_and_names, repetition_is_summed_up,
+	    the_table_of_formats_is_bounded, what_peers_send_stays_on_one_line, long_lines_are_cut,
+	    journald_gets_priorities_and_people_the_time, NULL);
+	return suite_main(s);
 }

@@ -1,6 +1,5 @@
 /* Messages: what writers put readers get; what no writer puts is refused. */
-#include <check.h>
-#include <stdlib.h>
+#include "test/unit/suite.h"
 
 #include "overlay/base/err.h"
 #include "overlay/base/msg.h"
@@ -26,9 +25,8 @@ parse(const void *data, size_t len)
 
 START_TEST(round_trip)
 {
-	static const uint64_t numbers[] = { 0,          127,       128,       255,
-					    256,        65535,     65536,     UINT32_MAX,
-					    1ull << 32, INT64_MAX, UINT64_MAX };
+	static const uint64_t numbers[] = { 0, 127, 128, 255, 256, 65535, 65536, UINT32_MAX,
+		1ull << 32, INT64_MAX, UINT64_MAX };
 	static const int64_t signs[] = { 0, -1, -32, -33, -128, -129, INT32_MIN, INT64_MIN, 77 };
 	struct buf b;
 	struct msg *m;
@@ -215,8 +213,8 @@ START_TEST(maps_are_as_wide_as_the_limit)
 
 		for (uint32_t i = 0; i < pairs; i++)
 			map[3 + 2 * i] = (uint8_t)i;
-		ck_assert_int_eq(parse(map, 3 + 2 * pairs),
-				 pairs <= MSG_PAIRS_MAX ? ERR_OK : ERR_INVALID);
+		ck_assert_int_eq(
+		    parse(map, 3 + 2 * pairs), pairs <= MSG_PAIRS_MAX ? ERR_OK : ERR_INVALID);
 	}
 }
 END_TEST
@@ -267,24 +265,9 @@ int
 main(void)
 {
 	Suite *s = suite_create("overlay/base/msg");
-	TCase *tc = tcase_create("msg");
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, round_trip);
-	tcase_add_test(tc, readers_check_type_and_range);
-	tcase_add_test(tc, bad_bytes_are_refused);
-	tcase_add_test(tc, depth_ends_at_the_limit);
-	tcase_add_test(tc, maps_are_as_wide_as_the_limit);
-	tcase_add_test(tc, noise_is_survived);
-	tcase_add_test(tc, writer_error_sticks);
-	suite_add_tcase(s, tc);
-
-	SRunner *r = srunner_create(s);
-
-	srunner_run_all(r, CK_ENV);
-
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed != 0;
+	suite_add(s, "msg", 60, round_trip, readers_check_type_and_range, bad_bytes_are_refused,
+	    depth_ends_at_the_limit, maps_are_as_wide_as_the_limit, noise_is_survived,
+	    writer_error_sticks, NULL);
+	return suite_main(s);
 }

@@ -1,7 +1,7 @@
 /* Cursors: values, order of bytes, overruns at every length, domains; and err.c. */
-#include <check.h>
+#include "test/unit/suite.h"
+
 #include <errno.h>
-#include <stdlib.h>
 
 #include "overlay/base/err.h"
 #include "overlay/base/pack.h"
@@ -20,9 +20,9 @@ START_TEST(writes_big_endian)
 	ck_assert(pack_ok(&p));
 	ck_assert_uint_eq(p.len, sizeof(out));
 	ck_assert_mem_eq(out,
-			 "\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"
-			 "ab\0",
-			 sizeof(out));
+	    "\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"
+	    "ab\0",
+	    sizeof(out));
 
 	struct unpacker u = unpacker_on(bytes_of(out, sizeof(out)));
 
@@ -162,23 +162,9 @@ int
 main(void)
 {
 	Suite *s = suite_create("overlay/base/pack");
-	TCase *tc = tcase_create("pack");
 
-	tcase_add_test(tc, writes_big_endian);
-	tcase_add_test(tc, overruns_are_sticky_and_write_nothing);
-	tcase_add_test(tc, huge_lengths_do_not_wrap);
-	tcase_add_test(tc, a_failed_read_leaves_zeros);
-	tcase_add_test(tc, empty_input_is_done);
-	tcase_add_test(tc, domains_are_told_apart);
-	tcase_add_test(tc, every_error_has_name_and_text);
-	suite_add_tcase(s, tc);
-
-	SRunner *r = srunner_create(s);
-
-	srunner_run_all(r, CK_ENV);
-
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed != 0;
+	suite_add(s, "pack", 0, writes_big_endian, overruns_are_sticky_and_write_nothing,
+	    huge_lengths_do_not_wrap, a_failed_read_leaves_zeros, empty_input_is_done,
+	    domains_are_told_apart, every_error_has_name_and_text, NULL);
+	return suite_main(s);
 }
