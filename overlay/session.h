@@ -39,13 +39,13 @@ struct sessions_events {
 	 * A handshake succeeded. peer: key proven; the address is the one dialled, or the
 	 * one seen with the port that it listens on. rtt: ns, 0 when it was the peer that dialled.
 	 */
-	void (*heard)(void *arg, const struct contact *peer, const struct session_hello *hello,
-		      uint64_t rtt);
+	void (*heard)(
+	    void *arg, const struct contact *peer, const struct session_hello *hello, uint64_t rtt);
 	/* A dial or handshake of ours failed (not for sessions_probe). */
 	void (*failed)(void *arg, const struct contact *to, int err);
 	/* A session ended; bytes on the wire each way over its life. */
-	void (*closed)(void *arg, const struct contact *peer, uint64_t bytes_in,
-		       uint64_t bytes_out);
+	void (*closed)(
+	    void *arg, const struct contact *peer, uint64_t bytes_in, uint64_t bytes_out);
 	/* An authenticated peer broke the protocol; reason is a literal. */
 	void (*blame)(void *arg, const struct contact *peer, const char *reason);
 	/*
@@ -95,8 +95,8 @@ struct sessions_load {
 void sessions_load(const struct sessions *ss, struct sessions_load *out);
 
 /* True when a live session to pub is pooled; then its bytes so far (either may be NULL). */
-bool sessions_live(const struct sessions *ss, const struct pubkey *pub, uint64_t *bytes_in,
-		   uint64_t *bytes_out);
+bool sessions_live(
+    const struct sessions *ss, const struct pubkey *pub, uint64_t *bytes_in, uint64_t *bytes_out);
 
 /*
  * stream_open() of endpoint.h. Opens on the pooled session of to->pub, else connects; opens to
@@ -106,7 +106,7 @@ bool sessions_live(const struct sessions *ss, const struct pubkey *pub, uint64_t
  * gives *out, to be ended by stream_close().
  */
 SUSPENDS int sessions_open(struct sessions *ss, const struct contact *to, uint16_t method,
-			   struct bytes head, struct stream **out);
+    struct bytes head, struct stream **out);
 
 /*
  * A fresh connection and full handshake with to, closed again: whether it can be reached and
@@ -128,7 +128,6 @@ void session_answer(struct stream *s, int status, struct bytes tail);
  * ERR_BUSY over the task cap or ERR_CANCELED in shutdown: the peer has been told, s is gone.
  */
 int session_serve(struct stream *s,
-		  int (*serve)(void *arg, struct stream *s, const struct rpc_request *req),
-		  void *arg);
+    int (*serve)(void *arg, struct stream *s, const struct rpc_request *req), void *arg);
 
 #endif

@@ -1,0 +1,263 @@
+/*
+ * What the files of the sessions share, and nobody else includes:
+ *
+ *	session_pool.c	struct sessions: listener, pool, dialling, shutdown
+ *	session.c	a connection's life: handshake, timers, its end
+ *	session_io.c	bytes in and out: sealing, opening, flushing
+ *	session_frames.c  what each frame does
+ *	stream.c	what a task does on a stream
+ *
+ * Everything runs on the loop or a task of one env. session_fail() ends a session at
+ * once but frees it on a later turn of the loop: after any call that may fail it, look
+ * at its state before going on.
+ */
+#ifndef OVERLAY_SESSION_PRIVATE_H
+#define OVERLAY_SESSION_PRIVATE_H
+
+#include <sys/queue.h>
+
+#include "overlay/chunk_queue.h"
+#include "overlay/frame.h"
+#include "overlay/handshake.h"
+#include "overlay/seeded.h"
+#include "overlay/session.h"
+
+/* One read and what a read before it left of a frame. */
+#define SESSION_IN_BYTES      (KIB(256) + FRAME_WIRE_MAX)
+/* Streams' bytes are sealed into the output up to here: one large write. */
+#define SESSION_OUT_HIGH      KIB(256)
+/* Above it (answers that the peer does not fetch) incoming requests get ERR_BUSY. */
+#define SESSION_OUT_BUSY      KIB(512)
+/* Above it (control frames that the peer provokes and does not fetch) the session is closed. */
+#define SESSION_OUT_MAX       MIB(1)
+/* Moved by one session, each way, before others have their turn. */
+#define SESSION_TURN_BYTES    MIB(1)
+/* A pooled session not heard for SESSION_PING_AFTER must answer a ping in this time, else it is
+ * stale and stream_open() connects anew: the hard failure time of datagrams. */
+#define SESSION_PROOF_TIMEOUT SECONDS(3)
+/* Of SESSIONS_MAX, so that strangers cannot take what own requests need. */
+#define SESSIONS_INCOMING_MAX (SESSIONS_MAX / 4 * 3)
+/* Spare memory unused for as long is given back. */
+#define SESSION_TRIM_AFTER    SECONDS(10)
+/* Hash slots of a session's streams: chains of 16 when both directions are full. */
+#define SESSION_STREAM_SLOTS  32
+
+enum session_state {
+	SESSION_DIALING,  /* connecting, or in the handshake that we began */
+	SESSION_ACCEPTED, /* in the handshake that the peer began */
+	SESSION_LIVE,
+	SESSION_DEAD /* everything given back, but the struct itself */
+};
+
+TAILQ_HEAD(session_queue, session);
+LIST_HEAD(session_list, session);
+LIST_HEAD(stream_list, stream);
+TAILQ_HEAD(stream_queue, stream);
+
+/* A task that waits for a dial. */
+struct dial_waiter {
+	LIST_ENTRY(dial_waiter) link;
+	struct session *session; /* NULL once woken */
+	struct wait wait;
+};
+LIST_HEAD(dial_waiters, dial_waiter);
+
+struct session {
+	struct sessions *ss;
+	struct conn *conn;
+	enum session_state state;
+	bool initiator;
+	bool probe;          /* sessions_probe(): not pooled, no events */
+	bool closing;        /* no more streams: GOAWAY came or went */
+	bool connected;      /* the dial's connection stands */
+	bool wants_write;    /* what the connection was told */
+	bool flushing;       /* in ss->flush */
+	bool pinged;         /* since it was heard last */
+	struct contact peer; /* incoming: no key before it is live */
+	struct addr seen;
+	struct session_hello hello;
+	struct handshake *handshake; /* until live */
+	struct noise_cipher send, receive;
+	struct timer timer;
+	uint64_t started; /* connection stood (dial) or was accepted */
+	uint64_t heard;   /* last bytes from the peer */
+	uint64_t used;    /* number of streams became or ceased to be 0 */
+	uint64_t bytes_in, bytes_out;
+	struct dial_waiters waiters;
+
+	uint8_t *partial; /* a frame's beginning */
+	size_t partial_len;
+
+	struct chunk_queue out;    /* sealed */
+	size_t spent;              /* written in this turn */
+	struct stream_queue ready; /* have something to send and credit for it */
+
+	struct stream_list streams[SESSION_STREAM_SLOTS];
+	size_t streams_count, incoming_count;
+	size_t proving; /* streams that wait for a sign of life */
+	uint32_t next_id, peer_last_id;
+
+	TAILQ_ENTRY(session) link;       /* ss->all, by age; ss->dead */
+	TAILQ_ENTRY(session) flush_link; /* ss->flush */
+	LIST_ENTRY(session) key_link;    /* by peer.pub: dialing and live */
+	LIST_ENTRY(session) ip_link;     /* by seen: incoming */
+	bool in_keys, in_ips;
+};
+
+struct stream {
+	struct sessions *ss;
+	struct session *session; /* NULL once it is gone or both have ended */
+	struct contact peer;
+	uint32_t id;
+	bool incoming;
+	LIST_ENTRY(stream) link;
+	TAILQ_ENTRY(stream) ready_link;
+	bool in_ready;
+
+	/* Sending: at most one task at a time. */
+	const uint8_t *out; /* lent by the task that waits in out_wait */
+	size_t out_left;
+	const struct frame *out_end; /* to be sent behind it, lent likewise */
+	bool out_busy;
+	struct wait out_wait;
+	uint32_t credit; /* what the peer still takes */
+	bool out_ended;  /* END is queued */
+	int out_err;     /* nothing more can be sent: why */
+
+	/* Receiving: at most one task at a time. */
+	struct chunk_queue in;
+	uint32_t window; /* what the peer may still send */
+	uint32_t owed;   /* consumed, not yet granted again */
+	uint8_t *in_dst; /* lent by the task that waits in in_wait */
+	size_t in_left;
+	bool in_busy;
+	struct wait in_wait;
+	bool in_ended; /* in_status and tail hold */
+	bool end_came; /* by END, not by RESET or the session's end */
+	int in_status;
+	struct buf tail;
+
+	/* Opening on a quiet session. */
+	bool proving;
+	struct wait proof;
+
+	/* Serving. */
+	bool handled;
+	int (*serve)(void *arg, struct stream *s, const struct rpc_request *req);
+	void *serve_arg;
+	struct rpc_request req;
+	uint8_t *head;
+};
+
+struct session_table { /* chains by a seeded hash of 32 bytes; grows with its count */
+	struct session_list *slots;
+	size_t slots_count; /* a power of two */
+	size_t count;
+};
+
+struct sessions {
+	struct env *env;
+	struct identity identity;
+	struct network_id net;
+	struct endpoint_counters *counters;
+	struct sessions_events events;
+	struct aead *aead;
+	struct seeded seed;
+	struct listener *listener;
+	uint16_t listen_port;
+	bool server;
+
+	struct session_queue all;   /* not dead; oldest first */
+	struct session_queue flush; /* have output for the end of this turn */
+	struct session_queue dead;  /* to be freed in the next turn */
+	struct session_table keys, ips;
+	size_t live, live_incoming, accepted, dialing;
+
+	struct timer turn; /* delay 0: flush, free the dead, see whether shutdown is done */
+	struct timer trim;
+	uint8_t *in; /* SESSION_IN_BYTES while there is traffic */
+	bool in_used;
+	bool in_busy; /* a read is being worked through */
+	struct queue_store store;
+
+	struct task_group serving;
+	bool serving_done;
+	size_t streams; /* structs alive */
+	size_t inside;  /* tasks inside sessions_open() and sessions_probe() */
+	bool stopping;
+	void (*done)(void *arg);
+	void *done_arg;
+};
+
+/* ---- session_pool.c ---- */
+void sessions_turn_soon(struct sessions *ss);   /* runs the turn timer */
+uint8_t *sessions_in(struct sessions *ss);      /* lends the input buffer; NULL: no memory */
+void sessions_memory_used(struct sessions *ss); /* arms the trim timer */
+
+/* ---- session_table.c ---- */
+int session_table_init(struct session_table *t);
+void session_table_fini(struct session_table *t);
+void session_keys_add(struct sessions *ss, struct session *s); /* by s->peer.pub */
+void session_ips_add(struct sessions *ss, struct session *s);  /* by s->seen */
+void session_tables_remove(struct sessions *ss, struct session *s);
+/* The live session to use for new streams, or the dial under way (dialing). NULL: none. */
+struct session *session_keys_find(
+    const struct sessions *ss, const struct pubkey *pub, bool dialing);
+/* Incoming sessions from this IPv4 address or IPv6 /64. */
+size_t session_ips_count(const struct sessions *ss, const struct addr *from);
+
+/* ---- session.c ---- */
+struct session_new_opts {
+	struct conn *conn; /* taken */
+	const struct addr *seen;
+	const struct contact *expect; /* a dial's peer; NULL: incoming */
+	bool probe;
+};
+/* gives; ERR_NOMEM (the connection is closed then). The handshake has begun. */
+int session_new(struct sessions *ss, const struct session_new_opts *opts, struct session **out);
+/* One message of the peer's handshake; fails the session on anything wrong. */
+void session_handshake_input(struct session *s, struct bytes message);
+/* Ends it now: streams get why (ERR_CLOSED unless it tells more), waiting dials the same. */
+void session_fail(struct session *s, int why);
+void session_free_dead(struct session *s);
+/*
+ * Something came that is not allowed: counted, logged, the end. by_peer: it was sealed by the peer,
+ * who is blamed; else anybody on the way may have made it. reason is a literal.
+ */
+void session_bad(struct session *s, bool by_peer, const char *reason);
+void session_goodbye(struct session *s); /* GOAWAY, what can be flushed now, the end */
+/* The first stream was added or the last removed: timers and closing follow. */
+void session_streams_changed(struct session *s);
+void session_was_heard(struct session *s);
+
+/* ---- session_io.c ---- */
+/* Seals f behind the output; sent by the end of this turn. May fail the session. */
+void session_send(struct session *s, const struct frame *f);
+/* A handshake message, length in front, unsealed. */
+void session_send_plain(struct session *s, struct bytes message);
+void session_flush_soon(struct session *s);
+void session_fill(struct session *s); /* seals from ready streams up to SESSION_OUT_HIGH */
+void session_pump(struct session *s); /* fills and writes until nothing moves */
+void session_input(struct session *s);
+
+/* ---- session_frames.c ---- */
+void session_frame(struct session *s, struct bytes plain);
+
+/* ---- stream.c ---- */
+/* NULL: no memory. Linked into s. */
+struct stream *stream_new(struct session *s, uint32_t id, bool incoming);
+struct stream *stream_find(const struct session *s, uint32_t id);
+void stream_ready(struct stream *st); /* puts it in line when it has something it may send */
+/* The other side's doing. */
+void stream_deliver(struct stream *st, struct bytes data);
+void stream_deliver_end(struct stream *st, int status, struct bytes tail);
+void stream_deliver_reset(struct stream *st, int status);
+void stream_deliver_credit(struct stream *st, uint32_t credit);
+/* The session is gone. */
+void stream_lost(struct stream *st, int why);
+/* What was asked of it is queued, or failed. */
+void stream_out_done(struct stream *st, int result);
+/* Frees it; the peer is told this status if it may still be doing something, ERR_OK: nothing. */
+void stream_drop(struct stream *st, int status);
+
+#endif
