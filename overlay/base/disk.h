@@ -48,7 +48,7 @@ int file_write(struct file *f, uint64_t offset, const void *src, size_t len);
 int file_sync(struct file *f);
 int file_size(struct file *f, uint64_t *out);
 int file_truncate(struct file *f, uint64_t size);
-/* Reserves blocks for [0, size) and sets the size; ERR_NO_SPACE. */
+/* Reserves blocks for [0, size) and grows the size to it, never shrinks; ERR_NO_SPACE. */
 int file_allocate(struct file *f, uint64_t size);
 
 int disk_mkdir(struct disk *d, const char *path); /* mode 0700; ERR_EXISTS */
@@ -60,7 +60,7 @@ int disk_sync_dir(struct disk *d,
 int disk_list(struct disk *d, const char *path, int (*each)(void *arg, const char *name),
 	      void *arg);
 int disk_space(struct disk *d, const char *path, struct disk_space *out);
-/* Creates and locks a file until file_close; ERR_BUSY when another process holds it. */
+/* Creates and locks a file until file_close; ERR_BUSY when another opening holds it. */
 int disk_lock(struct disk *d, const char *path, struct file **out);
 
 struct disk_ops {
@@ -88,7 +88,8 @@ struct disk *disk_real(void);
 
 /*
  * Small whole files (keys, tables): write_file is atomic (temporary name, sync,
- * rename, sync of the directory); read_file refuses more than max with ERR_TOO_BIG.
+ * rename, sync of the directory), but has one writer per path at a time; read_file appends,
+ * and refuses more than out->max with ERR_TOO_BIG.
  */
 struct buf;
 int disk_write_file(struct disk *d, const char *path, struct bytes data);

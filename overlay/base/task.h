@@ -89,8 +89,8 @@ void wait_init(struct wait *w);
 /* First call wins; later ones are ignored. Safe before, during and without a waiter. */
 void wait_wake(struct wait *w, int result);
 /*
- * The result, or ERR_CANCELED / ERR_TIMEOUT. On the latter two the event may still
- * come: detach the callback (rpc_abandon, timer_stop) before the wait leaves scope.
+ * The result (it wins when it is there), or ERR_CANCELED / ERR_TIMEOUT. On the latter two the event
+ * may still come: detach the callback (rpc_abandon, timer_stop) before the wait leaves scope.
  * timeout: ns from now, 0 for none but the task's own deadline.
  */
 SUSPENDS int wait_for(struct env *env, struct wait *w, uint64_t timeout);
@@ -116,6 +116,7 @@ struct semaphore {
 };
 void semaphore_init(struct semaphore *s, size_t limit);
 SUSPENDS int semaphore_acquire(struct env *env, struct semaphore *s);
+bool semaphore_try(struct semaphore *s); /* false when it would wait */
 void semaphore_release(struct semaphore *s);
 
 /* ---- work ---- */

@@ -118,18 +118,23 @@ waiter_unlink(struct semaphore *s, struct semaphore_waiter *w)
 		s->tail = w->prev;
 }
 
+bool
+semaphore_try(struct semaphore *s)
+{
+	if (s->free == 0)
+		return false;
+	s->free--;
+	return true;
+}
+
 int
 semaphore_acquire(struct env *env, struct semaphore *s)
 {
 	int err = task_sticky(task_current(env));
 	struct semaphore_waiter w;
 
-	if (err != ERR_OK)
+	if (err != ERR_OK || semaphore_try(s))
 		return err;
-	if (s->free > 0) {
-		s->free--;
-		return ERR_OK;
-	}
 	wait_init(&w.handed);
 	w.next = NULL;
 	w.prev = s->tail;
