@@ -1,0 +1,101 @@
+/* Seeded streams of numbers, and the mix that hashes the run of events. Nothing here can fail. */
+#include "sim/random.h"
+
+#include "overlay/base/err.h"
+
+/* Finaliser of SplitMix64: a bijection in which every input bit reaches every output bit. */
+static uint64_t
+finalise(uint64_t z)
+{
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static uint64_t
+rotate_left(uint64_t x, unsigned bits)
+{
+	return (x << bits) | (x >> (64 - bits));
+}
+
+void
+sim_random_init(struct sim_random *r, uint64_t seed, uint64_t stream)
+{
+	uint64_t z = sim_mix(finalise(seed), stream);
+
+	for (size_t i = 0; i < ARRAY_LEN(r->s); i++) {
+		z += UINT64_C(0x9e3779b97f4a7c15);
+		r->s[i] = finalise(z);
+	}
+}
+
+uint64_t
+sim_random_u64(struct sim_random *r)
+{
+	uint64_t *s = r->s;
+	uint64_t out = rotate_left(s[1] * 5, 7) * 9;
+	uint64_t t = s[1] << 17;
+
+	s[2] ^= s[0];
+	s[3] ^= s[1];
+	s[1] ^= s[2];
+	s[0] ^= s[3];
+	s[2] ^= t;
+	s[3] = rotate_left(s[3], 45);
+	return out;
+}
+
+uint64_t
+sim_random_below(struct sim_random *r, uint64_t bound)
+{
+	must(bound > 0);
+	/* High half of the product (Lemire); its bias of bound/2^64 is nothing to a simulation. */
+	return (uint64_t)(((unsigned __int128)sim_random_u64(r) * bound) >> 64);
+}
+
+bool
+sim_random_chance(struct sim_random *r, uint32_t ppm)
+{
+	/* No draw for the impossible, so that switching a fault off leaves the stream alone. */
+	return ppm != 0 && sim_random_below(r, SIM_PPM) < ppm;
+}
+
+void
+sim_random_bytes(struct sim_random *r, void *out, size_t len)
+{
+	uint8_t *to = out;
+
+	while (len > 0) {
+		uint64_t v = sim_random_u64(r);
+		size_t part = MIN(len, sizeof(v));
+
+		/* Shifted, not copied: the same on either byte order. */
+		for (size_t i = 0; i < part; i++)
+			to[i] = (uint8_t)(v >> (8 * i));
+		to += part;
+		len -= part;
+	}
+}
+
+uint64_t
+sim_mix(uint64_t hash, uint64_t v)
+{
+	return finalise((rotate_left(hash, 5) ^ v) + UINT64_C(0x9e3779b97f4a7c15));
+}
+
+uint64_t
+sim_mix_bytes(uint64_t hash, struct bytes data)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= data.len; i += 8) {
+		uint64_t v = 0;
+
+		for (unsigned j = 0; j < 8; j++)
+			v |= (uint64_t)data.data[i + j] << (8 * j);
+		hash = (rotate_left(hash, 5) ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	}
+	for (; i < data.len; i++)
+		hash = (rotate_left(hash, 5) ^ data.data[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	return sim_mix(hash, data.len);
+}
