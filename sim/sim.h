@@ -1,0 +1,113 @@
+/*
+ * A simulated world: many nodes in one process and one thread, each with an
+ * env of its own, on virtual time. One heap of events ordered by (time, number)
+ * drives everything, all chance comes from the seed, and a rolling hash of the
+ * events proves that two runs were the same. The code under test is the real one,
+ * from struct env upwards.
+ *
+ * Life of a node: sim_node_add, then the owner builds its objects on the env;
+ * to stop, the owner frees them (running the world while tasks unwind) and calls
+ * sim_node_remove. To die without farewell: sim_node_kill, then the same; nothing
+ * that the node does after the kill has an effect: nothing leaves or reaches it, its disk
+ * answers ERR_IO, its connections are broken, its log is off. Timers, tasks and
+ * offloaded work go on, because cancelled tasks need them to unwind.
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include "overlay/base/env.h"
+#include "sim/disk.h"
+#include "sim/model.h"
+
+/* 2026-01-01T00:00:00Z: when every world begins. */
+#define SIM_EPOCH_MS       UINT64_C(1767225600000)
+/* A task that a test waits for; far above any deadline in the product. */
+#define SIM_TASK_TIMEOUT   HOURS(1)
+/* Unread and unacknowledged bytes per direction of a stream: Linux's usual send buffer. */
+#define SIM_STREAM_WINDOW  KIB(256)
+/* After so long without an answer a stream breaks and a connect gives up (TCP_USER_TIMEOUT). */
+#define SIM_STREAM_TIMEOUT SECONDS(30)
+/* What a node's uplink queues before datagrams are refused: a home router's buffer. */
+#define SIM_UPLINK_QUEUE   MILLISECONDS(500)
+/* Time of offloaded work whose cost nobody stated. */
+#define SIM_WORK_CPU       MICROSECONDS(50)
+#define SIM_WORK_DISK      MICROSECONDS(200)
+/* Events at one instant that can only be a loop without progress. */
+#define SIM_INSTANT_MAX    50000000
+
+struct sim_world;
+
+struct sim_opts {
+	uint64_t seed;
+	bool regions;             /* false: one machine room, see model.h */
+	struct sim_faults faults; /* can be changed later */
+	bool guard_pages;         /* a guard page per task stack; off: canaries, any number */
+	size_t tasks_max;         /* per node; 0: TASKS_MAX */
+	struct log *log;          /* lent, of all nodes; may be NULL */
+};
+
+struct sim_world *sim_new(const struct sim_opts *opts); /* gives */
+void sim_free(struct sim_world *w);                     /* all nodes are removed */
+
+/* ---- nodes ---- */
+struct sim_node_opts {
+	struct addr ip;     /* port ignored; unique among the nodes there are */
+	int region;         /* -1: drawn */
+	uint64_t access_ns; /* 0: drawn where regions are on, else none */
+	int64_t clock_offset_ms;
+	uint64_t up_bytes_s; /* bandwidth; 0: unlimited */
+	uint64_t down_bytes_s;
+	struct sim_disk *disk; /* lent, outlives the node; NULL: an own one that goes with it */
+};
+
+/* Address number i, alone in its /24, so that rules about networks do not bite. i < 2^22. */
+struct addr sim_addr(uint32_t i, uint16_t port);
+
+struct env *sim_node_add(struct sim_world *w, const struct sim_node_opts *opts); /* gives */
+/* The owner has closed all handles, stopped its timers, ended its tasks and work. */
+void sim_node_remove(struct env *env);
+
+enum sim_death {
+	SIM_KILLED, /* the process: its kernel resets connections and refuses new ones */
+	SIM_SILENT, /* the machine or its line: peers find out by timeouts */
+};
+void sim_node_kill(struct env *env, enum sim_death how);
+bool sim_node_dead(const struct env *env);
+const struct sim_place *sim_node_place(const struct env *env);
+struct sim_disk *sim_node_disk(struct env *env);
+/* Slow machines and disks: how long a work of this pool takes. */
+void sim_node_work_time(struct env *env, enum work_pool pool, uint64_t ns);
+
+/* ---- the network ---- */
+void sim_set_faults(struct sim_world *w, const struct sim_faults *faults);
+/*
+ * blocked: nothing from `from` arrives at `to` (asked one way at a time, so links may be
+ * asymmetric; streams need both). Ports are 0. NULL heals. A pure function of its arguments
+ * and of state that changes only between runs or in events.
+ */
+void sim_partition(struct sim_world *w,
+    bool (*blocked)(void *arg, const struct addr *from, const struct addr *to), void *arg);
+
+/* ---- running ---- */
+uint64_t sim_now(const struct sim_world *w); /* ns since the beginning */
+void sim_run_for(struct sim_world *w, uint64_t ns);
+/* Until cond (asked after every event) or for max_ns; whether cond came true. */
+bool sim_run_until(struct sim_world *w, bool (*cond)(void *arg), void *arg, uint64_t max_ns);
+/*
+ * Runs fn as a task of env to its end and gives its result. After SIM_TASK_TIMEOUT it
+ * is cancelled: ERR_TIMEOUT. ERR_BUSY when the env has no room for a task.
+ */
+int sim_run_task(struct sim_world *w, struct env *env, int (*fn)(void *arg), void *arg);
+
+/* ---- what happened ---- */
+uint64_t sim_events(const struct sim_world *w);     /* how many so far */
+uint64_t sim_event_hash(const struct sim_world *w); /* equal runs, equal hashes */
+struct sim_traffic {
+	uint64_t datagrams_sent;
+	uint64_t datagrams_received; /* delivered to a socket; duplicates count twice */
+	uint64_t datagram_bytes_sent;
+	uint64_t stream_bytes_sent;
+};
+void sim_traffic(const struct sim_world *w, struct sim_traffic *out);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * Simulated datagrams: send draws loss, duplication and the trip, and makes an
+ * event per copy; the event finds the socket by address when it comes, so nothing
+ * points at a node that may be gone. Fails towards the caller only as a kernel
+ * would: malformed, too big, no such network, uplink queue full.
+ */
+#include "sim/world.h"
+
+#include <stdlib.h>
+
+#define UDP_PAYLOAD_MAX  65507 /* RFC 768 over IPv4 */
+#define UDP_HEADER_BYTES 28    /* IPv4 and UDP, as the line counts them */
+
+struct udp {
+	struct env_handle handle;
+	struct udp *next;
+	struct addr bound;
+	void (*receive)(void *arg, const struct addr *from, struct bytes data);
+	void *arg;
+};
+
+struct packet {
+	struct timer event;
+	struct sim_world *world;
+	struct addr from, to;
+	bool queued; /* waits for the downlink already */
+	size_t len;
+	uint8_t data[];
+};
+
+static struct udp *
+socket_find(struct sim_node *n, uint16_t port)
+{
+	struct udp *u = n->udps;
+
+	while (u != NULL && u->bound.port != port)
+		u = u->next;
+	return u;
+}
+
+int
+sim_udp_open(struct env *env, const struct udp_opts *opts, struct udp **out)
+{
+	struct sim_node *n = node_of(env);
+	struct addr bound;
+	struct udp *u;
+	int err = node_bind_addr(n, &opts->bind, &bound);
+
+	if (err != ERR_OK)
+		return err;
+	if (bound.port == 0) {
+		do
+			bound.port = node_port_next(n);
+		while (socket_find(n, bound.port) != NULL);
+	} else if (socket_find(n, bound.port) != NULL) {
+		return ERR_EXISTS;
+	}
+	u = calloc(1, sizeof(*u));
+	if (u == NULL)
+		return ERR_NOMEM;
+	*u = (struct udp){ .handle = { .env = env },
+		.next = n->udps,
+		.bound = bound,
+		.receive = opts->receive,
+		.arg = opts->arg };
+	n->udps = u;
+	*out = u;
+	return ERR_OK;
+}
+
+void
+sim_udp_local(const struct udp *u, struct addr *out)
+{
+	*out = u->bound;
+}
+
+void
+sim_udp_close(struct udp *u)
+{
+	struct udp **at = &node_of(u->handle.env)->udps;
+
+	while (*at != u)
+		at = &(*at)->next;
+	*at = u->next;
+	free(u);
+}
+
+/* A datagram reaches its node's line, and when it has passed that, its socket. */
+static void
+packet_arrive(void *arg)
+{
+	struct packet *p = arg;
+	struct sim_world *w = p->world;
+	struct sim_node *n = world_node(w, &p->to);
+	struct udp *u = n == NULL || n->dead ? NULL : socket_find(n, p->to.port);
+	uint64_t due;
+
+	if (u == NULL) {
+		free(p);
+		return;
+	}
+	due = p->queued ? w->now : node_downlink(n, w->now, p->len + UDP_HEADER_BYTES);
+	if (due > w->now) {
+		p->queued = true;
+		world_at(w, &p->event, due);
+		return;
+	}
+	world_note(w, n->number);
+	world_note(w, sim_mix_bytes(p->from.port, bytes_of(p->data, p->len)));
+	w->traffic.datagrams_received++;
+	u->receive(u->arg, &p->from, bytes_of(p->data, p->len));
+	free(p);
+}
+
+static void
+packet_launch(struct sim_world *w, const struct udp *u, const struct addr *to, struct bytes data,
+    uint64_t due)
+{
+	struct packet *p = malloc(sizeof(*p) + data.len);
+
+	must(p != NULL); /* see disk.h: the host's memory is no part of the simulation */
+	p->world = w;
+	p->from = u->bound;
+	p->to = *to;
+	p->queued = false;
+	p->len = data.len;
+	if (data.len > 0)
+		memcpy(p->data, data.data, data.len);
+	event_init(&p->event, packet_arrive, p);
+	world_at(w, &p->event, due);
+}
+
+int
+sim_udp_send(struct udp *u, const struct addr *to, struct bytes data)
+{
+	struct sim_node *n = node_of(u->handle.env);
+	struct sim_world *w = n->world;
+	struct sim_node *peer;
+	uint64_t leaves;
+
+	if (to->family != n->ip.family)
+		return ERR_UNREACHABLE;
+	if (to->port == 0)
+		return ERR_INVALID;
+	if (data.len > UDP_PAYLOAD_MAX)
+		return ERR_TOO_BIG;
+	if (n->dead)
+		return ERR_OK; /* into the void, as of a machine whose cable is cut */
+	if (n->up_free > w->now + SIM_UPLINK_QUEUE)
+		return ERR_BUSY;
+	leaves = node_uplink(n, w->now, data.len + UDP_HEADER_BYTES);
+	w->traffic.datagrams_sent++;
+	w->traffic.datagram_bytes_sent += data.len;
+
+	peer = world_node(w, to);
+	if (peer == NULL || world_blocked(w, &n->ip, &peer->ip))
+		return ERR_OK;
+	if (peer == n) {
+		packet_launch(w, u, to, data, w->now + SIM_SELF_RTT / 2);
+		return ERR_OK;
+	}
+	if (sim_random_chance(&w->random, w->faults.loss_ppm))
+		return ERR_OK;
+	for (int copies = 1 + sim_random_chance(&w->random, w->faults.duplicate_ppm); copies > 0;
+	     copies--) {
+		uint64_t trip = sim_trip(&w->random, w->regions, &n->place, &peer->place);
+
+		if (sim_random_chance(&w->random, w->faults.reorder_ppm))
+			trip += sim_random_below(&w->random, SIM_REORDER_MAX);
+		packet_launch(w, u, to, data, leaves + trip);
+	}
+	return ERR_OK;
+}

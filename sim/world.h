@@ -1,0 +1,101 @@
+/*
+ * Inside of the simulated world, shared by world.c (time, nodes), udp.c
+ * (datagrams), link.c and conn.c (byte streams) and work.c. Nobody else includes it.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "overlay/base/task.h"
+#include "overlay/base/timer_heap.h"
+#include "sim/random.h"
+#include "sim/sim.h"
+
+#define SIM_WORK_POOLS 2
+
+struct sim_world {
+	uint64_t now;
+	struct timer_heap events; /* nodes' timers and the world's own, which have no env */
+	struct sim_random random; /* trips and faults */
+	bool regions;
+	bool guard_pages;
+	size_t tasks_max;
+	struct log *log;
+	struct sim_faults faults;
+	bool (*blocked)(void *arg, const struct addr *from, const struct addr *to);
+	void *blocked_arg;
+	struct sim_node **buckets; /* nodes by IP */
+	size_t buckets_count;
+	size_t nodes_count;
+	uint64_t nodes_added; /* numbers them: a restarted node draws a stream of its own */
+	uint64_t events_count;
+	uint64_t hash;
+	uint64_t seed;
+	bool closing;        /* sim_free lets what is under way run out */
+	uint64_t at_instant; /* events since time last moved */
+	struct sim_traffic traffic;
+};
+
+struct sim_node {
+	struct env env;
+	struct sim_world *world;
+	struct sim_node *bucket_next;
+	uint64_t number;
+	struct addr ip; /* port 0 */
+	struct sim_place place;
+	int64_t clock_offset_ms;
+	bool dead;
+	enum sim_death death;
+	struct sim_random random;
+	struct timer kick;
+	size_t timers_armed;
+	size_t works[SIM_WORK_POOLS];
+	uint64_t work_ns[SIM_WORK_POOLS];
+	uint64_t work_start[SIM_WORK_POOLS]; /* when the pool's next work may start */
+	uint64_t up_bytes_s, down_bytes_s;
+	uint64_t up_free, down_free; /* when the line is idle again */
+	uint16_t next_port;
+	struct udp *udps;
+	struct listener *listeners;
+	struct conn *conns;
+	struct sim_disk *disk;
+	bool own_disk;
+};
+
+struct sim_node *node_of(const struct env *env);
+struct sim_node *world_node(const struct sim_world *w, const struct addr *ip); /* or NULL */
+bool world_blocked(const struct sim_world *w, const struct addr *from, const struct addr *to);
+/* The world's own events: t has no env. */
+void event_init(struct timer *t, void (*fire)(void *arg), void *arg);
+void world_at(struct sim_world *w, struct timer *t, uint64_t due);
+void world_cancel(struct sim_world *w, struct timer *t);
+void world_note(struct sim_world *w, uint64_t v); /* mixes v into the hash */
+
+/* Bandwidth: when `bytes` that are ready at `at` have passed the line, which is taken so long. */
+uint64_t node_uplink(struct sim_node *n, uint64_t at, size_t bytes);
+uint64_t node_downlink(struct sim_node *n, uint64_t at, size_t bytes);
+/* Checks a bind address and fills in the node's IP where it is unspecified. */
+int node_bind_addr(struct sim_node *n, const struct addr *bind, struct addr *out);
+uint16_t node_port_next(struct sim_node *n); /* ephemeral, not checked for use */
+
+/* ---- what env_ops point to ---- */
+int sim_udp_open(struct env *env, const struct udp_opts *opts, struct udp **out);
+void sim_udp_local(const struct udp *u, struct addr *out);
+int sim_udp_send(struct udp *u, const struct addr *to, struct bytes data);
+void sim_udp_close(struct udp *u);
+
+int sim_listen(struct env *env, const struct listen_opts *opts, struct listener **out);
+void sim_listener_local(const struct listener *l, struct addr *out);
+void sim_listener_close(struct listener *l);
+int sim_connect(struct env *env, const struct addr *to, const char *path, struct conn **out);
+void sim_conn_set_handler(struct conn *c, const struct conn_handler *h);
+void sim_conn_want(struct conn *c, bool read, bool write);
+int64_t sim_conn_read(struct conn *c, void *dst, size_t len);
+int64_t sim_conn_write(struct conn *c, const struct bytes *parts, size_t count);
+void sim_conn_local(const struct conn *c, struct addr *out);
+void sim_conn_close(struct conn *c);
+/* At the death of a node: breaks its connections; peers get resets or silence. */
+void streams_die(struct sim_node *n, enum sim_death how);
+
+int sim_work_submit(struct env *env, enum work_pool pool, struct work *w);
+
+#endif
