@@ -205,7 +205,7 @@ START_TEST(ed25519_vectors)
 		struct sign_key k;
 		struct pubkey pub;
 		struct sig sig;
-		uint8_t msg[8];
+		uint8_t msg[8] = { 0 };
 
 		from_hex(seed.b, sizeof(seed.b), cases[i][0]);
 
