@@ -37,27 +37,14 @@ rate_take(uint64_t *full_at, const struct rate *r, uint64_t now)
 static void
 network_key(const struct addr *a, bool exact, uint8_t key[KEY_BYTES])
 {
-	size_t len = a->family == ADDR_IPV4 ? 3 : 8;
+	struct packer p = packer_on(key, KEY_BYTES);
 
 	memset(key, 0, KEY_BYTES);
-	key[0] = a->family;
-	if (!exact) {
-		memcpy(key + 1, a->ip, len);
-		return;
-	}
-	memcpy(key + 1, a->ip, sizeof(a->ip));
-	key[17] = (uint8_t)(a->port >> 8);
-	key[18] = (uint8_t)a->port;
-}
-
-bool
-addr_same_network(const struct addr *a, const struct addr *b)
-{
-	uint8_t ka[KEY_BYTES], kb[KEY_BYTES];
-
-	network_key(a, false, ka);
-	network_key(b, false, kb);
-	return memcmp(ka, kb, sizeof(ka)) == 0;
+	if (exact)
+		addr_pack(&p, a);
+	else
+		pack_u64(&p, addr_group(a));
+	must(pack_ok(&p));
 }
 
 void

@@ -3,13 +3,14 @@
  *
  * A bucket is one number, the time at which it will be full again (the generic
  * cell rate algorithm, ITU-T I.371), so an idle one needs no upkeep. The table
- * counts by /24 (IPv4) or /64 (IPv6), because one stranger owns at least that; on a
+ * counts by addr_group(), /24 or /64, because one stranger owns at least that; on a
  * test network of one machine, by address and port. Give it proven addresses
  * only: who can forge a sender could otherwise lock the real one out.
  */
 #ifndef OVERLAY_LIMITS_H
 #define OVERLAY_LIMITS_H
 
+#include "overlay/addr.h"
 #include "overlay/seeded.h"
 
 struct rate {
@@ -45,8 +46,5 @@ void limits_fini(struct limits *l);
  */
 bool limits_take(struct limits *l, const struct addr *from, uint64_t now);
 size_t limits_bytes(const struct limits *l); /* memory held */
-
-/* True when a and b are in one /24 (IPv4) or /64 (IPv6). */
-bool addr_same_network(const struct addr *a, const struct addr *b);
 
 #endif

@@ -47,7 +47,7 @@ START_TEST(rate_is_the_naive_bucket)
 
 	for (int round = 0; round < 200; round++) {
 		struct rate r = { .interval = 1 + next(&rnd) % 1000,
-				  .burst = 1 + (uint32_t)(next(&rnd) % 20) };
+			.burst = 1 + (uint32_t)(next(&rnd) % 20) };
 		struct naive n = { .level = r.interval * r.burst };
 		uint64_t full_at = 0, now = 1;
 
@@ -94,9 +94,6 @@ START_TEST(table_counts_by_network)
 	ck_assert(limits_take(&l, &six_near, 1000));
 	ck_assert(!limits_take(&l, &six, 1000));
 	ck_assert(limits_take(&l, &six_far, 1000));
-	ck_assert(addr_same_network(&a, &b) && !addr_same_network(&a, &c));
-	ck_assert(addr_same_network(&six, &six_near) && !addr_same_network(&six, &six_far));
-	ck_assert(!addr_same_network(&a, &six));
 	limits_fini(&l);
 
 	limits_init(&l, &r, &seed, true);
@@ -174,6 +171,6 @@ main(void)
 
 	suite_add(s, "rate", 0, rate_is_the_naive_bucket, NULL);
 	suite_add(s, "table", 0, table_counts_by_network, table_is_the_naive_model_while_it_fits,
-		  table_stays_bounded, idle_table_stays_small, NULL);
+	    table_stays_bounded, idle_table_stays_small, NULL);
 	return suite_main(s);
 }
