@@ -1,0 +1,72 @@
+/*
+ * The peer book: what an endpoint knows of the others it has dealt with. Bounded; two
+ * lists by age of use. *Met* peers answered a request of ours or finished a session; the
+ * others only wrote to us, which costs them a fresh key each, so they hold at most a
+ * quarter of the book and never push out one that was met.
+ *
+ * Pure bookkeeping: no I/O, no clock. Keyed by public key. A pointer to a peer is valid
+ * until the next peers_get.
+ */
+#ifndef OVERLAY_PEERS_H
+#define OVERLAY_PEERS_H
+
+#include "overlay/contact.h"
+#include "overlay/sealed.h"
+#include "overlay/seeded.h"
+
+/* About 5 MiB when full; a node of a network of 100,000 talks to fewer in a day. */
+#define PEERS_MAX        16384
+#define PEERS_SEEN_SHARE 4 /* a quarter for those never met */
+
+struct peer {
+	struct contact contact; /* address: last proven one, or first seen */
+	bool met;
+	bool addr_proven;
+	bool server;   /* by its own word */
+	bool has_keys; /* keys below are set */
+	bool has_token;
+	bool has_clock;
+	uint16_t version;
+	uint32_t strikes; /* hard failures since the last answer */
+	uint32_t blames;
+	uint32_t sessions;   /* open ones */
+	uint64_t srtt;       /* ns, RFC 6298; 0: unknown */
+	uint64_t last_heard; /* 0: never from a proven address */
+	uint64_t bytes_in, bytes_out;
+	int64_t clock_offset_ms;
+	uint64_t clock_at;                  /* when the offset was measured */
+	uint64_t requests_full_at;          /* rate of requests from unproven addresses, limits.h */
+	uint64_t token_at;                  /* when the token came */
+	uint8_t token[SEALED_COOKIE_BYTES]; /* proves our address to it */
+	struct sealed_keys keys;
+	struct peer *hash_next; /* private from here */
+	struct peer *newer, *older;
+};
+
+struct peers;
+
+/* max 0: PEERS_MAX. gives; NULL: out of memory. Nearly nothing is allocated until used. */
+struct peers *peers_new(size_t max, const struct seeded *seed);
+void peers_free(struct peers *p); /* wipes the keys */
+size_t peers_count(const struct peers *p);
+size_t peers_met(const struct peers *p);
+size_t peers_bytes(const struct peers *p); /* memory held */
+
+struct peer *peers_find(const struct peers *p, const struct pubkey *pub); /* NULL: not there */
+/*
+ * Finds or adds, and marks as used just now; contact->id is taken on trust. When full the least
+ * recently used goes, never a pinned one (sessions > 0) while another is there. NULL: out of
+ * memory.
+ */
+struct peer *peers_get(struct peers *p, const struct contact *contact);
+void peers_set_met(struct peers *p, struct peer *peer);
+/* Smoothed round trip, RFC 6298 section 2; also clears the strikes. rtt > 0. */
+void peer_answered(struct peer *peer, uint64_t rtt);
+/* What its clock says and ours at the same moment. A lie is kept within bounds, so that sums fit.
+ */
+#define PEER_CLOCK_OFF_MS_MAX (INT64_C(1) << 50)
+void peer_clock(struct peer *peer, uint64_t their_ms, uint64_t own_ms, uint64_t now);
+/* Newest used first, met before others: *cursor starts NULL; NULL at the end. */
+struct peer *peers_next(const struct peers *p, struct peer *cursor);
+
+#endif
