@@ -191,16 +191,17 @@ void endpoint_agreed_time(struct endpoint *ep, struct agreed_time *out);
 void endpoint_agreed_time_restore(struct endpoint *ep, uint64_t unix_ms);
 
 /* ---- counters: every refusal is counted under its reason ---- */
+/* clang-format off */
 #define ENDPOINT_COUNTERS(X)                                                                       \
-	X(datagrams_in)                                                                            \
-	X(datagrams_out) X(datagram_bytes_in) X(datagram_bytes_out) X(drop_malformed)              \
-	    X(drop_network) X(drop_auth) X(drop_replay) X(drop_rate) X(drop_agreement)             \
-		X(cookies_sent) X(cookies_bad) X(tokens_stale) X(requests_in) X(requests_unknown)  \
-		    X(requests_busy) X(calls) X(calls_answered) X(calls_timeout)                   \
-			X(sessions_opened) X(sessions_accepted) X(sessions_refused_ip)             \
-			    X(sessions_refused_full) X(handshakes_failed) X(handshakes_timeout)    \
-				X(frames_bad) X(streams_refused) X(session_bytes_in)               \
-				    X(session_bytes_out) X(sessions_idle_closed) X(blames)
+	X(datagrams_in) X(datagrams_out) X(datagram_bytes_in) X(datagram_bytes_out)                \
+	X(drop_malformed) X(drop_network) X(drop_version) X(drop_auth) X(drop_own) X(drop_replay)  \
+	X(drop_rate) X(drop_agreement) X(cookies_sent) X(cookies_bad) X(tokens_stale)              \
+	X(requests_in) X(requests_unknown) X(requests_busy)                                        \
+	X(calls) X(calls_answered) X(calls_timeout)                                                \
+	X(sessions_opened) X(sessions_accepted) X(sessions_refused_ip) X(sessions_refused_full)    \
+	X(handshakes_failed) X(handshakes_timeout) X(frames_bad) X(streams_refused)                \
+	X(session_bytes_in) X(session_bytes_out) X(sessions_idle_closed) X(blames)
+/* clang-format on */
 struct endpoint_counters {
 #define X(name) uint64_t name;
 	ENDPOINT_COUNTERS(X)
@@ -210,6 +211,7 @@ const struct endpoint_counters *endpoint_counters(const struct endpoint *ep); /*
 /* For status and tests: what is held right now. */
 struct endpoint_load {
 	size_t sessions, handshakes, streams, calls, peers, tasks;
+	size_t bytes; /* of memory, roughly */
 };
 void endpoint_load(const struct endpoint *ep, struct endpoint_load *out);
 
