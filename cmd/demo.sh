@@ -27,15 +27,21 @@ fail() {
 	exit 1
 }
 
-# Whether a process is still one of our peers (a number may have gone to somebody else).
-is_ours() { [ "$(cat "/proc/$1/comm" 2> /dev/null)" = "$(basename "$SKERRY")" ]; }
+# Whether a process is still one of our peers: a number may have gone to somebody else, and one that
+# only waits for its parent to take note has ended.
+is_ours() {
+	awk -v name="$(basename "$SKERRY")" '
+	/^Name:/ { mine = $2 == name }
+	/^State:/ { ended = $2 == "Z" || $2 == "X" }
+	END { exit !(mine && !ended) }' "/proc/$1/status" 2> /dev/null
+}
 
 # Waits until the processes given are gone, at most $1 seconds.
 wait_gone() {
 	local deadline=$((SECONDS + $1)) pid
 	shift
 	for pid in "$@"; do
-		while kill -0 "$pid" 2> /dev/null && is_ours "$pid"; do
+		while is_ours "$pid"; do
 			[ $SECONDS -lt $deadline ] || return 1
 			sleep 0.1
 		done
@@ -70,7 +76,7 @@ trap 'exit 143' TERM HUP
 
 # step TEXT: starts a step; done_step ends it with its time.
 step() {
-	printf '%-62s' "$1"
+	printf '%-68s' "$1"
 	step_began=$EPOCHREALTIME
 }
 done_step() {
