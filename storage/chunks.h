@@ -17,7 +17,9 @@
 
 #define PUT_STALL_TIMEOUT                                                                          \
 	SECONDS(30) /* without progress, after s: the put returns with what it has */
-#define GET_REFUSE_TIMEOUT SECONDS(25) /* fewer than k holders answer: give up before 30 s */
+/* Without progress and with fewer than k holders: long enough for a node to restart, and the whole
+ * refusal stays under 30 s with the search for holders in it. */
+#define GET_REFUSE_TIMEOUT SECONDS(15)
 /* Bytes of one window of rows that is fetched, opened and delivered as one piece. */
 #define WINDOW_BYTES       MIB(4)
 #define WINDOWS_IN_FLIGHT  4
@@ -106,7 +108,7 @@ struct chunk_sink {
 	 * liar is found, blamed and worked around, and the piece is given again. Any other error
 	 * ends the read with it.
 	 */
-	int (*take)(void *arg, uint64_t offset, uint8_t *data, size_t len);
+	int (*take)(void *arg, uint64_t offset, const uint8_t *data, size_t len);
 	void *arg;
 	bool ordered; /* pieces come one after the other, by offset; else as they arrive, in
 			 parallel */

@@ -10,16 +10,16 @@
 #define STORAGE_PLACEMENT_H
 
 #include "overlay/contact.h"
+#include "overlay/peer_record.h"
 #include "storage/lease.h"
 
-#define CANDIDATES_MAX  256 /* scatter set: bounds siblings and correlated loss ([9]) */
-#define REGION_TEXT_MAX 16
+#define CANDIDATES_MAX 256 /* scatter set: bounds siblings and correlated loss ([9]) */
 
 struct candidate {
 	struct contact contact;
 	struct pubkey operator_key;
 	char country[2]; /* "\0\0": unknown */
-	char region[REGION_TEXT_MAX + 1];
+	char region[PEER_REGION_MAX + 1];
 	uint64_t network; /* addr_group(): /24 or /64 */
 	uint64_t free_bytes;
 	uint64_t srtt; /* ns; 0: unknown */

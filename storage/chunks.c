@@ -1,0 +1,253 @@
+/*
+ * What puts and gets share: coders, buffers that are used again, and the
+ * candidates for placement, gathered from the DHT and asked for their records.
+ */
+#include "storage/chunks.h"
+
+#include <stdlib.h>
+
+#include "storage/chunks_private.h"
+
+/* Peer records asked for at once: enough to hide round trips, few enough to lose no datagrams. */
+#define RECORDS_IN_FLIGHT 32
+
+int
+chunks_new(const struct chunks_opts *opts, struct chunks **out)
+{
+	struct chunks *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return ERR_NOMEM;
+	c->opts = *opts;
+	c->env = endpoint_env(opts->endpoint);
+	c->net = endpoint_net(opts->endpoint);
+	semaphore_init(&c->gathering, 1);
+	*out = c;
+	return ERR_OK;
+}
+
+void
+chunks_free(struct chunks *c)
+{
+	if (c == NULL)
+		return;
+	while (c->codings != NULL) {
+		struct coding *next = c->codings->next;
+
+		coder_free(c->codings->coder);
+		free(c->codings);
+		c->codings = next;
+	}
+	for (size_t i = 0; i < c->spares_count; i++)
+		free(c->spares[i].data);
+	free(c->candidates);
+	free(c);
+}
+
+int
+chunks_coder(struct chunks *c, uint8_t k, uint8_t n, const struct coder **out)
+{
+	for (struct coding *g = c->codings; g != NULL; g = g->next) {
+		if (g->k == k && g->n == n) {
+			*out = g->coder;
+			return ERR_OK;
+		}
+	}
+
+	struct coding *g = calloc(1, sizeof(*g));
+	int err = g == NULL ? ERR_NOMEM : coder_new(k, n, &g->coder);
+
+	if (err != ERR_OK) {
+		free(g);
+		return err;
+	}
+	g->k = k;
+	g->n = n;
+	g->next = c->codings;
+	c->codings = g;
+	*out = g->coder;
+	return ERR_OK;
+}
+
+uint8_t *
+chunks_buffer(struct chunks *c, size_t bytes)
+{
+	void *data;
+
+	for (size_t i = 0; i < c->spares_count; i++) {
+		if (c->spares[i].bytes == bytes) {
+			data = c->spares[i].data;
+			c->spares[i] = c->spares[--c->spares_count];
+			return data;
+		}
+	}
+	return posix_memalign(&data, DISK_ALIGN, bytes) == 0 ? data : NULL;
+}
+
+void
+chunks_buffer_put(struct chunks *c, uint8_t *data, size_t bytes)
+{
+	if (data == NULL)
+		return;
+	/* Full: the oldest length is the least likely one to be asked for again. */
+	if (c->spares_count == SPARE_BUFFERS_MAX) {
+		free(c->spares[0].data);
+		c->spares[0] = c->spares[--c->spares_count];
+	}
+	c->spares[c->spares_count++] = (struct spare){ data, bytes };
+}
+
+uint64_t
+chunks_now_ms(const struct chunks *c)
+{
+	struct agreed_time t;
+
+	endpoint_agreed_time(c->opts.endpoint, &t);
+	return t.unix_ms;
+}
+
+/* ---- candidates ---- */
+
+struct gather {
+	struct chunks *c;
+	struct contact contacts[CANDIDATES_MAX];
+	size_t contacts_count, next;
+	struct candidate *out;
+	size_t count;
+};
+
+static void
+gather_one(struct gather *g, const struct contact *who, const struct peer_record *r)
+{
+	struct candidate *to = &g->out[g->count];
+	struct peer_info info;
+
+	if ((r->roles & PEER_STORAGE) == 0)
+		return;
+	*to = (struct candidate){
+		.contact = *who,
+		.operator_key = r->operator_key,
+		.network = addr_group(&who->addr),
+		.free_bytes = r->free_bytes,
+	};
+	memcpy(to->country, r->country, sizeof(to->country));
+	memcpy(to->region, r->region, sizeof(to->region));
+	if (endpoint_peer(g->c->opts.endpoint, &who->pub, &info)) {
+		to->srtt = info.srtt;
+		to->blames = info.blames;
+	}
+	g->count++;
+}
+
+static int
+gather_task(void *arg)
+{
+	struct gather *g = arg;
+
+	while (g->next < g->contacts_count) {
+		const struct contact *who = &g->contacts[g->next++];
+		struct peer_record r;
+		int err = dht_peer_record(g->c->opts.dht, who, &r);
+
+		if (err == ERR_CANCELED)
+			return err;
+		/* Who does not answer is no candidate now. */
+		if (err == ERR_OK)
+			gather_one(g, who, &r);
+	}
+	return ERR_OK;
+}
+
+static int
+gather(struct chunks *c, struct gather *g)
+{
+	struct task_group group;
+	int err = dht_sample(c->opts.dht, g->contacts, CANDIDATES_MAX, &g->contacts_count);
+
+	if (err != ERR_OK)
+		return err;
+	task_group_init(&group, c->env);
+	for (size_t i = 0; i < MIN(g->contacts_count, RECORDS_IN_FLIGHT) && err == ERR_OK; i++)
+		err = task_spawn(&group, "peer records", gather_task, g);
+	if (err == ERR_OK)
+		err = task_group_wait(&group, 0);
+	task_group_fini(&group);
+	return err;
+}
+
+static int
+refresh_candidates(struct chunks *c)
+{
+	struct gather *g = calloc(1, sizeof(*g));
+	int err = ERR_NOMEM;
+
+	if (g == NULL)
+		return ERR_NOMEM;
+	g->c = c;
+	g->out = calloc(CANDIDATES_MAX, sizeof(*g->out));
+	if (g->out != NULL)
+		err = gather(c, g);
+	if (err == ERR_OK) {
+		free(c->candidates);
+		c->candidates = g->out;
+		c->candidates_count = g->count;
+		c->candidates_at = env_now(c->env);
+		g->out = NULL;
+	}
+	free(g->out);
+	free(g);
+	return err;
+}
+
+int
+chunks_candidates(struct chunks *c, struct candidate *out, size_t cap, size_t *count)
+{
+	int err = semaphore_acquire(c->env, &c->gathering);
+
+	if (err != ERR_OK)
+		return err;
+	if (c->candidates_at == 0 || env_now(c->env) - c->candidates_at > CANDIDATES_FRESH)
+		err = refresh_candidates(c);
+	if (err == ERR_OK) {
+		*count = MIN(cap, c->candidates_count);
+		if (*count > 0)
+			memcpy(out, c->candidates, *count * sizeof(*out));
+	}
+	semaphore_release(&c->gathering);
+	return err;
+}
+
+void
+chunks_candidates_stale(struct chunks *c)
+{
+	c->candidates_at = 0;
+}
+
+/* ---- asking one node ---- */
+
+int
+storage_ask(struct chunks *c, const struct contact *to, uint16_t method, struct bytes head,
+    struct buf *reply)
+{
+	return rpc_call(c->opts.endpoint, to, method, head,
+	    &(struct rpc_opts){ .transport = RPC_SESSION }, reply);
+}
+
+int
+storage_ask_have(
+    struct chunks *c, const struct contact *to, const struct hash *chunk, struct chunk_have *out)
+{
+	struct buf head, reply;
+	int err;
+
+	buf_init(&head, KIB(1));
+	buf_init(&reply, RPC_HEAD_BYTES_MAX);
+	err = chunk_query_pack(&(struct chunk_query){ *chunk }, &head);
+	if (err == ERR_OK)
+		err = storage_ask(c, to, METHOD_CHUNK_HAVE, buf_bytes(&head), &reply);
+	if (err == ERR_OK)
+		err = chunk_have_unpack(buf_bytes(&reply), out);
+	buf_fini(&head);
+	buf_fini(&reply);
+	return err;
+}

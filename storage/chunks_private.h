@@ -1,0 +1,93 @@
+/*
+ * Shared by the files behind chunks.h: coders made once, reused buffers, candidates, and
+ * the holders of a chunk as they are found. Not for anybody else.
+ */
+#ifndef STORAGE_CHUNKS_PRIVATE_H
+#define STORAGE_CHUNKS_PRIVATE_H
+
+#include "storage/chunks.h"
+#include "storage/code.h"
+#include "storage/merkle.h"
+#include "storage/messages.h"
+
+/* Peers' free space and round trips change slowly against a put. */
+#define CANDIDATES_FRESH  SECONDS(20)
+/* Buffers kept for the next use: two puts' rings, or a get's windows. */
+#define SPARE_BUFFERS_MAX 64
+
+struct coding {
+	struct coding *next;
+	uint8_t k, n;
+	struct coder *coder;
+};
+
+struct spare {
+	uint8_t *data;
+	size_t bytes;
+};
+
+struct chunks {
+	struct chunks_opts opts;
+	struct env *env;
+	struct network_id net;
+	struct coding *codings;
+	struct spare spares[SPARE_BUFFERS_MAX];
+	size_t spares_count;
+	struct candidate *candidates;
+	size_t candidates_count;
+	uint64_t candidates_at; /* 0: none yet */
+	struct semaphore gathering;
+	uint64_t column_ns; /* smoothed time of one column of a window; 0: unknown */
+};
+
+/* The coder for k of n, made at first use, lent for the life of c. */
+int chunks_coder(struct chunks *c, uint8_t k, uint8_t n, const struct coder **out);
+/* Page-aligned, contents undefined; back with chunks_buffer_put, same length. NULL: no memory. */
+uint8_t *chunks_buffer(struct chunks *c, size_t bytes);
+void chunks_buffer_put(struct chunks *c, uint8_t *data, size_t bytes);
+uint64_t chunks_now_ms(const struct chunks *c); /* agreed time */
+void chunks_candidates_stale(struct chunks *c); /* ask anew next time */
+
+/* ---- holders of one chunk (holders.c) ---- */
+enum holder_state {
+	HOLDER_UNKNOWN, /* nobody known for this index */
+	HOLDER_KNOWN,   /* somebody should have it */
+	HOLDER_FAILED,  /* did not answer, or said that it has not; may be asked again */
+	HOLDER_BAD,     /* gave wrong bytes: never again for this read */
+};
+struct holder_slot {
+	enum holder_state state;
+	struct contact contact;
+	uint32_t answered; /* requests it has answered well */
+	uint64_t failed_at;
+};
+struct holders {
+	struct chunks *c;
+	const struct chunk_ref *ref; /* lent */
+	struct semaphore searching;
+	uint64_t searched_at;
+	struct descriptor *descriptor; /* once fetched */
+	struct holder_slot at[SHARDS_MAX];
+};
+int holders_new(struct chunks *c, const struct chunk_ref *ref, struct holders **out); /* gives */
+void holders_free(struct holders *h);
+/* Hints to contacts, in parallel; what cannot be resolved stays unknown. */
+SUSPENDS int holders_resolve(struct holders *h);
+/*
+ * The way back in: location records, the siblings that live holders know, and finally the nodes
+ * around. Failed ones are made known again. At most once a second; ERR_OK even when nothing new was
+ * found.
+ */
+SUSPENDS int holders_search(struct holders *h);
+/* The descriptor, from any holder, checked against the chunk id; lent. */
+SUSPENDS int holders_descriptor(struct holders *h, const struct descriptor **out);
+/* Distinct indices whose holder answered something well. */
+uint8_t holders_answered(const struct holders *h);
+
+/* One request over a session to whoever: reply reset and filled with the tail. */
+SUSPENDS int storage_ask(struct chunks *c, const struct contact *to, uint16_t method,
+    struct bytes head, struct buf *reply);
+SUSPENDS int storage_ask_have(
+    struct chunks *c, const struct contact *to, const struct hash *chunk, struct chunk_have *out);
+
+#endif

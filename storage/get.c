@@ -1,0 +1,340 @@
+/*
+ * Reading a chunk. The wanted rows are cut into windows of about WINDOW_BYTES; some run at
+ * once. A window fetches one column (its leaves of one shard) from each of k holders, the data
+ * shards' first; a column slower than usual is hedged by another one; a failed one is
+ * replaced. With k columns the window is rebuilt, opened and delivered (get_deliver.c). When the
+ * holders run out they are searched for again, until GET_REFUSE_TIMEOUT passes without progress.
+ */
+#include "storage/get_private.h"
+
+#include <stdlib.h>
+
+#define HEDGE_MIN     MILLISECONDS(250) /* below this a hedge costs more than the wait */
+#define HEDGE_UNKNOWN SECONDS(1)        /* until a column's usual time is known */
+
+static void
+window_wake(struct window *w)
+{
+	if (w->waiting)
+		wait_wake(&w->wait, ERR_OK);
+}
+
+/* ---- fetching one column ---- */
+
+static int
+fetch_range(
+    struct get *g, const struct contact *who, const struct shard_range *r, uint8_t *dst, size_t len)
+{
+	struct stream *st;
+	struct buf head, tail;
+	int err;
+
+	buf_init(&head, KIB(1));
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	err = shard_range_pack(r, &head);
+	if (err == ERR_OK)
+		err =
+		    stream_open(g->c->opts.endpoint, who, METHOD_SHARD_GET, buf_bytes(&head), &st);
+	if (err == ERR_OK) {
+		err = stream_finish(st, ERR_OK, bytes_of(NULL, 0));
+		if (err == ERR_OK)
+			err = stream_read(st, dst, len);
+		if (err == ERR_OK)
+			err = stream_read_tail(st, &tail);
+		stream_close(st);
+	}
+	buf_fini(&head);
+	buf_fini(&tail);
+	return err;
+}
+
+static void
+column_time(struct chunks *c, uint64_t took)
+{
+	c->column_ns = c->column_ns == 0 ? took : c->column_ns - c->column_ns / 8 + took / 8;
+}
+
+static int
+fetch_task(void *arg)
+{
+	struct column *col = arg;
+	struct window *w = col->window;
+	struct get *g = w->get;
+	struct holder_slot *slot = &g->holders->at[col->index];
+	struct contact who = slot->contact;
+	struct shard_range range = {
+		.chunk = g->ref->id,
+		.index = col->index,
+		.first = w->first_row,
+		.count = w->rows,
+	};
+	int err = fetch_range(g, &who, &range, col->data, w->bytes);
+
+	if (err == ERR_OK) {
+		col->state = COLUMN_DONE;
+		slot->answered++;
+		column_time(g->c, env_now(g->env) - col->started_at);
+	} else {
+		col->state = COLUMN_FAILED;
+		if (err != ERR_CANCELED && slot->state == HOLDER_KNOWN &&
+		    pubkey_equal(&slot->contact.pub, &who.pub)) {
+			slot->state = HOLDER_FAILED;
+			slot->failed_at = env_now(g->env);
+			log_info(
+			    g->env, "a holder of shard %u fails: %s", col->index, err_text(err));
+		}
+	}
+	window_wake(w);
+	return err;
+}
+
+/* How much we would rather not ask this holder; lower is better. */
+static uint64_t
+reluctance(const struct get *g, uint8_t index)
+{
+	struct peer_info info;
+	uint64_t cost = index < g->layout.k ? 0 : SECONDS(1); /* parity costs decoding */
+
+	if (endpoint_peer(g->c->opts.endpoint, &g->holders->at[index].contact.pub, &info))
+		cost += info.srtt + info.strikes * SECONDS(10) + info.blames * SECONDS(10);
+	return cost;
+}
+
+/* Starts fetching the best index not yet used; false when there is none. */
+static bool
+start_column(struct window *w)
+{
+	struct get *g = w->get;
+	struct column *best = NULL;
+	uint64_t least = UINT64_MAX;
+
+	for (uint8_t i = 0; i < g->layout.n; i++) {
+		struct column *col = &w->columns[i];
+
+		if (g->holders->at[i].state != HOLDER_KNOWN ||
+		    (col->state != COLUMN_UNUSED && col->state != COLUMN_FAILED))
+			continue;
+		if (reluctance(g, i) < least) {
+			least = reluctance(g, i);
+			best = col;
+		}
+	}
+	if (best == NULL)
+		return false;
+	if (best->data == NULL)
+		best->data = chunks_buffer(g->c, g->column_bytes);
+	if (best->data == NULL)
+		return false;
+	best->state = COLUMN_FETCHING;
+	best->started_at = env_now(g->env);
+	if (task_spawn(&w->fetches, "fetch column", fetch_task, best) != ERR_OK) {
+		best->state = COLUMN_UNUSED;
+		return false;
+	}
+	return true;
+}
+
+/* ---- one window ---- */
+
+static uint8_t
+columns_in(const struct window *w, enum column_state state)
+{
+	uint8_t count = 0;
+
+	for (uint8_t i = 0; i < w->get->layout.n; i++)
+		count += w->columns[i].state == state;
+	return count;
+}
+
+static uint64_t
+hedge_delay(const struct get *g)
+{
+	return g->c->column_ns == 0 ? HEDGE_UNKNOWN : MAX(3 * g->c->column_ns, HEDGE_MIN);
+}
+
+/* Until a column ends, or the hedge's time comes (ERR_TIMEOUT). */
+static int
+window_wait(struct window *w)
+{
+	wait_init(&w->wait);
+	w->waiting = true;
+
+	int err = wait_for(w->get->env, &w->wait, hedge_delay(w->get));
+
+	w->waiting = false;
+	return err;
+}
+
+/* Collects k columns; ERR_UNREACHABLE when too few holders answer for too long. */
+static int
+window_fetch(struct window *w)
+{
+	struct get *g = w->get;
+	uint64_t progress_at = env_now(g->env);
+	uint8_t k = g->layout.k, done = columns_in(w, COLUMN_DONE), hedges = 0;
+
+	while (done < k) {
+		while (columns_in(w, COLUMN_FETCHING) + done < k + hedges && start_column(w))
+			;
+
+		int err;
+
+		if (columns_in(w, COLUMN_FETCHING) + done < k) {
+			/* Too few even if all answer: look for more, and let running ones go on. */
+			err = holders_search(g->holders);
+		} else {
+			err = window_wait(w);
+			if (err == ERR_TIMEOUT) {
+				hedges = (uint8_t)MIN(hedges + 1, g->layout.n - k);
+				err = ERR_OK;
+			}
+		}
+		if (err != ERR_OK)
+			return err;
+		if (columns_in(w, COLUMN_DONE) > done)
+			progress_at = env_now(g->env);
+		else if (env_now(g->env) - progress_at > GET_REFUSE_TIMEOUT)
+			return ERR_UNREACHABLE;
+		done = columns_in(w, COLUMN_DONE);
+	}
+	return ERR_OK;
+}
+
+static int
+window_run(struct window *w)
+{
+	int err;
+
+	task_group_init(&w->fetches, w->get->env);
+	for (;;) {
+		err = window_fetch(w);
+		/* Hedges that lost the race end here: their buffers are ours again. */
+		task_group_fini(&w->fetches);
+		task_group_init(&w->fetches, w->get->env);
+		if (err == ERR_OK)
+			err = window_deliver(w);
+		if (err != ERR_AUTH && err != ERR_CORRUPT)
+			break;
+		err = window_blame(w);
+		if (err != ERR_OK)
+			break;
+	}
+	task_group_fini(&w->fetches);
+	for (uint8_t i = 0; i < w->get->layout.n; i++)
+		chunks_buffer_put(w->get->c, w->columns[i].data, w->get->column_bytes);
+	return err;
+}
+
+static void
+window_init(struct window *w, struct get *g, uint32_t number)
+{
+	memset(w, 0, sizeof(*w));
+	w->get = g;
+	w->number = number;
+	w->first_row = g->first_row + number * g->window_rows;
+	w->rows = MIN(g->window_rows, g->end_row - w->first_row);
+	w->bytes = (size_t)(w->rows - 1) * LEAF_BYTES +
+		   layout_leaf_bytes(&g->layout, w->first_row + w->rows - 1);
+	for (uint8_t i = 0; i < g->layout.n; i++) {
+		w->columns[i].window = w;
+		w->columns[i].index = i;
+	}
+}
+
+struct runner {
+	struct get *get;
+	size_t slot;
+};
+
+static int
+runner_task(void *arg)
+{
+	struct runner *r = arg;
+	struct get *g = r->get;
+	struct window *w = malloc(sizeof(*w));
+	int err = w == NULL ? ERR_NOMEM : ERR_OK;
+
+	while (err == ERR_OK && g->err == ERR_OK && g->next_window < g->windows) {
+		window_init(w, g, g->next_window++);
+		g->active[r->slot] = w;
+		err = window_run(w);
+		g->active[r->slot] = NULL;
+	}
+	free(w);
+	if (err != ERR_OK && g->err == ERR_OK)
+		g->err = err;
+	return err;
+}
+
+/* ---- the whole ---- */
+
+static int
+get_init(struct get *g, struct chunks *c, const struct chunk_ref *ref, uint64_t from, uint64_t len,
+    const struct chunk_sink *sink)
+{
+	uint32_t rows;
+	int err = layout_make(ref->code.k, ref->code.n, ref->bytes, &g->layout);
+
+	g->c = c;
+	g->env = c->env;
+	g->ref = ref;
+	g->sink = sink;
+	if (err == ERR_OK && (len == 0 || from >= ref->bytes || len > ref->bytes - from))
+		err = ERR_INVALID;
+	if (err == ERR_OK)
+		err = chunks_coder(c, ref->code.k, ref->code.n, &g->coder);
+	if (err == ERR_OK)
+		err = holders_new(c, ref, &g->holders);
+	if (err != ERR_OK)
+		return err;
+	layout_rows_of(&g->layout, from, len, &g->first_row, &rows);
+	g->end_row = g->first_row + rows;
+	g->window_rows = (uint32_t)MAX(WINDOW_BYTES / (g->layout.k * LEAF_BYTES), 1);
+	g->window_rows = MIN(g->window_rows, rows);
+	g->windows = (rows + g->window_rows - 1) / g->window_rows;
+	g->column_bytes = (size_t)g->window_rows * LEAF_BYTES;
+	return holders_resolve(g->holders);
+}
+
+static int
+get_run(struct get *g)
+{
+	struct runner runners[WINDOWS_IN_FLIGHT];
+	struct task_group group;
+	size_t count = MIN(WINDOWS_IN_FLIGHT, g->windows);
+	int err = ERR_OK;
+
+	task_group_init(&group, g->env);
+	for (size_t i = 0; i < count && err == ERR_OK; i++) {
+		runners[i] = (struct runner){ g, i };
+		err = task_spawn(&group, "get window", runner_task, &runners[i]);
+	}
+	/* The first failure ends all: what the others would deliver is of no use. */
+	for (size_t left = count; left-- > 0 && err == ERR_OK && g->err == ERR_OK;)
+		err = task_group_wait(&group, left);
+	task_group_fini(&group);
+	return g->err != ERR_OK ? g->err : err;
+}
+
+int
+chunk_get(struct chunks *c, const struct chunk_ref *ref, uint64_t from, uint64_t len,
+    const struct chunk_sink *sink, struct chunk_missing *missing)
+{
+	struct get *g = calloc(1, sizeof(*g));
+	int err;
+
+	if (g == NULL)
+		return ERR_NOMEM;
+	err = get_init(g, c, ref, from, len, sink);
+	if (err == ERR_OK)
+		err = get_run(g);
+	if (err == ERR_UNREACHABLE && missing != NULL)
+		*missing = (struct chunk_missing){
+			.answered = holders_answered(g->holders),
+			.needed = ref->code.k,
+			.placed = ref->code.n,
+		};
+	holders_free(g->holders);
+	free(g);
+	return err;
+}

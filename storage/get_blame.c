@@ -1,0 +1,118 @@
+/*
+ * Wrong bytes came out of a window: which column is to blame? The sink cannot tell, because a wrong
+ * parity leaf spoils every rebuilt one. So each column's holder is asked for the hashes of all its
+ * leaves; they must lead to the root in the descriptor, and the leaves that it sent must have them.
+ */
+#include <stdlib.h>
+
+#include "storage/get_private.h"
+
+static int
+fetch_hashes(struct get *g, uint8_t index, struct hash *hashes)
+{
+	struct shard_range range = {
+		.chunk = g->ref->id, .index = index, .first = 0, .count = g->layout.rows
+	};
+	struct contact who = g->holders->at[index].contact;
+	struct stream *st;
+	struct buf head;
+	int err;
+
+	buf_init(&head, KIB(1));
+	err = shard_range_pack(&range, &head);
+	if (err == ERR_OK)
+		err = stream_open(
+		    g->c->opts.endpoint, &who, METHOD_SHARD_HASHES, buf_bytes(&head), &st);
+	buf_fini(&head);
+	if (err != ERR_OK)
+		return err;
+	err = stream_finish(st, ERR_OK, bytes_of(NULL, 0));
+	if (err == ERR_OK)
+		err = stream_read(st, hashes, g->layout.rows * sizeof(*hashes));
+	stream_close(st);
+	return err;
+}
+
+struct check_job {
+	const struct window *window;
+	const struct column *column;
+	const struct hash *hashes;
+	const struct hash *root;
+};
+
+/* In a worker: ERR_CORRUPT when the hashes or the leaves are not the shard's. */
+static int
+check_column(void *arg)
+{
+	const struct check_job *job = arg;
+	const struct window *w = job->window;
+	const struct layout *l = &w->get->layout;
+	struct hash root, leaf;
+	int err = merkle_root(&root, job->hashes, l->rows, l->shard_bytes);
+
+	if (err == ERR_OK && !hash_equal(&root, job->root))
+		err = ERR_CORRUPT;
+	for (uint32_t r = 0; err == ERR_OK && r < w->rows; r++) {
+		merkle_leaf(&leaf, job->column->data + (size_t)r * LEAF_BYTES,
+		    layout_leaf_bytes(l, w->first_row + r));
+		if (!hash_equal(&leaf, &job->hashes[w->first_row + r]))
+			err = ERR_CORRUPT;
+	}
+	return err;
+}
+
+/* Takes a column out: its holder lied (blamed, never asked again) or does not help to find out. */
+static void
+drop_column(struct window *w, uint8_t index, bool lied)
+{
+	struct holder_slot *slot = &w->get->holders->at[index];
+
+	w->columns[index].state = COLUMN_FAILED;
+	if (lied) {
+		slot->state = HOLDER_BAD;
+		endpoint_blame(w->get->c->opts.endpoint, &slot->contact, "wrong bytes of a shard");
+	} else if (slot->state == HOLDER_KNOWN) {
+		slot->state = HOLDER_FAILED;
+		slot->failed_at = env_now(w->get->env);
+	}
+}
+
+int
+window_blame(struct window *w)
+{
+	struct get *g = w->get;
+	const struct descriptor *d;
+	struct hash *hashes = malloc(g->layout.rows * sizeof(*hashes));
+	size_t dropped = 0;
+	int err = hashes == NULL ? ERR_NOMEM : holders_descriptor(g->holders, &d);
+
+	/* The reference may lie as well: then nothing in it can be believed. */
+	if (err == ERR_OK &&
+	    (d->k != g->layout.k || d->n != g->layout.n || d->chunk_bytes != g->ref->bytes))
+		err = ERR_CORRUPT;
+	for (uint8_t i = 0; err == ERR_OK && i < g->layout.n; i++) {
+		struct check_job job = { w, &w->columns[i], hashes, &d->roots[i] };
+
+		if (w->columns[i].state != COLUMN_DONE)
+			continue;
+		err = fetch_hashes(g, i, hashes);
+		if (err == ERR_CANCELED)
+			break;
+		if (err != ERR_OK) {
+			drop_column(w, i, false);
+			dropped++;
+			err = ERR_OK;
+			continue;
+		}
+		err = env_offload(g->env, WORK_CPU, check_column, &job, w->bytes);
+		if (err == ERR_CORRUPT) {
+			drop_column(w, i, true);
+			dropped++;
+			err = ERR_OK;
+		}
+	}
+	free(hashes);
+	if (err == ERR_OK && dropped == 0)
+		err = ERR_CORRUPT;
+	return err;
+}

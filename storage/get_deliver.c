@@ -1,0 +1,167 @@
+/*
+ * From k columns to the sink, in a worker: data leaves that were not fetched are rebuilt
+ * from parity, then each leaf goes out with its place in the chunk. A full leaf is delivered where
+ * it lies; the chunk's last row is put together first, because its leaves are short.
+ */
+#include <stdlib.h>
+
+#include "storage/get_private.h"
+
+struct deliver_job {
+	struct window *window;
+	uint8_t *rebuilt[SHARDS_MAX]; /* data columns that are missing; else NULL */
+};
+
+static uint8_t *
+column_data(const struct deliver_job *job, uint8_t index)
+{
+	const struct column *col = &job->window->columns[index];
+
+	return col->state == COLUMN_DONE ? col->data : job->rebuilt[index];
+}
+
+static int
+rebuild(struct deliver_job *job)
+{
+	const struct window *w = job->window;
+	const struct get *g = w->get;
+	uint8_t have[SHARDS_MAX], want[SHARDS_MAX];
+	const uint8_t *in[SHARDS_MAX];
+	uint8_t *out[SHARDS_MAX];
+	size_t have_count = 0, want_count = 0;
+	struct decoder *d;
+
+	for (uint8_t i = 0; i < g->layout.n && have_count < g->layout.k; i++) {
+		if (w->columns[i].state != COLUMN_DONE)
+			continue;
+		in[have_count] = w->columns[i].data;
+		have[have_count++] = i;
+	}
+	for (uint8_t i = 0; i < g->layout.k; i++) {
+		if (job->rebuilt[i] == NULL)
+			continue;
+		out[want_count] = job->rebuilt[i];
+		want[want_count++] = i;
+	}
+	must(have_count == g->layout.k);
+	if (want_count == 0)
+		return ERR_OK;
+
+	int err = decoder_new(g->coder, have, want, want_count, &d);
+
+	if (err == ERR_OK) {
+		decoder_run(d, w->bytes, in, out);
+		decoder_free(d);
+	}
+	return err;
+}
+
+static int
+deliver_full_row(const struct deliver_job *job, uint32_t row)
+{
+	const struct get *g = job->window->get;
+	size_t at = (size_t)(row - job->window->first_row) * LEAF_BYTES;
+	uint64_t offset = (uint64_t)row * g->layout.k * LEAF_BYTES;
+	int err = ERR_OK;
+
+	for (uint8_t i = 0; err == ERR_OK && i < g->layout.k; i++)
+		err = g->sink->take(g->sink->arg, offset + (uint64_t)i * LEAF_BYTES,
+		    column_data(job, i) + at, LEAF_BYTES);
+	return err;
+}
+
+static int
+deliver_last_row(const struct deliver_job *job, uint32_t row)
+{
+	const struct get *g = job->window->get;
+	size_t at = (size_t)(row - job->window->first_row) * LEAF_BYTES;
+	size_t leaf = g->layout.last_leaf;
+	uint8_t *flat = malloc(leaf * g->layout.k);
+
+	if (flat == NULL)
+		return ERR_NOMEM;
+	for (uint8_t i = 0; i < g->layout.k; i++)
+		memcpy(flat + i * leaf, column_data(job, i) + at, leaf);
+
+	int err = g->sink->take(g->sink->arg, (uint64_t)row * g->layout.k * LEAF_BYTES, flat,
+	    (size_t)layout_row_bytes(&g->layout, row));
+
+	free(flat);
+	return err;
+}
+
+static int
+deliver_work(void *arg)
+{
+	struct deliver_job *job = arg;
+	const struct window *w = job->window;
+	const struct get *g = w->get;
+	uint64_t full = (uint64_t)g->layout.k * LEAF_BYTES;
+	int err = rebuild(job);
+
+	for (uint32_t row = w->first_row; err == ERR_OK && row < w->first_row + w->rows; row++) {
+		if (layout_row_bytes(&g->layout, row) == full)
+			err = deliver_full_row(job, row);
+		else
+			err = deliver_last_row(job, row);
+	}
+	return err;
+}
+
+/* Ordered sinks: until all windows before this one are delivered. */
+static int
+wait_turn(struct window *w)
+{
+	struct get *g = w->get;
+
+	while (g->sink->ordered && g->turn != w->number) {
+		wait_init(&w->wait);
+		w->waiting = true;
+
+		int err = wait_for(g->env, &w->wait, 0);
+
+		w->waiting = false;
+		if (err != ERR_OK)
+			return err;
+	}
+	return ERR_OK;
+}
+
+static void
+pass_turn(struct window *w)
+{
+	struct get *g = w->get;
+
+	g->turn = w->number + 1;
+	for (size_t i = 0; i < WINDOWS_IN_FLIGHT; i++) {
+		if (g->active[i] != NULL && g->active[i]->waiting)
+			wait_wake(&g->active[i]->wait, ERR_OK);
+	}
+}
+
+int
+window_deliver(struct window *w)
+{
+	struct get *g = w->get;
+	struct deliver_job *job = calloc(1, sizeof(*job));
+	int err = job == NULL ? ERR_NOMEM : wait_turn(w);
+
+	for (uint8_t i = 0; err == ERR_OK && i < g->layout.k; i++) {
+		if (w->columns[i].state == COLUMN_DONE)
+			continue;
+		job->rebuilt[i] = chunks_buffer(g->c, g->column_bytes);
+		if (job->rebuilt[i] == NULL)
+			err = ERR_NOMEM;
+	}
+	if (err == ERR_OK) {
+		job->window = w;
+		err = env_offload(g->env, WORK_CPU, deliver_work, job,
+		    MAX(w->bytes * g->layout.k, WORK_INLINE_MAX));
+	}
+	if (err == ERR_OK)
+		pass_turn(w);
+	for (uint8_t i = 0; job != NULL && i < g->layout.k; i++)
+		chunks_buffer_put(g->c, job->rebuilt[i], g->column_bytes);
+	free(job);
+	return err;
+}

@@ -1,0 +1,162 @@
+/*
+ * One lane of a put: finds a node that takes the shard, sends the leaves as they are coded, then
+ * the commit, and checks the receipt. A lane that fails before its first byte tries other
+ * candidates; one that fails later leaves its shard to be completed afterwards.
+ */
+#include "storage/put_private.h"
+
+#define OPEN_TRIES 4
+
+static int
+open_stream(struct lane *l, const struct contact *to)
+{
+	struct put *p = l->put;
+	struct shard_put m = { p->layout.k, p->layout.n, l->index, p->layout.chunk_bytes };
+	struct buf head;
+	uint8_t go;
+	int err;
+
+	buf_init(&head, KIB(1));
+	err = shard_put_pack(&m, &head);
+	if (err == ERR_OK)
+		err = stream_open(
+		    p->c->opts.endpoint, to, METHOD_SHARD_PUT, buf_bytes(&head), &l->stream);
+	buf_fini(&head);
+	if (err != ERR_OK)
+		return err;
+	/* The node says that it has reserved the room: only then the shard counts on it. */
+	err = stream_read(l->stream, &go, 1);
+	if (err == ERR_OK && go == 1)
+		return ERR_OK;
+	stream_close(l->stream);
+	l->stream = NULL;
+	return err == ERR_OK ? ERR_INVALID : err;
+}
+
+static int
+open_somewhere(struct lane *l)
+{
+	struct put *p = l->put;
+	int err = ERR_PLACEMENT;
+
+	for (int tries = 0; tries < OPEN_TRIES && !p->closed; tries++) {
+		size_t candidate;
+		int chosen = put_choose(p, &candidate);
+
+		if (chosen != ERR_OK)
+			return err;
+		err = open_stream(l, &p->candidates[candidate].contact);
+		if (err == ERR_OK && !p->closed) {
+			l->candidate = candidate;
+			return ERR_OK;
+		}
+		/* Not chosen again for this chunk: it has no room for us. */
+		p->candidates[candidate].taken = false;
+		p->candidates[candidate].free_bytes = 0;
+		if (err == ERR_CANCELED)
+			break;
+		log_info(p->env, "a node did not take a shard: %s", err_text(err));
+	}
+	return err;
+}
+
+static int
+send_leaves(struct lane *l)
+{
+	struct put *p = l->put;
+
+	while (l->groups_sent < p->groups) {
+		int err = ERR_OK;
+
+		if (p->err != ERR_OK)
+			return p->err;
+		if (l->groups_sent < p->coded)
+			err = stream_write(l->stream, put_leaves(p, l->groups_sent, l->index));
+		else if ((err = put_wait(p, &l->waiter, 0)) == ERR_OK)
+			continue;
+		if (err != ERR_OK)
+			return err;
+		l->groups_sent++;
+		l->moved_at = env_now(p->env);
+		p->sent++;
+		put_wake(p);
+	}
+	return ERR_OK;
+}
+
+static bool
+receipt_fits(const struct lane *l, const struct receipt *r)
+{
+	const struct put *p = l->put;
+
+	return hash_equal(&r->chunk, &p->lease.chunk) && r->index == l->index &&
+	       pubkey_equal(&r->lease_key, &p->lease.key) && r->generation == p->lease.generation &&
+	       r->until == p->lease.until &&
+	       pubkey_equal(&r->node, &p->candidates[l->candidate].contact.pub);
+}
+
+static int
+commit(struct lane *l)
+{
+	struct put *p = l->put;
+	struct receipt r;
+	struct buf tail;
+	int err = ERR_OK;
+
+	while (!p->commit_ready && err == ERR_OK)
+		err = p->err != ERR_OK ? p->err : put_wait(p, &l->waiter, 0);
+	if (err == ERR_OK)
+		err = stream_write(l->stream, buf_bytes(&p->commit));
+	if (err == ERR_OK)
+		err = stream_finish(l->stream, ERR_OK, bytes_of(NULL, 0));
+	if (err != ERR_OK)
+		return err;
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	err = stream_read_tail(l->stream, &tail);
+	if (err == ERR_OK) {
+		err = receipt_unpack(buf_bytes(&tail), p->c->net, &r);
+		if (err == ERR_OK && !receipt_fits(l, &r))
+			err = ERR_AUTH;
+		if (err != ERR_OK)
+			endpoint_blame(
+			    p->c->opts.endpoint, stream_peer(l->stream), "forged receipt");
+	}
+	buf_fini(&tail);
+	return err;
+}
+
+int
+put_lane_task(void *arg)
+{
+	struct lane *l = arg;
+	struct put *p = l->put;
+	int err = open_somewhere(l);
+
+	if (err == ERR_OK) {
+		l->state = LANE_OPEN;
+		l->moved_at = env_now(p->env);
+		put_wake(p);
+		err = send_leaves(l);
+		if (err == ERR_OK)
+			err = commit(l);
+		if (err != ERR_OK) {
+			p->candidates[l->candidate].taken = false;
+			p->candidates[l->candidate].free_bytes = 0;
+		}
+	}
+	stream_close(l->stream);
+	l->stream = NULL;
+	if (err == ERR_OK) {
+		l->state = LANE_PLACED;
+		p->result->have[l->index] = true;
+		p->result->holders[l->index] = p->candidates[l->candidate].contact;
+		p->result->placed++;
+	} else {
+		l->state = LANE_FAILED;
+		if (err != ERR_CANCELED && err != ERR_PLACEMENT)
+			log_info(p->env, "shard %u is not placed: %s", l->index, err_text(err));
+	}
+	p->sent++;
+	put_wake(p);
+	return err;
+}

@@ -1,0 +1,485 @@
+/*
+ * A storing node at work. A shard comes in over a stream: room is reserved first, then a byte says
+ * so, then leaves flow socket → aligned buffer → disk worker (hash, write); the commit is checked
+ * against what was hashed, made durable, and answered by a signed receipt. Leaves go out
+ * disk → aligned buffer → stream. Nothing here trusts a length that a peer sent: all
+ * follow from k, n and chunk length. What fails is answered with its error and counted; the store
+ * gives back what was reserved.
+ */
+#include "storage/service.h"
+
+#include <stdlib.h>
+
+#include "overlay/base/pack.h"
+#include "overlay/base/pool.h"
+#include "storage/announce.h"
+#include "storage/messages.h"
+
+/* Leaves moved per step: 1 MiB keeps the disk busy and a stream's share of memory small. */
+#define STEP_LEAVES         16
+#define STEP_BYTES          (STEP_LEAVES * LEAF_BYTES)
+/* 64 MiB of buffers at most: what a node may use for bulk in flight; beyond, streams wait. */
+#define STEP_BUFFERS_MAX    64
+/* Clock error that a lease may show against ours before it is called past or too far ahead. */
+#define LEASE_CLOCK_SLACK_S 3600
+
+struct service {
+	struct service_opts opts;
+	struct env *env;
+	struct network_id net;
+	struct pool *buffers;
+	struct announce *announce;
+	struct service_counters counters;
+};
+
+/* ---- leases ---- */
+
+static uint64_t
+now_unix_s(const struct service *s)
+{
+	struct agreed_time t;
+
+	endpoint_agreed_time(s->opts.endpoint, &t);
+	return t.unix_ms / 1000;
+}
+
+/* Whether we would promise to keep it: not past, not farther ahead than anybody asks for. */
+static int
+lease_acceptable(const struct service *s, const struct lease *l)
+{
+	uint64_t now = now_unix_s(s);
+
+	if (l->until + LEASE_CLOCK_SLACK_S < now || l->until > now + LEASE_AHEAD_MAX_S)
+		return ERR_REFUSED;
+	/* Locks need the longest lock that a node grants, which is none until there is a setting.
+	 */
+	if (l->lock_until != 0)
+		return ERR_UNSUPPORTED;
+	return ERR_OK;
+}
+
+static int
+answer_receipt(struct service *s, struct stream *st, const struct lease *l, uint8_t index)
+{
+	uint8_t packed[RECEIPT_BYTES];
+	struct receipt r = {
+		.chunk = l->chunk,
+		.index = index,
+		.lease_key = l->key,
+		.generation = l->generation,
+		.until = l->until,
+		.issued = now_unix_s(s),
+	};
+
+	receipt_sign(&r, s->net, endpoint_identity(s->opts.endpoint));
+	return stream_finish(st, ERR_OK, bytes_of(packed, receipt_pack(&r, s->net, packed)));
+}
+
+/* ---- taking a shard ---- */
+
+static int
+receive_leaves(struct service *s, struct stream *st, const struct layout *l, struct shard_writer *w)
+{
+	uint8_t *buffer;
+	int err = pool_get(s->buffers, &buffer);
+
+	if (err != ERR_OK)
+		return err;
+	for (uint32_t row = 0; err == ERR_OK && row < l->rows;) {
+		/* Full leaves by steps; the last row's leaf, of another length, alone. */
+		uint32_t left = l->rows - row;
+		uint32_t count = left > 1 ? MIN(left - 1, STEP_LEAVES) : 1;
+		size_t bytes = (size_t)(count - 1) * LEAF_BYTES + layout_leaf_bytes(l, row);
+
+		err = stream_read(st, buffer, bytes);
+		if (err == ERR_OK)
+			err = shard_append(w, buffer, count);
+		if (err == ERR_OK)
+			s->counters.put_bytes += bytes;
+		row += count;
+	}
+	pool_put(s->buffers, buffer);
+	return err;
+}
+
+/* The commit's two parts, into memory that the caller frees; the stream must end behind it. */
+struct commit {
+	struct descriptor descriptor;
+	struct lease lease;
+	uint8_t packed[SHARD_COMMIT_BYTES_MAX];
+};
+
+static int
+receive_commit(struct service *s, struct stream *st, struct commit *c)
+{
+	uint8_t length[4];
+	int err = stream_read(st, length, sizeof(length));
+
+	if (err != ERR_OK)
+		return err;
+
+	struct unpacker u = unpacker_on(bytes_of(length, sizeof(length)));
+	uint32_t len = unpack_u32(&u);
+
+	if (len > sizeof(c->packed))
+		return ERR_TOO_BIG;
+	err = stream_read(st, c->packed, len);
+	if (err != ERR_OK)
+		return err;
+	return shard_commit_unpack(bytes_of(c->packed, len), s->net, &c->descriptor, &c->lease);
+}
+
+static int
+commit_fits(const struct service *s, const struct shard_put *m, const struct commit *c)
+{
+	struct hash id;
+
+	if (c->descriptor.k != m->k || c->descriptor.n != m->n ||
+	    c->descriptor.chunk_bytes != m->chunk_bytes)
+		return ERR_INVALID;
+	descriptor_id(&c->descriptor, &id);
+	if (!hash_equal(&id, &c->lease.chunk) || c->lease.constraints.repair_at < m->k ||
+	    c->lease.constraints.repair_at > m->n)
+		return ERR_INVALID;
+	return lease_acceptable(s, &c->lease);
+}
+
+/* From the reserved extent to the durable shard; the writer is used up whatever happens. */
+static int
+take_shard(struct service *s, struct stream *st, const struct shard_put *m,
+    const struct layout *layout, struct shard_writer *w, struct commit *c)
+{
+	static const uint8_t go = 1;
+	int err = stream_write(st, bytes_of(&go, 1));
+
+	if (err == ERR_OK)
+		err = receive_leaves(s, st, layout, w);
+	if (err == ERR_OK)
+		err = receive_commit(s, st, c);
+	if (err == ERR_OK)
+		err = commit_fits(s, m, c);
+	if (err != ERR_OK) {
+		shard_abort(w);
+		return err;
+	}
+	return shard_commit(w, &c->descriptor, &c->lease);
+}
+
+static int
+serve_put(void *arg, struct stream *st, const struct rpc_request *req)
+{
+	struct service *s = arg;
+	struct shard_put m;
+	struct layout layout;
+	struct shard_writer *w;
+	struct commit *c = NULL;
+	int err = shard_put_unpack(req->body, &m);
+
+	if (err == ERR_OK)
+		err = layout_make(m.k, m.n, m.chunk_bytes, &layout);
+	if (err == ERR_OK && (c = malloc(sizeof(*c))) == NULL)
+		err = ERR_NOMEM;
+	if (err == ERR_OK)
+		err = shard_begin(s->opts.store, &layout, m.index, &w);
+	if (err != ERR_OK) {
+		s->counters.puts_refused++;
+		goto out;
+	}
+	err = take_shard(s, st, &m, &layout, w, c);
+	if (err == ERR_OK) {
+		s->counters.puts++;
+		err = answer_receipt(s, st, &c->lease, m.index);
+	} else {
+		s->counters.puts_failed++;
+		log_info(s->env, "put of shard %u failed: %s", m.index, err_text(err));
+	}
+out:
+	free(c);
+	return err;
+}
+
+/* ---- giving ---- */
+
+static int
+serve_get(void *arg, struct stream *st, const struct rpc_request *req)
+{
+	struct service *s = arg;
+	struct shard_range r;
+	uint8_t *buffer;
+	int err = shard_range_unpack(req->body, &r);
+
+	if (err != ERR_OK)
+		return err;
+	err = pool_get(s->buffers, &buffer);
+	if (err != ERR_OK)
+		return err;
+	for (uint32_t at = 0; err == ERR_OK && at < r.count;) {
+		uint32_t count = MIN(r.count - at, STEP_LEAVES);
+		size_t len;
+
+		err =
+		    store_read(s->opts.store, &r.chunk, r.index, r.first + at, count, buffer, &len);
+		if (err == ERR_OK)
+			err = stream_write(st, bytes_of(buffer, len));
+		if (err == ERR_OK)
+			s->counters.get_bytes += len;
+		at += count;
+	}
+	pool_put(s->buffers, buffer);
+	s->counters.gets++;
+	return err;
+}
+
+static int
+serve_hashes(void *arg, struct stream *st, const struct rpc_request *req)
+{
+	struct service *s = arg;
+	struct shard_range r;
+	uint32_t count;
+	int err = shard_range_unpack(req->body, &r);
+
+	if (err != ERR_OK)
+		return err;
+
+	struct hash *hashes = malloc(LEAVES_MAX * sizeof(*hashes));
+
+	if (hashes == NULL)
+		return ERR_NOMEM;
+	err = store_leaf_hashes(s->opts.store, &r.chunk, r.index, hashes, &count);
+	if (err == ERR_OK && (r.first >= count || r.count > count - r.first))
+		err = ERR_INVALID;
+	if (err == ERR_OK)
+		err = stream_write(st, bytes_of(&hashes[r.first], r.count * sizeof(*hashes)));
+	free(hashes);
+	s->counters.proofs++;
+	return err;
+}
+
+/* The newest lease's word on r and the latest date that any lease gives. */
+static int
+read_leases(struct service *s, const struct hash *chunk, struct chunk_have *have)
+{
+	enum { LEASES_SEEN = 8 }; /* a chunk of two owners is rare, of eight unheard of */
+	struct lease *leases = calloc(LEASES_SEEN, sizeof(*leases));
+	size_t count;
+	int err;
+
+	if (leases == NULL)
+		return ERR_NOMEM;
+	err = store_leases(s->opts.store, chunk, leases, LEASES_SEEN, &count);
+	if (err == ERR_OK) {
+		have->r = have->k;
+		for (size_t i = 0; i < MIN(count, LEASES_SEEN); i++) {
+			have->lease_until = MAX(have->lease_until, leases[i].until);
+			have->r = MAX(have->r, leases[i].constraints.repair_at);
+		}
+		have->r = MIN(have->r, have->n);
+	}
+	free(leases);
+	return err;
+}
+
+static int
+serve_have(void *arg, struct stream *st, const struct rpc_request *req)
+{
+	struct service *s = arg;
+	struct chunk_query q;
+	struct chunk_have have = { 0 };
+	struct descriptor *d = NULL;
+	struct buf tail;
+	size_t count;
+	int err = chunk_query_unpack(req->body, &q);
+
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	if (err == ERR_OK)
+		err = store_find(s->opts.store, &q.chunk, have.indices, SHARDS_MAX, &count);
+	if (err == ERR_OK && (d = malloc(sizeof(*d))) == NULL)
+		err = ERR_NOMEM;
+	if (err == ERR_OK)
+		err = store_descriptor(s->opts.store, &q.chunk, d);
+	if (err == ERR_OK) {
+		have.k = d->k;
+		have.n = d->n;
+		have.chunk_bytes = d->chunk_bytes;
+		have.count = (uint8_t)count;
+		err = read_leases(s, &q.chunk, &have);
+	}
+	if (err == ERR_OK)
+		err = chunk_have_pack(&have, &tail);
+	if (err == ERR_OK)
+		err = stream_finish(st, ERR_OK, buf_bytes(&tail));
+	free(d);
+	buf_fini(&tail);
+	return err;
+}
+
+/* The siblings that we were told of; none is no error. */
+static int
+read_siblings(struct service *s, const struct hash *chunk, uint8_t n, struct siblings_note *note)
+{
+	struct buf packed;
+	int err;
+
+	buf_init(&packed, SHARDS_MAX * SIBLING_BYTES);
+	err = store_siblings(s->opts.store, chunk, &note->sequence, &packed);
+	if (err == ERR_OK)
+		err = siblings_unpack(buf_bytes(&packed), n, &note->siblings);
+	buf_fini(&packed);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+struct info {
+	struct descriptor descriptor;
+	struct siblings_note note;
+	uint8_t packed[2 + DESCRIPTOR_BYTES_MAX];
+};
+
+static int
+serve_info(void *arg, struct stream *st, const struct rpc_request *req)
+{
+	struct service *s = arg;
+	struct chunk_query q;
+	struct info *info = calloc(1, sizeof(*info));
+	struct buf tail;
+	int err = info == NULL ? ERR_NOMEM : chunk_query_unpack(req->body, &q);
+
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	if (err == ERR_OK)
+		err = store_descriptor(s->opts.store, &q.chunk, &info->descriptor);
+	if (err == ERR_OK)
+		err = read_siblings(s, &q.chunk, info->descriptor.n, &info->note);
+	if (err == ERR_OK)
+		err = siblings_note_pack(&info->note, &tail);
+	if (err == ERR_OK) {
+		size_t len = descriptor_pack(&info->descriptor, info->packed + 2);
+		struct packer p = packer_on(info->packed, 2);
+
+		pack_u16(&p, (uint16_t)len);
+		err = stream_write(st, bytes_of(info->packed, 2 + len));
+	}
+	if (err == ERR_OK)
+		err = stream_finish(st, ERR_OK, buf_bytes(&tail));
+	buf_fini(&tail);
+	free(info);
+	return err;
+}
+
+/* ---- leases ---- */
+
+static int
+keep_siblings(struct service *s, const struct lease_update *m)
+{
+	if (m->note.sequence == 0)
+		return ERR_OK;
+
+	uint8_t *packed = malloc(SHARDS_MAX * SIBLING_BYTES);
+
+	if (packed == NULL)
+		return ERR_NOMEM;
+
+	int err = store_set_siblings(s->opts.store, &m->lease.chunk, m->note.sequence,
+	    bytes_of(packed, siblings_pack(&m->note.siblings, packed)));
+
+	free(packed);
+	return err;
+}
+
+static int
+serve_lease(void *arg, struct stream *st, const struct rpc_request *req)
+{
+	struct service *s = arg;
+	struct lease_update *m = malloc(sizeof(*m));
+	uint8_t index;
+	size_t count;
+	int err = m == NULL ? ERR_NOMEM : lease_update_unpack(req->body, s->net, m);
+
+	if (err == ERR_OK)
+		err = lease_acceptable(s, &m->lease);
+	if (err == ERR_OK)
+		err = store_find(s->opts.store, &m->lease.chunk, &index, 1, &count);
+	/* Siblings first: the lease's sync carries them along. */
+	if (err == ERR_OK)
+		err = keep_siblings(s, m);
+	if (err == ERR_OK)
+		err = store_lease(s->opts.store, &m->lease);
+	if (err == ERR_OK) {
+		s->counters.leases++;
+		announce_chunk(s->announce, &m->lease.chunk);
+		err = answer_receipt(s, st, &m->lease, index);
+	} else {
+		s->counters.leases_refused++;
+	}
+	free(m);
+	return err;
+}
+
+/* ---- assembly ---- */
+
+int
+service_new(const struct service_opts *opts, struct service **out)
+{
+	static const struct {
+		uint16_t number;
+		int (*serve)(void *arg, struct stream *s, const struct rpc_request *req);
+	} methods[] = {
+		{ METHOD_CHUNK_HAVE, serve_have },
+		{ METHOD_CHUNK_INFO, serve_info },
+		{ METHOD_SHARD_PUT, serve_put },
+		{ METHOD_SHARD_GET, serve_get },
+		{ METHOD_SHARD_HASHES, serve_hashes },
+		{ METHOD_LEASE, serve_lease },
+	};
+	struct service *s = calloc(1, sizeof(*s));
+	int err = ERR_NOMEM;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	s->opts = *opts;
+	s->env = endpoint_env(opts->endpoint);
+	s->net = endpoint_net(opts->endpoint);
+	s->buffers = pool_new(s->env, STEP_BYTES, STEP_BUFFERS_MAX);
+	if (s->buffers == NULL)
+		goto fail;
+	err = announce_new(
+	    &(struct announce_opts){
+		.endpoint = opts->endpoint,
+		.dht = opts->dht,
+		.store = opts->store,
+		.pace = opts->pace,
+	    },
+	    &s->announce);
+	if (err != ERR_OK)
+		goto fail;
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		endpoint_add_stream_method(opts->endpoint,
+		    &(struct stream_method){ methods[i].number, methods[i].serve, s });
+	*out = s;
+	return ERR_OK;
+
+fail:
+	service_free(s);
+	return err;
+}
+
+void
+service_shutdown(struct service *s, void (*done)(void *arg), void *arg)
+{
+	announce_shutdown(s->announce, done, arg);
+}
+
+void
+service_free(struct service *s)
+{
+	if (s == NULL)
+		return;
+	announce_free(s->announce);
+	if (s->buffers != NULL)
+		pool_free(s->buffers);
+	free(s);
+}
+
+const struct service_counters *
+service_counters(const struct service *s)
+{
+	return &s->counters;
+}

@@ -1,0 +1,295 @@
+/*
+ * Small questions to a chunk's holders, all of them at once: raise the lease, count what is live,
+ * find out what a bare chunk id stands for; and publishing its location.
+ */
+#include <stdlib.h>
+
+#include "storage/chunks_private.h"
+
+/* One round trip to a live node takes less; a dead one should not hold the answer up. */
+#define ASK_TIMEOUT SECONDS(10)
+
+/* Runs one task per shard and waits for all, at most ASK_TIMEOUT. */
+struct asking {
+	struct asks *asks;
+	uint8_t index;
+};
+struct asks {
+	struct chunks *c;
+	int (*ask)(struct asks *a, uint8_t index);
+	struct asking at[SHARDS_MAX];
+	void *arg;
+};
+
+static int
+ask_task(void *arg)
+{
+	struct asking *a = arg;
+
+	return a->asks->ask(a->asks, a->index);
+}
+
+static int
+ask_all(struct asks *a, uint8_t n)
+{
+	struct task_group group;
+	uint64_t old = task_deadline(a->c->env, env_now(a->c->env) + ASK_TIMEOUT);
+	int err = ERR_OK;
+
+	task_group_init(&group, a->c->env);
+	for (uint8_t i = 0; i < n && err == ERR_OK; i++) {
+		a->at[i] = (struct asking){ a, i };
+		err = task_spawn(&group, "ask holder", ask_task, &a->at[i]);
+	}
+	if (err == ERR_OK)
+		err = task_group_wait(&group, 0);
+	task_group_fini(&group);
+	task_deadline_restore(a->c->env, old);
+	/* Those who did not answer in time are simply not counted. */
+	return err == ERR_TIMEOUT ? ERR_OK : err;
+}
+
+/* ---- leases ---- */
+
+struct raise {
+	struct asks asks;
+	const struct chunk_put_result *put;
+	struct lease_update update;
+	struct buf head;
+	uint8_t raised;
+};
+
+static int
+raise_one(struct asks *a, uint8_t index)
+{
+	struct raise *r = a->arg;
+	const struct contact *who = &r->put->holders[index];
+	struct receipt receipt;
+	struct buf reply;
+	int err;
+
+	if (!r->put->have[index])
+		return ERR_OK;
+	buf_init(&reply, RPC_HEAD_BYTES_MAX);
+	err = storage_ask(a->c, who, METHOD_LEASE, buf_bytes(&r->head), &reply);
+	if (err == ERR_OK) {
+		err = receipt_unpack(buf_bytes(&reply), a->c->net, &receipt);
+		if (err != ERR_OK || !pubkey_equal(&receipt.node, &who->pub) ||
+		    !hash_equal(&receipt.chunk, &r->update.lease.chunk) ||
+		    receipt.generation != r->update.lease.generation ||
+		    receipt.until != r->update.lease.until) {
+			endpoint_blame(a->c->opts.endpoint, who, "forged receipt");
+			err = ERR_AUTH;
+		}
+	}
+	if (err == ERR_OK)
+		r->raised++;
+	else if (err != ERR_CANCELED)
+		log_info(a->c->env, "a holder did not take the lease: %s", err_text(err));
+	buf_fini(&reply);
+	return err;
+}
+
+int
+chunk_raise(struct chunks *c, const struct chunk_put_result *put, const struct lease_signer *signer,
+    const struct constraints *constraints, uint64_t until, uint8_t need)
+{
+	struct raise *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (r == NULL)
+		return ERR_NOMEM;
+	r->put = put;
+	r->asks = (struct asks){ .c = c, .ask = raise_one, .arg = r };
+	r->update.lease = (struct lease){
+		.chunk = put->ref.id, .generation = 2, .until = until, .constraints = *constraints
+	};
+	r->update.lease.constraints.repair_at = put->ref.code.r;
+	signer->sign(signer->arg, &r->update.lease);
+	r->update.note.sequence = chunks_now_ms(c);
+	for (uint8_t i = 0; i < put->ref.code.n; i++) {
+		struct siblings *s = &r->update.note.siblings;
+
+		if (put->have[i])
+			s->at[s->count++] = (struct sibling){ i, put->holders[i].pub };
+	}
+	buf_init(&r->head, RPC_HEAD_BYTES_MAX);
+	err = lease_update_pack(&r->update, c->net, &r->head);
+	if (err == ERR_OK)
+		err = ask_all(&r->asks, put->ref.code.n);
+	if (err == ERR_OK && r->raised < need)
+		err = ERR_UNREACHABLE;
+	buf_fini(&r->head);
+	free(r);
+	return err;
+}
+
+/* ---- publishing ---- */
+
+int
+chunk_publish(struct chunks *c, const struct chunk_put_result *put)
+{
+	struct location *l = calloc(1, sizeof(*l));
+	struct record *record = calloc(1, sizeof(*record));
+	int err = l == NULL || record == NULL ? ERR_NOMEM : ERR_OK;
+
+	if (err == ERR_OK) {
+		l->sequence = chunks_now_ms(c);
+		for (uint8_t i = 0; i < put->ref.code.n && l->count < RECORD_HOLDERS_MAX; i++) {
+			if (!put->have[i])
+				continue;
+			l->holders[l->count].index = i;
+			memcpy(l->holders[l->count++].prefix, put->holders[i].id.b, 8);
+		}
+		err = location_make(
+		    c->net, &put->ref.id, l, endpoint_identity(c->opts.endpoint), record);
+	}
+	if (err == ERR_OK)
+		err = dht_put(c->opts.dht, record, NULL);
+	free(record);
+	free(l);
+	return err;
+}
+
+/* ---- what is live ---- */
+
+struct survey {
+	struct asks asks;
+	struct holders *holders;
+	struct shard_state *out;
+};
+
+static int
+survey_one(struct asks *a, uint8_t index)
+{
+	struct survey *s = a->arg;
+	struct chunk_have *have;
+	int err;
+
+	if (s->holders->at[index].state != HOLDER_KNOWN)
+		return ERR_OK;
+	have = malloc(sizeof(*have));
+	if (have == NULL)
+		return ERR_NOMEM;
+	s->out[index].holder = s->holders->at[index].contact;
+	err = storage_ask_have(a->c, &s->out[index].holder, &s->holders->ref->id, have);
+	for (size_t i = 0; err == ERR_OK && i < have->count; i++) {
+		if (have->indices[i] == index) {
+			s->out[index].live = true;
+			s->out[index].lease_until = have->lease_until;
+			s->holders->at[index].answered++;
+		}
+	}
+	free(have);
+	return err;
+}
+
+static uint8_t
+survey_count(const struct survey *s, uint8_t n)
+{
+	uint8_t live = 0;
+
+	for (uint8_t i = 0; i < n; i++)
+		live += s->out[i].live;
+	return live;
+}
+
+/* Those not yet found live are asked (again). */
+static int
+survey_round(struct survey *s, uint8_t n)
+{
+	for (uint8_t i = 0; i < n; i++) {
+		if (s->out[i].live)
+			s->holders->at[i].state = HOLDER_BAD; /* counted: not asked again */
+	}
+	return ask_all(&s->asks, n);
+}
+
+int
+chunk_survey(struct chunks *c, const struct chunk_ref *ref, struct shard_state *out, uint8_t *live)
+{
+	struct survey *s = calloc(1, sizeof(*s));
+	uint8_t n = ref->code.n;
+	int err;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	memset(out, 0, n * sizeof(*out));
+	s->asks = (struct asks){ .c = c, .ask = survey_one, .arg = s };
+	s->out = out;
+	err = holders_new(c, ref, &s->holders);
+	if (err == ERR_OK)
+		err = holders_resolve(s->holders);
+	if (err == ERR_OK)
+		err = survey_round(s, n);
+	/* Shards may have moved since the hints were written. */
+	if (err == ERR_OK && survey_count(s, n) < n)
+		err = holders_search(s->holders);
+	if (err == ERR_OK && survey_count(s, n) < n)
+		err = survey_round(s, n);
+	if (err == ERR_OK)
+		*live = survey_count(s, n);
+	holders_free(s->holders);
+	free(s);
+	return err;
+}
+
+/* ---- what a bare id stands for ---- */
+
+/* A stand-in of the widest kind: the search takes holders of whatever index, and one is enough. */
+static void
+unknown_ref(struct chunk_ref *ref, const struct hash *id)
+{
+	memset(ref, 0, sizeof(*ref));
+	ref->id = *id;
+	ref->code = (struct code_params){ .k = 1, .r = 1, .n = SHARDS_MAX };
+	ref->bytes = 1;
+}
+
+/* Asks the known holders one by one until one tells code and length; the descriptor proves them. */
+static int
+discover_once(struct holders *h, struct chunk_ref *out)
+{
+	const struct descriptor *d;
+	int err = holders_search(h);
+
+	if (err == ERR_OK)
+		err = holders_descriptor(h, &d);
+	if (err != ERR_OK)
+		return err;
+	out->bytes = d->chunk_bytes;
+	out->code = (struct code_params){ d->k, d->n > d->k ? (uint8_t)(d->n - 1) : d->n, d->n };
+	for (uint8_t i = 0; i < d->n; i++) {
+		if (h->at[i].state == HOLDER_KNOWN)
+			memcpy(out->hints[i], h->at[i].contact.id.b, sizeof(out->hints[i]));
+	}
+	return ERR_OK;
+}
+
+int
+chunk_discover(
+    struct chunks *c, const struct hash *id, struct chunk_ref *out, struct chunk_missing *missing)
+{
+	uint64_t give_up = env_now(c->env) + GET_REFUSE_TIMEOUT;
+	struct chunk_ref *ref = calloc(2, sizeof(*ref));
+	struct holders *h = NULL;
+	int err = ref == NULL ? ERR_NOMEM : ERR_OK;
+
+	if (err == ERR_OK) {
+		unknown_ref(&ref[0], id);
+		ref[1].id = *id;
+		err = holders_new(c, &ref[0], &h);
+	}
+	if (err == ERR_OK) {
+		do {
+			err = discover_once(h, &ref[1]);
+		} while (err == ERR_UNREACHABLE && env_now(c->env) < give_up);
+	}
+	if (err == ERR_OK)
+		*out = ref[1];
+	if (err == ERR_UNREACHABLE && missing != NULL)
+		*missing = (struct chunk_missing){ 0 };
+	holders_free(h);
+	free(ref);
+	return err;
+}
