@@ -23,7 +23,6 @@
 /* Bytes of one window of rows that is fetched, opened and delivered as one piece. */
 #define WINDOW_BYTES       MIB(4)
 #define WINDOWS_IN_FLIGHT  4
-#define ROWS_IN_FLIGHT     16 /* of a put, between source and slowest stream */
 
 struct chunks;
 

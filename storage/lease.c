@@ -89,7 +89,7 @@ lease_sign(
 	l->key = *pub;
 	pack_lease_signed(&p, l, net);
 	must(pack_ok(&p));
-	crypto_sign(&l->sig, key, text, p.len);
+	crypto_sign_data(&l->sig, key, text, p.len);
 }
 
 size_t
@@ -169,7 +169,7 @@ receipt_sign(struct receipt *r, struct network_id net, const struct identity *no
 	r->node = node->pub;
 	pack_receipt_signed(&p, r, net);
 	must(pack_ok(&p));
-	crypto_sign(&r->sig, &node->sign, text, p.len);
+	crypto_sign_data(&r->sig, &node->sign, text, p.len);
 }
 
 size_t

@@ -21,7 +21,7 @@ make_lease(struct sign_key *key)
 		    .countries = { "DE", "FR" } },
 	};
 
-	crypto_sign_keypair(&(struct key){ { 9 } }, key, &pub);
+	crypto_sign_key_from_seed(&(struct key){ { 9 } }, key, &pub);
 	memset(l.chunk.b, 0xaa, sizeof(l.chunk.b));
 	lease_sign(&l, net, key, &pub);
 	return l;
