@@ -20,7 +20,7 @@
 #define LEASE_AHEAD_MAX_S   ((uint64_t)800 * 24 * 3600)
 #define LEASE_COUNTRIES_MAX 8
 #define LEASE_BYTES_MAX     256
-#define RECEIPT_BYTES       216
+#define RECEIPT_BYTES       205
 
 /* What every placement and every repair of the chunk must respect ([9]). */
 struct constraints {
