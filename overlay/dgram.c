@@ -193,13 +193,15 @@ challenge(
 static bool
 cookie_shown(struct dgram *d, const struct addr *from, const struct sealed_header *h)
 {
+	struct endpoint_counters *n = d->opts.counters;
+	bool good;
+
 	if (h->type != SEALED_COOKIE)
 		return false;
-	if (sealed_cookie_check(
-		&d->cookie_secret, env_now(d->opts.env), from, &h->sender, h->cookie))
-		return true;
-	d->opts.counters->cookies_bad++;
-	return false;
+	good = sealed_cookie_check(
+	    &d->cookie_secret, env_now(d->opts.env), from, &h->sender, h->cookie);
+	good ? n->cookies_good++ : n->cookies_bad++;
+	return good;
 }
 
 /* Keys to a sender that is not in the book; false: dropped, or challenged. */

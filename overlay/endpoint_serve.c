@@ -226,20 +226,17 @@ answer_stream(struct stream *s, const struct rpc_request *req, const struct meth
 }
 
 void
-endpoint_session_request(void *arg, struct stream *s, const struct rpc_request *given)
+endpoint_session_request(void *arg, struct stream *s, const struct rpc_request *req)
 {
 	struct endpoint *ep = arg;
-	struct rpc_request req = *given;
-	const struct method *m = method_find(ep, req.method);
+	const struct method *m = method_find(ep, req->method);
 
 	ep->counters.requests_in++;
-	req.session = true;
-	req.proven = true; /* by TCP */
 	if (m == NULL) {
 		ep->counters.requests_unknown++;
 		session_answer(s, ERR_UNSUPPORTED, bytes_of(NULL, 0));
 	} else if (m->answer != NULL) {
-		answer_stream(s, &req, m);
+		answer_stream(s, req, m);
 	} else if (session_serve(s, m->serve, m->arg) != ERR_OK) {
 		ep->counters.requests_busy++;
 	}

@@ -52,6 +52,7 @@ take_open(struct session *s, const struct frame *f)
 		.from = s->peer,
 		.from_server = s->hello.server,
 		.session = true,
+		.proven = true, /* by TCP */
 		.method = f->method,
 		.body = f->bytes,
 	};

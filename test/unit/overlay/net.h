@@ -8,10 +8,7 @@
 #include "test/unit/suite.h"
 
 #include "overlay/base/err.h"
-#include "overlay/calls.h"
-#include "overlay/endpoint.h"
-#include "overlay/envelope.h"
-#include "overlay/sealed.h"
+#include "overlay/endpoint_private.h"
 #include "sim/sim.h"
 
 enum { ECHO = 40, FAIL = 41, FILL = 42, IN_SESSION = 43, SERVE = 44, NOBODYS = 45 };
@@ -64,6 +61,19 @@ on_request(void *arg, const struct rpc_request *req, struct buf *reply)
 	}
 }
 
+/* Reads a byte, which is the status to end with; says in the tail how many it was given. */
+static int
+on_stream(void *arg, struct stream *s, const struct rpc_request *req)
+{
+	struct node *n = arg;
+	uint8_t want = 0;
+	int err = stream_read(s, &want, 1);
+
+	n->answered++;
+	n->last_proven = req->proven && req->session;
+	return err != ERR_OK ? err : -(int)want;
+}
+
 static void
 node_start(struct net *net, struct node *n, uint32_t number, struct endpoint_opts opts)
 {
@@ -82,6 +92,8 @@ node_start(struct net *net, struct node *n, uint32_t number, struct endpoint_opt
 					       .session_only = m == IN_SESSION,
 					       .answer = on_request,
 					       .arg = n });
+	endpoint_add_stream_method(
+	    n->ep, &(struct stream_method){ .number = SERVE, .serve = on_stream, .arg = n });
 	identity_wipe(&who);
 	n->down = false;
 }

@@ -354,6 +354,98 @@ START_TEST(peers_are_listed_newest_first)
 }
 END_TEST
 
+/* ---- sessions ---- */
+
+static int
+call_in_session(struct net *net, size_t from, const struct node *to, uint16_t method,
+    struct bytes body, size_t *reply_len)
+{
+	struct node copy = *to;
+	struct call_job j = { .from = &net->nodes[from],
+		.to = &copy,
+		.method = method,
+		.body = body,
+		.opts = { .transport = RPC_SESSION } };
+	int err;
+
+	buf_init(&j.reply, RPC_HEAD_BYTES_MAX);
+	err = sim_run_task(net->world, j.from->env, call_task, &j);
+	if (reply_len != NULL)
+		*reply_len = j.reply.len;
+	buf_fini(&j.reply);
+	return err;
+}
+
+START_TEST(session_carries_calls)
+{
+	static const uint8_t big[10000] = { 1 };
+	struct net net = net_new(2, NULL);
+	struct node *to = &net.nodes[1];
+	struct peer_info info;
+	struct node liar = *to;
+	size_t len = 0;
+
+	ck_assert_int_eq(
+	    call_in_session(&net, 0, to, IN_SESSION, bytes_of(big, sizeof(big)), &len), ERR_OK);
+	ck_assert_uint_eq(len, sizeof(big));
+	ck_assert(to->last_proven);
+	ck_assert_int_eq(call_in_session(&net, 0, to, ECHO, bytes_of("x", 1), &len), ERR_OK);
+	ck_assert_uint_eq(len, 1);
+	ck_assert_int_eq(call_in_session(&net, 0, to, FAIL, bytes_of("", 0), NULL), ERR_NOT_FOUND);
+	ck_assert_int_eq(
+	    call_in_session(&net, 0, to, NOBODYS, bytes_of("", 0), NULL), ERR_UNSUPPORTED);
+	ck_assert(endpoint_peer(net.nodes[0].ep, &to->contact.pub, &info));
+	ck_assert(info.session && info.srtt > 0 && info.bytes_out > sizeof(big));
+	ck_assert(endpoint_peer(to->ep, &net.nodes[0].contact.pub, &info));
+	ck_assert(info.session && contact_equal(&info.contact, &net.nodes[0].contact));
+	/* The key that was asked for must be the one that answers. */
+	liar.contact.pub = net.nodes[0].contact.pub;
+	liar.contact.pub.b[0] ^= 1;
+	ck_assert_int_ne(call_in_session(&net, 0, &liar, ECHO, bytes_of("", 0), NULL), ERR_OK);
+	net_free(&net);
+}
+END_TEST
+
+struct stream_job {
+	struct node *from, *to;
+	uint8_t status;
+};
+
+static int
+stream_task(void *arg)
+{
+	struct stream_job *j = arg;
+	struct stream *s;
+	struct buf tail;
+	int err = stream_open(j->from->ep, &j->to->contact, SERVE, bytes_of("head", 4), &s);
+
+	if (err != ERR_OK)
+		return err;
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	err = stream_write(s, bytes_of(&j->status, 1));
+	if (err == ERR_OK)
+		err = stream_finish(s, ERR_OK, bytes_of(NULL, 0));
+	if (err == ERR_OK)
+		err = stream_read_tail(s, &tail);
+	stream_close(s);
+	buf_fini(&tail);
+	return err;
+}
+
+START_TEST(stream_methods_run_as_tasks)
+{
+	struct net net = net_new(2, NULL);
+	struct stream_job j = { .from = &net.nodes[0], .to = &net.nodes[1] };
+
+	ck_assert_int_eq(sim_run_task(net.world, j.from->env, stream_task, &j), ERR_OK);
+	ck_assert(net.nodes[1].last_proven);
+	j.status = (uint8_t)-ERR_STALE;
+	ck_assert_int_eq(sim_run_task(net.world, j.from->env, stream_task, &j), ERR_STALE);
+	ck_assert_uint_eq(net.nodes[1].answered, 2);
+	net_free(&net);
+}
+END_TEST
+
 /* ---- time of all ---- */
 
 START_TEST(clocks_of_peers_make_agreed_time)
@@ -434,6 +526,7 @@ main(void)
 	    late_answer_still_counts, clocks_of_peers_make_agreed_time, NULL);
 	suite_add(s, "peers", 0, observer_sees_servers_answers_failures,
 	    peers_are_listed_newest_first, NULL);
+	suite_add(s, "sessions", 0, session_carries_calls, stream_methods_run_as_tasks, NULL);
 	suite_add(s, "many", 60, a_thousand_endpoints_are_cheap, NULL);
 	return suite_main(s);
 }
