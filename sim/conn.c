@@ -33,13 +33,13 @@ int
 sim_listen(struct env *env, const struct listen_opts *opts, struct listener **out)
 {
 	struct sim_node *n = node_of(env);
-	struct addr bound;
+	struct addr bound = opts->bind;
 	struct listener *l;
 	int err;
 
 	if (opts->path != NULL)
 		return ERR_UNSUPPORTED;
-	err = node_bind_addr(n, &opts->bind, &bound);
+	err = node_bind_check(n, &bound);
 	if (err != ERR_OK)
 		return err;
 	if (bound.port == 0) {
@@ -282,6 +282,7 @@ sim_conn_read(struct conn *c, void *dst, size_t len)
 	struct pipe *in;
 	size_t got = 0;
 
+	must(len > 0);
 	if (c->connecting)
 		return 0;
 	if (c->link == NULL)
@@ -306,8 +307,6 @@ sim_conn_read(struct conn *c, void *dst, size_t len)
 		link_consumed(c->link, !c->side, got);
 		return (int64_t)got;
 	}
-	if (in->unread.first != NULL)
-		return 0; /* asked for nothing */
 	if (in->eof)
 		return ERR_CLOSED;
 	return c->err;
@@ -327,6 +326,7 @@ sim_conn_write(struct conn *c, const struct bytes *parts, size_t count)
 	pipe = &c->link->pipe[c->side];
 	for (size_t i = 0; i < count; i++)
 		total += parts[i].len;
+	must(total > 0); /* nothing to write would look like a full window */
 	room = SIM_STREAM_WINDOW - pipe->window_used;
 	total = MIN(total, room);
 	for (left = total; left > 0;) {

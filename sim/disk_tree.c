@@ -109,9 +109,9 @@ next_part(const char **path, const char **name, size_t *len)
 		*len = strcspn(*path, "/");
 		*path += *len;
 	} while (*len == 1 && **name == '.');
-	if (*len > SIM_NAME_MAX || (*len == 2 && (*name)[0] == '.' && (*name)[1] == '.'))
-		return ERR_INVALID;
-	return ERR_OK;
+	if (*len > SIM_NAME_MAX)
+		return ERR_TOO_BIG;
+	return *len == 2 && memcmp(*name, "..", 2) == 0 ? ERR_INVALID : ERR_OK;
 }
 
 int

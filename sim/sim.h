@@ -73,6 +73,7 @@ enum sim_death {
 };
 void sim_node_kill(struct env *env, enum sim_death how);
 bool sim_node_dead(const struct env *env);
+struct addr sim_node_ip(const struct env *env); /* port 0 */
 const struct sim_place *sim_node_place(const struct env *env);
 struct sim_disk *sim_node_disk(struct env *env);
 /* Slow machines and disks: how long a work of this pool takes. */

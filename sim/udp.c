@@ -14,7 +14,7 @@
 struct udp {
 	struct env_handle handle;
 	struct udp *next;
-	struct addr bound;
+	struct addr bound; /* its IP may be unspecified */
 	void (*receive)(void *arg, const struct addr *from, struct bytes data);
 	void *arg;
 };
@@ -42,9 +42,9 @@ int
 sim_udp_open(struct env *env, const struct udp_opts *opts, struct udp **out)
 {
 	struct sim_node *n = node_of(env);
-	struct addr bound;
+	struct addr bound = opts->bind;
 	struct udp *u;
-	int err = node_bind_addr(n, &opts->bind, &bound);
+	int err = node_bind_check(n, &bound);
 
 	if (err != ERR_OK)
 		return err;
@@ -120,7 +120,8 @@ packet_launch(struct sim_world *w, const struct udp *u, const struct addr *to, s
 
 	must(p != NULL); /* see disk.h: the host's memory is no part of the simulation */
 	p->world = w;
-	p->from = u->bound;
+	p->from = node_of(u->handle.env)->ip;
+	p->from.port = u->bound.port;
 	p->to = *to;
 	p->queued = false;
 	p->len = data.len;

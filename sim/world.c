@@ -6,6 +6,8 @@
  */
 #include "sim/world.h"
 
+#include "overlay/base/task_stack.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 
@@ -173,7 +175,8 @@ sim_new(const struct sim_opts *opts)
 	w->hash = opts->seed;
 	w->regions = opts->regions;
 	w->faults = opts->faults;
-	w->guard_pages = opts->guard_pages;
+	w->stacks = task_stacks_new(opts->guard_pages);
+	must(w->stacks != NULL);
 	w->tasks_max = opts->tasks_max == 0 ? TASKS_MAX : opts->tasks_max;
 	w->log = opts->log;
 	w->buckets_count = BUCKETS_FIRST;
@@ -193,6 +196,7 @@ sim_free(struct sim_world *w)
 	while (step(w, UINT64_MAX))
 		;
 	timer_heap_fini(&w->events);
+	task_stacks_free(w->stacks);
 	free(w->buckets);
 	free(w);
 }
@@ -340,7 +344,7 @@ sim_node_add(struct sim_world *w, const struct sim_node_opts *opts)
 	n->env.ops = &sim_ops;
 	n->env.log = w->log;
 	n->env.disk = sim_disk_base(n->disk);
-	n->env.tasks = tasks_new(&n->env, w->tasks_max, w->guard_pages);
+	n->env.tasks = tasks_new_shared(&n->env, w->tasks_max, w->stacks);
 	must(n->env.tasks != NULL);
 	if (++w->nodes_count > w->buckets_count)
 		buckets_grow(w);
@@ -389,6 +393,12 @@ sim_node_remove(struct env *env)
 	free(n);
 }
 
+struct addr
+sim_node_ip(const struct env *env)
+{
+	return node_of(env)->ip;
+}
+
 const struct sim_place *
 sim_node_place(const struct env *env)
 {
@@ -433,7 +443,7 @@ node_downlink(struct sim_node *n, uint64_t at, size_t bytes)
 }
 
 int
-node_bind_addr(struct sim_node *n, const struct addr *bind, struct addr *out)
+node_bind_check(const struct sim_node *n, const struct addr *bind)
 {
 	static const uint8_t unspecified[sizeof(bind->ip)];
 
@@ -441,9 +451,7 @@ node_bind_addr(struct sim_node *n, const struct addr *bind, struct addr *out)
 		return ERR_UNSUPPORTED;
 	if (memcmp(bind->ip, unspecified, sizeof(unspecified)) != 0 &&
 	    memcmp(bind->ip, n->ip.ip, sizeof(n->ip.ip)) != 0)
-		return ERR_INVALID;
-	*out = n->ip;
-	out->port = bind->port;
+		return ERR_IO; /* EADDRNOTAVAIL */
 	return ERR_OK;
 }
 

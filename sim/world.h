@@ -17,7 +17,7 @@ struct sim_world {
 	struct timer_heap events; /* nodes' timers and the world's own, which have no env */
 	struct sim_random random; /* trips and faults */
 	bool regions;
-	bool guard_pages;
+	struct task_stacks *stacks; /* of all nodes' tasks: they take turns on one thread */
 	size_t tasks_max;
 	struct log *log;
 	struct sim_faults faults;
@@ -73,8 +73,8 @@ void world_note(struct sim_world *w, uint64_t v); /* mixes v into the hash */
 /* Bandwidth: when `bytes` that are ready at `at` have passed the line, which is taken so long. */
 uint64_t node_uplink(struct sim_node *n, uint64_t at, size_t bytes);
 uint64_t node_downlink(struct sim_node *n, uint64_t at, size_t bytes);
-/* Checks a bind address and fills in the node's IP where it is unspecified. */
-int node_bind_addr(struct sim_node *n, const struct addr *bind, struct addr *out);
+/* Whether a kernel would let the node bind to this address: its own, or none in particular. */
+int node_bind_check(const struct sim_node *n, const struct addr *bind);
 uint16_t node_port_next(struct sim_node *n); /* ephemeral, not checked for use */
 
 /* ---- what env_ops point to ---- */

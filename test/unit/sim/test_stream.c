@@ -88,7 +88,7 @@ end_ready(void *arg, bool readable, bool writable)
 		e->connected_at = env_now(e->env);
 	if (readable)
 		end_read(e);
-	if (writable)
+	if (writable && e->sent < e->to_send)
 		end_write(e);
 	if (e->close_when_sent && e->sent == e->to_send)
 		end_close(e);

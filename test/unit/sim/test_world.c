@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "overlay/base/env_real.h"
 #include "overlay/base/task.h"
 #include "sim/sim.h"
 
@@ -261,6 +262,75 @@ START_TEST(endless_tasks_are_cancelled)
 }
 END_TEST
 
+struct burst {
+	struct work work;
+	struct env *env;
+	uint64_t ran_at;
+	bool done;
+};
+
+static void
+burst_run(struct work *w)
+{
+	struct burst *b = container_of(w, struct burst, work);
+
+	b->ran_at = env_now(b->env);
+}
+
+static void
+burst_done(struct work *w)
+{
+	container_of(w, struct burst, work)->done = true;
+}
+
+START_TEST(work_queues_and_takes_time)
+{
+	struct sim_world *w = sim_new(&(struct sim_opts){ .seed = 1 });
+	struct env *a = sim_node_add(w, &(struct sim_node_opts){ .ip = sim_addr(0, 0) });
+	struct burst *b = calloc(WORK_QUEUE_MAX + 1, sizeof(*b));
+
+	sim_node_work_time(a, WORK_DISK, MILLISECONDS(4));
+	for (size_t i = 0; i <= WORK_QUEUE_MAX; i++) {
+		b[i] = (struct burst){ .work = { burst_run, burst_done, NULL, NULL }, .env = a };
+		ck_assert_int_eq(env_work_submit(a, WORK_DISK, &b[i].work),
+		    i < WORK_QUEUE_MAX ? ERR_OK : ERR_BUSY);
+	}
+	/* Four threads: one starts each millisecond, and is through after four. */
+	sim_run_for(w, MILLISECONDS(4));
+	ck_assert(b[0].done && !b[1].done);
+	ck_assert_uint_eq(b[0].ran_at, MILLISECONDS(4) + 1);
+	ck_assert_int_eq(env_work_submit(a, WORK_DISK, &b[WORK_QUEUE_MAX].work), ERR_OK);
+	sim_run_for(w, MILLISECONDS(WORK_QUEUE_MAX));
+	ck_assert(b[WORK_QUEUE_MAX].done);
+	ck_assert_uint_eq(b[WORK_QUEUE_MAX].ran_at, MILLISECONDS(WORK_QUEUE_MAX + 4) + 1);
+	free(b);
+	sim_node_remove(a);
+	sim_free(w);
+}
+END_TEST
+
+START_TEST(addresses_of_a_node)
+{
+	struct sim_world *w = sim_new(&(struct sim_opts){ .seed = 1 });
+	struct addr ip = sim_addr(300, 0), got;
+	struct env *a = sim_node_add(w, &(struct sim_node_opts){ .ip = ip });
+	size_t count;
+
+	ck_assert_int_eq(env_local_addrs(a, &got, 1, &count), ERR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert(addr_equal(&got, &ip));
+	got = sim_node_ip(a);
+	ck_assert(addr_equal(&got, &ip));
+	ck_assert_int_eq(env_resolve(a, "16.1.44.1", 80, &got, 1, &count), ERR_OK);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_mem_eq(got.ip, ip.ip, sizeof(ip.ip));
+	ck_assert_uint_eq(got.port, 80);
+	ck_assert_int_eq(env_resolve(a, "example.org", 80, &got, 1, &count), ERR_NOT_FOUND);
+	sim_node_remove(a);
+	sim_free(w);
+}
+END_TEST
+
 /* ---- death ---- */
 
 static void
@@ -375,7 +445,8 @@ main(void)
 	suite_add(s, "replay", 60, same_seed_same_run, two_thousand_nodes_for_a_minute,
 	    idle_nodes_are_small, NULL);
 	suite_add(s, "time", 0, clocks, timers_fire_in_order, NULL);
-	suite_add(s, "tasks", 0, tasks_run_to_their_end, endless_tasks_are_cancelled, NULL);
+	suite_add(s, "tasks", 0, tasks_run_to_their_end, endless_tasks_are_cancelled,
+	    work_queues_and_takes_time, addresses_of_a_node, NULL);
 	suite_add(s, "death", 0, killed_nodes_have_no_effect, tasks_of_the_dead_unwind, NULL);
 	return suite_main(s);
 }
