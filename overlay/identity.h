@@ -43,11 +43,11 @@ struct identity_random {
 };
 
 /*
- * Tries seeds until one has the proof of work: about 2^pow_bits tries of 30 µs each, so more than
+ * Tries seeds until one has the proof of work: about 2^pow_bits tries of 20 µs each, so more than
  * 8 bits belong in a worker or before the loop starts. ERR_NOT_FOUND after tries_max.
  */
 int identity_search(const struct identity_random *random, uint8_t pow_bits, uint64_t tries_max,
-		    struct identity *out);
+    struct identity *out);
 
 /*
  * Writes dir/node.key, durably. ERR_EXISTS when there is one: a key is never overwritten. Blocks.

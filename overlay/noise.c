@@ -41,7 +41,7 @@ noise_cipher_next(struct noise_cipher *c, uint8_t nonce[CRYPTO_NONCE_BYTES])
 
 static int
 cipher_seal(struct noise_cipher *c, struct aead *a, struct bytes ad, uint8_t *out,
-	    const uint8_t *in, size_t len)
+    const uint8_t *in, size_t len)
 {
 	uint8_t nonce[CRYPTO_NONCE_BYTES];
 
@@ -56,7 +56,7 @@ cipher_seal(struct noise_cipher *c, struct aead *a, struct bytes ad, uint8_t *ou
 /* The counter moves only when the tag was right (§5.1). */
 static int
 cipher_open(struct noise_cipher *c, struct aead *a, struct bytes ad, uint8_t *out,
-	    const uint8_t *in, size_t len)
+    const uint8_t *in, size_t len)
 {
 	uint8_t nonce[CRYPTO_NONCE_BYTES];
 
@@ -147,8 +147,8 @@ seal_and_hash(struct noise *n, uint8_t *out, size_t *len, const uint8_t *in, siz
 	size_t at_len = in_len + (n->keyed ? NOISE_TAG_BYTES : 0);
 
 	if (n->keyed) {
-		int err = cipher_seal(&n->cipher, n->aead, bytes_of(n->h.b, sizeof(n->h.b)), at, in,
-				      in_len);
+		int err = cipher_seal(
+		    &n->cipher, n->aead, bytes_of(n->h.b, sizeof(n->h.b)), at, in, in_len);
 
 		if (err != ERR_OK)
 			return err;
@@ -169,8 +169,8 @@ open_and_hash(struct noise *n, uint8_t *out, struct bytes in)
 	/* The ciphertext is what is hashed, and out may not be kept if the tag is wrong. */
 	mix_hash(n, in.data, in.len);
 	if (n->keyed)
-		return cipher_open(&n->cipher, n->aead, bytes_of(ad.b, sizeof(ad.b)), out, in.data,
-				   in.len);
+		return cipher_open(
+		    &n->cipher, n->aead, bytes_of(ad.b, sizeof(ad.b)), out, in.data, in.len);
 	if (in.len > 0)
 		memcpy(out, in.data, in.len);
 	return ERR_OK;
@@ -265,7 +265,7 @@ write_token(struct noise *n, enum token t, const struct key *ephemeral, uint8_t 
 
 int
 noise_write_message(struct noise *n, const struct key *ephemeral, struct bytes payload,
-		    uint8_t *out, size_t cap, size_t *out_len)
+    uint8_t *out, size_t cap, size_t *out_len)
 {
 	size_t len = 0;
 	int err = ERR_OK;

@@ -70,7 +70,7 @@ bool noise_done(const struct noise *n);
  * the initiator's second. ERR_TOO_BIG: over cap or NOISE_MESSAGE_MAX (the state is unharmed).
  */
 int noise_write_message(struct noise *n, const struct key *ephemeral, struct bytes payload,
-			uint8_t *out, size_t cap, size_t *out_len);
+    uint8_t *out, size_t cap, size_t *out_len);
 
 /*
  * The peer's next message; its payload into out, which must not overlap in. ERR_AUTH: forged,

@@ -53,17 +53,17 @@ struct peer_record {
 
 /* What an operator signs so that a node may name it: {network, node's key}. */
 void peer_record_countersign(const struct sign_key *operator_key, const struct network_id *net,
-			     const struct pubkey *node, struct sig *out);
+    const struct pubkey *node, struct sig *out);
 
 /*
  * Packs and signs; r->pub must be who's key. ERR_INVALID: r breaks a rule that peer_record_unpack
  * checks (so a bad configuration is found at home); ERR_TOO_BIG: over cap.
  */
 int peer_record_pack(const struct peer_record *r, const struct identity *who,
-		     const struct network_id *net, uint8_t *out, size_t cap, size_t *out_len);
+    const struct network_id *net, uint8_t *out, size_t cap, size_t *out_len);
 
 /*
- * Checks all and verifies the signatures (60 µs each). ERR_TOO_BIG, ERR_INVALID, ERR_VERSION,
+ * Checks all and verifies the signatures (50 µs each). ERR_TOO_BIG, ERR_INVALID, ERR_VERSION,
  * ERR_WRONG_NETWORK, ERR_AUTH.
  */
 int peer_record_unpack(struct bytes in, const struct network_id *net, struct peer_record *out);

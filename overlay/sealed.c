@@ -19,16 +19,16 @@
 
 static_assert(SEALED_HEADER_BYTES == 2 + 1 + 1 + sizeof(struct network_id) + sizeof(struct pubkey) +
 					 CRYPTO_XNONCE_BYTES,
-	      "header");
+    "header");
 static_assert(SEALED_CHALLENGE_BYTES <= SEALED_OVERHEAD,
-	      "a challenge is never longer than the shortest datagram that asks for it");
+    "a challenge is never longer than the shortest datagram that asks for it");
 
 /* ---- keys ---- */
 
 /* HMAC(shared, domain ‖ network ‖ from ‖ to) */
 static void
 direction_key(const struct key *shared, const struct network_id *net, const struct pubkey *from,
-	      const struct pubkey *to, struct key *out)
+    const struct pubkey *to, struct key *out)
 {
 	uint8_t text[sizeof(DGRAM_DOMAIN) - 1 + sizeof(*net) + 2 * sizeof(*from)];
 	struct packer p = packer_on(text, sizeof(text));
@@ -45,7 +45,7 @@ direction_key(const struct key *shared, const struct network_id *net, const stru
 
 int
 sealed_keys_derive(const struct identity *self, const struct pubkey *peer,
-		   const struct network_id *net, struct sealed_keys *out)
+    const struct network_id *net, struct sealed_keys *out)
 {
 	uint8_t point[32];
 	struct key shared;
@@ -83,7 +83,7 @@ clear_bytes(enum sealed_type type)
 
 int
 sealed_pack(const struct sealed_header *h, const struct key *tx, struct bytes body,
-	    uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len)
+    uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len)
 {
 	struct packer p = packer_on(out, SEALED_DATAGRAM_MAX);
 
@@ -99,7 +99,7 @@ sealed_pack(const struct sealed_header *h, const struct key *tx, struct bytes bo
 
 void
 sealed_challenge(const struct sealed_header *received, const struct pubkey *self,
-		 const uint8_t cookie[SEALED_COOKIE_BYTES], uint8_t out[SEALED_CHALLENGE_BYTES])
+    const uint8_t cookie[SEALED_COOKIE_BYTES], uint8_t out[SEALED_CHALLENGE_BYTES])
 {
 	struct packer p = packer_on(out, SEALED_CHALLENGE_BYTES);
 	struct sealed_header h = { .type = SEALED_CHALLENGE, .net = received->net };
@@ -152,15 +152,15 @@ sealed_peek(struct bytes in, const struct network_id *net, struct sealed_header 
 
 int
 sealed_open(struct bytes in, const struct sealed_header *h, const struct key *rx,
-	    uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len)
+    uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len)
 {
 	size_t clear = clear_bytes(h->type);
 
 	if (h->type == SEALED_CHALLENGE || !size_fits(h->type, in.len))
 		return ERR_INVALID;
 
-	int err = crypto_xopen(out, rx, h->nonce, bytes_of(in.data, clear), in.data + clear,
-			       in.len - clear);
+	int err = crypto_xopen(
+	    out, rx, h->nonce, bytes_of(in.data, clear), in.data + clear, in.len - clear);
 
 	if (err == ERR_OK)
 		*out_len = in.len - clear - CRYPTO_TAG_BYTES;
@@ -171,7 +171,7 @@ sealed_open(struct bytes in, const struct sealed_header *h, const struct key *rx
 
 static void
 cookie_of(const struct key *secret, uint64_t epoch, const struct addr *addr,
-	  const struct pubkey *sender, uint8_t out[SEALED_COOKIE_BYTES])
+    const struct pubkey *sender, uint8_t out[SEALED_COOKIE_BYTES])
 {
 	uint8_t text[sizeof(COOKIE_DOMAIN) - 1 + 8 + ADDR_PACKED_BYTES + sizeof(*sender)];
 	struct packer p = packer_on(text, sizeof(text));
@@ -188,14 +188,14 @@ cookie_of(const struct key *secret, uint64_t epoch, const struct addr *addr,
 
 void
 sealed_cookie_make(const struct key *secret, uint64_t now, const struct addr *addr,
-		   const struct pubkey *sender, uint8_t out[SEALED_COOKIE_BYTES])
+    const struct pubkey *sender, uint8_t out[SEALED_COOKIE_BYTES])
 {
 	cookie_of(secret, now / SEALED_COOKIE_EPOCH, addr, sender, out);
 }
 
 bool
 sealed_cookie_check(const struct key *secret, uint64_t now, const struct addr *addr,
-		    const struct pubkey *sender, const uint8_t cookie[SEALED_COOKIE_BYTES])
+    const struct pubkey *sender, const uint8_t cookie[SEALED_COOKIE_BYTES])
 {
 	uint64_t epoch = now / SEALED_COOKIE_EPOCH;
 	uint8_t expected[SEALED_COOKIE_BYTES];

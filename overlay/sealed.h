@@ -50,23 +50,22 @@ struct sealed_header {
 
 /*
  * key of a direction = HMAC-SHA256(X25519(own, peer), "skerry/dgram/1" ‖ network id ‖ sender's
- * key ‖ receiver's key). One agreement: 50 µs and more. ERR_AUTH: peer is no point, or of low
+ * key ‖ receiver's key). 90 µs of work. ERR_AUTH: peer is no point, or of low
  * order.
  */
 int sealed_keys_derive(const struct identity *self, const struct pubkey *peer,
-		       const struct network_id *net, struct sealed_keys *out);
+    const struct network_id *net, struct sealed_keys *out);
 
 /*
  * Seals body under h (type SEALED_PLAIN or SEALED_COOKIE) into out. A nonce is used once per key:
  * 24 fresh random bytes. ERR_TOO_BIG: body over SEALED_BODY_MAX.
  */
 int sealed_pack(const struct sealed_header *h, const struct key *tx, struct bytes body,
-		uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len);
+    uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len);
 
 /* The answer to a datagram whose header was received: says its nonce again. */
 void sealed_challenge(const struct sealed_header *received, const struct pubkey *self,
-		      const uint8_t cookie[SEALED_COOKIE_BYTES],
-		      uint8_t out[SEALED_CHALLENGE_BYTES]);
+    const uint8_t cookie[SEALED_COOKIE_BYTES], uint8_t out[SEALED_CHALLENGE_BYTES]);
 
 /*
  * The header, of any type; nothing is authenticated yet. ERR_INVALID: not one of ours, an unknown
@@ -79,15 +78,15 @@ int sealed_peek(struct bytes in, const struct network_id *net, struct sealed_hea
  * ERR_INVALID for a challenge.
  */
 int sealed_open(struct bytes in, const struct sealed_header *h, const struct key *rx,
-		uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len);
+    uint8_t out[SEALED_DATAGRAM_MAX], size_t *out_len);
 
 /* ---- cookies: that the sender gets what is sent to its address ---- */
 
 /* secret: 32 random bytes, for the life of the process. now: env_now(). */
 void sealed_cookie_make(const struct key *secret, uint64_t now, const struct addr *addr,
-			const struct pubkey *sender, uint8_t out[SEALED_COOKIE_BYTES]);
+    const struct pubkey *sender, uint8_t out[SEALED_COOKIE_BYTES]);
 /* True for cookies of this epoch and the one before. */
 bool sealed_cookie_check(const struct key *secret, uint64_t now, const struct addr *addr,
-			 const struct pubkey *sender, const uint8_t cookie[SEALED_COOKIE_BYTES]);
+    const struct pubkey *sender, const uint8_t cookie[SEALED_COOKIE_BYTES]);
 
 #endif

@@ -16,10 +16,11 @@
 #include "overlay/base/err.h"
 
 /*
- * From here on libcrypto is faster in spite of its context set-up (0.3 µs
- * against libsodium's 3 ns a byte); below, nothing needs to be allocated.
+ * From here on libcrypto takes half the time of libsodium or less, its context included (0.6
+ * against 1.1 µs where the processor has SHA instructions); below, the saving is not worth an
+ * allocation.
  */
-#define SHA256_BULK_BYTES 1024
+#define SHA256_BULK_BYTES 256
 
 static_assert(CRYPTO_TAG_BYTES == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag");
 static_assert(CRYPTO_XNONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
@@ -163,20 +164,19 @@ crypto_pubkey_to_x25519(uint8_t out[32], const struct pubkey *pub)
 
 void
 crypto_xseal(uint8_t *out, const struct key *k, const uint8_t nonce[24], struct bytes ad,
-	     const uint8_t *in, size_t len)
+    const uint8_t *in, size_t len)
 {
-	must(crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, in, len, ad.data, ad.len, NULL,
-							nonce, k->b) == 0);
+	must(crypto_aead_xchacha20poly1305_ietf_encrypt(
+		 out, NULL, in, len, ad.data, ad.len, NULL, nonce, k->b) == 0);
 }
 
 int
 crypto_xopen(uint8_t *out, const struct key *k, const uint8_t nonce[24], struct bytes ad,
-	     const uint8_t *in, size_t len)
+    const uint8_t *in, size_t len)
 {
 	/* The tag is checked before a byte of out is written. */
-	if (len < CRYPTO_TAG_BYTES ||
-	    crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, in, len, ad.data, ad.len,
-						       nonce, k->b) != 0)
+	if (len < CRYPTO_TAG_BYTES || crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL,
+					  in, len, ad.data, ad.len, nonce, k->b) != 0)
 		return ERR_AUTH;
 	return ERR_OK;
 }
@@ -191,9 +191,8 @@ crypto_password_key(struct key *out, const char *password, const uint8_t salt[16
 	struct key k;
 
 	if (crypto_pwhash_argon2id(k.b, sizeof(k.b), password, strlen(password), salt,
-				   crypto_pwhash_argon2id_OPSLIMIT_MODERATE,
-				   crypto_pwhash_argon2id_MEMLIMIT_MODERATE,
-				   crypto_pwhash_argon2id_ALG_ARGON2ID13) != 0)
+		crypto_pwhash_argon2id_OPSLIMIT_MODERATE, crypto_pwhash_argon2id_MEMLIMIT_MODERATE,
+		crypto_pwhash_argon2id_ALG_ARGON2ID13) != 0)
 		return ERR_NOMEM;
 	*out = k;
 	sodium_memzero(&k, sizeof(k));
@@ -272,7 +271,7 @@ base64url_decode(void *out, size_t cap, size_t *out_len, const char *text, size_
 		return ERR_TOO_BIG;
 	if (len > 0)
 		must(sodium_base642bin(out, cap, text, text_len, NULL, &decoded, NULL,
-				       sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0);
+			 sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0);
 	must(decoded == len);
 	*out_len = len;
 	return ERR_OK;

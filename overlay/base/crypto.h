@@ -33,8 +33,8 @@ void md5_free(struct md5 *m);
 void crypto_hmac(struct hash *out, const void *key, size_t key_len, const void *data, size_t len);
 
 /* child = HMAC-SHA256(parent, label ‖ 0x00 ‖ 32-byte id); id NULL means zeros. */
-void crypto_derive(struct key *out, const struct key *parent, const char *label,
-		   const uint8_t id[32]);
+void crypto_derive(
+    struct key *out, const struct key *parent, const char *label, const uint8_t id[32]);
 
 /* ---- Ed25519 (RFC 8032). libsodium owns the names crypto_sign and crypto_sign_keypair. ---- */
 struct sign_key { /* secret */
@@ -51,8 +51,8 @@ void crypto_x25519_base(uint8_t pub[32], const struct key *secret);
 int crypto_x25519(struct key *shared, const struct key *secret, const uint8_t peer_pub[32]);
 /* Statics from the signing identity (crypto_sign_ed25519_*_to_curve25519). */
 void crypto_sign_key_to_x25519(struct key *out, const struct sign_key *k);
-int crypto_pubkey_to_x25519(uint8_t out[32],
-			    const struct pubkey *pub); /* ERR_AUTH: low order or no point */
+int crypto_pubkey_to_x25519(
+    uint8_t out[32], const struct pubkey *pub); /* ERR_AUTH: low order or no point */
 
 /* ---- ChaCha20-Poly1305 (RFC 8439), 12-byte nonce; tag of 16 bytes behind the text ---- */
 #define CRYPTO_TAG_BYTES    16
@@ -63,16 +63,16 @@ struct aead; /* a reusable context, one per thread of use */
 struct aead *aead_new(void);
 void aead_free(struct aead *a);
 int aead_seal(struct aead *a, uint8_t *out, const struct key *k, const uint8_t nonce[12],
-	      struct bytes ad, const uint8_t *in, size_t len);
+    struct bytes ad, const uint8_t *in, size_t len);
 /* in has len bytes including the tag; ERR_AUTH leaves out undefined but never unauthenticated data
  * in use. */
 int aead_open(struct aead *a, uint8_t *out, const struct key *k, const uint8_t nonce[12],
-	      struct bytes ad, const uint8_t *in, size_t len);
+    struct bytes ad, const uint8_t *in, size_t len);
 /* Small messages with random nonces: XChaCha20-Poly1305 (libsodium). */
 void crypto_xseal(uint8_t *out, const struct key *k, const uint8_t nonce[24], struct bytes ad,
-		  const uint8_t *in, size_t len);
+    const uint8_t *in, size_t len);
 int crypto_xopen(uint8_t *out, const struct key *k, const uint8_t nonce[24], struct bytes ad,
-		 const uint8_t *in, size_t len);
+    const uint8_t *in, size_t len);
 
 /* ---- passwords: Argon2id, libsodium's "moderate" limits; salt 16 bytes. ERR_NOMEM. ---- */
 int crypto_password_key(struct key *out, const char *password, const uint8_t salt[16]);
@@ -81,7 +81,7 @@ int crypto_password_key(struct key *out, const char *password, const uint8_t sal
 /* Lower-case hex; out has 2*len+1 bytes. */
 void hex_encode(char *out, const void *data, size_t len);
 int hex_decode(void *out, size_t len, const char *text,
-	       size_t text_len); /* exactly len bytes, else ERR_INVALID */
+    size_t text_len); /* exactly len bytes, else ERR_INVALID */
 /* RFC 4648 base64url without padding; cap includes the NUL. */
 int base64url_encode(char *out, size_t cap, const void *data, size_t len);
 int base64url_decode(void *out, size_t cap, size_t *out_len, const char *text, size_t text_len);

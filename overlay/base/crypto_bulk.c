@@ -205,7 +205,7 @@ aead_fits(struct bytes ad, size_t len)
 
 int
 aead_seal(struct aead *a, uint8_t *out, const struct key *k, const uint8_t nonce[12],
-	  struct bytes ad, const uint8_t *in, size_t len)
+    struct bytes ad, const uint8_t *in, size_t len)
 {
 	int n = 0;
 
@@ -221,7 +221,7 @@ aead_seal(struct aead *a, uint8_t *out, const struct key *k, const uint8_t nonce
 
 int
 aead_open(struct aead *a, uint8_t *out, const struct key *k, const uint8_t nonce[12],
-	  struct bytes ad, const uint8_t *in, size_t len)
+    struct bytes ad, const uint8_t *in, size_t len)
 {
 	uint8_t tag[CRYPTO_TAG_BYTES], none[1];
 	int n = 0;

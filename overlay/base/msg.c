@@ -476,7 +476,7 @@ msg_get_str(const struct msg_node *map, uint32_t key, char *out, size_t cap)
 
 int
 msg_get_array(const struct msg_node *map, uint32_t key, size_t max, const struct msg_node **out,
-	      size_t *count)
+    size_t *count)
 {
 	const struct msg_node *n = msg_get(map, key);
 	const msgpack_object *o = object_of(n);

@@ -57,14 +57,14 @@ int msg_get_u64(const struct msg_node *map, uint32_t key, uint64_t max, uint64_t
 int msg_get_i64(const struct msg_node *map, uint32_t key, int64_t *out);
 int msg_get_bool(const struct msg_node *map, uint32_t key, bool *out);
 int msg_get_bin(const struct msg_node *map, uint32_t key, size_t max, struct bytes *out);
-int msg_get_fixed(const struct msg_node *map, uint32_t key, void *out,
-		  size_t len); /* bin of exactly len */
+int msg_get_fixed(
+    const struct msg_node *map, uint32_t key, void *out, size_t len); /* bin of exactly len */
 int msg_get_str(const struct msg_node *map, uint32_t key, char *out,
-		size_t cap); /* no NUL inside; terminated */
+    size_t cap); /* no NUL inside; terminated */
 
 /* Arrays. */
 int msg_get_array(const struct msg_node *map, uint32_t key, size_t max, const struct msg_node **out,
-		  size_t *count);
+    size_t *count);
 const struct msg_node *msg_item(const struct msg_node *array, size_t index);
 int msg_node_u64(const struct msg_node *n, uint64_t max, uint64_t *out);
 int msg_node_bin(const struct msg_node *n, size_t max, struct bytes *out);

@@ -35,10 +35,10 @@ side_init(struct side *x, bool initiator, const char *s, const char *e, struct b
 	x->aead = aead_new();
 	ck_assert_ptr_nonnull(x->aead);
 	noise_init(&x->n, &(struct noise_opts){ .initiator = initiator,
-						.static_secret = &x->s,
-						.static_public = x->s_public,
-						.prologue = prologue,
-						.aead = x->aead });
+			      .static_secret = &x->s,
+			      .static_public = x->s_public,
+			      .prologue = prologue,
+			      .aead = x->aead });
 }
 
 static void
@@ -87,8 +87,8 @@ handshake(struct side x[2], unsigned steps)
 		size_t msg_len = write_step(x, i, bytes_of("hello", 5), msg);
 
 		ck_assert_int_eq(noise_read_message(&x[(i + 1) % 2].n, bytes_of(msg, msg_len),
-						    payload, sizeof(payload), &len),
-				 ERR_OK);
+				     payload, sizeof(payload), &len),
+		    ERR_OK);
 		ck_assert_uint_eq(len, 5);
 		ck_assert_mem_eq(payload, "hello", 5);
 	}
@@ -133,8 +133,8 @@ START_TEST(published_vector)
 			for (unsigned s = 0; s < 2; s++) {
 				ck_assert(noise_done(&x[s].n));
 				ck_assert_mem_eq(noise_handshake_hash(&x[s].n)->b, expected, 32);
-				ck_assert_mem_eq(noise_remote_static(&x[s].n), x[1 - s].s_public,
-						 32);
+				ck_assert_mem_eq(
+				    noise_remote_static(&x[s].n), x[1 - s].s_public, 32);
 				noise_split(&x[s].n, &send[s], &receive[s]);
 			}
 		}
@@ -159,14 +159,14 @@ START_TEST(no_byte_can_be_changed)
 			handshake(x, step);
 			len = write_step(x, step, bytes_of("hello", 5), msg);
 			msg[at] ^= 0x01;
-			err = noise_read_message(&x[(step + 1) % 2].n, bytes_of(msg, len), got,
-						 sizeof(got), &n);
+			err = noise_read_message(
+			    &x[(step + 1) % 2].n, bytes_of(msg, len), got, sizeof(got), &n);
 			if (step == 0) {
 				/* In clear and unauthenticated: found out with the next message. */
 				ck_assert_int_eq(err, ERR_OK);
 				len = write_step(x, 1, bytes_of("hello", 5), msg);
-				err = noise_read_message(&x[0].n, bytes_of(msg, len), got,
-							 sizeof(got), &n);
+				err = noise_read_message(
+				    &x[0].n, bytes_of(msg, len), got, sizeof(got), &n);
 				len = NOISE_OVERHEAD_1 + 5;
 			}
 			ck_assert_int_eq(err, ERR_AUTH);
@@ -188,13 +188,13 @@ START_TEST(another_prologue_is_another_network)
 	noise_prologue(&nets[1], prologue[1]);
 	ck_assert_mem_eq(prologue[0], "skerry/session/1\1\2\3\4", NOISE_PROLOGUE_BYTES);
 	side_init(&x[0], true, VECTOR_INIT_STATIC, VECTOR_INIT_EPHEMERAL,
-		  bytes_of(prologue[0], NOISE_PROLOGUE_BYTES));
+	    bytes_of(prologue[0], NOISE_PROLOGUE_BYTES));
 	side_init(&x[1], false, VECTOR_RESP_STATIC, VECTOR_RESP_EPHEMERAL,
-		  bytes_of(prologue[1], NOISE_PROLOGUE_BYTES));
+	    bytes_of(prologue[1], NOISE_PROLOGUE_BYTES));
 	handshake(x, 1);
 	len = write_step(x, 1, bytes_of(NULL, 0), msg);
-	ck_assert_int_eq(noise_read_message(&x[0].n, bytes_of(msg, len), got, sizeof(got), &n),
-			 ERR_AUTH);
+	ck_assert_int_eq(
+	    noise_read_message(&x[0].n, bytes_of(msg, len), got, sizeof(got), &n), ERR_AUTH);
 	pair_fini(x);
 }
 END_TEST
@@ -223,8 +223,8 @@ START_TEST(low_order_ephemerals_are_refused)
 		memset(msg, 0, sizeof(msg));
 		memcpy(msg, points[i], 32);
 		ck_assert_int_eq(noise_read_message(&x[0].n, bytes_of(msg, NOISE_OVERHEAD_2), got,
-						    sizeof(got), &n),
-				 ERR_AUTH);
+				     sizeof(got), &n),
+		    ERR_AUTH);
 		ck_assert_ptr_null(noise_remote_static(&x[0].n));
 		pair_fini(x);
 	}
@@ -240,18 +240,17 @@ START_TEST(turns_and_sizes)
 	pair_init(x, bytes_of(NULL, 0));
 	ck_assert(noise_must_write(&x[0].n) && !noise_must_read(&x[0].n));
 	ck_assert(noise_must_read(&x[1].n) && !noise_must_write(&x[1].n));
-	ck_assert_int_eq(noise_read_message(&x[0].n, bytes_of(msg, 32), got, sizeof(got), &n),
-			 ERR_STATE);
+	ck_assert_int_eq(
+	    noise_read_message(&x[0].n, bytes_of(msg, 32), got, sizeof(got), &n), ERR_STATE);
 	ck_assert_int_eq(
 	    noise_write_message(&x[1].n, &x[1].e, bytes_of(NULL, 0), msg, sizeof(msg), &n),
 	    ERR_STATE);
 	/* Too little room leaves the writer as it was. */
-	ck_assert_int_eq(noise_write_message(&x[0].n, &x[0].e, bytes_of("ab", 2), msg, 33, &n),
-			 ERR_TOO_BIG);
+	ck_assert_int_eq(
+	    noise_write_message(&x[0].n, &x[0].e, bytes_of("ab", 2), msg, 33, &n), ERR_TOO_BIG);
 	ck_assert_int_eq(noise_write_message(&x[0].n, &x[0].e,
-					     bytes_of(NULL, NOISE_MESSAGE_MAX - 31), msg, SIZE_MAX,
-					     &n),
-			 ERR_TOO_BIG);
+			     bytes_of(NULL, NOISE_MESSAGE_MAX - 31), msg, SIZE_MAX, &n),
+	    ERR_TOO_BIG);
 	ck_assert_uint_eq(n, 77);
 	len = write_step(x, 0, bytes_of("ab", 2), msg);
 	ck_assert_uint_eq(len, 34);
@@ -262,15 +261,15 @@ START_TEST(turns_and_sizes)
 	/* A byte too short in each step. */
 	for (unsigned step = 0; step < 3; step++) {
 		static const size_t least[] = { NOISE_OVERHEAD_1, NOISE_OVERHEAD_2,
-						NOISE_OVERHEAD_3 };
+			NOISE_OVERHEAD_3 };
 
 		pair_init(x, bytes_of(NULL, 0));
 		handshake(x, step);
 		len = write_step(x, step, bytes_of(NULL, 0), msg);
 		ck_assert_uint_eq(len, least[step]);
 		ck_assert_int_eq(noise_read_message(&x[(step + 1) % 2].n, bytes_of(msg, len - 1),
-						    got, sizeof(got), &n),
-				 ERR_INVALID);
+				     got, sizeof(got), &n),
+		    ERR_INVALID);
 		pair_fini(x);
 	}
 }
@@ -293,10 +292,10 @@ START_TEST(transport_limits)
 
 	ck_assert_int_eq(noise_seal(&send, x[0].aead, sealed, big, most + 1), ERR_TOO_BIG);
 	ck_assert_int_eq(noise_seal(&send, x[0].aead, sealed, big, most), ERR_OK);
-	ck_assert_int_eq(noise_open(&receive, x[1].aead, sealed, sealed, NOISE_MESSAGE_MAX + 1),
-			 ERR_TOO_BIG);
-	ck_assert_int_eq(noise_open(&receive, x[1].aead, sealed, sealed, NOISE_MESSAGE_MAX),
-			 ERR_OK);
+	ck_assert_int_eq(
+	    noise_open(&receive, x[1].aead, sealed, sealed, NOISE_MESSAGE_MAX + 1), ERR_TOO_BIG);
+	ck_assert_int_eq(
+	    noise_open(&receive, x[1].aead, sealed, sealed, NOISE_MESSAGE_MAX), ERR_OK);
 	ck_assert_mem_eq(sealed, big, most);
 
 	/* A forgery does not move the counter, the true message still opens; a replay does not. */
@@ -309,8 +308,8 @@ START_TEST(transport_limits)
 	/* Sealing elsewhere with a taken nonce is the same thing. */
 	ck_assert_int_eq(noise_cipher_next(&send, nonce), ERR_OK);
 	ck_assert_mem_eq(nonce, "\0\0\0\0\2\0\0\0\0\0\0\0", sizeof(nonce));
-	ck_assert_int_eq(aead_seal(x[0].aead, sealed, &send.k, nonce, bytes_of(NULL, 0), big, 10),
-			 ERR_OK);
+	ck_assert_int_eq(
+	    aead_seal(x[0].aead, sealed, &send.k, nonce, bytes_of(NULL, 0), big, 10), ERR_OK);
 	ck_assert_int_eq(noise_open(&receive, x[1].aead, sealed, sealed, 26), ERR_OK);
 
 	/* The last nonce is never used. */
@@ -355,8 +354,8 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "handshake", 60, published_vector, no_byte_can_be_changed,
-		  another_prologue_is_another_network, low_order_ephemerals_are_refused,
-		  turns_and_sizes, wiped_states_do_nothing, NULL);
+	    another_prologue_is_another_network, low_order_ephemerals_are_refused, turns_and_sizes,
+	    wiped_states_do_nothing, NULL);
 	suite_add(s, "transport", 0, transport_limits, NULL);
 	return suite_main(s);
 }

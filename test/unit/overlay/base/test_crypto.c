@@ -9,7 +9,7 @@
 #include "overlay/base/crypto.h"
 #include "overlay/base/err.h"
 
-#define BORDER_MAX 260 /* past two blocks of SHA-256 and four of ChaCha20 */
+#define BORDER_MAX 390 /* past where SHA-256 changes hands, and some blocks */
 
 static size_t
 from_hex(uint8_t *out, size_t cap, const char *hex)
