@@ -5,6 +5,7 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "overlay/base/env_ops.h"
 #include "overlay/base/task.h"
 #include "overlay/base/timer_heap.h"
 #include "sim/random.h"

@@ -54,11 +54,11 @@ int file_allocate(struct file *f, uint64_t size);
 int disk_mkdir(struct disk *d, const char *path); /* mode 0700; ERR_EXISTS */
 int disk_unlink(struct disk *d, const char *path);
 int disk_rename(struct disk *d, const char *from, const char *to);
-int disk_sync_dir(struct disk *d,
-		  const char *path); /* makes creates, renames and unlinks inside durable */
+int disk_sync_dir(
+    struct disk *d, const char *path); /* makes creates, renames and unlinks inside durable */
 /* Calls each name once, in no order; a non-zero answer stops and is returned. */
-int disk_list(struct disk *d, const char *path, int (*each)(void *arg, const char *name),
-	      void *arg);
+int disk_list(
+    struct disk *d, const char *path, int (*each)(void *arg, const char *name), void *arg);
 int disk_space(struct disk *d, const char *path, struct disk_space *out);
 /* Creates and locks a file until file_close; ERR_BUSY when another opening holds it. */
 int disk_lock(struct disk *d, const char *path, struct file **out);
@@ -77,8 +77,8 @@ struct disk_ops {
 	int (*unlink)(struct disk *d, const char *path);
 	int (*rename)(struct disk *d, const char *from, const char *to);
 	int (*sync_dir)(struct disk *d, const char *path);
-	int (*list)(struct disk *d, const char *path, int (*each)(void *arg, const char *name),
-		    void *arg);
+	int (*list)(
+	    struct disk *d, const char *path, int (*each)(void *arg, const char *name), void *arg);
 	int (*space)(struct disk *d, const char *path, struct disk_space *out);
 	int (*lock)(struct disk *d, const char *path, struct file **out);
 };

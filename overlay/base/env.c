@@ -2,7 +2,7 @@
  * From the seam's functions to the implementation behind env->ops or, for
  * handles, behind the env that opened them. Nothing else happens here.
  */
-#include "overlay/base/env.h"
+#include "overlay/base/env_ops.h"
 
 /* ---- time ---- */
 
@@ -175,8 +175,8 @@ env_work_submit(struct env *env, enum work_pool pool, struct work *w)
 }
 
 int
-env_resolve(struct env *env, const char *host, uint16_t port, struct addr *out, size_t cap,
-	    size_t *count)
+env_resolve(
+    struct env *env, const char *host, uint16_t port, struct addr *out, size_t cap, size_t *count)
 {
 	return env->ops->resolve(env, host, port, out, cap, count);
 }

@@ -51,7 +51,7 @@ bool timer_armed(const struct timer *t);
 
 /* ---- datagrams ---- */
 struct udp; /* opaque */
-/* data is lent for the call. */
+/* data is lent for the call. Over 2048 bytes nothing is received: ours have at most 1200. */
 struct udp_opts {
 	struct addr bind; /* port 0: the system chooses */
 	void (*receive)(void *arg, const struct addr *from, struct bytes data);
@@ -59,7 +59,8 @@ struct udp_opts {
 };
 int env_udp_open(struct env *env, const struct udp_opts *opts, struct udp **out);
 void udp_local(const struct udp *u, struct addr *out);
-/* Never blocks; ERR_BUSY when the system's queue is full (the datagram is lost). */
+/* Never blocks; ERR_BUSY when the system's queue is full (the datagram is lost). to: bind's family.
+ */
 int udp_send(struct udp *u, const struct addr *to, struct bytes data);
 void udp_close(struct udp *u);
 
@@ -90,7 +91,7 @@ void listener_close(struct listener *l);
 int env_connect(struct env *env, const struct addr *to, const char *path, struct conn **out);
 void conn_set_handler(struct conn *c, const struct conn_handler *h);
 void conn_want(struct conn *c, bool read, bool write);
-/* Bytes moved (> 0), 0 when it would block, ERR_CLOSED at the end, other ERR_*. */
+/* Bytes moved (> 0), 0 when it would block, ERR_CLOSED at the end, other ERR_*; asks for some. */
 int64_t conn_read(struct conn *c, void *dst, size_t len);
 int64_t conn_write(struct conn *c, const struct bytes *parts, size_t count);
 /* The address that the system chose for our side, as the peer could see it. */
@@ -114,47 +115,10 @@ int env_work_submit(struct env *env, enum work_pool pool, struct work *w);
 
 /* ---- seldom asked ---- */
 /* Blocking look-up of a host name, for use inside WORK_DISK work only. */
-int env_resolve(struct env *env, const char *host, uint16_t port, struct addr *out, size_t cap,
-		size_t *count);
+int env_resolve(
+    struct env *env, const char *host, uint16_t port, struct addr *out, size_t cap, size_t *count);
 /* Addresses of this machine that are not loopback, at most cap. */
 int env_local_addrs(struct env *env, struct addr *out, size_t cap, size_t *count);
-
-/* What an environment implements. */
-struct env_ops {
-	uint64_t (*now)(const struct env *env);
-	uint64_t (*wall_ms)(const struct env *env);
-	void (*random)(struct env *env, void *out, size_t len);
-	void (*timer_start)(struct timer *t, uint64_t delay);
-	void (*timer_stop)(struct timer *t);
-	/* Asks for one call of tasks_run(env->tasks) on the loop, soon. */
-	void (*kick)(struct env *env);
-	int (*udp_open)(struct env *env, const struct udp_opts *opts, struct udp **out);
-	void (*udp_local)(const struct udp *u, struct addr *out);
-	int (*udp_send)(struct udp *u, const struct addr *to, struct bytes data);
-	void (*udp_close)(struct udp *u);
-	int (*listen)(struct env *env, const struct listen_opts *opts, struct listener **out);
-	void (*listener_local)(const struct listener *l, struct addr *out);
-	void (*listener_close)(struct listener *l);
-	int (*connect)(struct env *env, const struct addr *to, const char *path, struct conn **out);
-	void (*conn_set_handler)(struct conn *c, const struct conn_handler *h);
-	void (*conn_want)(struct conn *c, bool read, bool write);
-	int64_t (*conn_read)(struct conn *c, void *dst, size_t len);
-	int64_t (*conn_write)(struct conn *c, const struct bytes *parts, size_t count);
-	void (*conn_local)(const struct conn *c, struct addr *out);
-	void (*conn_close)(struct conn *c);
-	int (*work_submit)(struct env *env, enum work_pool pool, struct work *w);
-	int (*resolve)(struct env *env, const char *host, uint16_t port, struct addr *out,
-		       size_t cap, size_t *count);
-	int (*local_addrs)(struct env *env, struct addr *out, size_t cap, size_t *count);
-};
-
-/*
- * Every struct udp, conn and listener of an implementation starts with this,
- * so that udp_send() and its like find their way.
- */
-struct env_handle {
-	struct env *env;
-};
 
 /* Loggers: one line, printf style, through env->log with env's clock. */
 #define log_error(env, ...) log_write((env)->log, LOG_ERROR, env_now(env), __VA_ARGS__)

@@ -164,7 +164,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 int
 watch_open(struct watch *w, struct real_env *r, int fd,
-	   void (*ready)(void *arg, bool readable, bool writable), void *arg)
+    void (*ready)(void *arg, bool readable, bool writable), void *arg)
 {
 	*w = (struct watch){ .real = r, .ready = ready, .arg = arg };
 	w->read = event_new(r->base, fd, EV_READ | EV_PERSIST, on_readable, w);
@@ -342,8 +342,8 @@ base_new(void)
 	if (config == NULL)
 		return NULL;
 	/* One thread; wants that change back and forth within a turn cost no system call. */
-	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-					      EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+	if (event_config_set_flag(
+		config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
 		base = event_base_new_with_config(config);
 	event_config_free(config);
 	return base;

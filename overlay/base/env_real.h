@@ -16,13 +16,18 @@ struct env_real_opts {
 	size_t tasks_max;     /* 0: TASKS_MAX */
 };
 
+/* Ignores SIGPIPE for the process: a peer that has gone is an error of the write. */
 int env_real_new(const struct env_real_opts *opts, struct env **out); /* gives */
-void env_real_free(struct env *env); /* all handles closed, all tasks ended before */
+/* All handles closed, timers stopped and tasks ended before; work still out is waited for. */
+void env_real_free(struct env *env);
 
 /* Runs main(arg) as a task and the loop until it has returned; gives its result. */
 int env_real_run(struct env *env, int (*main)(void *arg), void *arg);
 
-/* Calls back on the loop for each arrival of a signal; at most 8 signals. */
+/*
+ * Calls back on the loop when a signal has arrived; at most 8 signals, and one env of a process
+ * at a time (a rule of libevent). ERR_FULL, ERR_INVALID.
+ */
 int env_real_on_signal(struct env *env, int signo, void (*cb)(void *arg, int signo), void *arg);
 
 /* Name and version of the loop's library, for --version. */

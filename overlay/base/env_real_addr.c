@@ -143,8 +143,8 @@ collect(const struct sockaddr *sa, uint16_t port, struct addr *out, size_t cap, 
 }
 
 int
-addr_resolve(struct env *env, const char *host, uint16_t port, struct addr *out, size_t cap,
-	     size_t *count)
+addr_resolve(
+    struct env *env, const char *host, uint16_t port, struct addr *out, size_t cap, size_t *count)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;

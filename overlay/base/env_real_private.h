@@ -9,6 +9,7 @@
 
 #include <sys/socket.h>
 
+#include "overlay/base/env_ops.h"
 #include "overlay/base/env_real.h"
 #include "overlay/base/timer_heap.h"
 #include "overlay/base/workers.h"
@@ -64,7 +65,7 @@ struct watch {
 
 /* ready may close the watch. Wants nothing at first. The descriptor stays the caller's. */
 int watch_open(struct watch *w, struct real_env *r, int fd,
-	       void (*ready)(void *arg, bool readable, bool writable), void *arg);
+    void (*ready)(void *arg, bool readable, bool writable), void *arg);
 void watch_want(struct watch *w, bool read, bool write);
 void watch_close(struct watch *w); /* before the descriptor is closed */
 
@@ -76,8 +77,8 @@ void addr_from_sockaddr(struct addr *out, const struct sockaddr_storage *sa);
 void addr_of_socket(int fd, struct addr *out); /* our side; ADDR_NONE when unknown */
 /* A non-blocking socket bound as told; gives *fd. type: SOCK_DGRAM or SOCK_STREAM. */
 int addr_bind(const struct addr *bind_to, int type, int *fd);
-int addr_resolve(struct env *env, const char *host, uint16_t port, struct addr *out, size_t cap,
-		 size_t *count);
+int addr_resolve(
+    struct env *env, const char *host, uint16_t port, struct addr *out, size_t cap, size_t *count);
 int addr_local(struct env *env, struct addr *out, size_t cap, size_t *count);
 
 /* ---- env_real_udp.c ---- */

@@ -11,9 +11,9 @@
 
 struct pool;
 
-struct pool *pool_new(struct env *env, size_t buffer_bytes,
-		      size_t max); /* gives; NULL: no memory */
-void pool_free(struct pool *p);    /* all buffers are back */
+struct pool *pool_new(
+    struct env *env, size_t buffer_bytes, size_t max); /* gives; NULL: no memory */
+void pool_free(struct pool *p);                        /* all buffers are back */
 SUSPENDS int pool_get(struct pool *p, uint8_t **out);
 uint8_t *pool_try_get(struct pool *p); /* NULL when none is free */
 void pool_put(struct pool *p, uint8_t *buffer);

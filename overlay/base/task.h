@@ -127,7 +127,7 @@ void semaphore_release(struct semaphore *s);
  * queue is full. Not cancellable once started (arg's buffers are in use), so the
  * answer is always fn's own; check task_canceled() where it matters.
  */
-SUSPENDS int env_offload(struct env *env, enum work_pool pool, int (*fn)(void *arg), void *arg,
-			 size_t bytes);
+SUSPENDS int env_offload(
+    struct env *env, enum work_pool pool, int (*fn)(void *arg), void *arg, size_t bytes);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef OVERLAY_BASE_TASK_PRIVATE_H
 #define OVERLAY_BASE_TASK_PRIVATE_H
 
+#include "overlay/base/env_ops.h"
 #include "overlay/base/task.h"
 #include "overlay/base/task_switch.h"
 

@@ -78,7 +78,7 @@ slab_map(const struct task_stacks *s)
 {
 	size_t bytes = SLAB_STACKS * TASK_STACK_BYTES;
 	uint8_t *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 
 	if (map == MAP_FAILED)
 		return NULL;
@@ -112,7 +112,7 @@ grow(struct task_stacks *s)
 		struct stack *stack = &slab->stacks[i];
 
 		fiber_init(&stack->fiber, slab->map + i * TASK_STACK_BYTES + s->guard_bytes,
-			   TASK_STACK_BYTES - s->guard_bytes);
+		    TASK_STACK_BYTES - s->guard_bytes);
 		stack->next_free = s->cold;
 		s->cold = stack;
 	}

@@ -162,7 +162,7 @@ enter_first(struct fiber *f)
 	context.uc_stack.ss_size = f->stack_bytes;
 	context.uc_link = NULL;
 	makecontext(&context, (void (*)(void))trampoline, 2, (unsigned)((uintptr_t)f >> 16 >> 16),
-		    (unsigned)(uintptr_t)f);
+	    (unsigned)(uintptr_t)f);
 	f->started = true;
 	setcontext(&context);
 	must_failed(__FILE__, __LINE__, "setcontext");

@@ -6,7 +6,7 @@
 #ifndef TEST_UNIT_OVERLAY_BASE_MANUAL_ENV_H
 #define TEST_UNIT_OVERLAY_BASE_MANUAL_ENV_H
 
-#include "overlay/base/env.h"
+#include "overlay/base/env_ops.h"
 #include "overlay/base/timer_heap.h"
 
 struct manual_env {

@@ -81,8 +81,8 @@ START_TEST(tasks_wait_in_line)
 	task_group_init(&given_up, &m->env);
 	for (size_t i = 0; i < 6; i++) {
 		users[i] = (struct user){ .log = &end, .letter = (char)('a' + i), .result = 1 };
-		ck_assert_int_eq(task_spawn(i == 3 ? &given_up : &group, "use", use, &users[i]),
-				 ERR_OK);
+		ck_assert_int_eq(
+		    task_spawn(i == 3 ? &given_up : &group, "use", use, &users[i]), ERR_OK);
 	}
 	ck_assert(manual_env_turn(m));
 	ck_assert_uint_eq(pool_in_use(pool), 2);

@@ -5,6 +5,7 @@
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "overlay/base/task.h"
 #include "overlay/base/task_stack.h"
@@ -637,6 +638,38 @@ START_TEST(queue_full_of_foreign_work_is_asked_again)
 }
 END_TEST
 
+/* ---- no memory ---- */
+
+/* Spawning fails cleanly when no address space is left for stacks, and works again after. */
+START_TEST(no_stack_is_no_memory)
+{
+	struct manual_env *big = manual_env_new(TASKS_MAX, true, 4);
+	struct rlimit old, tight;
+	struct task_group g;
+	int count = 0, spawned = 0, err = ERR_OK;
+
+	env = &big->env;
+	task_group_init(&g, env);
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &old), 0);
+	tight = old;
+	tight.rlim_cur = MIB(256); /* less than the stacks of all would take */
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &tight), 0);
+	while (spawned < TASKS_MAX && err == ERR_OK) {
+		err = task_spawn(&g, "count", count_up, &count);
+		spawned += err == ERR_OK ? 1 : 0;
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &old), 0);
+	ck_assert_int_eq(err, ERR_NOMEM);
+	ck_assert_uint_eq(task_group_live(&g), (size_t)spawned);
+	manual_env_run(big);
+	ck_assert_int_eq(count, spawned);
+	ck_assert_int_eq(task_spawn(&g, "count", count_up, &count), ERR_OK);
+	manual_env_run(big);
+	env = &m->env;
+	manual_env_free(big);
+}
+END_TEST
+
 /* ---- broken promises ---- */
 
 START_TEST(suspending_outside_a_task_aborts)
@@ -704,8 +737,10 @@ add_promises(Suite *s)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test_raise_signal(tc, suspending_outside_a_task_aborts, SIGABRT);
 	tcase_add_test_raise_signal(tc, canary_finds_an_overrun, SIGABRT);
-	if (TASK_STACK_BYTES == KIB(128)) /* AddressSanitizer makes a report of the trap */
+	if (TASK_STACK_BYTES == KIB(128)) { /* AddressSanitizer reports traps, maps terabytes */
 		tcase_add_test_raise_signal(tc, guard_page_stops_an_overrun, SIGSEGV);
+		tcase_add_test(tc, no_stack_is_no_memory);
+	}
 	suite_add_tcase(s, tc);
 }
 
