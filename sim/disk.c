@@ -1,7 +1,7 @@
 /*
- * The operations of the simulated disk (struct disk_ops) and its faults. Each
- * call first passes strike(), which counts the point and says whether the armed fault
- * hits; then it changes names (disk_tree.c) or bytes (disk_content.c). After a crash
+ * The operations of the simulated disk (struct disk_ops). Each call first
+ * passes strike() (disk_fault.c), which counts the point and says whether the armed
+ * fault hits; then it changes names (disk_tree.c) or bytes (disk_content.c). After a crash
  * everything answers ERR_IO until sim_disk_power_loss.
  */
 #include "sim/disk_impl.h"
@@ -32,37 +32,6 @@ file_of(struct file *f)
 {
 	must(f->ops == &sim_disk_ops);
 	return container_of(f, struct sim_file, base);
-}
-
-/* ---- faults ---- */
-
-enum strike { STRIKE_NONE, STRIKE_CRASH, STRIKE_FAIL };
-
-static enum strike
-strike(struct sim_disk *d, unsigned op)
-{
-	unsigned ops = d->fault.ops == 0 ? SIM_DISK_ANY : d->fault.ops;
-
-	if (op != SIM_DISK_READ)
-		d->points++;
-	if (!d->armed || (ops & op) == 0 || d->points < d->fault.at)
-		return STRIKE_NONE;
-	if (d->fault.crash) {
-		d->crashed = true;
-		d->armed = false;
-		return STRIKE_CRASH;
-	}
-	d->armed = d->fault.forever;
-	return STRIKE_FAIL;
-}
-
-/* For changes of names: a crash lets them happen unsynced, a failure does not. */
-static int
-struck(struct sim_disk *d, enum strike s, int err)
-{
-	if (s == STRIKE_FAIL)
-		return d->fault.err;
-	return s == STRIKE_CRASH ? ERR_IO : err;
 }
 
 /* ---- files ---- */
@@ -519,80 +488,4 @@ struct sim_disk *
 sim_disk_of(struct disk *disk)
 {
 	return disk != NULL && disk->ops == &sim_disk_ops ? disk_of(disk) : NULL;
-}
-
-void
-sim_disk_arm(struct sim_disk *d, const struct sim_disk_fault *f)
-{
-	d->armed = f != NULL;
-	if (f == NULL)
-		return;
-	must(f->crash || f->err != ERR_OK);
-	d->fault = *f;
-}
-
-uint64_t
-sim_disk_points(const struct sim_disk *d)
-{
-	return d->points;
-}
-
-bool
-sim_disk_crashed(const struct sim_disk *d)
-{
-	return d->crashed;
-}
-
-void
-sim_disk_crash(struct sim_disk *d)
-{
-	d->crashed = true;
-}
-
-void
-sim_disk_restart(struct sim_disk *d)
-{
-	d->generation++;
-	d->armed = false;
-	d->crashed = false;
-	tree_unlock(d);
-}
-
-void
-sim_disk_power_loss(struct sim_disk *d, uint64_t seed)
-{
-	struct sim_random r;
-
-	sim_random_init(&r, seed, d->generation);
-	tree_power_loss(d, &r);
-	sim_disk_restart(d);
-}
-
-void
-sim_disk_ignore_sync(struct sim_disk *d, bool ignore)
-{
-	d->ignore_sync = ignore;
-}
-
-int
-sim_disk_flip(struct sim_disk *d, const char *path, uint64_t offset, unsigned bit)
-{
-	struct sim_inode *inode;
-	int err = tree_find(d, path, &inode);
-
-	if (err != ERR_OK)
-		return err;
-	return inode->is_dir ? ERR_INVALID : inode_flip(inode, offset, bit);
-}
-
-uint64_t
-sim_disk_unsynced(struct sim_disk *d)
-{
-	return tree_unsynced(d);
-}
-
-void
-sim_disk_set_capacity(struct sim_disk *d, uint64_t bytes)
-{
-	d->capacity_pages = bytes / SIM_PAGE_BYTES;
 }

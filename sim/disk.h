@@ -74,6 +74,8 @@ uint64_t sim_disk_points(const struct sim_disk *d);                    /* so far
 bool sim_disk_crashed(const struct sim_disk *d);
 /* As if the process died now: everything answers ERR_IO until one of the next two. */
 void sim_disk_crash(struct sim_disk *d);
+/* Called at a crash, armed or not, from inside the operation; a world's node dies by it. */
+void sim_disk_on_crash(struct sim_disk *d, void (*crashed)(void *arg), void *arg);
 /*
  * Turns the disk into what survived, chosen by seed, disarms the fault and makes it
  * usable again. Files still open belong to the past: they answer ERR_IO and wait to be

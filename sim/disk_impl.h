@@ -1,6 +1,6 @@
 /*
- * Inside of the simulated disk, shared by disk.c (operations and faults),
- * disk_tree.c (names) and disk_content.c (bytes). Nobody else includes it.
+ * Inside of the simulated disk, shared by disk.c (operations),
+ * disk_fault.c, disk_tree.c (names) and disk_content.c (bytes). Nobody else includes it.
  */
 #ifndef SIM_DISK_IMPL_H
 #define SIM_DISK_IMPL_H
@@ -75,6 +75,8 @@ struct sim_disk {
 	bool no_direct;
 	bool ignore_sync;
 	bool crashed;
+	void (*on_crash)(void *arg);
+	void *on_crash_arg;
 	uint64_t points;
 	uint64_t handles;
 	uint64_t generation; /* files of an older one answer ERR_IO */
@@ -84,6 +86,12 @@ struct sim_disk {
 	struct sim_rename *journal; /* oldest first */
 	size_t journal_len;
 };
+
+/* ---- disk_fault.c ---- */
+enum strike { STRIKE_NONE, STRIKE_CRASH, STRIKE_FAIL };
+enum strike strike(struct sim_disk *d, unsigned op);
+/* The answer: a crash lets changes happen unsynced, a failure is answered with its error. */
+int struck(struct sim_disk *d, enum strike s, int err);
 
 /* ---- disk_content.c: bytes of one file ---- */
 void *sim_alloc(size_t bytes); /* zeroed; aborts when out of memory */

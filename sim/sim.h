@@ -33,7 +33,7 @@
 #define SIM_WORK_CPU       MICROSECONDS(50)
 #define SIM_WORK_DISK      MICROSECONDS(200)
 /* Events at one instant that can only be a loop without progress. */
-#define SIM_INSTANT_MAX    50000000
+#define SIM_INSTANT_MAX    10000000
 
 struct sim_world;
 
@@ -71,11 +71,18 @@ enum sim_death {
 	SIM_KILLED, /* the process: its kernel resets connections and refuses new ones */
 	SIM_SILENT, /* the machine or its line: peers find out by timeouts */
 };
+/*
+ * Allowed at any moment, also inside a callback of the node. A crash of its disk, armed
+ * or not, does the same silently at that very point. The disk then waits for
+ * sim_disk_power_loss or sim_disk_restart. After sim_node_remove the address is silent.
+ */
 void sim_node_kill(struct env *env, enum sim_death how);
 bool sim_node_dead(const struct env *env);
 struct addr sim_node_ip(const struct env *env); /* port 0 */
 const struct sim_place *sim_node_place(const struct env *env);
 struct sim_disk *sim_node_disk(struct env *env);
+void sim_node_bandwidth(struct env *env, uint64_t up_bytes_s, uint64_t down_bytes_s);
+void sim_node_clock(struct env *env, int64_t offset_ms); /* its wall clock jumps */
 /* Slow machines and disks: how long a work of this pool takes. */
 void sim_node_work_time(struct env *env, enum work_pool pool, uint64_t ns);
 

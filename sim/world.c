@@ -310,6 +310,16 @@ kick_fire(void *arg)
 	tasks_run(n->env.tasks);
 }
 
+/* A crash armed at a point of the disk takes the whole machine with it, at that very point. */
+static void
+disk_crashed(void *arg)
+{
+	struct sim_node *n = arg;
+
+	if (!n->dead)
+		sim_node_kill(&n->env, SIM_SILENT);
+}
+
 struct env *
 sim_node_add(struct sim_world *w, const struct sim_node_opts *opts)
 {
@@ -341,6 +351,7 @@ sim_node_add(struct sim_world *w, const struct sim_node_opts *opts)
 		n->disk = sim_disk_new(&disk_opts);
 		n->own_disk = true;
 	}
+	sim_disk_on_crash(n->disk, disk_crashed, n);
 	n->env.ops = &sim_ops;
 	n->env.log = w->log;
 	n->env.disk = sim_disk_base(n->disk);
@@ -388,6 +399,7 @@ sim_node_remove(struct env *env)
 		at = &(*at)->bucket_next;
 	*at = n->bucket_next;
 	w->nodes_count--;
+	sim_disk_on_crash(n->disk, NULL, NULL);
 	if (n->own_disk)
 		sim_disk_free(n->disk);
 	free(n);
@@ -409,6 +421,21 @@ struct sim_disk *
 sim_node_disk(struct env *env)
 {
 	return node_of(env)->disk;
+}
+
+void
+sim_node_bandwidth(struct env *env, uint64_t up_bytes_s, uint64_t down_bytes_s)
+{
+	struct sim_node *n = node_of(env);
+
+	n->up_bytes_s = up_bytes_s;
+	n->down_bytes_s = down_bytes_s;
+}
+
+void
+sim_node_clock(struct env *env, int64_t offset_ms)
+{
+	node_of(env)->clock_offset_ms = offset_ms;
 }
 
 void

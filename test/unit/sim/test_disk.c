@@ -202,6 +202,70 @@ START_TEST(direct_io_must_be_aligned)
 }
 END_TEST
 
+/* Random writes, cuts and reservations against one flat array. */
+enum { FLAT_MAX = 40000, FLAT_PAGE = 4096 };
+
+struct flat {
+	uint8_t bytes[FLAT_MAX];
+	uint64_t size;
+};
+
+static void
+flat_step(struct flat *flat, struct file *f, struct sim_random *r, int byte)
+{
+	uint64_t at = sim_random_below(r, FLAT_MAX);
+	uint64_t len = 1 + sim_random_below(r, FLAT_MAX - at);
+
+	switch (sim_random_below(r, 8)) {
+	case 0:
+		ck_assert_int_eq(file_truncate(f, at), ERR_OK);
+		memset(flat->bytes + at, 0, FLAT_MAX - at);
+		flat->size = at;
+		break;
+	case 1:
+		ck_assert_int_eq(file_allocate(f, at), ERR_OK);
+		flat->size = MAX(flat->size, at);
+		break;
+	case 2:
+		ck_assert_int_eq(file_sync(f), ERR_OK);
+		break;
+	default:
+		put(f, at, byte, len);
+		memset(flat->bytes + at, byte, len);
+		flat->size = MAX(flat->size, at + len);
+	}
+}
+
+START_TEST(agrees_with_a_flat_array)
+{
+	struct sim_disk *d = new_disk(_i);
+	struct disk *b = sim_disk_base(d);
+	struct file *f = open_file(d, "a", RW | FILE_CREATE);
+	struct flat flat = { .size = 0 };
+	uint8_t got[FLAT_MAX];
+	struct disk_space space;
+	struct sim_random r;
+	size_t n;
+
+	sim_random_init(&r, (uint64_t)_i, 3);
+	for (int step = 0; step < 400; step++) {
+		flat_step(&flat, f, &r, step);
+		ck_assert_uint_eq(size_of(f), flat.size);
+		ck_assert_int_eq(file_read(f, 0, got, FLAT_MAX, &n), ERR_OK);
+		ck_assert_uint_eq(n, flat.size);
+		ck_assert(memcmp(got, flat.bytes, n) == 0);
+		ck_assert_int_eq(disk_space(b, "/", &space), ERR_OK);
+		ck_assert_uint_le(
+		    space.total_bytes - space.free_bytes, (FLAT_MAX / FLAT_PAGE + 1) * FLAT_PAGE);
+	}
+	ck_assert_int_eq(disk_unlink(b, "a"), ERR_OK);
+	file_close(f);
+	ck_assert_int_eq(disk_space(b, "/", &space), ERR_OK);
+	ck_assert_uint_eq(space.free_bytes, space.total_bytes);
+	sim_disk_free(d);
+}
+END_TEST
+
 /* ---- power loss ---- */
 
 START_TEST(synced_survives_every_seed)
@@ -578,9 +642,12 @@ int
 main(void)
 {
 	Suite *s = suite_create("sim/disk");
+	TCase *flat = tcase_create("flat");
 
 	suite_add(s, "ordinary", 0, reads_what_was_written, names_behave, space_is_counted,
 	    direct_io_must_be_aligned, NULL);
+	tcase_add_loop_test(flat, agrees_with_a_flat_array, 0, 20);
+	suite_add_tcase(s, flat);
 	suite_add(s, "power loss", 20, synced_survives_every_seed,
 	    unsynced_overwrite_tears_by_sector, truncation_is_whole_or_not_at_all,
 	    names_need_sync_dir, rename_is_atomic, moved_file_keeps_one_name,

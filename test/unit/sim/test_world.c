@@ -146,6 +146,8 @@ START_TEST(clocks)
 	sim_run_for(w, HOURS(2));
 	ck_assert_uint_eq(env_now(a), HOURS(2) + 1);
 	ck_assert_uint_eq(env_wall_ms(a), SIM_EPOCH_MS + 7200 * 1000);
+	sim_node_clock(a, 60000);
+	ck_assert_uint_eq(env_wall_ms(a), SIM_EPOCH_MS + 7260 * 1000);
 	sim_node_remove(a);
 	sim_node_remove(b);
 	sim_free(w);
@@ -389,6 +391,63 @@ START_TEST(killed_nodes_have_no_effect)
 }
 END_TEST
 
+struct writer {
+	struct env *env;
+	struct udp *udp;
+	struct addr to;
+	int err;
+};
+
+static int
+write_and_tell(void *arg)
+{
+	struct writer *wr = arg;
+
+	wr->err = disk_write_file(wr->env->disk, "/f", bytes_of("text", 4));
+	return udp_send(wr->udp, &wr->to, bytes_of("done", 4));
+}
+
+static struct udp *
+count_at(struct env *env, struct addr at, int *count)
+{
+	struct udp_opts opts = { .bind = at, .receive = count_datagram, .arg = count };
+	struct udp *u;
+
+	ck_assert_int_eq(env_udp_open(env, &opts, &u), ERR_OK);
+	return u;
+}
+
+/* Who writes and then tells others must not be able to tell once its machine has stopped. */
+START_TEST(disk_crash_stops_the_machine)
+{
+	const uint64_t points = 5; /* create, write, sync, rename, sync_dir */
+
+	for (uint64_t at = 1; at <= points + 1; at++) {
+		struct sim_world *w = sim_new(&(struct sim_opts){ .seed = at });
+		struct env *b = sim_node_add(w, &(struct sim_node_opts){ .ip = sim_addr(1, 0) });
+		struct writer wr = { .to = sim_addr(1, PORT) };
+		struct sim_disk_fault fault = { .at = at, .crash = true };
+		bool crashes = at <= points;
+		int got = 0, got_a = 0;
+		struct udp *ub = count_at(b, wr.to, &got);
+
+		wr.env = sim_node_add(w, &(struct sim_node_opts){ .ip = sim_addr(0, 0) });
+		wr.udp = count_at(wr.env, sim_addr(0, PORT), &got_a);
+		sim_disk_arm(sim_node_disk(wr.env), &fault);
+		ck_assert_int_eq(sim_run_task(w, wr.env, write_and_tell, &wr), ERR_OK);
+		sim_run_for(w, SECONDS(1));
+		ck_assert_int_eq(wr.err, crashes ? ERR_IO : ERR_OK);
+		ck_assert(sim_node_dead(wr.env) == crashes);
+		ck_assert_int_eq(got, crashes ? 0 : 1);
+		udp_close(ub);
+		udp_close(wr.udp);
+		sim_node_remove(b);
+		sim_node_remove(wr.env);
+		sim_free(w);
+	}
+}
+END_TEST
+
 struct pending {
 	struct job job;
 	struct task_group group;
@@ -447,6 +506,7 @@ main(void)
 	suite_add(s, "time", 0, clocks, timers_fire_in_order, NULL);
 	suite_add(s, "tasks", 0, tasks_run_to_their_end, endless_tasks_are_cancelled,
 	    work_queues_and_takes_time, addresses_of_a_node, NULL);
-	suite_add(s, "death", 0, killed_nodes_have_no_effect, tasks_of_the_dead_unwind, NULL);
+	suite_add(s, "death", 0, killed_nodes_have_no_effect, disk_crash_stops_the_machine,
+	    tasks_of_the_dead_unwind, NULL);
 	return suite_main(s);
 }

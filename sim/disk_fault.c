@@ -1,0 +1,117 @@
+/*
+ * Faults of the simulated disk: operations are counted as points, the armed
+ * fault strikes at one of them, and afterwards the disk comes back as a kill of the
+ * process or a loss of power leaves it. Fails only on bad paths.
+ */
+#include "sim/disk_impl.h"
+
+enum strike
+strike(struct sim_disk *d, unsigned op)
+{
+	unsigned ops = d->fault.ops == 0 ? SIM_DISK_ANY : d->fault.ops;
+
+	if (op != SIM_DISK_READ)
+		d->points++;
+	if (!d->armed || (ops & op) == 0 || d->points < d->fault.at)
+		return STRIKE_NONE;
+	if (d->fault.crash) {
+		d->armed = false;
+		sim_disk_crash(d);
+		return STRIKE_CRASH;
+	}
+	d->armed = d->fault.forever;
+	return STRIKE_FAIL;
+}
+
+int
+struck(struct sim_disk *d, enum strike s, int err)
+{
+	if (s == STRIKE_FAIL)
+		return d->fault.err;
+	return s == STRIKE_CRASH ? ERR_IO : err;
+}
+
+void
+sim_disk_arm(struct sim_disk *d, const struct sim_disk_fault *f)
+{
+	d->armed = f != NULL;
+	if (f == NULL)
+		return;
+	must(f->crash || f->err != ERR_OK);
+	d->fault = *f;
+}
+
+uint64_t
+sim_disk_points(const struct sim_disk *d)
+{
+	return d->points;
+}
+
+bool
+sim_disk_crashed(const struct sim_disk *d)
+{
+	return d->crashed;
+}
+
+void
+sim_disk_crash(struct sim_disk *d)
+{
+	d->crashed = true;
+	if (d->on_crash != NULL)
+		d->on_crash(d->on_crash_arg);
+}
+
+void
+sim_disk_on_crash(struct sim_disk *d, void (*crashed)(void *arg), void *arg)
+{
+	d->on_crash = crashed;
+	d->on_crash_arg = arg;
+}
+
+void
+sim_disk_restart(struct sim_disk *d)
+{
+	d->generation++;
+	d->armed = false;
+	d->crashed = false;
+	tree_unlock(d);
+}
+
+void
+sim_disk_power_loss(struct sim_disk *d, uint64_t seed)
+{
+	struct sim_random r;
+
+	sim_random_init(&r, seed, d->generation);
+	tree_power_loss(d, &r);
+	sim_disk_restart(d);
+}
+
+void
+sim_disk_ignore_sync(struct sim_disk *d, bool ignore)
+{
+	d->ignore_sync = ignore;
+}
+
+int
+sim_disk_flip(struct sim_disk *d, const char *path, uint64_t offset, unsigned bit)
+{
+	struct sim_inode *inode;
+	int err = tree_find(d, path, &inode);
+
+	if (err != ERR_OK)
+		return err;
+	return inode->is_dir ? ERR_INVALID : inode_flip(inode, offset, bit);
+}
+
+uint64_t
+sim_disk_unsynced(struct sim_disk *d)
+{
+	return tree_unsynced(d);
+}
+
+void
+sim_disk_set_capacity(struct sim_disk *d, uint64_t bytes)
+{
+	d->capacity_pages = bytes / SIM_PAGE_BYTES;
+}
