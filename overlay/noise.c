@@ -4,9 +4,9 @@
  * (§7.5) as lists of tokens, walked alike by writer and reader.
  *
  * Failures: sizes, which leave a writer unharmed; a tag that does not match or
- * a low-order point, after which the state refuses everything. A reader's
- * output is only written with bytes that were authenticated, except the
- * payload of message 1, where there is no key yet.
+ * a low-order point, which only a reader meets, and after which the state refuses everything. A
+ * reader's output is only written with bytes that were authenticated, except the payload of message
+ * 1, where there is no key yet.
  */
 #include "overlay/noise.h"
 
@@ -119,23 +119,30 @@ mix_hash(struct noise *n, const void *data, size_t len)
 	n->h = h;
 }
 
+static void
+mix_key(struct noise *n, const struct key *shared)
+{
+	struct hash ck, k;
+
+	hkdf(&n->ck, bytes_of(shared->b, sizeof(shared->b)), &ck, &k);
+	n->ck = ck;
+	memcpy(n->cipher.k.b, k.b, sizeof(k.b));
+	n->cipher.n = 0;
+	n->keyed = true;
+	crypto_wipe(&ck, sizeof(ck));
+	crypto_wipe(&k, sizeof(k));
+}
+
 /* MixKey(DH(secret, point)) */
 static int
 mix_dh(struct noise *n, const struct key *secret, const uint8_t point[NOISE_DH_BYTES])
 {
 	struct key shared;
-	struct hash ck, k;
 
 	if (crypto_x25519(&shared, secret, point) != ERR_OK)
 		return ERR_AUTH;
-	hkdf(&n->ck, bytes_of(shared.b, sizeof(shared.b)), &ck, &k);
-	n->ck = ck;
-	memcpy(n->cipher.k.b, k.b, sizeof(k.b));
-	n->cipher.n = 0;
-	n->keyed = true;
+	mix_key(n, &shared);
 	crypto_wipe(&shared, sizeof(shared));
-	crypto_wipe(&ck, sizeof(ck));
-	crypto_wipe(&k, sizeof(k));
 	return ERR_OK;
 }
 
@@ -196,7 +203,10 @@ mix_token(struct noise *n, enum token t)
 	case TOKEN_EE:
 		return mix_dh(n, &n->e, n->re);
 	case TOKEN_ES:
-		return n->initiator ? mix_dh(n, &n->e, n->rs) : mix_dh(n, &n->s, n->re);
+		if (n->initiator)
+			return mix_dh(n, &n->e, n->rs);
+		mix_key(n, &n->es);
+		return ERR_OK;
 	default:
 		must(t == TOKEN_SE);
 		return n->initiator ? mix_dh(n, &n->s, n->re) : mix_dh(n, &n->e, n->rs);
@@ -304,7 +314,12 @@ read_token(struct noise *n, enum token t, struct unpacker *u)
 	if (u->failed)
 		return ERR_INVALID;
 	mix_hash(n, n->re, sizeof(n->re));
-	return ERR_OK;
+	/*
+	 * The responder would see a low-order point only when it answers. It needs es for that
+	 * anyway: agreed here, a peer's bad point is the reader's error, and writing cannot fail
+	 * because of a peer.
+	 */
+	return n->initiator ? ERR_OK : crypto_x25519(&n->es, &n->s, n->re);
 }
 
 int

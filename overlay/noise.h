@@ -50,6 +50,7 @@ struct noise { /* private; embedded */
 	struct hash ck;
 	struct noise_cipher cipher;
 	struct key s, e;
+	struct key es; /* responder: DH(s, re) */
 	uint8_t s_public[NOISE_DH_BYTES], e_public[NOISE_DH_BYTES];
 	uint8_t rs[NOISE_DH_BYTES], re[NOISE_DH_BYTES];
 };
@@ -67,7 +68,8 @@ bool noise_done(const struct noise *n);
 
 /*
  * The next message into out. ephemeral: 32 fresh random bytes for one's first message, NULL for
- * the initiator's second. ERR_TOO_BIG: over cap or NOISE_MESSAGE_MAX (the state is unharmed).
+ * the initiator's second. ERR_TOO_BIG: over cap or NOISE_MESSAGE_MAX (the state is unharmed);
+ * ERR_STATE: not its turn. Nothing that the peer sent makes it fail.
  */
 int noise_write_message(struct noise *n, const struct key *ephemeral, struct bytes payload,
     uint8_t *out, size_t cap, size_t *out_len);

@@ -24,15 +24,23 @@ side_init(struct noise *n, bool initiator, struct aead *aead)
 			  .aead = aead });
 }
 
+static size_t
+write_next(struct noise *from, struct bytes payload, uint8_t *msg)
+{
+	const struct key ephemeral = { { from->initiator ? 3 : 4 } };
+	size_t len;
+
+	must(noise_write_message(from, from->step < 2 ? &ephemeral : NULL, payload, msg,
+		 NOISE_MESSAGE_MAX, &len) == ERR_OK);
+	return len;
+}
+
 /* One message between the two, as it should be. */
 static void
 pass(struct noise *from, struct noise *to, struct bytes payload, uint8_t *msg, uint8_t *got)
 {
-	const struct key ephemeral = { { from->initiator ? 3 : 4 } };
-	size_t len, got_len;
+	size_t len = write_next(from, payload, msg), got_len;
 
-	must(noise_write_message(from, from->step < 2 ? &ephemeral : NULL, payload, msg,
-		 NOISE_MESSAGE_MAX, &len) == ERR_OK);
 	must(
 	    noise_read_message(to, bytes_of(msg, len), got, NOISE_MESSAGE_MAX, &got_len) == ERR_OK);
 	must(got_len == payload.len && (got_len == 0 || memcmp(got, payload.data, got_len) == 0));
@@ -68,6 +76,9 @@ run(struct noise side[2], unsigned step, struct bytes in, uint8_t *msg, uint8_t 
 			must(i == 0 || err != ERR_OK);
 			must((err == ERR_OK) == noise_must_write(reader));
 			must(noise_remote_static(reader) == NULL);
+			/* Whatever was taken can be answered. */
+			if (err == ERR_OK)
+				write_next(reader, in, msg);
 			return;
 		}
 		pass(&side[i % 2], reader, in, msg, got);
