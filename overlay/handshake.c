@@ -153,24 +153,25 @@ hello_read(struct handshake *h, struct bytes payload)
 	return ERR_OK;
 }
 
-size_t
+int
 handshake_write(struct handshake *h, const struct session_hello *self, const struct key *ephemeral,
-    uint8_t *out)
+    uint8_t *out, size_t *out_len)
 {
 	bool first = h->initiator && noise_remote_static(&h->noise) == NULL;
 	bool second_of_initiator = h->initiator && !first;
 	uint8_t hello[HANDSHAKE_HELLO_BYTES];
 	struct bytes payload = { NULL, 0 };
-	size_t len = 0;
+	int err;
 
 	if (!first) {
 		hello_pack(h, self, hello);
 		payload = bytes_of(hello, sizeof(hello));
 	}
-	must(noise_write_message(&h->noise, second_of_initiator ? NULL : ephemeral, payload, out,
-		 HANDSHAKE_MESSAGE_MAX, &len) == ERR_OK);
-	transcript_add(h, bytes_of(out, len));
-	return len;
+	err = noise_write_message(&h->noise, second_of_initiator ? NULL : ephemeral, payload, out,
+	    HANDSHAKE_MESSAGE_MAX, out_len);
+	if (err == ERR_OK)
+		transcript_add(h, bytes_of(out, *out_len));
+	return err;
 }
 
 int

@@ -51,11 +51,12 @@ bool handshake_must_write(const struct handshake *h);
 bool handshake_done(const struct handshake *h);
 
 /*
- * The next message into out (HANDSHAKE_MESSAGE_MAX bytes); returns its length. self.version is not
- * used. ephemeral: 32 fresh random bytes (not used by the initiator's second message).
+ * The next message into out (HANDSHAKE_MESSAGE_MAX bytes). self.version is not used. ephemeral: 32
+ * fresh random bytes (not used by the initiator's second message). ERR_AUTH: the peer gave
+ * a low-order point, which shows only when one's own key meets it.
  */
-size_t handshake_write(struct handshake *h, const struct session_hello *self,
-    const struct key *ephemeral, uint8_t *out);
+int handshake_write(struct handshake *h, const struct session_hello *self,
+    const struct key *ephemeral, uint8_t *out, size_t *out_len);
 
 /*
  * The peer's next message. ERR_AUTH: forged, another network, or another peer than expected;

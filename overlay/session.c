@@ -229,7 +229,7 @@ session_ready(void *arg, bool readable, bool writable)
 		session_pump(s);
 }
 
-static void
+static int
 handshake_say(struct session *s)
 {
 	struct sessions *ss = s->ss;
@@ -241,11 +241,14 @@ handshake_say(struct session *s)
 	};
 	struct key ephemeral;
 	size_t len;
+	int err;
 
 	env_random(ss->env, ephemeral.b, sizeof(ephemeral.b));
-	len = handshake_write(s->handshake, &self, &ephemeral, message);
+	err = handshake_write(s->handshake, &self, &ephemeral, message, &len);
 	crypto_wipe(&ephemeral, sizeof(ephemeral));
-	session_send_plain(s, bytes_of(message, len));
+	if (err == ERR_OK)
+		session_send_plain(s, bytes_of(message, len));
+	return err;
 }
 
 static void
@@ -262,7 +265,7 @@ handshake_begin(struct session *s, const struct contact *expect)
 				     });
 	timer_start(&s->timer, HANDSHAKE_TIMEOUT);
 	if (s->initiator)
-		handshake_say(s);
+		must(handshake_say(s) == ERR_OK); /* no peer had a say in it */
 }
 
 int
@@ -303,6 +306,8 @@ session_new(struct sessions *ss, const struct session_new_opts *opts, struct ses
 	conn_set_handler(s->conn, &(struct conn_handler){ .ready = session_ready, .arg = s });
 	conn_want(s->conn, true, dial);
 	handshake_begin(s, opts->expect);
+	if (s->state == SESSION_DEAD)
+		return ERR_NOMEM; /* for its first message */
 	*out = s;
 	return ERR_OK;
 }
@@ -376,7 +381,7 @@ session_handshake_input(struct session *s, struct bytes message)
 	int err = handshake_read(s->handshake, message);
 
 	if (err == ERR_OK && handshake_must_write(s->handshake)) {
-		handshake_say(s);
+		err = handshake_say(s);
 		if (s->state == SESSION_DEAD)
 			return;
 	}

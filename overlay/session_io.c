@@ -41,16 +41,19 @@ static uint8_t *
 out_room(struct session *s, size_t message_len)
 {
 	size_t len = FRAME_LENGTH_BYTES + message_len;
-	uint8_t *out = NULL;
+	uint8_t *out;
 
-	if (s->out.len + len <= SESSION_OUT_MAX)
-		out = chunk_queue_room(&s->out, &s->ss->store, len);
-	if (out == NULL) {
+	if (s->out.len + len > SESSION_OUT_MAX) {
 		char text[ADDR_TEXT_MAX];
 
 		log_warn(s->ss->env, "session with %s closed: it does not fetch its answers",
 		    addr_format(&s->seen, text));
 		session_fail(s, ERR_CLOSED);
+		return NULL;
+	}
+	out = chunk_queue_room(&s->out, &s->ss->store, len);
+	if (out == NULL) {
+		session_fail(s, ERR_NOMEM);
 		return NULL;
 	}
 	sessions_memory_used(s->ss);

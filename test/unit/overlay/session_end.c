@@ -436,17 +436,26 @@ end_fetch(struct end *from, const struct contact *to, uint64_t len)
 /* ---- raw connections ---- */
 
 static void
+raw_want(struct raw *r)
+{
+	conn_want(r->conn, r->reading != NULL, r->writing != NULL);
+}
+
+/* One task may read while another writes. */
+static void
 raw_ready(void *arg, bool readable, bool writable)
 {
 	struct raw *r = arg;
-	struct wait *w = r->waiting;
 
-	(void)readable;
-	(void)writable;
-	conn_want(r->conn, false, false);
-	r->waiting = NULL;
-	if (w != NULL)
-		wait_wake(w, ERR_OK);
+	if (readable && r->reading != NULL) {
+		wait_wake(r->reading, ERR_OK);
+		r->reading = NULL;
+	}
+	if (writable && r->writing != NULL) {
+		wait_wake(r->writing, ERR_OK);
+		r->writing = NULL;
+	}
+	raw_want(r);
 }
 
 void
@@ -458,16 +467,17 @@ raw_take(struct raw *r, struct env *env, struct conn *conn)
 }
 
 static SUSPENDS int
-raw_wait(struct raw *r, bool read, bool write)
+raw_wait(struct raw *r, struct wait **which)
 {
 	struct wait w;
 	int err;
 
 	wait_init(&w);
-	r->waiting = &w;
-	conn_want(r->conn, read, write);
+	*which = &w;
+	raw_want(r);
 	err = wait_for(r->env, &w, PATIENCE);
-	r->waiting = NULL;
+	if (*which == &w)
+		*which = NULL;
 	return err;
 }
 
@@ -480,7 +490,7 @@ raw_connect(struct raw *r, struct env *env, const struct addr *to)
 	if (err != ERR_OK)
 		return err;
 	raw_take(r, env, conn);
-	return raw_wait(r, false, true);
+	return raw_wait(r, &r->writing);
 }
 
 SUSPENDS int
@@ -489,8 +499,8 @@ raw_write(struct raw *r, const void *data, size_t len)
 	struct bytes left = bytes_of(data, len);
 
 	while (left.len > 0) {
-		int64_t n = conn_write(r->conn, &left, 1);
-		int err = n == 0 ? raw_wait(r, false, true) : n < 0 ? (int)n : ERR_OK;
+		int64_t n = r->conn != NULL ? conn_write(r->conn, &left, 1) : ERR_CLOSED;
+		int err = n == 0 ? raw_wait(r, &r->writing) : n < 0 ? (int)n : ERR_OK;
 
 		if (err != ERR_OK)
 			return err;
@@ -505,8 +515,8 @@ raw_read(struct raw *r, void *dst, size_t len)
 	uint8_t *out = dst;
 
 	while (len > 0) {
-		int64_t n = conn_read(r->conn, out, len);
-		int err = n == 0 ? raw_wait(r, true, false) : n < 0 ? (int)n : ERR_OK;
+		int64_t n = r->conn != NULL ? conn_read(r->conn, out, len) : ERR_CLOSED;
+		int err = n == 0 ? raw_wait(r, &r->reading) : n < 0 ? (int)n : ERR_OK;
 
 		if (err != ERR_OK)
 			return err;
@@ -547,9 +557,19 @@ raw_ended(struct raw *r)
 
 		if (n < 0)
 			return true;
-		if (n == 0 && raw_wait(r, true, false) != ERR_OK)
+		if (n == 0 && raw_wait(r, &r->reading) != ERR_OK)
 			return false;
 	}
+}
+
+void
+raw_hang_up(struct raw *r)
+{
+	raw_close(r);
+	if (r->reading != NULL)
+		wait_wake(r->reading, ERR_CLOSED);
+	if (r->writing != NULL)
+		wait_wake(r->writing, ERR_CLOSED);
 }
 
 void

@@ -68,7 +68,7 @@ SUSPENDS int end_fetch(struct end *from, const struct contact *to, uint64_t len)
 struct raw {
 	struct env *env;
 	struct conn *conn;
-	struct wait *waiting;
+	struct wait *reading, *writing;
 };
 
 void raw_take(struct raw *r, struct env *env, struct conn *conn);
@@ -79,6 +79,8 @@ SUSPENDS int raw_write_message(struct raw *r, const void *data, size_t len); /* 
 SUSPENDS int raw_read_message(struct raw *r, uint8_t *dst, size_t cap, size_t *len);
 /* True when the other side has closed within 20 s, whatever it sent before. */
 SUSPENDS bool raw_ended(struct raw *r);
+/* Ends the connection; who waits on it gets ERR_CLOSED. raw_close() is still due. */
+void raw_hang_up(struct raw *r);
 void raw_close(struct raw *r);
 
 #endif

@@ -77,8 +77,7 @@ START_TEST(refused)
 		const char *bytes;
 		size_t len;
 	} bad[] = {
-		{ "", 0 },
-		{ "\0\0\0\0\0\1", 6 },                  /* type 0 */
+		{ "", 0 }, { "\0\0\0\0\0\1", 6 },       /* type 0 */
 		{ "\x9\0\0\0\0\1", 6 },                 /* beyond the last */
 		{ "\xff\0\0\0\0\1", 6 },                /* far beyond */
 		{ "\2\1\0\0\0\1x", 7 },                 /* a flag */
@@ -97,8 +96,8 @@ START_TEST(refused)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		struct frame back = { .stream = 77 };
 
-		ck_assert_int_eq(frame_unpack(bytes_of(bad[i].bytes, bad[i].len), &back),
-				 ERR_INVALID);
+		ck_assert_int_eq(
+		    frame_unpack(bytes_of(bad[i].bytes, bad[i].len), &back), ERR_INVALID);
 		ck_assert_msg(back.stream == 77, "%zu: touched on failure", i);
 	}
 }
