@@ -236,6 +236,12 @@ endpoint_is_server(const struct endpoint *ep)
 	return ep->server;
 }
 
+bool
+endpoint_is_client_only(const struct endpoint *ep)
+{
+	return ep->client_only;
+}
+
 struct sessions *
 endpoint_sessions(struct endpoint *ep)
 {

@@ -99,6 +99,7 @@ void endpoint_local(const struct endpoint *ep, struct addr *out); /* as bound */
 /* What we tell others: set once reachability is known; starts false. */
 void endpoint_set_server(struct endpoint *ep, bool server);
 bool endpoint_is_server(const struct endpoint *ep);
+bool endpoint_is_client_only(const struct endpoint *ep);
 
 void endpoint_add_method(struct endpoint *ep, const struct rpc_method *m);           /* copied */
 void endpoint_add_stream_method(struct endpoint *ep, const struct stream_method *m); /* copied */

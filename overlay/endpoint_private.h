@@ -61,7 +61,5 @@ void endpoint_session_closed(
 void endpoint_session_blame(void *arg, const struct contact *peer, const char *reason);
 
 struct sessions *endpoint_sessions(struct endpoint *ep);
-/* Peers that answered lately and call themselves servers. */
-size_t endpoint_servers_known(const struct endpoint *ep);
 
 #endif

@@ -145,17 +145,6 @@ endpoint_blame(struct endpoint *ep, const struct contact *who, const char *reaso
 	log_warn(ep->env, "peer %s: %s", contact_format(who, text), reason);
 }
 
-size_t
-endpoint_servers_known(const struct endpoint *ep)
-{
-	size_t n = 0;
-
-	for (struct peer *p = peers_next(ep->peers, NULL); p != NULL && p->met;
-	     p = peers_next(ep->peers, p))
-		n += p->server && p->strikes == 0;
-	return n;
-}
-
 /* ---- time ---- */
 
 struct clocks {
