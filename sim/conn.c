@@ -222,7 +222,8 @@ tell(void *arg)
 {
 	struct conn *c = arg;
 	uint64_t moves = c->moves;
-	bool read = c->want_read && readable(c);
+	/* The end of connecting is told alone, as by a poll for writing. */
+	bool read = !c->report && c->want_read && readable(c);
 	bool write = c->report || (c->want_write && writable(c));
 
 	if (!read && !write)
