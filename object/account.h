@@ -31,8 +31,7 @@ int phrase_to_seed(const char *text, struct key *out, unsigned *bad_word);
  * ERR_EXISTS. */
 int account_save(struct disk *d, const char *path, const struct account *a, const char *passphrase,
     const uint8_t random[40]);
-/* ERR_NOT_FOUND, ERR_CORRUPT, ERR_VERSION, ERR_AUTH (wrong passphrase), ERR_PERMISSION when others
- * may read it. */
+/* ERR_NOT_FOUND, ERR_CORRUPT, ERR_VERSION, ERR_AUTH (wrong or no passphrase). */
 int account_load(struct disk *d, const char *path, const char *passphrase, struct account *out);
 bool account_needs_passphrase(struct disk *d, const char *path);
 void account_wipe(struct account *a);

@@ -25,6 +25,8 @@ struct files_opts {
 	struct dht *dht;       /* lent */
 	struct network_id net;
 	const struct account *account; /* lent; NULL: can only read */
+	uint64_t chunk_bytes; /* of full chunks, a multiple of 64 KiB; 0: CHUNK_BYTES_MAX; small in
+				 tests */
 };
 int files_new(const struct files_opts *opts, struct files **out);
 void files_free(struct files *f);

@@ -44,6 +44,12 @@ chunks_free(struct chunks *c)
 	free(c);
 }
 
+struct endpoint *
+chunks_endpoint(struct chunks *c)
+{
+	return c->opts.endpoint;
+}
+
 int
 chunks_coder(struct chunks *c, uint8_t k, uint8_t n, const struct coder **out)
 {

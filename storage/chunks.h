@@ -33,6 +33,8 @@ struct chunks_opts {
 int chunks_new(const struct chunks_opts *opts, struct chunks **out);
 void chunks_free(struct chunks *c); /* no operation is running */
 
+struct endpoint *chunks_endpoint(struct chunks *c); /* lends */
+
 /* A chunk as manifests name it. */
 struct chunk_ref {
 	struct hash id;
@@ -109,8 +111,10 @@ struct chunk_sink {
 	 */
 	int (*take)(void *arg, uint64_t offset, const uint8_t *data, size_t len);
 	void *arg;
-	bool ordered; /* pieces come one after the other, by offset; else as they arrive, in
-			 parallel */
+	bool ordered; /* pieces come one after the other, by offset; else in parallel, as they come
+		       */
+	bool verify;  /* take cannot tell wrong bytes: check all by hash first (one round trip more)
+		       */
 };
 /*
  * Reads what covers bytes [from, from + len) (rows at the edges are given whole).

@@ -207,17 +207,28 @@ window_run(struct window *w)
 
 	task_group_init(&w->fetches, w->get->env);
 	for (;;) {
+		size_t dropped = 0;
+
 		err = window_fetch(w);
 		/* Hedges that lost the race end here: their buffers are ours again. */
 		task_group_fini(&w->fetches);
 		task_group_init(&w->fetches, w->get->env);
+		if (err == ERR_OK && w->get->sink->verify)
+			err = window_check(w, &dropped);
+		if (err == ERR_OK && dropped > 0)
+			continue;
 		if (err == ERR_OK)
 			err = window_deliver(w);
 		if (err != ERR_AUTH && err != ERR_CORRUPT)
 			break;
-		err = window_blame(w);
-		if (err != ERR_OK)
+
+		int checked = window_check(w, &dropped);
+
+		/* Nobody lied: the chunk was made so, and its reader is told. */
+		if (checked != ERR_OK || dropped == 0) {
+			err = checked == ERR_OK ? ERR_CORRUPT : checked;
 			break;
+		}
 	}
 	task_group_fini(&w->fetches);
 	for (uint8_t i = 0; i < w->get->layout.n; i++)

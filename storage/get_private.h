@@ -51,10 +51,10 @@ struct get {
  */
 SUSPENDS int window_deliver(struct window *w);
 /*
- * After wrong bytes: checks each done column against the descriptor; blames and fails those that
- * are wrong. ERR_OK: at least one was found, fetch others; ERR_CORRUPT: none is wrong, the chunk is
- * malformed.
+ * Checks each done column against the descriptor; blames and fails those that are wrong. ERR_OK
+ * with *dropped columns to be fetched from others; none dropped means that all are what was
+ * uploaded.
  */
-SUSPENDS int window_blame(struct window *w);
+SUSPENDS int window_check(struct window *w, size_t *dropped);
 
 #endif

@@ -23,16 +23,16 @@ struct node_opts {
 	const struct identity *identity; /* copied */
 	struct network_id net;
 	struct addr bind;
-	bool client;	      /* asks only: no listener, in nobody's table */
-	const char *dir;      /* DIR/store, DIR/table; copied; NULL for clients without a saved table */
-	uint64_t capacity_bytes; /* 0: stores nothing */
+	bool client;     /* asks only: no listener, in nobody's table */
+	const char *dir; /* DIR/store, DIR/table; copied; NULL for clients without a saved table */
+	uint64_t capacity_bytes;          /* 0: stores nothing */
 	const struct contact *bootstraps; /* copied */
 	size_t bootstraps_count;
 	uint8_t pow_bits;
 	bool loopback_net;
 	bool assume_reachable;
 	bool port_mapping;
-	bool index_in_memory; /* simulation */
+	bool index_in_memory;                  /* simulation */
 	uint64_t segment_bytes, reserve_bytes; /* as store_opts; reserve UINT64_MAX: the default */
 	uint64_t records_bytes_max;
 	uint64_t pace; /* divides upkeep intervals on test networks; 0 or 1: as documented */
@@ -45,8 +45,8 @@ struct node_opts {
 };
 
 /*
- * Opens the store, binds, then joins. ERR_NO_NETWORK is not fatal to a node (it keeps trying; *out is
- * given all the same) but to a client. Other errors leave nothing open. gives *out.
+ * Opens the store, binds, then joins. ERR_NO_NETWORK is not fatal to a node (it keeps trying; *out
+ * is given all the same) but to a client. Other errors leave nothing open. gives *out.
  */
 SUSPENDS int node_start(const struct node_opts *opts, struct node **out);
 /* Stops serving, saves the table, syncs and closes the store, frees. NULL is accepted. */

@@ -1,0 +1,261 @@
+/*
+ * Getting a file: link → manifest → the chunks that the range touches → blocks opened in the
+ * workers that rebuilt them, and written from there. A block that does not open makes the layer
+ * below look for who lied (storage/chunks.h), and comes again from others.
+ */
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "object/block.h"
+#include "object/files_private.h"
+
+#define PROGRESS_INTERVAL MILLISECONDS(100)
+
+struct file_read {
+	struct files *f;
+	const struct file_get_opts *opts;
+	struct manifest *m;
+	uint64_t from, len; /* plaintext bytes of the object that are wanted */
+	_Atomic uint64_t done;
+	struct timer tick;
+	size_t next; /* chunk to be fetched next */
+	uint64_t failed_chunk;
+	struct chunk_missing missing;
+	int err;
+};
+
+/* One chunk of one segment, with what its blocks need. */
+struct chunk_read {
+	struct file_read *read;
+	const struct manifest_segment *segment;
+	uint64_t segment_at;  /* plaintext offset of the segment in the object */
+	uint64_t first_block; /* of the chunk, counted in the segment */
+};
+
+/* The part of a block's plaintext that is wanted, written at its place in the target. */
+static int
+write_part(struct file_read *r, uint64_t at, const uint8_t *plain, size_t len)
+{
+	const struct file_target *t = &r->opts->target;
+	uint64_t begin = MAX(at, r->from), end = MIN(at + len, r->from + r->len);
+	int err;
+
+	if (begin >= end)
+		return ERR_OK;
+	err = t->write(t->arg, begin - r->from, plain + (begin - at), (size_t)(end - begin));
+	if (err == ERR_OK)
+		atomic_fetch_add(&r->done, end - begin);
+	return err;
+}
+
+/* In a worker: opens the blocks of one piece, each into scratch memory, and writes them. */
+static int
+take_blocks(void *arg, uint64_t offset, const uint8_t *data, size_t len)
+{
+	const struct chunk_read *c = arg;
+	struct file_read *r = c->read;
+	struct aead *a = aead_borrow(&r->f->aeads);
+	uint8_t *plain = malloc(BLOCK_PLAIN);
+	uint64_t block = c->first_block + offset / BLOCK_SEALED;
+	int err = a == NULL || plain == NULL ? ERR_NOMEM : ERR_OK;
+
+	for (size_t at = 0; err == ERR_OK && at < len; at += BLOCK_SEALED, block++) {
+		size_t sealed = MIN(len - at, (size_t)BLOCK_SEALED);
+
+		err = block_open(
+		    a, &c->segment->key, c->segment->plain_bytes, block, 1, data + at, plain);
+		if (err == ERR_OK)
+			err = write_part(r, c->segment_at + block * BLOCK_PLAIN, plain,
+			    sealed - CRYPTO_TAG_BYTES);
+	}
+	if (plain != NULL)
+		crypto_wipe(plain, BLOCK_PLAIN);
+	free(plain);
+	aead_return(&r->f->aeads, a);
+	return err;
+}
+
+/* ---- which bytes of which chunk ---- */
+
+/* Plaintext begin and end of a chunk in the object. */
+struct span {
+	uint64_t begin, end;
+};
+
+/* Finds segment and place of chunk number i; false when no segment names it. */
+static bool
+place_chunk(const struct manifest *m, size_t i, struct chunk_read *out, struct span *span)
+{
+	uint64_t at = 0;
+
+	for (size_t s = 0; s < m->segments_count; s++) {
+		const struct manifest_segment *seg = &m->segments[s];
+
+		if (i >= seg->first_chunk && i < (size_t)seg->first_chunk + seg->chunks) {
+			uint64_t sealed = 0, plain;
+
+			/* All but the last chunk are whole blocks (checked when it was read). */
+			for (size_t c = seg->first_chunk; c < i; c++)
+				sealed += m->chunks[c].bytes;
+			out->segment = seg;
+			out->segment_at = at;
+			out->first_block = sealed / BLOCK_SEALED;
+			plain = out->first_block * BLOCK_PLAIN;
+			span->begin = at + plain;
+			span->end =
+			    at + MIN(seg->plain_bytes,
+				     plain + m->chunks[i].bytes / BLOCK_SEALED * BLOCK_PLAIN +
+					 m->chunks[i].bytes % BLOCK_SEALED);
+			return true;
+		}
+		at += seg->plain_bytes;
+	}
+	return false;
+}
+
+static int
+get_chunk(struct file_read *r, size_t i, struct chunk_ref *ref)
+{
+	struct chunk_read c = { .read = r };
+	struct chunk_sink sink = { .take = take_blocks, .ordered = r->opts->target.ordered };
+	struct chunk_missing missing = { 0 };
+	struct span span;
+	int err;
+
+	if (!place_chunk(r->m, i, &c, &span) || span.end <= r->from ||
+	    span.begin >= r->from + r->len)
+		return ERR_OK;
+
+	uint64_t chunk_at = span.begin - c.segment_at; /* plaintext, in the segment */
+	uint64_t begin = MAX(r->from, span.begin) - c.segment_at;
+	uint64_t end = MIN(r->from + r->len, span.end) - c.segment_at;
+	uint64_t first = (begin - chunk_at) / BLOCK_PLAIN * BLOCK_SEALED;
+	uint64_t last = ((end - 1 - chunk_at) / BLOCK_PLAIN + 1) * BLOCK_SEALED;
+
+	sink.arg = &c;
+	ref_of_chunk(&r->m->chunks[i], ref);
+	last = MIN(last, ref->bytes);
+	err = chunk_get(r->f->opts.chunks, ref, first, last - first, &sink, &missing);
+	if (err == ERR_UNREACHABLE && r->err == ERR_OK) {
+		r->failed_chunk = i;
+		r->missing = missing;
+	}
+	return err;
+}
+
+static int
+chunks_task(void *arg)
+{
+	struct file_read *r = arg;
+	struct chunk_ref *ref = malloc(sizeof(*ref));
+	int err = ref == NULL ? ERR_NOMEM : ERR_OK;
+
+	while (err == ERR_OK && r->err == ERR_OK && r->next < r->m->chunks_count)
+		err = get_chunk(r, r->next++, ref);
+	if (err != ERR_OK && r->err == ERR_OK)
+		r->err = err;
+	free(ref);
+	return err;
+}
+
+static int
+get_chunks(struct file_read *r)
+{
+	struct task_group group;
+	size_t tasks = r->opts->target.ordered ? 1 : CHUNKS_IN_FLIGHT;
+	int err = ERR_OK;
+
+	tasks = MIN(tasks, r->m->chunks_count);
+	task_group_init(&group, r->f->env);
+	for (size_t i = 0; i < tasks && err == ERR_OK; i++)
+		err = task_spawn(&group, "get chunks", chunks_task, r);
+	for (size_t left = tasks; left-- > 0 && err == ERR_OK && r->err == ERR_OK;)
+		err = task_group_wait(&group, left);
+	task_group_fini(&group);
+	return r->err != ERR_OK ? r->err : err;
+}
+
+/* ---- the whole ---- */
+
+static int
+write_inline(void *arg)
+{
+	struct file_read *r = arg;
+
+	return write_part(r, 0, r->m->inline_data.data, r->m->inline_data.len);
+}
+
+static void
+tick_fire(void *arg)
+{
+	struct file_read *r = arg;
+
+	r->opts->progress(r->opts->arg, atomic_load(&r->done), r->len);
+	timer_start(&r->tick, PROGRESS_INTERVAL);
+}
+
+static int
+set_range(struct file_read *r)
+{
+	uint64_t bytes = r->m->plain_bytes;
+
+	r->from = 0;
+	r->len = bytes;
+	if (r->opts->range == NULL)
+		return ERR_OK;
+	if (r->opts->range->from > r->opts->range->to || r->opts->range->from >= bytes)
+		return ERR_INVALID;
+	r->from = r->opts->range->from;
+	r->len = MIN(r->opts->range->to, bytes - 1) - r->from + 1;
+	return ERR_OK;
+}
+
+static int
+read_object(struct file_read *r)
+{
+	int err = set_range(r);
+
+	if (err != ERR_OK)
+		return err;
+	if (r->opts->started != NULL)
+		r->opts->started(r->opts->arg, r->len, r->m->name);
+	timer_init(&r->tick, r->f->env, tick_fire, r);
+	if (r->opts->progress != NULL)
+		tick_fire(r);
+	if (r->m->inline_data.len > 0)
+		err = env_offload(r->f->env, WORK_DISK, write_inline, r, WORK_INLINE_MAX);
+	else if (r->len > 0)
+		err = get_chunks(r);
+	timer_stop(&r->tick);
+	if (err == ERR_OK && r->opts->progress != NULL)
+		r->opts->progress(r->opts->arg, r->len, r->len);
+	return err;
+}
+
+int
+file_get(struct files *f, const struct file_get_opts *opts, struct file_missing *missing)
+{
+	struct file_read *r = calloc(1, sizeof(*r));
+	struct manifest *m = malloc(sizeof(*m));
+	int err = ERR_NOMEM;
+
+	if (r == NULL || m == NULL)
+		goto out;
+	manifest_init(m);
+	r->f = f;
+	r->opts = opts;
+	r->m = m;
+	err = opts->link->kind == LINK_READ ? manifest_fetch(f, opts->link, m, NULL, missing)
+					    : ERR_INVALID;
+	if (err == ERR_OK) {
+		err = read_object(r);
+		if (err == ERR_UNREACHABLE && missing != NULL)
+			*missing =
+			    (struct file_missing){ r->failed_chunk, m->chunks_count, r->missing };
+	}
+	manifest_fini(m);
+out:
+	free(m);
+	free(r);
+	return err;
+}
