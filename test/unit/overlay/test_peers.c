@@ -57,9 +57,9 @@ naive_remove(struct naive *l, uint32_t name)
 static void
 naive_add(struct naive *l, uint32_t name)
 {
-	memmove(l->names + 1, l->names, l->count * sizeof(name));
+	for (size_t i = l->count++; i > 0; i--)
+		l->names[i] = l->names[i - 1];
 	l->names[0] = name;
-	l->count++;
 }
 
 static void
