@@ -43,7 +43,7 @@ struct agreed_time {
 
 /* What was saved before a restart: the agreed time cannot be more than an hour before it. */
 void agreed_clock_restore(struct agreed_clock *c, uint64_t unix_ms, uint64_t now);
-void agreed_clock_read(struct agreed_clock *c, const struct agreed_input *in,
-		       struct agreed_time *out);
+void agreed_clock_read(
+    struct agreed_clock *c, const struct agreed_input *in, struct agreed_time *out);
 
 #endif

@@ -9,15 +9,14 @@
 
 static struct agreed_time
 read_at(struct agreed_clock *c, uint64_t now, uint64_t own_ms, const int64_t *offsets, size_t n,
-	bool all)
+    bool all)
 {
 	int64_t copy[AGREED_CLOCKS_MAX];
 	struct agreed_time out;
 
 	if (n > 0)
 		memcpy(copy, offsets, n * sizeof(*copy));
-	agreed_clock_read(
-	    c,
+	agreed_clock_read(c,
 	    &(struct agreed_input){
 		.now = now, .own_ms = own_ms, .offsets = copy, .offsets_count = n, .all = all },
 	    &out);
@@ -164,9 +163,9 @@ main(void)
 	Suite *s = suite_create("overlay/agreed_time");
 
 	suite_add(s, "median", 0, median_is_the_middle_one, two_liars_of_five_move_nothing, NULL);
-	suite_add(s, "trust", 0, too_few_clocks_are_not_trusted, own_clock_off_is_not_trusted,
-		  NULL);
+	suite_add(
+	    s, "trust", 0, too_few_clocks_are_not_trusted, own_clock_off_is_not_trusted, NULL);
 	suite_add(s, "jumps", 0, jump_is_refused_then_believed,
-		  patience_starts_over_when_agreement_ends, restored_time_is_a_floor, NULL);
+	    patience_starts_over_when_agreement_ends, restored_time_is_a_floor, NULL);
 	return suite_main(s);
 }
