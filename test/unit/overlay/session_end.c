@@ -223,7 +223,7 @@ on_request(void *arg, struct stream *s, const struct rpc_request *req)
 
 void
 end_start_net(
-    struct end *e, struct env *env, uint8_t seed, const struct addr *ip, struct network_id net)
+    struct end *e, struct env *env, uint32_t seed, const struct addr *ip, struct network_id net)
 {
 	struct sessions_events events = {
 		.heard = on_heard,
@@ -233,7 +233,7 @@ end_start_net(
 		.request = on_request,
 		.arg = e,
 	};
-	struct key key = { { seed, 0x5e } };
+	struct key key = { { (uint8_t)seed, (uint8_t)(seed >> 8), (uint8_t)(seed >> 16), 0x5e } };
 	struct addr bound = { .family = ADDR_NONE };
 
 	memset(e, 0, sizeof(*e));
@@ -257,7 +257,7 @@ end_start_net(
 }
 
 void
-end_start(struct end *e, struct env *env, uint8_t seed, const struct addr *ip)
+end_start(struct end *e, struct env *env, uint32_t seed, const struct addr *ip)
 {
 	end_start_net(e, env, seed, ip, test_net);
 }

@@ -41,10 +41,10 @@ struct end {
 extern const struct network_id test_net;
 
 /* seed makes the key; listens on ip (any port) unless NULL. */
-void end_start(struct end *e, struct env *env, uint8_t seed, const struct addr *ip);
+void end_start(struct end *e, struct env *env, uint32_t seed, const struct addr *ip);
 /* For other networks; net is of the sessions only. */
 void end_start_net(
-    struct end *e, struct env *env, uint8_t seed, const struct addr *ip, struct network_id net);
+    struct end *e, struct env *env, uint32_t seed, const struct addr *ip, struct network_id net);
 SUSPENDS void end_stop(struct end *e); /* shutdown, waits, checks that all is given back */
 struct sessions_load end_load(const struct end *e);
 

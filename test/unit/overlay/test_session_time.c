@@ -1,0 +1,441 @@
+/*
+ * Sessions on simulated time and network: idleness, keep-alive, silent deaths, stale
+ * pooled sessions, slow handshakes, and as many sessions as one end may have.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "overlay/base/err.h"
+#include "overlay/session_private.h"
+#include "sim/sim.h"
+#include "test/unit/overlay/session_end.h"
+#include "test/unit/suite.h"
+
+static const struct bytes nothing = { NULL, 0 };
+
+static struct sim_world *w;
+static struct end a, b;
+
+static struct env *
+node(uint32_t number)
+{
+	return sim_node_add(w, &(struct sim_node_opts){ .ip = sim_addr(number, 0), .region = -1 });
+}
+
+static void
+listen_at(struct end *e, uint32_t number, uint32_t seed, uint16_t port)
+{
+	struct addr at = sim_addr(number, port);
+
+	end_start(e, node(number), seed, &at);
+}
+
+static void
+setup(void)
+{
+	w = sim_new(&(struct sim_opts){ .seed = 5 });
+	listen_at(&a, 1, 1, 0);
+	listen_at(&b, 2, 2, 4000);
+}
+
+static int
+stop_run(void *arg)
+{
+	end_stop(arg);
+	return ERR_OK;
+}
+
+static void
+stop(struct end *e)
+{
+	struct env *env = e->env;
+
+	ck_assert_int_eq(sim_run_task(w, env, stop_run, e), ERR_OK);
+	sim_node_remove(env);
+}
+
+static void
+teardown(void)
+{
+	stop(&a);
+	stop(&b);
+	sim_free(w);
+}
+
+static int
+ask_run(void *arg)
+{
+	struct buf tail;
+	int err;
+
+	(void)arg;
+	buf_init(&tail, 16);
+	err = end_ask(&a, &b.contact, METHOD_ANSWER, bytes_of("x", 1), &tail);
+	ck_assert(err != ERR_OK || tail.len == 1);
+	buf_fini(&tail);
+	return err;
+}
+
+/* a asks b something: the whole way. */
+static int
+ask(void)
+{
+	return sim_run_task(w, a.env, ask_run, NULL);
+}
+
+START_TEST(idle_sessions_end)
+{
+	ck_assert_int_eq(ask(), ERR_OK);
+	sim_run_for(w, SESSION_IDLE_TIMEOUT - SECONDS(2));
+	ck_assert_uint_eq(end_load(&a).sessions + end_load(&b).sessions, 2);
+	ck_assert_int_eq(ask(), ERR_OK); /* which counts as use */
+	ck_assert_uint_eq(a.counters.sessions_opened, 1);
+	sim_run_for(w, SESSION_IDLE_TIMEOUT - SECONDS(2));
+	ck_assert_uint_eq(end_load(&a).sessions + end_load(&b).sessions, 2);
+	sim_run_for(w, SECONDS(4));
+	ck_assert_uint_eq(end_load(&a).sessions + end_load(&b).sessions, 0);
+	ck_assert_uint_ge(a.counters.sessions_idle_closed + b.counters.sessions_idle_closed, 1);
+	ck_assert_uint_eq(a.closed, 1);
+	ck_assert_uint_eq(b.closed, 1);
+	ck_assert_int_eq(ask(), ERR_OK);
+	ck_assert_uint_eq(a.counters.sessions_opened, 2);
+}
+END_TEST
+
+static int
+long_echo_run(void *arg)
+{
+	struct stream *s;
+	uint8_t byte = 0;
+
+	(void)arg;
+	ck_assert_int_eq(sessions_open(a.ss, &b.contact, METHOD_ECHO, nothing, &s), ERR_OK);
+	ck_assert_int_eq(task_sleep(a.env, MINUTES(10)), ERR_OK);
+	ck_assert_int_eq(stream_write(s, bytes_of("y", 1)), ERR_OK);
+	ck_assert_int_eq(stream_read(s, &byte, 1), ERR_OK);
+	stream_close(s);
+	return byte == 'y' ? ERR_OK : ERR_CORRUPT;
+}
+
+START_TEST(open_streams_keep_alive)
+{
+	uint64_t before;
+
+	ck_assert_int_eq(sim_run_task(w, a.env, long_echo_run, NULL), ERR_OK);
+	/* By pings, about one in 15 s from whoever notices the silence, and no more. */
+	before = a.counters.session_bytes_out;
+	ck_assert_uint_lt(before, 4000);
+	ck_assert_uint_eq(a.counters.sessions_opened, 1);
+}
+END_TEST
+
+struct hang {
+	int err;
+	uint64_t took;
+};
+
+static int
+hang_run(void *arg)
+{
+	struct hang *h = arg;
+	struct stream *s;
+	uint64_t start;
+	uint8_t byte;
+
+	ck_assert_int_eq(sessions_open(a.ss, &b.contact, METHOD_HANG, nothing, &s), ERR_OK);
+	ck_assert_int_eq(task_sleep(a.env, SECONDS(1)), ERR_OK);
+	sim_node_kill(b.env, SIM_SILENT);
+	start = env_now(a.env);
+	h->err = stream_read(s, &byte, 1);
+	h->took = env_now(a.env) - start;
+	stream_close(s);
+	return ERR_OK;
+}
+
+START_TEST(silent_death)
+{
+	struct hang h = { 0, 0 };
+
+	ck_assert_int_eq(sim_run_task(w, a.env, hang_run, &h), ERR_OK);
+	ck_assert_msg(h.err == ERR_TIMEOUT, "%s", err_name(h.err));
+	ck_assert_uint_le(h.took, SESSION_DEAD_AFTER + SECONDS(1));
+	ck_assert_uint_ge(h.took, SESSION_DEAD_AFTER - SECONDS(2));
+	ck_assert_uint_eq(end_load(&a).sessions, 0);
+}
+END_TEST
+
+/* b's machine loses power and comes back; a still holds the old session. */
+START_TEST(stale_session_is_replaced)
+{
+	ck_assert_int_eq(ask(), ERR_OK);
+	sim_node_kill(b.env, SIM_SILENT);
+	stop(&b);
+	listen_at(&b, 2, 2, 4000);
+	sim_run_for(w, SECONDS(20));
+	ck_assert_uint_eq(end_load(&a).sessions, 1);
+	ck_assert_int_eq(ask(), ERR_OK);
+	ck_assert_uint_eq(a.counters.sessions_opened, 2);
+	ck_assert_uint_eq(a.failed, 0);
+}
+END_TEST
+
+static bool
+all_blocked(void *arg, const struct addr *from, const struct addr *to)
+{
+	(void)arg;
+	(void)from;
+	(void)to;
+	return true;
+}
+
+/* The net is cut: a notices in the time of a proof and a dial, and later finds b again. */
+START_TEST(cut_and_healed)
+{
+	uint64_t start;
+	int err;
+
+	ck_assert_int_eq(ask(), ERR_OK);
+	sim_run_for(w, SECONDS(20));
+	sim_partition(w, all_blocked, NULL);
+	start = sim_now(w);
+	err = ask();
+	ck_assert_msg(err == ERR_TIMEOUT, "%s", err_name(err));
+	ck_assert_uint_le(
+	    sim_now(w) - start, SESSION_PROOF_TIMEOUT + HANDSHAKE_TIMEOUT + SECONDS(1));
+	ck_assert_uint_eq(a.failed, 1);
+	ck_assert_int_eq(a.last_failed, ERR_TIMEOUT);
+	sim_partition(w, NULL, NULL);
+	sim_run_for(w, SECONDS(1));
+	ck_assert_int_eq(ask(), ERR_OK);
+}
+END_TEST
+
+static int
+short_deadline_run(void *arg)
+{
+	uint64_t old = task_deadline(a.env, env_now(a.env) + MICROSECONDS(1));
+	int err = ask_run(arg);
+
+	task_deadline_restore(a.env, old);
+	return err;
+}
+
+/* Somebody in a hurry does not end the session that others use. */
+START_TEST(own_deadline_ends_no_session)
+{
+	ck_assert_int_eq(ask(), ERR_OK);
+	sim_run_for(w, SECONDS(20));
+	ck_assert_int_eq(sim_run_task(w, a.env, short_deadline_run, NULL), ERR_TIMEOUT);
+	ck_assert_uint_eq(end_load(&a).sessions, 1);
+	ck_assert_int_eq(ask(), ERR_OK);
+	ck_assert_uint_eq(a.counters.sessions_opened, 1);
+}
+END_TEST
+
+/* ---- handshakes ---- */
+
+static int
+slow_run(void *arg)
+{
+	uint64_t *took = arg, start;
+	struct raw r;
+
+	ck_assert_int_eq(raw_connect(&r, a.env, &b.contact.addr), ERR_OK);
+	start = env_now(a.env);
+	ck_assert_int_eq(raw_write(&r, "\0\x20", 2), ERR_OK);
+	for (int i = 0; i < 20 && raw_write(&r, "z", 1) == ERR_OK; i++)
+		ck_assert_int_eq(task_sleep(a.env, MILLISECONDS(500)), ERR_OK);
+	ck_assert(raw_ended(&r));
+	*took = env_now(a.env) - start;
+	raw_close(&r);
+	return ERR_OK;
+}
+
+START_TEST(slow_handshake)
+{
+	uint64_t took = 0;
+
+	ck_assert_int_eq(sim_run_task(w, a.env, slow_run, &took), ERR_OK);
+	ck_assert_uint_eq(b.counters.handshakes_timeout, 1);
+	ck_assert_uint_ge(took, HANDSHAKE_TIMEOUT - SECONDS(1));
+	ck_assert_uint_le(took, HANDSHAKE_TIMEOUT + SECONDS(1));
+	ck_assert_uint_eq(end_load(&b).handshakes, 0);
+}
+END_TEST
+
+static int
+probe_run(void *arg)
+{
+	return sessions_probe(a.ss, &b.contact, *(uint64_t *)arg);
+}
+
+START_TEST(dial_of_the_silent)
+{
+	uint64_t brief = SECONDS(1), start;
+
+	sim_partition(w, all_blocked, NULL);
+	start = sim_now(w);
+	ck_assert_int_eq(ask(), ERR_TIMEOUT);
+	ck_assert_uint_le(sim_now(w) - start, HANDSHAKE_TIMEOUT + SECONDS(1));
+	start = sim_now(w);
+	ck_assert_int_eq(sim_run_task(w, a.env, probe_run, &brief), ERR_TIMEOUT);
+	ck_assert_uint_le(sim_now(w) - start, brief + MILLISECONDS(10));
+	ck_assert_uint_eq(end_load(&a).dials, 0);
+	ck_assert_uint_eq(a.failed, 1);
+}
+END_TEST
+
+/* ---- many ---- */
+
+#define CROWD_PER_NODE SESSIONS_PER_IP
+#define CROWD_NODES    (SESSIONS_INCOMING_MAX / CROWD_PER_NODE + 1)
+
+struct crowd {
+	struct env *env;
+	struct end ends[CROWD_PER_NODE];
+	int errs[CROWD_PER_NODE];
+	size_t next;
+};
+
+static int
+crowd_ask(struct crowd *c, size_t i)
+{
+	struct buf tail;
+	int err;
+
+	buf_init(&tail, 16);
+	err = end_ask(&c->ends[i], &b.contact, METHOD_ANSWER, nothing, &tail);
+	buf_fini(&tail);
+	return err;
+}
+
+static int
+crowd_run(void *arg)
+{
+	struct crowd *c = arg;
+
+	for (size_t i = 0; i < CROWD_PER_NODE; i++)
+		c->errs[i] = crowd_ask(c, i);
+	return ERR_OK;
+}
+
+static int
+crowd_stop(void *arg)
+{
+	struct crowd *c = arg;
+
+	for (size_t i = 0; i < CROWD_PER_NODE; i++)
+		end_stop(&c->ends[i]);
+	return ERR_OK;
+}
+
+static void
+crowd_start(struct crowd *c, uint32_t number)
+{
+	c->env = node(number);
+	for (size_t i = 0; i < CROWD_PER_NODE; i++)
+		end_start(&c->ends[i], c->env, (uint32_t)(3 + i), NULL);
+	ck_assert_int_eq(sim_run_task(w, c->env, crowd_run, c), ERR_OK);
+}
+
+static int
+bulk_run(void *arg)
+{
+	return end_send(&a, &b.contact, METHOD_SINK, *(uint64_t *)arg);
+}
+
+/* As many as strangers may have at one end, all idle; they cost little and slow nobody. */
+START_TEST(crowd_of_idle_sessions)
+{
+	struct crowd *crowds = calloc(CROWD_NODES, sizeof(*crowds));
+	uint64_t len = MIB(1);
+	size_t refused = 0;
+
+	ck_assert_ptr_nonnull(crowds);
+	ck_assert_int_eq(ask(), ERR_OK);
+	for (uint32_t i = 0; i < CROWD_NODES; i++)
+		crowd_start(&crowds[i], 10 + i);
+	for (size_t i = 0; i < CROWD_NODES * CROWD_PER_NODE; i++)
+		refused += crowds[i / CROWD_PER_NODE].errs[i % CROWD_PER_NODE] != ERR_OK;
+	ck_assert_uint_eq(end_load(&b).sessions, SESSIONS_INCOMING_MAX);
+	ck_assert_uint_eq(refused, CROWD_PER_NODE + 1); /* a is in, too */
+	ck_assert_uint_eq(b.counters.sessions_refused_full, refused);
+	ck_assert_uint_eq(b.counters.sessions_refused_ip, 0);
+	ck_assert_uint_eq(end_load(&b).bytes_held, 0);
+	ck_assert_uint_le(sizeof(struct session), KIB(2));
+	ck_assert_int_eq(sim_run_task(w, a.env, bulk_run, &len), ERR_OK);
+	for (uint32_t i = 0; i < CROWD_NODES; i++) {
+		ck_assert_int_eq(sim_run_task(w, crowds[i].env, crowd_stop, &crowds[i]), ERR_OK);
+		sim_node_remove(crowds[i].env);
+	}
+	sim_run_for(w, SECONDS(1));
+	ck_assert_uint_le(end_load(&b).sessions, 1);
+	free(crowds);
+}
+END_TEST
+
+#define SERVERS_NODES (SESSIONS_MAX / CROWD_PER_NODE + 1)
+
+static int
+ask_all_run(void *arg)
+{
+	struct crowd *c = arg;
+
+	for (size_t i = 0; i < CROWD_PER_NODE; i++) {
+		struct buf tail;
+
+		buf_init(&tail, 16);
+		c->errs[i] = end_ask(&a, &c->ends[i].contact, METHOD_ANSWER, nothing, &tail);
+		buf_fini(&tail);
+	}
+	return ERR_OK;
+}
+
+/* Who has all sessions that there may be gives up the idlest for a new one. */
+START_TEST(idlest_makes_way)
+{
+	struct crowd *servers = calloc(SERVERS_NODES, sizeof(*servers));
+
+	ck_assert_ptr_nonnull(servers);
+	for (uint32_t n = 0; n < SERVERS_NODES; n++) {
+		struct crowd *c = &servers[n];
+		struct addr at = sim_addr(10 + n, 0);
+
+		c->env = node(10 + n);
+		for (size_t i = 0; i < CROWD_PER_NODE; i++)
+			end_start(&c->ends[i], c->env, 3 + n * CROWD_PER_NODE + (uint32_t)i, &at);
+		ck_assert_int_eq(sim_run_task(w, a.env, ask_all_run, c), ERR_OK);
+		for (size_t i = 0; i < CROWD_PER_NODE; i++)
+			ck_assert_int_eq(c->errs[i], ERR_OK);
+	}
+	ck_assert_uint_eq(end_load(&a).sessions, SESSIONS_MAX);
+	ck_assert_uint_eq(a.closed, SERVERS_NODES * CROWD_PER_NODE - SESSIONS_MAX);
+	for (uint32_t n = 0; n < SERVERS_NODES; n++) {
+		ck_assert_int_eq(sim_run_task(w, servers[n].env, crowd_stop, &servers[n]), ERR_OK);
+		sim_node_remove(servers[n].env);
+	}
+	free(servers);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("overlay/session_time");
+	TCase *tc = tcase_create("time");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, idle_sessions_end);
+	tcase_add_test(tc, open_streams_keep_alive);
+	tcase_add_test(tc, silent_death);
+	tcase_add_test(tc, stale_session_is_replaced);
+	tcase_add_test(tc, cut_and_healed);
+	tcase_add_test(tc, own_deadline_ends_no_session);
+	tcase_add_test(tc, slow_handshake);
+	tcase_add_test(tc, dial_of_the_silent);
+	tcase_add_test(tc, crowd_of_idle_sessions);
+	tcase_add_test(tc, idlest_makes_way);
+	suite_add_tcase(s, tc);
+	return suite_main(s);
+}
