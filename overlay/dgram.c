@@ -224,30 +224,32 @@ agree(struct dgram *d, const struct addr *from, const struct sealed_header *h, b
 	return false;
 }
 
-/* Counts what sealed_peek refused, and our own datagrams sent back to us. */
+static void
+dropped(struct dgram *d, const struct addr *from, uint64_t *counter, const char *why)
+{
+	char text[ADDR_TEXT_MAX];
+
+	(*counter)++;
+	log_debug(d->opts.env, "datagram from %s dropped: %s", addr_format(from, text), why);
+}
+
 static bool
 peek(struct dgram *d, const struct addr *from, struct bytes data, struct sealed_header *h)
 {
 	struct endpoint_counters *n = d->opts.counters;
 	int err = sealed_peek(data, &d->opts.net, h);
 
-	if (err == ERR_WRONG_NETWORK) {
-		n->drop_network++;
-	} else if (err == ERR_VERSION) {
-		n->drop_version++;
-	} else if (err != ERR_OK) {
-		n->drop_malformed++;
-	} else if (pubkey_equal(&h->sender, &d->opts.identity->pub)) {
-		n->drop_own++;
-		err = ERR_REFUSED;
-	}
-	if (err != ERR_OK) {
-		char text[ADDR_TEXT_MAX];
-
-		log_debug(d->opts.env, "datagram from %s dropped: %s", addr_format(from, text),
-		    err_text(err));
-	}
-	return err == ERR_OK;
+	if (err == ERR_WRONG_NETWORK)
+		dropped(d, from, &n->drop_network, "of another network");
+	else if (err == ERR_VERSION)
+		dropped(d, from, &n->drop_version, "of another version");
+	else if (err != ERR_OK)
+		dropped(d, from, &n->drop_malformed, "malformed");
+	else if (!pubkey_equal(&h->sender, &d->opts.identity->pub))
+		return true;
+	else
+		dropped(d, from, &n->drop_own, "says to be from ourselves");
+	return false;
 }
 
 /* Enters the sender in the book and hands up what it said. */
@@ -298,9 +300,9 @@ open_and_deliver(
 	else if (!agree(d, from, h, in.proven, data.len, &keys))
 		return;
 	if (sealed_open(data, h, &keys.rx, plain, &len) != ERR_OK)
-		d->opts.counters->drop_auth++;
+		dropped(d, from, &d->opts.counters->drop_auth, "forged");
 	else if (envelope_unpack(bytes_of(plain, len), &in.envelope) != ERR_OK)
-		d->opts.counters->drop_malformed++;
+		dropped(d, from, &d->opts.counters->drop_malformed, "malformed inside");
 	else
 		deliver(d, &in, &keys);
 	crypto_wipe(&keys, sizeof(keys));

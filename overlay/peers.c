@@ -10,7 +10,8 @@
 #include "overlay/base/crypto.h"
 #include "overlay/base/err.h"
 
-#define SLOTS_MIN 16
+#define SLOTS_MIN    16
+#define PINNED_SKIPS 16 /* per eviction, so that a crowd of sessions costs no scan */
 
 struct list {
 	struct peer *newest, *oldest;
@@ -161,17 +162,24 @@ slots_grow(struct peers *p)
 	return true;
 }
 
+/*
+ * The oldest that is not pinned. Pinned ones on the way are in use and become the newest, so
+ * that the next call does not meet them again; after a few of them the list grows by one instead,
+ * which open sessions bound.
+ */
 static void
 evict_from(struct peers *p, struct list *l)
 {
-	struct peer *victim = l->oldest;
+	struct peer *victim = l->oldest, **at;
 
-	while (victim != NULL && victim->sessions > 0)
-		victim = victim->newer;
-	if (victim == NULL)
+	for (int i = 0; i < PINNED_SKIPS && victim != NULL && victim->sessions > 0; i++) {
+		list_remove(l, victim);
+		list_add(l, victim);
+		victim = l->oldest;
+	}
+	if (victim == NULL || victim->sessions > 0)
 		return;
-	struct peer **at = slot_of(p, &victim->contact.pub);
-
+	at = slot_of(p, &victim->contact.pub);
 	while (*at != victim)
 		at = &(*at)->hash_next;
 	*at = victim->hash_next;

@@ -171,6 +171,29 @@ START_TEST(open_sessions_pin)
 }
 END_TEST
 
+START_TEST(many_pins_keep_the_book_bounded)
+{
+	struct seeded seed = seed_of(4);
+	struct peers *p = peers_new(400, &seed);
+	struct contact c;
+
+	for (uint32_t i = 0; i < 300; i++) {
+		c = named(i);
+		peers_get(p, &c)->sessions = 1;
+	}
+	for (uint32_t i = 1000; i < 50000; i++) {
+		c = named(i);
+		ck_assert_ptr_nonnull(peers_get(p, &c));
+		ck_assert_uint_le(peers_count(p), 300 + 100);
+	}
+	for (uint32_t i = 0; i < 300; i++) {
+		c = named(i);
+		ck_assert_ptr_nonnull(peers_find(p, &c.pub));
+	}
+	peers_free(p);
+}
+END_TEST
+
 START_TEST(empty_book_is_small_and_full_one_bounded)
 {
 	struct seeded seed = seed_of(3);
@@ -227,7 +250,8 @@ main(void)
 	Suite *s = suite_create("overlay/peers");
 
 	suite_add(s, "book", 20, book_is_the_naive_one, strangers_never_push_out_the_met,
-	    open_sessions_pin, empty_book_is_small_and_full_one_bounded, NULL);
+	    open_sessions_pin, many_pins_keep_the_book_bounded,
+	    empty_book_is_small_and_full_one_bounded, NULL);
 	suite_add(s, "peer", 0, round_trips_are_smoothed, clocks_are_bounded, NULL);
 	return suite_main(s);
 }
