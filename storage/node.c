@@ -1,0 +1,381 @@
+/*
+ * A whole peer: opened from the bottom up (store, endpoint, DHT, service, reachability), joined,
+ * and taken down in the reverse order. What goes wrong on the way up takes down what is there. A
+ * node that finds nobody goes on trying; a client gives up.
+ */
+#include "storage/node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What we say of our free space may be so old; divided by pace. */
+#define SELF_INTERVAL   SECONDS(60)
+#define REJOIN_INTERVAL SECONDS(10)
+#define PATH_BYTES_MAX  4096
+
+struct node {
+	struct node_opts opts; /* pointers inside are not kept, but for env */
+	struct env *env;
+	struct identity identity;
+	struct store *store;
+	struct endpoint *endpoint;
+	struct dht *dht;
+	struct service *service;
+	struct reach *reach;
+	struct timer self_timer;
+	struct task_group group;
+	char software[PEER_SOFTWARE_MAX + 1];
+	bool joined;
+};
+
+/* ---- what we say of ourselves ---- */
+
+static uint64_t
+free_bytes(const struct node *n)
+{
+	struct store_status s;
+	uint64_t reserve =
+	    n->opts.reserve_bytes == UINT64_MAX ? STORE_RESERVE_BYTES : n->opts.reserve_bytes;
+
+	if (n->store == NULL)
+		return 0;
+	store_status(n->store, &s);
+	if (s.refusing || s.bytes_used >= s.capacity || s.disk_free <= reserve)
+		return 0;
+	return MIN(s.capacity - s.bytes_used, s.disk_free - reserve);
+}
+
+static void
+announce_self(struct node *n)
+{
+	struct peer_record *r = calloc(1, sizeof(*r));
+	struct contact self;
+
+	if (r == NULL)
+		return;
+	node_contact(n, &self);
+	r->pub = n->identity.pub;
+	if (endpoint_is_server(n->endpoint))
+		r->roles |= PEER_SERVER;
+	if (n->store != NULL)
+		r->roles |= PEER_STORAGE;
+	else if (!n->opts.client)
+		r->roles |= PEER_BOOTSTRAP;
+	if (self.addr.family != ADDR_NONE)
+		r->addrs[r->addrs_count++] = self.addr;
+	memcpy(r->country, n->opts.country, sizeof(r->country));
+	memcpy(r->region, n->opts.region, sizeof(r->region));
+	r->countersigned = n->opts.countersigned;
+	r->operator_key = n->opts.countersigned ? n->opts.operator_key : n->identity.pub;
+	r->operator_sig = n->opts.operator_sig;
+	r->free_bytes = free_bytes(n);
+	r->capacity_bytes = MAX(n->opts.capacity_bytes, r->free_bytes);
+	r->version_min = r->version_max = 1;
+	memcpy(r->software, n->software, sizeof(r->software));
+	r->sequence = r->issued_ms = env_wall_ms(n->env);
+	dht_set_self(n->dht, r);
+	free(r);
+}
+
+static void
+self_fire(void *arg)
+{
+	struct node *n = arg;
+
+	announce_self(n);
+	timer_start(&n->self_timer, SELF_INTERVAL / MAX(n->opts.pace, 1));
+}
+
+static void
+reach_changed(void *arg)
+{
+	struct node *n = arg;
+
+	if (n->dht != NULL)
+		announce_self(n);
+}
+
+/* ---- up ---- */
+
+static int
+make_dir(void *arg)
+{
+	struct node *n = arg;
+	char path[PATH_BYTES_MAX];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/store", n->opts.dir);
+	err = disk_mkdir(n->env->disk, path);
+	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
+static int
+open_store(struct node *n)
+{
+	char path[PATH_BYTES_MAX];
+	int err;
+
+	if (n->opts.capacity_bytes == 0 || n->opts.client)
+		return ERR_OK;
+	if (n->opts.dir == NULL)
+		return ERR_INVALID;
+	snprintf(path, sizeof(path), "%s/store", n->opts.dir);
+	err = env_offload(n->env, WORK_DISK, make_dir, n, WORK_INLINE_MAX);
+	if (err != ERR_OK)
+		return err;
+	return store_open(
+	    &(struct store_opts){
+		.env = n->env,
+		.dir = path,
+		.net = n->opts.net,
+		.capacity_bytes = n->opts.capacity_bytes,
+		.segment_bytes = n->opts.segment_bytes,
+		.reserve_bytes = n->opts.reserve_bytes,
+		.index_in_memory = n->opts.index_in_memory,
+	    },
+	    &n->store);
+}
+
+static int
+open_endpoint(struct node *n)
+{
+	return endpoint_new(
+	    &(struct endpoint_opts){
+		.env = n->env,
+		.identity = &n->identity,
+		.net = n->opts.net,
+		.bind = n->opts.bind,
+		.client_only = n->opts.client,
+		.pow_bits = n->opts.pow_bits,
+		.loopback_net = n->opts.loopback_net,
+	    },
+	    &n->endpoint);
+}
+
+/* Lists of bootstraps are shared by all nodes of a test network: our own entry is left out. */
+static size_t
+others(const struct node *n, const struct contact *in, size_t count, struct contact *out)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count && kept < DHT_BOOTSTRAPS_MAX; i++) {
+		if (!pubkey_equal(&in[i].pub, &n->identity.pub))
+			out[kept++] = in[i];
+	}
+	return kept;
+}
+
+static int
+open_dht(struct node *n, const struct contact *bootstraps, size_t count)
+{
+	char path[PATH_BYTES_MAX];
+
+	if (n->opts.dir != NULL)
+		snprintf(path, sizeof(path), "%s/table", n->opts.dir);
+	return dht_new(
+	    &(struct dht_opts){
+		.endpoint = n->endpoint,
+		.table_path = n->opts.dir == NULL || n->opts.client ? NULL : path,
+		.bootstraps = bootstraps,
+		.bootstraps_count = count,
+		.records_bytes_max = n->opts.records_bytes_max,
+		.ip_limits = !n->opts.loopback_net,
+		.pace = n->opts.pace,
+	    },
+	    &n->dht);
+}
+
+static int
+open_services(struct node *n, bool first)
+{
+	int err = ERR_OK;
+
+	if (n->store != NULL)
+		err = service_new(
+		    &(struct service_opts){
+			.endpoint = n->endpoint,
+			.dht = n->dht,
+			.store = n->store,
+			.pace = n->opts.pace,
+		    },
+		    &n->service);
+	if (err == ERR_OK)
+		err = reach_new(
+		    &(struct reach_opts){
+			.endpoint = n->endpoint,
+			.first_node = first && !n->opts.client,
+			/* One machine reaches itself; and nobody could be first after a full stop.
+			 */
+			.assume_reachable = n->opts.assume_reachable || n->opts.loopback_net,
+			.portmap = n->opts.port_mapping && !n->opts.loopback_net && !n->opts.client,
+			.pace = n->opts.pace,
+			.changed = reach_changed,
+			.arg = n,
+		    },
+		    &n->reach);
+	return err;
+}
+
+static int
+rejoin_task(void *arg)
+{
+	struct node *n = arg;
+	int err = ERR_OK;
+
+	while (err == ERR_OK && !n->joined) {
+		err = task_sleep(n->env, REJOIN_INTERVAL / MAX(n->opts.pace, 1));
+		if (err == ERR_OK && dht_join(n->dht, NODE_JOIN_TIMEOUT) == ERR_OK) {
+			n->joined = true;
+			reach_check_soon(n->reach);
+		}
+	}
+	return err;
+}
+
+static int
+join(struct node *n)
+{
+	int err = dht_join(n->dht, NODE_JOIN_TIMEOUT);
+
+	n->joined = err == ERR_OK;
+	if (n->joined)
+		reach_check_soon(n->reach);
+	if (err != ERR_NO_NETWORK || n->opts.client)
+		return err;
+	log_warn(n->env, "nobody of the network answers; trying on");
+	return task_spawn(&n->group, "rejoin", rejoin_task, n);
+}
+
+int
+node_start(const struct node_opts *opts, struct node **out)
+{
+	struct node *n = calloc(1, sizeof(*n));
+	struct contact *bootstraps = calloc(DHT_BOOTSTRAPS_MAX, sizeof(*bootstraps));
+	size_t count;
+	int err = ERR_NOMEM;
+
+	if (n == NULL || bootstraps == NULL) {
+		free(bootstraps);
+		free(n);
+		return ERR_NOMEM;
+	}
+	n->opts = *opts;
+	n->env = opts->env;
+	n->identity = *opts->identity;
+	if (opts->software != NULL)
+		snprintf(n->software, sizeof(n->software), "%s", opts->software);
+	task_group_init(&n->group, n->env);
+	timer_init(&n->self_timer, n->env, self_fire, n);
+	count = others(n, opts->bootstraps, opts->bootstraps_count, bootstraps);
+	err = open_store(n);
+	if (err == ERR_OK)
+		err = open_endpoint(n);
+	if (err == ERR_OK)
+		err = open_dht(n, bootstraps, count);
+	if (err == ERR_OK)
+		err = open_services(n, count == 0);
+	free(bootstraps);
+	if (err == ERR_OK) {
+		self_fire(n);
+		err = join(n);
+	}
+	n->opts.dir = NULL; /* lent for the start only */
+	if (err != ERR_OK) {
+		node_stop(n);
+		return err;
+	}
+	*out = n;
+	return ERR_OK;
+}
+
+/* ---- down ---- */
+
+static void
+wake(void *arg)
+{
+	wait_wake(arg, ERR_OK);
+}
+
+#define SHUT_DOWN(n, part)                                                                         \
+	do {                                                                                       \
+		if ((n)->part != NULL) {                                                           \
+			struct wait w;                                                             \
+                                                                                                   \
+			wait_init(&w);                                                             \
+			part##_shutdown((n)->part, wake, &w);                                      \
+			wait_always((n)->env, &w);                                                 \
+		}                                                                                  \
+	} while (0)
+
+void
+node_stop(struct node *n)
+{
+	if (n == NULL)
+		return;
+	timer_stop(&n->self_timer);
+	task_group_fini(&n->group);
+	/* All of them stop asking before the endpoint, which they ask through, ends what is served.
+	 */
+	SHUT_DOWN(n, service);
+	SHUT_DOWN(n, reach);
+	SHUT_DOWN(n, dht);
+	SHUT_DOWN(n, endpoint);
+	service_free(n->service);
+	reach_free(n->reach);
+	dht_free(n->dht);
+	endpoint_free(n->endpoint);
+	if (n->store != NULL)
+		store_close(n->store);
+	identity_wipe(&n->identity);
+	free(n);
+}
+
+/* ---- parts ---- */
+
+struct endpoint *
+node_endpoint(struct node *n)
+{
+	return n->endpoint;
+}
+
+struct dht *
+node_dht(struct node *n)
+{
+	return n->dht;
+}
+
+struct store *
+node_store(struct node *n)
+{
+	return n->store;
+}
+
+struct service *
+node_service(struct node *n)
+{
+	return n->service;
+}
+
+void
+node_contact(struct node *n, struct contact *out)
+{
+	struct reach_status s = { 0 };
+	struct addr local;
+
+	endpoint_local(n->endpoint, &local);
+	if (n->reach != NULL)
+		reach_status(n->reach, &s);
+	contact_init(out, &n->identity.pub, s.external.family != ADDR_NONE ? &s.external : &local);
+}
+
+bool
+node_joined(const struct node *n)
+{
+	return n->joined;
+}
+
+void
+node_reach(const struct node *n, struct reach_status *out)
+{
+	reach_status(n->reach, out);
+}
