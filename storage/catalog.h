@@ -1,0 +1,104 @@
+/*
+ * What the segments say, merged in the index: which shard lies where, leases, siblings, values.
+ * Pure rules over index transactions: no segment is read or written here.
+ *
+ * Everything durable carries an `order`, a number that only grows over the life of a store.
+ * The rules depend on orders and generations, not on the sequence in which things are told,
+ * so replaying segments in any sequence and twice gives the same catalog:
+ *
+ *	shard, drop   by (chunk, index): the highest order wins
+ *	lease         by (chunk, lease key): the highest generation, then the lowest order
+ *	siblings      by chunk: the highest sequence, then the lowest order
+ *	forget        by chunk: removes leases and siblings of lower order
+ *	value         by (space, key): the highest order wins
+ *
+ * A shard found by recovery was perhaps never synced as a whole: it is SHARD_UNPROVEN
+ * until somebody has read it and checked its hashes, and counts as there only then.
+ */
+#ifndef STORAGE_CATALOG_H
+#define STORAGE_CATALOG_H
+
+#include "storage/index.h"
+#include "storage/segment.h"
+
+#define CATALOG_VERSION 1
+
+/* ---- about the whole ---- */
+struct catalog_meta {
+	struct store_id store;
+	struct place position; /* all before it is in the index */
+	uint64_t order;        /* above every order used */
+	/* Kept by the rules below, never set from outside. */
+	uint64_t chunks; /* with a shard here */
+	uint64_t shards, shard_bytes, record_bytes;
+};
+/* ERR_NOT_FOUND: an empty index; ERR_VERSION: rebuild. */
+int catalog_meta(struct index_txn *txn, struct catalog_meta *out);
+/* Sets store, position and order. An empty index needs it before anything is added. */
+int catalog_set_meta(struct index_txn *txn, const struct catalog_meta *meta);
+
+/* ---- sums of one segment ---- */
+struct segment_sums {
+	uint64_t shards, shard_bytes; /* live shards, whole extents */
+	uint64_t records, record_bytes;
+	uint64_t end; /* no extent that the index knows lies behind */
+	uint64_t records_end;
+};
+int catalog_sums(struct index_txn *txn, uint64_t segment, struct segment_sums *out); /* zeros too */
+/* The first segment with sums whose id is ≥ *segment; ERR_NOT_FOUND at the end. */
+int catalog_next_sums(struct index_txn *txn, uint64_t *segment, struct segment_sums *out);
+
+/* ---- shards ---- */
+enum shard_state { SHARD_LIVE = 1, SHARD_UNPROVEN = 2, SHARD_DROPPED = 3 };
+
+struct shard_entry {
+	enum shard_state state;
+	uint64_t order;
+	uint8_t index, k, n;
+	struct place place;
+	uint64_t chunk_bytes;
+	uint64_t stored_unix_s;
+};
+int catalog_shard(struct index_txn *txn, const struct hash *chunk, uint8_t index,
+    struct shard_entry *out); /* ERR_NOT_FOUND; dropped ones are found */
+/* The shard of the chunk, live or unproven, with the smallest index ≥ index. ERR_NOT_FOUND. */
+int catalog_next_shard(
+    struct index_txn *txn, const struct hash *chunk, unsigned index, struct shard_entry *out);
+/* The smallest chunk ≥ from with a shard, live or unproven. ERR_NOT_FOUND. */
+int catalog_next_chunk(struct index_txn *txn, const struct hash *from, struct hash *chunk);
+/* The next name in order, for walking; false after the last one. */
+bool catalog_hash_next(struct hash *h);
+int catalog_add_shard(struct index_txn *txn, const struct hash *chunk, const struct shard_entry *e);
+/* Somebody has checked an unproven shard of this order: it is live, or as good as dropped. */
+int catalog_prove(
+    struct index_txn *txn, const struct hash *chunk, uint8_t index, uint64_t order, bool good);
+
+/* ---- small records ---- */
+/* ERR_STALE when a newer one is known (nothing changes). */
+int catalog_add_record(struct index_txn *txn, const struct record *r);
+/* A group of records lies there: for the sums; told twice counts once. */
+int catalog_add_group(struct index_txn *txn, struct place place, uint64_t bytes);
+
+/* value is lent by the transaction. All: ERR_NOT_FOUND. */
+struct lease_entry {
+	struct pubkey key;
+	uint64_t generation;
+	uint64_t order;
+	struct bytes packed;
+};
+int catalog_lease(struct index_txn *txn, const struct hash *chunk, const struct pubkey *key,
+    struct lease_entry *out);
+/* The smallest lease key > after; NULL: the first one. */
+int catalog_next_lease(struct index_txn *txn, const struct hash *chunk, const struct pubkey *after,
+    struct lease_entry *out);
+/* The smallest chunk ≥ from that has a lease, with or without a shard here. */
+int catalog_next_leased(struct index_txn *txn, const struct hash *from, struct hash *chunk);
+int catalog_siblings(
+    struct index_txn *txn, const struct hash *chunk, uint64_t *sequence, struct bytes *value);
+int catalog_value(
+    struct index_txn *txn, uint8_t space, const struct hash *key, struct bytes *value);
+/* The smallest key ≥ from of the space. */
+int catalog_next_value(struct index_txn *txn, uint8_t space, const struct hash *from,
+    struct hash *key, struct bytes *value);
+
+#endif
