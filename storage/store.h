@@ -60,7 +60,8 @@ SUSPENDS int shard_append(struct shard_writer *w, const uint8_t *data, uint32_t 
  * All leaves are there: checks that their root is roots[index] of the descriptor (ERR_CORRUPT) and
  * that the lease names this chunk, writes the trailer, makes all durable, indexes. When the shard
  * is there already (same chunk and index) the extent is given back, the lease is taken over and
- * ERR_OK returned. Frees the writer whatever happens.
+ * ERR_OK returned. ERR_STALE, and nothing is kept, when a higher generation of the lease is known.
+ * ERR_BUSY: the shard was being dropped, try again. Frees the writer whatever happens.
  */
 SUSPENDS int shard_commit(
     struct shard_writer *w, const struct descriptor *d, const struct lease *lease);
@@ -77,6 +78,9 @@ struct shard_info {
 /* All shards of a chunk that are here (at most SHARDS_MAX; commonly one): their indices. */
 SUSPENDS int store_find(
     struct store *s, const struct hash *chunk, uint8_t *indices, size_t cap, size_t *count);
+/* What the index says of one shard. ERR_NOT_FOUND. */
+SUSPENDS int store_shard(
+    struct store *s, const struct hash *chunk, uint8_t index, struct shard_info *out);
 /* The descriptor of a chunk that has a shard here. */
 SUSPENDS int store_descriptor(struct store *s, const struct hash *chunk, struct descriptor *out);
 /*
@@ -102,6 +106,11 @@ SUSPENDS int store_drop(struct store *s, const struct hash *chunk, uint8_t index
 SUSPENDS int store_lease(struct store *s, const struct lease *l);
 SUSPENDS int store_leases(
     struct store *s, const struct hash *chunk, struct lease *out, size_t cap, size_t *count);
+/*
+ * Forgets leases and siblings of a chunk that has no shard here any more (ERR_STATE otherwise),
+ * durably. A drop keeps them: a deleted chunk's tombstone outlives its shard.
+ */
+SUSPENDS int store_forget(struct store *s, const struct hash *chunk);
 /* Who else holds the chunk: opaque bytes (siblings.h), the newest sequence wins; not synced on its
  * own. */
 SUSPENDS int store_set_siblings(
@@ -112,6 +121,22 @@ SUSPENDS int store_siblings(
 /* ---- walking: chunk ids in order; the smallest ≥ from. ERR_NOT_FOUND at the end ---- */
 SUSPENDS int store_next(struct store *s, const struct hash *from, struct hash *chunk);
 
+/* The same over chunks that have a lease, with or without a shard here. */
+SUSPENDS int store_next_leased(struct store *s, const struct hash *from, struct hash *chunk);
+
+/* ---- values: small durable state of other parts of the node (registers, quotas) ---- */
+/* One space per kind of value, so that keys cannot collide. Longest value: STORE_VALUE_MAX. */
+#define STORE_VALUE_MAX 10200
+enum store_space { STORE_REGISTER = 1, STORE_QUOTA = 2, STORE_NODE = 3 };
+/* Durable when it returns; an empty value removes. The last call wins. ERR_TOO_BIG. */
+SUSPENDS int store_set_value(
+    struct store *s, enum store_space space, const struct hash *key, struct bytes value);
+SUSPENDS int store_value(
+    struct store *s, enum store_space space, const struct hash *key, struct buf *out);
+/* The smallest key ≥ from. ERR_NOT_FOUND at the end. */
+SUSPENDS int store_next_value(
+    struct store *s, enum store_space space, const struct hash *from, struct hash *key);
+
 /* ---- sight ---- */
 struct store_status {
 	uint64_t shards, chunks, bytes_used, bytes_dead, capacity, disk_free;
@@ -120,18 +145,5 @@ struct store_status {
 	bool refusing;              /* full or failed */
 };
 void store_status(const struct store *s, struct store_status *out);
-
-/*
- * Offline check of a stopped node's segments and index, read-only: every record's CRC, every
- * leaf against its hash, every root against its descriptor, index against segments. report is
- * called on the loop with each finding.
- */
-struct store_check_result {
-	uint64_t segments, shards, bytes, leases, dead_extents;
-	uint64_t bad_records, bad_shards, index_missing, index_stray;
-};
-SUSPENDS int store_check(const struct store_opts *opts, void (*report)(void *arg, const char *line),
-    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
-    struct store_check_result *out);
 
 #endif

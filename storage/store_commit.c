@@ -1,0 +1,527 @@
+/*
+ * Group commit. Whoever needs something durable queues a commit; the first to come leads and
+ * runs batches until its own is settled, then hands the lead on. A batch is
+ *
+ *	(gate) look which records are news → write them as one extent → (gate open)
+ *	→ one sync per segment touched → one index transaction → wake all
+ *
+ * so that 64 leases and trailers cost one sync. There is never more than one batch, thus one
+ * writer of the index.
+ *
+ * How it can fail. A segment that cannot be created fails the records of the batch and nothing
+ *else. After a failed write, sync or index transaction nobody knows what is on the disk: all that
+ *waits fails, all open writers are lost, and the store resumes: files and index are opened anew, a
+ *new segment is begun (never a retried sync: the kernel may have dropped the pages and say
+ *success). Of unknown fate are only writes that nobody was told of, and one of them may turn up
+ *when the index is rebuilt. That is harmless for whatever carries its own generation. A deletion
+ *mark that turns up could delete what was confirmed since, so marks of a failed batch are carried
+ *and made durable before anything is acknowledged again (store_resume.c).
+ */
+#include <stdlib.h>
+
+#include "storage/store_impl.h"
+
+struct batch {
+	struct store *store;
+	struct commit *first; /* linked by next; lazy ones among them */
+	size_t count, marks;
+	struct seglog_fresh fresh;
+	/* Records of the batch. */
+	uint8_t *text; /* aligned: the group as it is written */
+	size_t text_cap;
+	struct extent group;
+	uint64_t group_bytes; /* 0: none was written */
+	/* What the index transaction stores and gives. */
+	struct catalog_meta meta;
+	uint64_t syncs;
+	struct carried carried; /* room for the marks, filled when the batch fails */
+};
+
+static void
+settle(struct commit *c, int result)
+{
+	c->result = result;
+	c->settled = true;
+}
+
+/* ---- inside the first job: which records are news ---- */
+
+static int
+check_lease(struct index_txn *txn, struct commit *c)
+{
+	struct lease_entry known;
+	int err = catalog_lease(txn, &c->record.chunk, &c->record.lease_key, &known);
+
+	if (err == ERR_OK && known.generation > c->record.generation)
+		settle(c, ERR_STALE);
+	else if (err == ERR_OK && known.generation == c->record.generation)
+		settle(c, ERR_OK);
+	return err;
+}
+
+static int
+check_siblings(struct index_txn *txn, struct commit *c)
+{
+	struct bytes value;
+	uint64_t sequence;
+	int err = catalog_siblings(txn, &c->record.chunk, &sequence, &value);
+
+	if (err == ERR_OK && sequence > c->record.generation)
+		settle(c, ERR_STALE);
+	else if (err == ERR_OK && sequence == c->record.generation)
+		settle(c, ERR_OK);
+	return err;
+}
+
+static int
+check_drop(struct index_txn *txn, struct commit *c)
+{
+	struct shard_entry e;
+	int err = catalog_shard(txn, &c->record.chunk, c->record.index, &e);
+
+	if (err == ERR_NOT_FOUND || (err == ERR_OK && e.state == SHARD_DROPPED))
+		settle(c, ERR_NOT_FOUND);
+	return err;
+}
+
+/* Settles a record that need not be written. */
+static int
+check_record(struct index_txn *txn, struct commit *c)
+{
+	struct shard_entry any;
+	int err = catalog_next_shard(txn, &c->record.chunk, 0, &any);
+
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	if (err == ERR_NOT_FOUND && c->needs_chunk) {
+		settle(c, ERR_NOT_FOUND);
+		return ERR_OK;
+	}
+	switch (c->record.kind) {
+	case RECORD_LEASE:
+		return check_lease(txn, c);
+	case RECORD_SIBLINGS:
+		return check_siblings(txn, c);
+	case RECORD_DROP:
+		return check_drop(txn, c);
+	case RECORD_FORGET:
+		if (err == ERR_OK)
+			settle(c, ERR_STATE);
+		return ERR_OK;
+	case RECORD_VALUE:
+		return ERR_OK;
+	}
+	return ERR_OK;
+}
+
+static int
+check_records(void *arg, struct index_txn *txn)
+{
+	struct batch *b = arg;
+
+	for (struct commit *c = b->first; c != NULL; c = c->next) {
+		if (c->kind != COMMIT_RECORD || c->settled)
+			continue;
+
+		int err = check_record(txn, c);
+
+		if (err != ERR_OK && err != ERR_NOT_FOUND)
+			return err;
+	}
+	return ERR_OK;
+}
+
+/* Packs what is left behind the room of the header; gives the length of all records. */
+static size_t
+pack_records(struct batch *b)
+{
+	size_t len = 0;
+
+	for (struct commit *c = b->first; c != NULL; c = c->next) {
+		if (c->kind != COMMIT_RECORD || c->settled)
+			continue;
+
+		size_t room = b->text_cap - EXTENT_HEADER_BYTES - len;
+		size_t took = record_pack(&c->record, b->text + EXTENT_HEADER_BYTES + len, room);
+
+		must(took > 0); /* take() counted */
+		len += took;
+	}
+	return len;
+}
+
+static void
+settle_records(struct batch *b, int result)
+{
+	for (struct commit *c = b->first; c != NULL; c = c->next) {
+		if (c->kind == COMMIT_RECORD && !c->settled)
+			settle(c, result);
+	}
+}
+
+static int
+write_records(void *arg)
+{
+	struct batch *b = arg;
+	struct store *s = b->store;
+	int err = index_read(s->index, check_records, b);
+	size_t len;
+
+	if (err != ERR_OK)
+		return err;
+	len = pack_records(b);
+	if (len == 0)
+		return ERR_OK;
+	err = seglog_reserve(s->log, block_ceil(EXTENT_HEADER_BYTES + len), &b->fresh, &b->group);
+	if (err != ERR_OK) {
+		settle_records(b, err); /* nothing was touched: the others go on */
+		return ERR_OK;
+	}
+	b->group_bytes = block_ceil(EXTENT_HEADER_BYTES + len);
+	return store_write_group(s->log, b->text, len, &b->group);
+}
+
+/* ---- inside the second job: durable, then known ---- */
+
+static int
+apply(struct index_txn *txn, struct commit *c)
+{
+	int err;
+
+	switch (c->kind) {
+	case COMMIT_SHARD:
+		err = catalog_add_shard(txn, &c->record.chunk, &c->shard);
+		if (err == ERR_OK)
+			err = catalog_add_record(txn, &c->record);
+		return err == ERR_STALE ? ERR_OK : err; /* a newer lease overtook it */
+	case COMMIT_RECORD:
+		err = catalog_add_record(txn, &c->record);
+		c->result = err == ERR_STALE ? err : ERR_OK;
+		return err == ERR_STALE ? ERR_OK : err;
+	case COMMIT_PROOF:
+		return catalog_prove(
+		    txn, &c->record.chunk, c->shard.index, c->shard.order, c->good);
+	case COMMIT_FLUSH:
+		return ERR_OK;
+	}
+	return ERR_OK;
+}
+
+static int
+apply_batch(void *arg, struct index_txn *txn)
+{
+	struct batch *b = arg;
+	int err = ERR_OK;
+
+	for (struct commit *c = b->first; c != NULL && err == ERR_OK; c = c->next) {
+		if (!c->settled)
+			err = apply(txn, c);
+	}
+	if (err == ERR_OK && b->group_bytes > 0)
+		err = catalog_add_group(txn, b->group.place, b->group_bytes);
+	if (err == ERR_OK)
+		err = catalog_set_meta(txn, &b->meta);
+	return err == ERR_OK ? catalog_meta(txn, &b->meta) : err;
+}
+
+/* Syncs a segment once; batches touch one or two. */
+static int
+sync_once(struct batch *b, uint64_t segment, uint64_t *last)
+{
+	if (*last == segment)
+		return ERR_OK;
+	*last = segment;
+	b->syncs++;
+	return seglog_sync(b->store->log, segment);
+}
+
+static int
+make_durable(void *arg)
+{
+	struct batch *b = arg;
+	uint64_t last = 0; /* no segment has this id */
+	int err = ERR_OK;
+
+	if (b->group_bytes > 0)
+		err = sync_once(b, b->group.place.segment, &last);
+	for (struct commit *c = b->first; c != NULL && err == ERR_OK; c = c->next) {
+		if (c->kind == COMMIT_SHARD && !c->settled)
+			err = sync_once(b, c->shard.place.segment, &last);
+	}
+	return err == ERR_OK ? index_update(b->store->index, apply_batch, b) : err;
+}
+
+/* ---- putting a batch together, on the loop ---- */
+
+static bool
+record_waits(const struct store *s)
+{
+	if (s->lazy != NULL)
+		return true;
+	for (const struct commit *c = s->commits; c != NULL; c = c->next) {
+		if (c->kind == COMMIT_RECORD)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_to_batch(struct batch *b, struct commit ***end, struct commit *c)
+{
+	c->next = NULL;
+	c->taken = true;
+	**end = c;
+	*end = &c->next;
+	b->count++;
+	if (c->kind == COMMIT_RECORD) {
+		c->record.order = b->store->order++;
+		b->marks += c->record.kind == RECORD_DROP || c->record.kind == RECORD_FORGET;
+	} else if (c->kind == COMMIT_SHARD) {
+		c->writer->in_batch = true;
+	}
+}
+
+/* Takes commits while their records fit one group. with_records: the gate is held. */
+static void
+take(struct batch *b, bool with_records)
+{
+	struct store *s = b->store;
+	struct commit **end = &b->first;
+	size_t bytes = 0;
+
+	while (s->commits != NULL && b->count < BATCH_MAX) {
+		struct commit *c = s->commits;
+		size_t need = 96 + c->record.value.len;
+
+		if (c->kind == COMMIT_RECORD &&
+		    (!with_records || bytes + need > RECORDS_EXTENT_MAX))
+			break;
+		if (c->kind == COMMIT_RECORD)
+			bytes += need;
+		s->commits = c->next;
+		if (s->commits == NULL)
+			s->commits_tail = NULL;
+		add_to_batch(b, &end, c);
+		if (c->kind == COMMIT_SHARD && c->writer->lost)
+			settle(c, ERR_IO);
+	}
+	while (with_records && s->lazy != NULL && b->count < BATCH_MAX) {
+		struct commit *c = s->lazy;
+		size_t need = 96 + c->record.value.len;
+
+		if (bytes + need > RECORDS_EXTENT_MAX)
+			break;
+		bytes += need;
+		s->lazy = c->next;
+		if (s->lazy == NULL)
+			s->lazy_tail = NULL;
+		s->lazy_count--;
+		add_to_batch(b, &end, c);
+	}
+	b->text_cap = bytes > 0 ? block_ceil(EXTENT_HEADER_BYTES + bytes) : 0;
+}
+
+static_assert(5 + 8 + 32 + 32 + 8 + 1 <= 96, "a record without its value takes at most 96 bytes");
+
+/* Memory for the records, or no records at all. */
+static void
+prepare_text(struct batch *b)
+{
+	if (b->text_cap == 0)
+		return;
+	b->text = aligned_alloc(DISK_ALIGN, b->text_cap);
+	b->carried.marks = malloc((b->marks + 1) * sizeof(struct record));
+	if (b->text == NULL || b->carried.marks == NULL)
+		settle_records(b, ERR_NOMEM);
+}
+
+/* All extents before it are in the index once this batch is, or will never be. */
+static struct place
+position(const struct store *s)
+{
+	for (const struct shard_writer *w = s->writers; w != NULL; w = w->next) {
+		if (!w->in_batch)
+			return w->extent.place;
+	}
+	return s->head;
+}
+
+static bool
+open_work(const struct batch *b)
+{
+	for (const struct commit *c = b->first; c != NULL; c = c->next) {
+		if (!c->settled && c->kind != COMMIT_FLUSH)
+			return true;
+	}
+	return false;
+}
+
+/* Tells everybody; a commit must not be touched afterwards. */
+static void
+finish(struct batch *b)
+{
+	struct store *s = b->store;
+	struct commit *c = b->first;
+
+	while (c != NULL) {
+		struct commit *next = c->next;
+
+		if (!c->settled)
+			settle(c, c->result);
+		if (c->kind == COMMIT_SHARD && !c->writer->lost) {
+			writer_unlist(c->writer);
+			c->writer->in_batch = false;
+		}
+		if (c->lazy)
+			free(c);
+		else
+			wait_wake(&c->wait, c->result);
+		c = next;
+	}
+	s->status.commits += b->count;
+	free(b->text);
+	free(b->carried.marks);
+}
+
+/* ---- failing and coming back ---- */
+
+static void
+fail_waiting(struct store *s, int err)
+{
+	while (s->commits != NULL) {
+		struct commit *c = s->commits;
+
+		s->commits = c->next;
+		settle(c, err);
+		wait_wake(&c->wait, err);
+	}
+	s->commits_tail = NULL;
+}
+
+/* Keeps the marks of a failed batch for repetition; they take the place of none before. */
+static void
+carry_marks(struct batch *b)
+{
+	struct carried *k = &b->carried;
+
+	for (struct commit *c = b->first; c != NULL; c = c->next) {
+		if (c->kind == COMMIT_RECORD && !c->settled &&
+		    (c->record.kind == RECORD_DROP || c->record.kind == RECORD_FORGET))
+			k->marks[k->count++] = c->record;
+	}
+	must(b->store->carried.count == 0); /* no batch runs while some are left */
+	free(b->store->carried.marks);
+	b->store->carried = *k;
+	b->carried.marks = NULL;
+}
+
+static SUSPENDS void
+fail_batch(struct batch *b, int err)
+{
+	struct store *s = b->store;
+
+	log_error(s->env,
+	    "store %s: a write or sync failed (%s): nothing is confirmed until the "
+	    "store has recovered",
+	    s->dir, err_text(err));
+	s->failed = err;
+	s->resume_at = 0;
+	s->status.sync_failures++;
+	carry_marks(b);
+	for (struct commit *c = b->first; c != NULL; c = c->next) {
+		if (!c->settled)
+			settle(c, err);
+	}
+	store_lose_writers(s);
+	fail_waiting(s, ERR_IO);
+	finish(b);
+	store_resume(s);
+}
+
+/* ---- batches ---- */
+
+static SUSPENDS int
+write_batch_records(struct batch *b)
+{
+	struct store *s = b->store;
+	int err = ERR_OK;
+
+	prepare_text(b);
+	if (b->text != NULL && b->carried.marks != NULL)
+		err = env_offload(s->env, WORK_DISK, write_records, b, b->text_cap);
+	if (seglog_head(s->log).segment != 0)
+		s->head = seglog_head(s->log);
+	return err;
+}
+
+static SUSPENDS void
+run_batch(struct store *s)
+{
+	struct batch b = { .store = s };
+	bool with_records = record_waits(s);
+	int err = ERR_OK;
+
+	if (s->failed != ERR_OK && env_now(s->env) < s->resume_at) {
+		fail_waiting(s, s->failed);
+		return;
+	}
+	if (s->failed != ERR_OK) {
+		err = store_resume(s);
+		if (err != ERR_OK)
+			fail_waiting(s, err);
+		return;
+	}
+	if (with_records)
+		gate_enter(s->env, &s->gate);
+	b.fresh = store_fresh(s);
+	take(&b, with_records);
+	if (with_records) {
+		err = write_batch_records(&b);
+		gate_leave(&s->gate);
+	}
+	if (err == ERR_OK && open_work(&b)) {
+		b.meta = s->meta;
+		b.meta.position = position(s);
+		b.meta.order = s->order;
+		err = env_offload(s->env, WORK_DISK, make_durable, &b, 0);
+		s->status.syncs += b.syncs;
+		if (err == ERR_OK)
+			s->meta = b.meta;
+	}
+	if (err == ERR_OK)
+		finish(&b);
+	else
+		fail_batch(&b, err);
+}
+
+int
+store_commit(struct store *s, struct commit *c)
+{
+	wait_init(&c->wait);
+	c->next = NULL;
+	if (s->commits_tail != NULL)
+		s->commits_tail->next = c;
+	else
+		s->commits = c;
+	s->commits_tail = c;
+	if (s->batch_running && wait_always(s->env, &c->wait) != LEAD)
+		return c->result;
+	s->batch_running = true;
+	while (!c->settled)
+		run_batch(s);
+	if (s->commits != NULL)
+		wait_wake(&s->commits->wait, LEAD);
+	else
+		s->batch_running = false;
+	return c->result;
+}
+
+int
+store_ready(struct store *s)
+{
+	struct commit c = { .kind = COMMIT_FLUSH };
+
+	if (s->failed == ERR_OK)
+		return ERR_OK;
+	return env_now(s->env) < s->resume_at ? s->failed : store_commit(s, &c);
+}

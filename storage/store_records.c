@@ -1,0 +1,312 @@
+/*
+ * Leases, siblings, deletion marks and values: small records through the group commit, and
+ * looking them up. Look-ups run in workers on one view of the index.
+ */
+#include "overlay/base/buf.h"
+#include "storage/store_impl.h"
+
+static_assert(STORE_VALUE_MAX == RECORD_VALUE_MAX, "one limit");
+static_assert(SIBLINGS_BYTES_MAX <= RECORD_VALUE_MAX, "siblings are a value");
+
+/* Runs a look-up in a worker. Damage of the index says nothing about what is kept: ERR_IO. */
+struct lookup {
+	struct index *index;
+	index_fn *fn;
+	void *arg;
+};
+
+static int
+lookup_run(void *arg)
+{
+	struct lookup *l = arg;
+	int err = index_read(l->index, l->fn, l->arg);
+
+	return err == ERR_CORRUPT ? ERR_IO : err;
+}
+
+static SUSPENDS int
+look_up(struct store *s, index_fn *fn, void *arg)
+{
+	struct lookup l = { s->index, fn, arg };
+
+	return env_offload(s->env, WORK_DISK, lookup_run, &l, 0);
+}
+
+static SUSPENDS int
+commit_record(struct store *s, const struct record *r, bool needs_chunk)
+{
+	struct commit c = { .kind = COMMIT_RECORD, .record = *r, .needs_chunk = needs_chunk };
+
+	must(!s->read_only);
+	return store_commit(s, &c);
+}
+
+int
+store_drop(struct store *s, const struct hash *chunk, uint8_t index)
+{
+	struct record r = { .kind = RECORD_DROP, .chunk = *chunk, .index = index };
+
+	return commit_record(s, &r, false);
+}
+
+int
+store_forget(struct store *s, const struct hash *chunk)
+{
+	struct record r = { .kind = RECORD_FORGET, .chunk = *chunk };
+
+	return commit_record(s, &r, false);
+}
+
+/* ---- leases ---- */
+
+int
+store_lease(struct store *s, const struct lease *l)
+{
+	uint8_t text[LEASE_BYTES_MAX];
+	struct record r = { .kind = RECORD_LEASE,
+		.chunk = l->chunk,
+		.lease_key = l->key,
+		.generation = l->generation };
+
+	r.value = bytes_of(text, lease_pack(l, s->net, text));
+	return commit_record(s, &r, true);
+}
+
+struct leases_query {
+	struct store *store;
+	const struct hash *chunk;
+	struct lease *out;
+	size_t cap, count, bad;
+};
+
+static int
+list_leases(void *arg, struct index_txn *txn)
+{
+	struct leases_query *q = arg;
+	struct lease_entry e;
+	struct pubkey after;
+	bool first = true;
+	int err = ERR_OK;
+
+	q->count = q->bad = 0;
+	while (q->count < q->cap) {
+		err = catalog_next_lease(txn, q->chunk, first ? NULL : &after, &e);
+		if (err != ERR_OK)
+			break;
+		first = false;
+		after = e.key;
+		/* Checked when it came: one that does not unpack now has rotted, the others count.
+		 */
+		if (lease_unpack(e.packed, q->store->net, &q->out[q->count]) == ERR_OK)
+			q->count++;
+		else
+			q->bad++;
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+int
+store_leases(
+    struct store *s, const struct hash *chunk, struct lease *out, size_t cap, size_t *count)
+{
+	struct leases_query q = { .store = s, .chunk = chunk, .out = out, .cap = cap };
+	int err = look_up(s, list_leases, &q);
+
+	if (err != ERR_OK)
+		return err;
+	if (q.bad > 0) {
+		s->status.rot += q.bad;
+		log_error(s->env, "store %s: %zu leases of a chunk are damaged", s->dir, q.bad);
+	}
+	*count = q.count;
+	return ERR_OK;
+}
+
+/* ---- siblings ---- */
+
+struct siblings_query {
+	const struct hash *chunk;
+	bool chunk_is_here;
+	int found; /* ERR_OK or ERR_NOT_FOUND */
+	uint64_t sequence;
+	struct buf *out; /* NULL: the sequence is enough */
+};
+
+static int
+get_siblings(void *arg, struct index_txn *txn)
+{
+	struct siblings_query *q = arg;
+	struct shard_entry any;
+	struct bytes value;
+	int err = catalog_next_shard(txn, q->chunk, 0, &any);
+
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	q->chunk_is_here = err == ERR_OK;
+	q->found = catalog_siblings(txn, q->chunk, &q->sequence, &value);
+	if (q->found != ERR_OK && q->found != ERR_NOT_FOUND)
+		return q->found;
+	if (q->found == ERR_NOT_FOUND || q->out == NULL)
+		return ERR_OK;
+	buf_reset(q->out);
+	return buf_append(q->out, value.data, value.len);
+}
+
+int
+store_set_siblings(
+    struct store *s, const struct hash *chunk, uint64_t sequence, struct bytes siblings)
+{
+	struct record r = {
+		.kind = RECORD_SIBLINGS, .chunk = *chunk, .generation = sequence, .value = siblings
+	};
+	struct siblings_query q = { .chunk = chunk };
+	const struct record *waiting;
+	int err;
+
+	must(!s->read_only);
+	if (siblings.len > SIBLINGS_BYTES_MAX)
+		return ERR_TOO_BIG;
+	err = look_up(s, get_siblings, &q);
+	if (err != ERR_OK)
+		return err;
+	if (!q.chunk_is_here)
+		return ERR_NOT_FOUND;
+	waiting = store_lazy(s, RECORD_SIBLINGS, chunk);
+	if (waiting != NULL) {
+		q.found = ERR_OK;
+		q.sequence = MAX(waiting->generation, q.sequence);
+	}
+	if (q.found == ERR_OK && q.sequence >= sequence)
+		return q.sequence == sequence ? ERR_OK : ERR_STALE;
+	if (s->lazy_count >= LAZY_MAX)
+		return commit_record(s, &r, true);
+	return store_commit_lazy(s, &r);
+}
+
+int
+store_siblings(struct store *s, const struct hash *chunk, uint64_t *sequence, struct buf *out)
+{
+	struct siblings_query q = { .chunk = chunk, .out = out };
+	const struct record *waiting;
+	int err = look_up(s, get_siblings, &q);
+
+	if (err != ERR_OK)
+		return err;
+	waiting = store_lazy(s, RECORD_SIBLINGS, chunk);
+	if (waiting != NULL && (q.found != ERR_OK || waiting->generation > q.sequence)) {
+		buf_reset(out);
+		err = buf_append(out, waiting->value.data, waiting->value.len);
+		q.found = err;
+		q.sequence = waiting->generation;
+	}
+	if (q.found == ERR_OK)
+		*sequence = q.sequence;
+	return q.found;
+}
+
+/* ---- values ---- */
+
+struct value_query {
+	enum store_space space;
+	const struct hash *key;
+	struct buf *out;
+	struct hash found;
+};
+
+int
+store_set_value(struct store *s, enum store_space space, const struct hash *key, struct bytes value)
+{
+	struct record r = {
+		.kind = RECORD_VALUE, .chunk = *key, .index = (uint8_t)space, .value = value
+	};
+
+	if (value.len > STORE_VALUE_MAX)
+		return ERR_TOO_BIG;
+	return commit_record(s, &r, false);
+}
+
+static int
+get_value(void *arg, struct index_txn *txn)
+{
+	struct value_query *q = arg;
+	struct bytes value;
+	int err = catalog_value(txn, (uint8_t)q->space, q->key, &value);
+
+	if (err != ERR_OK)
+		return err;
+	buf_reset(q->out);
+	return buf_append(q->out, value.data, value.len);
+}
+
+int
+store_value(struct store *s, enum store_space space, const struct hash *key, struct buf *out)
+{
+	struct value_query q = { .space = space, .key = key, .out = out };
+
+	return look_up(s, get_value, &q);
+}
+
+static int
+next_value(void *arg, struct index_txn *txn)
+{
+	struct value_query *q = arg;
+	struct bytes value;
+
+	return catalog_next_value(txn, (uint8_t)q->space, q->key, &q->found, &value);
+}
+
+int
+store_next_value(struct store *s, enum store_space space, const struct hash *from, struct hash *key)
+{
+	struct value_query q = { .space = space, .key = from };
+	int err = look_up(s, next_value, &q);
+
+	if (err == ERR_OK)
+		*key = q.found;
+	return err;
+}
+
+/* ---- walking ---- */
+
+struct next_query {
+	const struct hash *from;
+	struct hash found;
+};
+
+static int
+next_chunk(void *arg, struct index_txn *txn)
+{
+	struct next_query *q = arg;
+
+	return catalog_next_chunk(txn, q->from, &q->found);
+}
+
+static int
+next_leased(void *arg, struct index_txn *txn)
+{
+	struct next_query *q = arg;
+
+	return catalog_next_leased(txn, q->from, &q->found);
+}
+
+int
+store_next(struct store *s, const struct hash *from, struct hash *chunk)
+{
+	struct next_query q = { .from = from };
+	int err = look_up(s, next_chunk, &q);
+
+	if (err == ERR_OK)
+		*chunk = q.found;
+	return err;
+}
+
+int
+store_next_leased(struct store *s, const struct hash *from, struct hash *chunk)
+{
+	struct next_query q = { .from = from };
+	int err = look_up(s, next_leased, &q);
+
+	if (err == ERR_OK)
+		*chunk = q.found;
+	return err;
+}

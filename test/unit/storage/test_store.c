@@ -1,0 +1,473 @@
+/*
+ * The store on the real environment and a real directory, with both indexes: putting, reading,
+ * leases, siblings, values, drops, refusals.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "overlay/base/buf.h"
+#include "overlay/base/env_real.h"
+#include "overlay/base/task.h"
+#include "storage/store.h"
+#include "test/unit/storage/store_fixture.h"
+#include "test/unit/suite.h"
+
+struct ctx {
+	struct env *env;
+	char dir[64];
+	struct store_opts opts;
+	struct store *store;
+};
+
+static int
+remove_name(void *arg, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", (const char *)arg, name);
+	unlink(path);
+	return ERR_OK;
+}
+
+static void
+remove_dir(const char *dir)
+{
+	char index[128];
+
+	snprintf(index, sizeof(index), "%s/index", dir);
+	disk_list(disk_real(), index, remove_name, index);
+	rmdir(index);
+	disk_list(disk_real(), dir, remove_name, (void *)dir);
+	rmdir(dir);
+}
+
+static void
+with_store(bool in_memory, uint64_t capacity, int (*story)(void *arg))
+{
+	struct ctx c = { 0 };
+
+	strcpy(c.dir, "/tmp/skerry-store-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(c.dir));
+	ck_assert_int_eq(crypto_init(), ERR_OK);
+	ck_assert_int_eq(env_real_new(&(struct env_real_opts){ 0 }, &c.env), ERR_OK);
+	c.opts = (struct store_opts){ .env = c.env,
+		.dir = c.dir,
+		.net = fx_net,
+		.capacity_bytes = capacity,
+		.segment_bytes = MIB(4),
+		.reserve_bytes = MIB(1),
+		.index_in_memory = in_memory };
+	ck_assert_int_eq(env_real_run(c.env, story, &c), ERR_OK);
+	env_real_free(c.env);
+	remove_dir(c.dir);
+}
+
+static SUSPENDS void
+open_store(struct ctx *c)
+{
+	ck_assert_int_eq(store_open(&c->opts, &c->store), ERR_OK);
+}
+
+/* ---- stories ---- */
+
+static int
+put_and_read(void *arg)
+{
+	static const uint64_t sizes[] = { 1, 64, 4096, 4097, 65536, 65536 * 2, 200000, 1000003,
+		3 * 65536 * 4 };
+	struct ctx *c = arg;
+	struct store_status st;
+
+	open_store(c);
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct descriptor *d = calloc(1, sizeof(*d));
+		struct hash leaves[LEAVES_MAX];
+		struct fx_chunk chunk;
+		uint8_t indices[8];
+		uint32_t leaves_count;
+		size_t count;
+
+		fx_chunk_init(&chunk, i, 2, 3, sizes[i]);
+		ck_assert_int_eq(fx_put(c->store, &chunk, 1, 1, 1 + (uint32_t)i % 3), ERR_OK);
+		ck_assert_int_eq(fx_put(c->store, &chunk, 2, 1, 16), ERR_OK);
+		ck_assert_int_eq(fx_check(c->store, &chunk, 1), ERR_OK);
+		ck_assert_int_eq(fx_check(c->store, &chunk, 2), ERR_OK);
+		ck_assert_int_eq(fx_check(c->store, &chunk, 0), ERR_NOT_FOUND);
+		ck_assert_int_eq(store_verify(c->store, &chunk.id, 2), ERR_OK);
+		ck_assert_int_eq(store_find(c->store, &chunk.id, indices, 8, &count), ERR_OK);
+		ck_assert_uint_eq(count, 2);
+		ck_assert_uint_eq(indices[0] + indices[1], 3);
+		ck_assert_int_eq(store_descriptor(c->store, &chunk.id, d), ERR_OK);
+		ck_assert_mem_eq(d, chunk.descriptor, sizeof(*d));
+		ck_assert_int_eq(
+		    store_leaf_hashes(c->store, &chunk.id, 1, leaves, &leaves_count), ERR_OK);
+		ck_assert_uint_eq(leaves_count, chunk.layout.rows);
+		fx_chunk_fini(&chunk);
+		free(d);
+	}
+	store_status(c->store, &st);
+	ck_assert_uint_eq(st.shards, 2 * ARRAY_LEN(sizes));
+	ck_assert_uint_eq(st.chunks, ARRAY_LEN(sizes));
+	ck_assert_uint_eq(st.bytes_dead, 0);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+static int
+ranges_and_unaligned(void *arg)
+{
+	struct ctx *c = arg;
+	struct fx_chunk chunk;
+	struct shard_writer *w;
+	struct lease lease;
+	uint8_t *dst = aligned_alloc(4096, MIB(1)), *odd = malloc(MIB(1) + 1);
+	size_t len;
+
+	open_store(c);
+	fx_chunk_init(&chunk, 5, 1, 1, 5 * 65536 + 777);
+	memcpy(odd + 1, chunk.shards[0], chunk.layout.shard_bytes);
+	ck_assert_int_eq(shard_begin(c->store, &chunk.layout, 0, &w), ERR_OK);
+	ck_assert_int_eq(shard_append(w, odd + 1, 2), ERR_OK);
+	ck_assert_int_eq(shard_append(w, odd + 1 + 2 * 65536, 4), ERR_OK);
+	fx_lease(&lease, 0, &chunk.id, 1);
+	ck_assert_int_eq(shard_commit(w, chunk.descriptor, &lease), ERR_OK);
+	ck_assert_int_eq(fx_check(c->store, &chunk, 0), ERR_OK);
+	ck_assert_int_eq(store_read(c->store, &chunk.id, 0, 4, 2, dst, &len), ERR_OK);
+	ck_assert_uint_eq(len, 65536 + layout_leaf_bytes(&chunk.layout, 5));
+	ck_assert_mem_eq(dst, chunk.shards[0] + 4 * 65536, len);
+	ck_assert_int_eq(store_read(c->store, &chunk.id, 0, 5, 2, dst, &len), ERR_INVALID);
+	ck_assert_int_eq(store_read(c->store, &chunk.id, 0, 6, 1, dst, &len), ERR_INVALID);
+	ck_assert_int_eq(store_read(c->store, &chunk.id, 0, 0, 0, dst, &len), ERR_INVALID);
+	fx_chunk_fini(&chunk);
+	store_close(c->store);
+	free(dst);
+	free(odd);
+	return ERR_OK;
+}
+
+static int
+wrong_commits_are_refused(void *arg)
+{
+	struct ctx *c = arg;
+	struct store_status st;
+	struct fx_chunk a, b;
+	struct shard_writer *w;
+	struct lease lease;
+
+	open_store(c);
+	fx_chunk_init(&a, 1, 2, 3, 100000);
+	fx_chunk_init(&b, 2, 2, 3, 100000);
+	/* the leaves of another shard */
+	ck_assert_int_eq(shard_begin(c->store, &a.layout, 0, &w), ERR_OK);
+	ck_assert_int_eq(shard_append(w, a.shards[1], 1), ERR_OK);
+	fx_lease(&lease, 0, &a.id, 1);
+	ck_assert_int_eq(shard_commit(w, a.descriptor, &lease), ERR_CORRUPT);
+	/* the lease of another chunk */
+	ck_assert_int_eq(shard_begin(c->store, &a.layout, 0, &w), ERR_OK);
+	ck_assert_int_eq(shard_append(w, a.shards[0], 1), ERR_OK);
+	fx_lease(&lease, 0, &b.id, 1);
+	ck_assert_int_eq(shard_commit(w, a.descriptor, &lease), ERR_INVALID);
+	/* leaves are missing */
+	ck_assert_int_eq(shard_begin(c->store, &a.layout, 0, &w), ERR_OK);
+	fx_lease(&lease, 0, &a.id, 1);
+	ck_assert_int_eq(shard_commit(w, a.descriptor, &lease), ERR_INVALID);
+	/* given up */
+	ck_assert_int_eq(shard_begin(c->store, &a.layout, 0, &w), ERR_OK);
+	shard_abort(w);
+	shard_abort(NULL);
+	ck_assert_int_eq(fx_check(c->store, &a, 0), ERR_NOT_FOUND);
+	store_status(c->store, &st);
+	ck_assert_uint_eq(st.shards, 0);
+	ck_assert_uint_eq(st.writers, 0);
+	ck_assert_uint_gt(st.bytes_dead, 0);
+	fx_chunk_fini(&a);
+	fx_chunk_fini(&b);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+static int
+same_shard_twice(void *arg)
+{
+	struct ctx *c = arg;
+	struct store_status st;
+	struct fx_chunk a;
+
+	open_store(c);
+	fx_chunk_init(&a, 1, 2, 3, 100000);
+	ck_assert_int_eq(fx_put(c->store, &a, 0, 3, 1), ERR_OK);
+	ck_assert_int_eq(fx_put(c->store, &a, 0, 3, 1), ERR_OK);
+	ck_assert_int_eq(fx_put(c->store, &a, 0, 5, 1), ERR_OK);
+	ck_assert_uint_eq(fx_generation(c->store, &a.id, 0), 5);
+	ck_assert_int_eq(fx_put(c->store, &a, 0, 4, 1), ERR_STALE);
+	store_status(c->store, &st);
+	ck_assert_uint_eq(st.shards, 1);
+	ck_assert_int_eq(store_drop(c->store, &a.id, 0), ERR_OK);
+	ck_assert_int_eq(store_drop(c->store, &a.id, 0), ERR_NOT_FOUND);
+	ck_assert_int_eq(fx_check(c->store, &a, 0), ERR_NOT_FOUND);
+	/* the lease outlives the shard, so an older one stays refused */
+	ck_assert_int_eq(fx_put(c->store, &a, 0, 4, 1), ERR_STALE);
+	ck_assert_int_eq(fx_put(c->store, &a, 0, 6, 1), ERR_OK);
+	ck_assert_int_eq(fx_check(c->store, &a, 0), ERR_OK);
+	fx_chunk_fini(&a);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+static int
+leases_siblings_values(void *arg)
+{
+	struct ctx *c = arg;
+	struct fx_chunk a;
+	struct lease l;
+	struct hash key = { { 9 } }, found;
+	struct buf buf;
+	uint64_t sequence;
+
+	buf_init(&buf, 20000);
+	open_store(c);
+	fx_chunk_init(&a, 1, 2, 3, 1000);
+	fx_lease(&l, 7, &a.id, 4);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_NOT_FOUND);
+	ck_assert_int_eq(store_set_siblings(c->store, &a.id, 1, bytes_of("x", 1)), ERR_NOT_FOUND);
+	ck_assert_int_eq(fx_put(c->store, &a, 0, 1, 1), ERR_OK);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+	fx_lease(&l, 7, &a.id, 3);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_STALE);
+	ck_assert_uint_eq(fx_generation(c->store, &a.id, 7), 4);
+	ck_assert_uint_eq(fx_generation(c->store, &a.id, 0), 1);
+
+	ck_assert_int_eq(store_siblings(c->store, &a.id, &sequence, &buf), ERR_NOT_FOUND);
+	ck_assert_int_eq(store_set_siblings(c->store, &a.id, 5, bytes_of("five", 4)), ERR_OK);
+	ck_assert_int_eq(store_set_siblings(c->store, &a.id, 4, bytes_of("four", 4)), ERR_STALE);
+	ck_assert_int_eq(store_siblings(c->store, &a.id, &sequence, &buf), ERR_OK);
+	ck_assert_uint_eq(sequence, 5);
+	ck_assert_str_eq(buf_str(&buf), "five");
+
+	ck_assert_int_eq(
+	    store_set_value(c->store, STORE_REGISTER, &key, bytes_of("v1", 2)), ERR_OK);
+	ck_assert_int_eq(
+	    store_set_value(c->store, STORE_REGISTER, &key, bytes_of("v2", 2)), ERR_OK);
+	ck_assert_int_eq(store_value(c->store, STORE_QUOTA, &key, &buf), ERR_NOT_FOUND);
+
+	store_close(c->store);
+	open_store(c);
+	ck_assert_int_eq(store_siblings(c->store, &a.id, &sequence, &buf), ERR_OK);
+	ck_assert_str_eq(buf_str(&buf), "five");
+	ck_assert_int_eq(store_value(c->store, STORE_REGISTER, &key, &buf), ERR_OK);
+	ck_assert_str_eq(buf_str(&buf), "v2");
+	ck_assert_int_eq(
+	    store_next_value(c->store, STORE_REGISTER, &(struct hash){ { 0 } }, &found), ERR_OK);
+	ck_assert(hash_equal(&found, &key));
+	ck_assert_int_eq(
+	    store_set_value(c->store, STORE_REGISTER, &key, bytes_of(NULL, 0)), ERR_OK);
+	ck_assert_int_eq(store_value(c->store, STORE_REGISTER, &key, &buf), ERR_NOT_FOUND);
+
+	ck_assert_int_eq(store_forget(c->store, &a.id), ERR_STATE);
+	ck_assert_int_eq(store_drop(c->store, &a.id, 0), ERR_OK);
+	ck_assert_uint_eq(fx_generation(c->store, &a.id, 7), 4);
+	ck_assert_int_eq(store_next(c->store, &(struct hash){ { 0 } }, &found), ERR_NOT_FOUND);
+	ck_assert_int_eq(store_next_leased(c->store, &(struct hash){ { 0 } }, &found), ERR_OK);
+	ck_assert_int_eq(store_forget(c->store, &a.id), ERR_OK);
+	ck_assert_uint_eq(fx_generation(c->store, &a.id, 7), 0);
+	ck_assert_int_eq(
+	    store_next_leased(c->store, &(struct hash){ { 0 } }, &found), ERR_NOT_FOUND);
+	fx_chunk_fini(&a);
+	store_close(c->store);
+	buf_fini(&buf);
+	return ERR_OK;
+}
+
+static int
+full_and_too_big(void *arg)
+{
+	struct ctx *c = arg;
+	struct store_status st;
+	struct fx_chunk a, big;
+	struct shard_writer *w;
+	struct lease l;
+	uint8_t i = 0;
+	int err;
+
+	open_store(c);
+	fx_chunk_init(&a, 1, 1, 40, 300000);
+	fx_chunk_init(&big, 1, 1, 1, MIB(4));
+	ck_assert_int_eq(shard_begin(c->store, &big.layout, 0, &w), ERR_TOO_BIG);
+	while ((err = fx_put(c->store, &a, i, 1, 16)) == ERR_OK)
+		i++;
+	ck_assert_int_eq(err, ERR_FULL);
+	ck_assert_uint_gt(i, 10);
+	/* small records still go through, and what is there can be read */
+	fx_lease(&l, 1, &a.id, 1);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+	for (uint8_t j = 0; j < i; j++)
+		ck_assert_int_eq(fx_check(c->store, &a, j), ERR_OK);
+	store_status(c->store, &st);
+	ck_assert_uint_le(st.bytes_used, st.capacity);
+	ck_assert_uint_eq(st.shards, i);
+	fx_chunk_fini(&a);
+	fx_chunk_fini(&big);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+static int
+one_process_one_directory(void *arg)
+{
+	struct ctx *c = arg;
+	struct store *second;
+	struct store_opts other = c->opts;
+
+	open_store(c);
+	ck_assert_int_eq(store_open(&c->opts, &second), ERR_BUSY);
+	other.read_only = true;
+	ck_assert_int_eq(store_open(&other, &second), ERR_BUSY);
+	store_close(c->store);
+	open_store(c);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+/* ---- many at once ---- */
+
+struct lease_task {
+	struct ctx *c;
+	const struct hash *chunk;
+	uint64_t owner;
+	int result;
+};
+
+static int
+lease_one(void *arg)
+{
+	struct lease_task *t = arg;
+	struct lease l;
+
+	fx_lease(&l, t->owner, t->chunk, 1);
+	t->result = store_lease(t->c->store, &l);
+	return ERR_OK;
+}
+
+static int
+leases_share_a_sync(void *arg)
+{
+	struct ctx *c = arg;
+	struct lease_task tasks[64];
+	struct store_status before, after;
+	struct task_group group;
+	struct fx_chunk a;
+
+	open_store(c);
+	fx_chunk_init(&a, 1, 2, 3, 1000);
+	ck_assert_int_eq(fx_put(c->store, &a, 0, 1, 1), ERR_OK);
+	store_status(c->store, &before);
+	task_group_init(&group, c->env);
+	for (size_t i = 0; i < ARRAY_LEN(tasks); i++) {
+		tasks[i] = (struct lease_task){ .c = c, .chunk = &a.id, .owner = 100 + i };
+		ck_assert_int_eq(task_spawn(&group, "lease", lease_one, &tasks[i]), ERR_OK);
+	}
+	ck_assert_int_eq(task_group_wait(&group, 0), ERR_OK);
+	task_group_fini(&group);
+	for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
+		ck_assert_int_eq(tasks[i].result, ERR_OK);
+	store_status(c->store, &after);
+	/* the first one runs alone, the others gather meanwhile */
+	ck_assert_uint_le(after.syncs - before.syncs, 3);
+	ck_assert_uint_eq(fx_generation(c->store, &a.id, 163), 1);
+	fx_chunk_fini(&a);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+struct put_task {
+	struct ctx *c;
+	struct fx_chunk *chunk;
+	uint8_t index;
+	int result;
+};
+
+static int
+put_one(void *arg)
+{
+	struct put_task *t = arg;
+
+	t->result = fx_put(t->c->store, t->chunk, t->index, 1, 2);
+	return ERR_OK;
+}
+
+static int
+writers_at_once(void *arg)
+{
+	struct ctx *c = arg;
+	struct put_task tasks[48];
+	struct fx_chunk chunks[8];
+	struct task_group group;
+	struct store_status st;
+
+	open_store(c);
+	task_group_init(&group, c->env);
+	for (size_t i = 0; i < ARRAY_LEN(chunks); i++)
+		fx_chunk_init(&chunks[i], i, 2, 3, 50000 + 60000 * i);
+	for (size_t i = 0; i < ARRAY_LEN(tasks); i++) {
+		/* every shard twice: the copies of one race */
+		tasks[i] = (struct put_task){
+			.c = c, .chunk = &chunks[i % 8], .index = (uint8_t)(i / 8 % 3)
+		};
+		ck_assert_int_eq(task_spawn(&group, "put", put_one, &tasks[i]), ERR_OK);
+	}
+	ck_assert_int_eq(task_group_wait(&group, 0), ERR_OK);
+	task_group_fini(&group);
+	for (size_t i = 0; i < ARRAY_LEN(tasks); i++) {
+		ck_assert_int_eq(tasks[i].result, ERR_OK);
+		ck_assert_int_eq(fx_check(c->store, tasks[i].chunk, tasks[i].index), ERR_OK);
+	}
+	store_status(c->store, &st);
+	ck_assert_uint_eq(st.shards, 24);
+	ck_assert_uint_eq(st.chunks, 8);
+	ck_assert_uint_eq(st.writers, 0);
+	for (size_t i = 0; i < ARRAY_LEN(chunks); i++)
+		fx_chunk_fini(&chunks[i]);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+#define STORY(name, capacity)                                                                      \
+	START_TEST(name##_with_lmdb)                                                               \
+	{                                                                                          \
+		with_store(false, capacity, name);                                                 \
+	}                                                                                          \
+	END_TEST                                                                                   \
+	START_TEST(name##_in_memory)                                                               \
+	{                                                                                          \
+		with_store(true, capacity, name);                                                  \
+	}                                                                                          \
+	END_TEST
+
+STORY(put_and_read, GIB(1))
+STORY(ranges_and_unaligned, GIB(1))
+STORY(wrong_commits_are_refused, GIB(1))
+STORY(same_shard_twice, GIB(1))
+STORY(leases_siblings_values, GIB(1))
+STORY(full_and_too_big, MIB(6))
+STORY(one_process_one_directory, GIB(1))
+STORY(leases_share_a_sync, GIB(1))
+STORY(writers_at_once, GIB(1))
+
+int
+main(void)
+{
+	Suite *s = suite_create("storage/store");
+
+	suite_add(s, "lmdb", 20, put_and_read_with_lmdb, ranges_and_unaligned_with_lmdb,
+	    wrong_commits_are_refused_with_lmdb, same_shard_twice_with_lmdb,
+	    leases_siblings_values_with_lmdb, full_and_too_big_with_lmdb,
+	    one_process_one_directory_with_lmdb, leases_share_a_sync_with_lmdb,
+	    writers_at_once_with_lmdb, NULL);
+	suite_add(s, "memory", 20, put_and_read_in_memory, ranges_and_unaligned_in_memory,
+	    wrong_commits_are_refused_in_memory, same_shard_twice_in_memory,
+	    leases_siblings_values_in_memory, full_and_too_big_in_memory,
+	    one_process_one_directory_in_memory, leases_share_a_sync_in_memory,
+	    writers_at_once_in_memory, NULL);
+	return suite_main(s);
+}
