@@ -35,6 +35,7 @@ struct dht_opts {
 int dht_new(const struct dht_opts *opts, struct dht **out);
 /* Saves the table, cancels its tasks, then calls done on the loop. */
 void dht_shutdown(struct dht *d, void (*done)(void *arg), void *arg);
+/* After its shutdown, and after the endpoint's, whose methods point here; NULL accepted. */
 void dht_free(struct dht *d);
 
 /*
@@ -43,6 +44,12 @@ void dht_free(struct dht *d);
  * is a first node: ERR_OK at once. Upkeep runs from here on.
  */
 SUSPENDS int dht_join(struct dht *d, uint64_t timeout);
+
+/*
+ * For simulations, which start with a network that is years old: takes c for a server that has
+ * just answered, and ourselves for joined. Upkeep does not start.
+ */
+void dht_seed_contact(struct dht *d, const struct contact *c, uint64_t rtt);
 
 /* ---- finding nodes ---- */
 struct lookup_opts {

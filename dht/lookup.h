@@ -13,8 +13,8 @@
 /* Three times DHT_REGION_MAX: what a lookup hears of, it mostly need not ask. */
 #define LOOKUP_CANDIDATES_MAX 192
 #define LOOKUP_REPLY_MAX      32 /* contacts taken from one answer; a datagram holds 26 */
-/* Silent for this long, nobody waits for it any more: four times the farthest round trip. */
-#define LOOKUP_PRESUMED_DEAD  MILLISECONDS(1250)
+/* Silent for this long, nobody waits for it any more: twice the farthest usual round trip. */
+#define LOOKUP_PRESUMED_DEAD  MILLISECONDS(900)
 /* And one that failed others lately, for this long. */
 #define LOOKUP_SUSPECT_DEAD   MILLISECONDS(600)
 #define LOOKUP_PER_NETWORK    2 /* candidates of one /24 or /64 taken from answers */

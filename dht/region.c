@@ -26,15 +26,20 @@ region_holds(const struct region *r, const struct id *id)
 	return id_distance_top(&r->key, id) <= r->radius;
 }
 
-/* Which of the sixteen parts of the region an id lies in. */
-static unsigned
-part_of(const struct region *r, const struct id *id)
+void
+region_widen(struct region *r)
+{
+	r->radius = r->bits >= 64 ? 0 : UINT64_MAX >> r->bits;
+}
+
+unsigned
+region_part(const struct region *r, const struct id *id)
 {
 	uint64_t top = id_top(id);
 
-	return r->bits >= 64 - REGION_SPREAD_BITS
-		   ? 0
-		   : (unsigned)(top << r->bits >> (64 - REGION_SPREAD_BITS));
+	if (r->bits >= 64 - REGION_SPREAD_BITS)
+		return 0;
+	return (unsigned)(top << r->bits >> (64 - REGION_SPREAD_BITS));
 }
 
 static size_t
@@ -57,7 +62,8 @@ part_next(const struct region *r, const struct contact *nodes, size_t count, uns
 	for (size_t i = 0; i < count; i++) {
 		size_t crowd;
 
-		if (taken[i] || part_of(r, &nodes[i].id) != part || !region_holds(r, &nodes[i].id))
+		if (taken[i] || region_part(r, &nodes[i].id) != part ||
+		    !region_holds(r, &nodes[i].id))
 			continue;
 		crowd = of_network(nodes, chosen, chosen_count, addr_group(&nodes[i].addr));
 		if (crowd < best_crowd) {

@@ -23,6 +23,10 @@ struct region {
 
 /* size: estimated nodes of the network; k: how many are expected inside. */
 void region_of(const struct id *key, uint64_t size, size_t k, struct region *out);
+/* The whole block of ids that share r->bits with the key: what neighbouring keys share, too. */
+void region_widen(struct region *r);
+/* Which of the 2^REGION_SPREAD_BITS parts of the block an id lies in. */
+unsigned region_part(const struct region *r, const struct id *id);
 bool region_holds(const struct region *r, const struct id *id);
 
 /*

@@ -11,6 +11,7 @@
 #include "overlay/base/types.h"
 
 #define SIZE_SAMPLES     16 /* their spread is about 7 % (0.28·n^-0.53) */
+#define SIZE_SAMPLES_MIN 4  /* fewer say less than the table's buckets do */
 #define SIZE_CLAMP_AFTER 16 /* before that many samples there is nothing to hold on to */
 #define SIZE_CLAMP_SPAN  DAYS(1)
 

@@ -78,6 +78,11 @@ size_t table_count(const struct table *t); /* without spares */
 size_t table_spares(const struct table *t);
 size_t table_buckets(const struct table *t);
 size_t table_bytes(const struct table *t);
+/*
+ * The network's size by how full the buckets are: the members around the own id, as far as no
+ * bucket had to turn anybody away, scaled up. Within a fifth; a sample of one, see size.h.
+ */
+uint64_t table_size_guess(const struct table *t);
 /* True while nobody was turned away for lack of room: the table is the network. */
 bool table_holds_all(const struct table *t);
 

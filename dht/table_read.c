@@ -124,6 +124,19 @@ table_bytes(const struct table *t)
 	return n;
 }
 
+uint64_t
+table_size_guess(const struct table *t)
+{
+	size_t first = t->buckets_count - 1u, members = 0;
+
+	for (; first > 0; first--)
+		if (t->buckets[first - 1].live.count == TABLE_BUCKET)
+			break;
+	for (size_t i = first; i < t->buckets_count; i++)
+		members += t->buckets[i].live.count;
+	return (uint64_t)members << first;
+}
+
 bool
 table_holds_all(const struct table *t)
 {

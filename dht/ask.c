@@ -1,0 +1,94 @@
+/*
+ * Two calls at most: the second starts when the first is slow, with the time that is left.
+ * The end is the first answer of any kind, or the time-out of the last call in flight.
+ */
+#include "dht/ask.h"
+
+#include "overlay/base/err.h"
+
+static int start(struct ask *a);
+
+static void
+finish(struct ask *a, int err, struct bytes reply)
+{
+	ask_abandon(a);
+	a->done(a, err, reply);
+}
+
+static void
+call_done(struct rpc_call *c, int err, struct bytes reply)
+{
+	struct ask *a = c->arg;
+
+	a->pending &= c == &a->calls[0] ? ~1u : ~2u;
+	if (err == ERR_TIMEOUT && a->pending != 0)
+		return;
+	if (err == ERR_AUTH && !a->proved) {
+		/* The refusal brought a token that proves our address: with it, once more. */
+		a->proved = true;
+		ask_abandon(a);
+		if (start(a) == ERR_OK)
+			return;
+	}
+	finish(a, err, reply);
+}
+
+static void
+call_slow(struct rpc_call *c)
+{
+	struct ask *a = c->arg;
+	uint64_t now = env_now(endpoint_env(a->ep));
+
+	a->calls[1] = (struct rpc_call){ .done = call_done, .arg = a };
+	/* Not to be sent twice is no failure: the first call is still under way. */
+	if (now < a->ends_at &&
+	    rpc_start(a->ep, &a->calls[1], a->to, a->method, a->body, a->ends_at - now) == ERR_OK)
+		a->pending |= 2;
+	if (a->slow != NULL)
+		a->slow(a);
+}
+
+static int
+start(struct ask *a)
+{
+	uint64_t now = env_now(endpoint_env(a->ep));
+	int err;
+
+	if (now >= a->ends_at)
+		return ERR_TIMEOUT;
+	a->calls[0] = (struct rpc_call){ .done = call_done, .slow = call_slow, .arg = a };
+	err = rpc_start(a->ep, &a->calls[0], a->to, a->method, a->body, a->ends_at - now);
+	if (err == ERR_OK)
+		a->pending = 1;
+	return err;
+}
+
+int
+ask_start(struct ask *a, const struct ask_what *what)
+{
+	uint64_t timeout = what->timeout == 0 ? RPC_TIMEOUT : what->timeout;
+
+	must(a->pending == 0 && a->done != NULL);
+	a->ep = what->ep;
+	a->to = what->to;
+	a->method = what->method;
+	a->body = what->body;
+	a->proved = false;
+	a->ends_at = env_now(endpoint_env(a->ep)) + timeout;
+	return start(a);
+}
+
+void
+ask_abandon(struct ask *a)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (a->pending & 1u << i)
+			rpc_abandon(&a->calls[i]);
+	a->pending = 0;
+}
+
+bool
+ask_pending(const struct ask *a)
+{
+	return a->pending != 0;
+}

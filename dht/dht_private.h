@@ -1,0 +1,119 @@
+/*
+ * The inside of struct dht, for the files of this folder that act.
+ */
+#ifndef DHT_DHT_PRIVATE_H
+#define DHT_DHT_PRIVATE_H
+
+#include "dht/ask.h"
+#include "dht/dht.h"
+#include "dht/lookup.h"
+#include "dht/messages.h"
+#include "dht/records.h"
+#include "dht/region.h"
+#include "dht/size.h"
+#include "dht/table.h"
+#include "overlay/base/task.h"
+
+/* Strangers that called us and are being asked back; others have to call again. */
+#define DHT_VERIFY_MAX     8
+/* Peer records remembered for a minute: what one status page or placement looks at. */
+#define DHT_PEER_CACHE     64
+#define DHT_PEER_CACHE_TTL MINUTES(1)
+/* Keys brought forward and not yet swept; beyond, the next full sweep has them. */
+#define DHT_SOON_MAX       4096
+
+/* Of a location record ([6]): one of millions, and siblings know each other anyway. */
+#define DHT_LOCATION_COPIES 8
+
+struct verify {
+	struct ask ask;
+	struct contact who;
+	bool used;
+};
+
+enum refresh { REFRESH_OWN, REFRESH_BUCKET, REFRESH_SAMPLE, REFRESH_RETRY };
+
+struct peer_cached {
+	uint64_t at; /* 0: empty */
+	struct peer_record record;
+};
+
+struct dht {
+	struct endpoint *ep;
+	struct env *env;
+	struct network_id net;
+	struct id self;
+	bool ip_limits, loopback_net, joined, stopping;
+	uint64_t pace;
+	char *table_path;
+	struct contact *bootstraps;
+	size_t bootstraps_count;
+
+	struct table *table;
+	struct records *records;
+	struct size size;
+	struct task_group group; /* everything that runs on its own */
+
+	struct timer ping, minute, refresh, verifier, announce;
+	struct ask ping_ask;
+	struct contact ping_to;
+	struct buf empty;      /* the body of PING and SELF */
+	struct verify *verify; /* DHT_VERIFY_MAX, allocated with the first stranger */
+	bool refreshing, crowded;
+	enum refresh refresh_what;
+	struct id refresh_target;
+	uint64_t neighbourhood_at, table_saved_at, retried_at, sampled_at; /* 0: never */
+
+	uint8_t self_record[RECORD_BYTES_MAX]; /* packed by dht_set_self */
+	size_t self_record_len;
+	struct peer_record *self_peer;
+	struct peer_cached *peers; /* DHT_PEER_CACHE, allocated with the first */
+
+	struct announcer announcer;
+	bool has_announcer, announcing;
+	struct id *soon; /* keys brought forward, sorted */
+	size_t soon_count, soon_cap;
+	uint64_t soon_at, sweep_at, publish_at; /* when due; 0: not */
+
+	struct dht_status status; /* counters only */
+};
+
+/* An interval as this network wants it: shorter by pace. */
+static inline uint64_t
+dht_paced(const struct dht *d, uint64_t interval)
+{
+	return interval / d->pace;
+}
+
+/* ---- serve.c ---- */
+void dht_serve_init(struct dht *d); /* registers the methods */
+
+/* ---- upkeep.c ---- */
+void dht_upkeep_init(struct dht *d);
+void dht_upkeep_start(struct dht *d);
+void dht_upkeep_stop(struct dht *d);
+void dht_observe(struct dht *d); /* the endpoint tells the table who answers */
+/* Whether a contact can be one of this network at all: address, own id, proof of work. */
+bool dht_contact_ok(const struct dht *d, const struct contact *c);
+/* Failed others lately: not waited for. */
+bool dht_suspect(const struct dht *d, const struct contact *c);
+
+/* ---- join.c ---- */
+SUSPENDS int dht_table_load(struct dht *d, struct contact *out, size_t cap, size_t *count);
+SUSPENDS int dht_table_save(struct dht *d);
+SUSPENDS int dht_rejoin(struct dht *d); /* knocks at all doors again */
+/* Looks target up so that its bucket fills; sample: it was random, so it tells the size. */
+SUSPENDS int dht_refresh(struct dht *d, const struct id *target, bool sample);
+
+/* ---- put.c ---- */
+struct place;
+size_t dht_copies(enum record_kind kind); /* expected nodes of its region */
+int dht_keep_own(struct dht *d, const struct record *r);
+bool dht_holds(const struct dht *d, const struct place *p); /* this node is inside, too */
+
+/* ---- announce.c ---- */
+void dht_announce_init(struct dht *d);
+void dht_announce_start(struct dht *d);
+void dht_announce_stop(struct dht *d);
+
+#endif

@@ -1,0 +1,306 @@
+/*
+ * Keeping the table true without storms: one contact is pinged every few seconds, a bucket is
+ * looked up only when nothing else went there for an hour, the own neighbourhood every ten
+ * minutes. Strangers that call us are asked back before they enter the table. All through timers
+ * that start a task or a single request; a failure of any shows in the table, and the next
+ * round tries again.
+ */
+#include <stdlib.h>
+
+#include "dht/dht_private.h"
+
+#define PING_MIN          SECONDS(5) /* between two pings; the pause is drawn from here … */
+#define PING_SPREAD       SECONDS(5) /* … and so much more: 264 contacts in half an hour */
+#define PING_FRESH        MINUTES(2) /* heard so lately, a contact needs no ping */
+#define BUCKET_IDLE       HOURS(1)
+#define NEIGHBOURHOOD     MINUTES(10)
+#define NEIGHBOURHOOD_MIN SECONDS(30) /* brought forward no oftener than this */
+#define SAVE_EVERY        MINUTES(10)
+#define RETRY_EVERY       SECONDS(30) /* bootstraps, while nobody is known */
+#define REFRESH_EVERY     SECONDS(5)
+#define EXPIRE_EVERY      MINUTES(1)
+#define VERIFY_DELAY      MILLISECONDS(50) /* an answer to us would tell in that time */
+/* Lookups of own random targets until the size estimate can be trusted. */
+#define SAMPLES_FIRST     SIZE_CLAMP_AFTER
+#define SAMPLE_EVERY      MINUTES(10) /* afterwards */
+
+bool
+dht_contact_ok(const struct dht *d, const struct contact *c)
+{
+	return addr_usable(&c->addr, d->loopback_net) && !id_equal(&c->id, &d->self) &&
+	       identity_pow_ok(&c->id, endpoint_pow_bits(d->ep));
+}
+
+bool
+dht_suspect(const struct dht *d, const struct contact *c)
+{
+	struct peer_info info;
+
+	return endpoint_peer(d->ep, &c->pub, &info) && info.strikes >= TABLE_STRIKES_SILENT;
+}
+
+/* ---- strangers ---- */
+
+static struct verify *
+verify_find(const struct dht *d, const struct pubkey *pub)
+{
+	for (size_t i = 0; d->verify != NULL && i < DHT_VERIFY_MAX; i++)
+		if (d->verify[i].used && pubkey_equal(&d->verify[i].who.pub, pub))
+			return &d->verify[i];
+	return NULL;
+}
+
+static void
+verify_done(struct ask *a, int err, struct bytes reply)
+{
+	struct verify *v = a->arg;
+
+	/* The observer has seen the answer, and with it the table. */
+	(void)err;
+	(void)reply;
+	v->used = false;
+}
+
+static void
+verify_start(void *arg)
+{
+	struct dht *d = arg;
+
+	for (size_t i = 0; i < DHT_VERIFY_MAX; i++) {
+		struct verify *v = &d->verify[i];
+
+		if (!v->used || ask_pending(&v->ask))
+			continue;
+		v->ask = (struct ask){ .done = verify_done, .arg = v };
+		if (ask_start(&v->ask, &(struct ask_what){ .ep = d->ep,
+					   .to = &v->who,
+					   .method = DHT_PING,
+					   .body = buf_bytes(&d->empty) }) != ERR_OK)
+			v->used = false; /* it may call again */
+	}
+}
+
+static void
+verify_queue(struct dht *d, const struct contact *who)
+{
+	if (d->verify == NULL)
+		d->verify = calloc(DHT_VERIFY_MAX, sizeof(*d->verify));
+	for (size_t i = 0; d->verify != NULL && i < DHT_VERIFY_MAX; i++)
+		if (!d->verify[i].used) {
+			d->verify[i] = (struct verify){ .who = *who, .used = true };
+			if (!timer_armed(&d->verifier))
+				timer_start(&d->verifier, VERIFY_DELAY);
+			return;
+		}
+}
+
+/* ---- the endpoint's observer ---- */
+
+static void
+on_heard(void *arg, const struct contact *from, bool server)
+{
+	struct dht *d = arg;
+
+	if (!server)
+		return;
+	if (table_has(d->table, &from->pub)) {
+		table_heard(d->table, &from->pub, env_now(d->env));
+		return;
+	}
+	if (!dht_contact_ok(d, from) || verify_find(d, &from->pub) != NULL)
+		return;
+	if (table_wants(d->table, from, TABLE_INBOUND))
+		verify_queue(d, from);
+	else if (table_wants(d->table, from, TABLE_OUTBOUND))
+		d->crowded = true; /* it may still come in when others tell us about it */
+}
+
+static void
+on_answered(void *arg, const struct contact *to, uint64_t rtt)
+{
+	struct dht *d = arg;
+	struct verify *v = verify_find(d, &to->pub);
+	uint64_t now = env_now(d->env);
+	struct peer_info info;
+
+	if (v != NULL && !ask_pending(&v->ask))
+		v->used = false; /* it answered a request of ours: no stranger after all */
+	if (!dht_contact_ok(d, to) || !endpoint_peer(d->ep, &to->pub, &info) || !info.server) {
+		table_answered(d->table, &to->pub, rtt, now);
+		return;
+	}
+	table_offer(d->table, to, rtt,
+	    v != NULL && ask_pending(&v->ask) ? TABLE_INBOUND : TABLE_OUTBOUND, now);
+}
+
+static void
+on_failed(void *arg, const struct contact *to, int err)
+{
+	struct dht *d = arg;
+
+	if (err == ERR_TIMEOUT)
+		table_failed(d->table, &to->pub, env_now(d->env));
+}
+
+void
+dht_observe(struct dht *d)
+{
+	endpoint_set_observer(
+	    d->ep, &(struct endpoint_observer){
+		       .heard = on_heard, .answered = on_answered, .failed = on_failed, .arg = d });
+}
+
+/* ---- pings ---- */
+
+static void
+ping_next(struct dht *d)
+{
+	uint64_t pause = PING_MIN + env_random_below(d->env, PING_SPREAD);
+
+	timer_start(&d->ping, dht_paced(d, pause));
+}
+
+static void
+ping_done(struct ask *a, int err, struct bytes reply)
+{
+	(void)a; /* seen by the observer */
+	(void)err;
+	(void)reply;
+}
+
+static void
+on_ping(void *arg)
+{
+	struct dht *d = arg;
+	struct contact to;
+
+	ping_next(d);
+	if (ask_pending(&d->ping_ask) ||
+	    !table_stalest(d->table, dht_paced(d, PING_FRESH), env_now(d->env), &to))
+		return;
+	d->ping_to = to;
+	d->ping_ask = (struct ask){ .done = ping_done, .arg = d };
+	if (ask_start(&d->ping_ask, &(struct ask_what){ .ep = d->ep,
+					.to = &d->ping_to,
+					.method = DHT_PING,
+					.body = buf_bytes(&d->empty) }) != ERR_OK)
+		log_debug(d->env, "a ping could not be sent");
+}
+
+/* ---- refreshes ---- */
+
+/* One lookup at a time: upkeep yields to everything else. */
+static int
+refresh_run(void *arg)
+{
+	struct dht *d = arg;
+	int err = d->refresh_what == REFRESH_RETRY
+		      ? dht_rejoin(d)
+		      : dht_refresh(d, &d->refresh_target, d->refresh_what == REFRESH_SAMPLE);
+
+	d->refreshing = false;
+	return err;
+}
+
+static void
+refresh_start(struct dht *d, enum refresh what, const struct id *target)
+{
+	d->refresh_what = what;
+	d->refresh_target = *target;
+	d->refreshing = task_spawn(&d->group, "dht refresh", refresh_run, d) == ERR_OK;
+}
+
+static uint64_t
+since(const struct dht *d, uint64_t then)
+{
+	return then == 0 ? UINT64_MAX : env_now(d->env) - then;
+}
+
+static void
+on_refresh(void *arg)
+{
+	struct dht *d = arg;
+	uint64_t now = env_now(d->env);
+	struct id random, target;
+
+	timer_start(
+	    &d->refresh, dht_paced(d, REFRESH_EVERY / 2 + env_random_below(d->env, REFRESH_EVERY)));
+	if (d->refreshing)
+		return;
+	env_random(d->env, random.b, sizeof(random.b));
+	if (table_count(d->table) == 0) {
+		if (since(d, d->retried_at) >= dht_paced(d, RETRY_EVERY)) {
+			d->retried_at = now;
+			refresh_start(d, REFRESH_RETRY, &random);
+		}
+		return;
+	}
+	if (since(d, d->neighbourhood_at) >= dht_paced(d, NEIGHBOURHOOD) ||
+	    (d->crowded && since(d, d->neighbourhood_at) >= dht_paced(d, NEIGHBOURHOOD_MIN))) {
+		d->neighbourhood_at = now;
+		d->crowded = false;
+		refresh_start(d, REFRESH_OWN, &d->self);
+	} else if (d->size.taken < SAMPLES_FIRST ||
+		   since(d, d->sampled_at) >= dht_paced(d, SAMPLE_EVERY)) {
+		d->sampled_at = now;
+		refresh_start(d, REFRESH_SAMPLE, &random);
+	} else if (table_idle_bucket(d->table, dht_paced(d, BUCKET_IDLE), now, &random, &target)) {
+		refresh_start(d, REFRESH_BUCKET, &target);
+	}
+}
+
+/* ---- once a minute ---- */
+
+static int
+save_run(void *arg)
+{
+	return dht_table_save(arg);
+}
+
+static void
+on_minute(void *arg)
+{
+	struct dht *d = arg;
+	uint64_t now = env_now(d->env);
+
+	timer_start(&d->minute, EXPIRE_EVERY);
+	records_expire(d->records, now);
+	if (d->table_path != NULL && since(d, d->table_saved_at) >= SAVE_EVERY) {
+		d->table_saved_at = now;
+		if (task_spawn(&d->group, "dht save", save_run, d) != ERR_OK)
+			log_debug(d->env, "the contacts are saved next time: no task");
+	}
+}
+
+void
+dht_upkeep_init(struct dht *d)
+{
+	timer_init(&d->ping, d->env, on_ping, d);
+	timer_init(&d->refresh, d->env, on_refresh, d);
+	timer_init(&d->minute, d->env, on_minute, d);
+	timer_init(&d->verifier, d->env, verify_start, d);
+	dht_announce_init(d);
+}
+
+void
+dht_upkeep_start(struct dht *d)
+{
+	d->table_saved_at = env_now(d->env);
+	ping_next(d);
+	timer_start(&d->refresh, dht_paced(d, env_random_below(d->env, REFRESH_EVERY)));
+	timer_start(&d->minute, EXPIRE_EVERY);
+	dht_announce_start(d);
+}
+
+void
+dht_upkeep_stop(struct dht *d)
+{
+	timer_stop(&d->ping);
+	timer_stop(&d->refresh);
+	timer_stop(&d->minute);
+	timer_stop(&d->verifier);
+	dht_announce_stop(d);
+	ask_abandon(&d->ping_ask);
+	for (size_t i = 0; d->verify != NULL && i < DHT_VERIFY_MAX; i++)
+		ask_abandon(&d->verify[i].ask);
+}
