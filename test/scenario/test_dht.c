@@ -85,7 +85,6 @@ START_TEST(lookups_puts_and_gets_of_a_thousand)
 	    (unsigned long long)net_percentile(t.rpcs, t.count, 95), t.recall_min,
 	    (double)t.recall_sum / (double)t.count);
 	ck_assert_uint_lt(net_percentile(t.first, t.count, 50), MILLISECONDS(250));
-	
 
 	for (size_t i = 0; i < PUTS; i++) {
 		size_t from = (size_t)sim_random_below(&n->dice, NODES), truth[DHT_K], has = 0;

@@ -1,0 +1,11 @@
+/* Rot where it hurts: for stories about holders whose disk gives wrong bytes. */
+#ifndef TEST_SCENARIO_SPOIL_H
+#define TEST_SCENARIO_SPOIL_H
+
+#include "sim/disk.h"
+
+/* Flips one bit in every leaf of every shard in dir's segment files; how many. The store is not
+ * told. */
+size_t spoil_shards(struct sim_disk *d, const char *dir);
+
+#endif

@@ -1,0 +1,254 @@
+/* Files put, holders lost, files got: the promise of the whole, on a simulated network. */
+#include <stdio.h>
+
+#include "test/scenario/world.h"
+#include "test/unit/suite.h"
+
+static struct world *
+small_world(uint64_t seed)
+{
+	return world_new(&(struct world_opts){ .seed = seed, .nodes = 8, .code = { 4, 6, 8 } });
+}
+
+static void
+put_ok(struct world *w, const char *name, uint64_t bytes, bool stream)
+{
+	struct file_put_result r;
+
+	ck_assert_int_eq(
+	    world_put(
+		w, &(struct world_put_opts){ .name = name, .bytes = bytes, .stream = stream }, &r),
+	    ERR_OK);
+	ck_assert_uint_eq(r.placed_min, r.code.n);
+}
+
+/* Sizes around every border: inline, block, leaf row, chunk. */
+START_TEST(all_sizes_come_back)
+{
+	static const uint64_t sizes[] = { 0, 1, 4096, 4097, 65519, 65520, 65521, 262080, 262081,
+		300000, 1000000 };
+	struct world *w = small_world(1);
+	char name[32];
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		snprintf(name, sizeof(name), "known-%zu", i);
+		put_ok(w, name, sizes[i], false);
+		ck_assert_int_eq(world_get(w, name, NULL), ERR_OK);
+		snprintf(name, sizeof(name), "stream-%zu", i);
+		put_ok(w, name, sizes[i], true);
+		ck_assert_int_eq(world_get_ordered(w, name), ERR_OK);
+	}
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_new_client_needs_only_the_link)
+{
+	struct world *w = small_world(2);
+	struct file_info info;
+	int least;
+
+	put_ok(w, "photo", 700000, false);
+	world_new_client(w);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	ck_assert_int_eq(world_survey(w, "photo", &info, &least), ERR_OK);
+	ck_assert_int_eq(least, 4);
+	ck_assert(!info.readable); /* a verify link */
+	world_free(w);
+}
+END_TEST
+
+START_TEST(any_four_of_eight_may_die_and_the_fifth_is_told)
+{
+	struct world *w = small_world(3);
+	struct file_missing missing;
+
+	put_ok(w, "photo", 900000, false);
+	for (size_t i = 0; i < 4; i++)
+		world_kill(w, i * 2 % 8 + i / 4);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_new_client(w); /* one that never met the dead ones */
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_kill(w, 1);
+
+	uint64_t before = sim_now(world_sim(w));
+
+	ck_assert_int_eq(world_get(w, "photo", &missing), ERR_UNREACHABLE);
+	ck_assert_uint_lt(sim_now(world_sim(w)) - before, SECONDS(30));
+	ck_assert_uint_eq(missing.holders.answered, 3);
+	ck_assert_uint_eq(missing.holders.needed, 4);
+	world_restart(w, 1);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(ranges)
+{
+	struct world *w = small_world(4);
+
+	put_ok(w, "film", 1000000, false);
+	ck_assert_int_eq(world_get_range(w, "film", 0, 0), ERR_OK);
+	ck_assert_int_eq(world_get_range(w, "film", 999999, 999999), ERR_OK);
+	ck_assert_int_eq(world_get_range(w, "film", 65519, 65521), ERR_OK);
+	ck_assert_int_eq(world_get_range(w, "film", 200000, 800000), ERR_OK);
+	ck_assert_int_eq(world_get_range(w, "film", 999990, UINT64_MAX), ERR_OK);
+	ck_assert_int_eq(world_get_range(w, "film", 1000000, 1000001), ERR_INVALID);
+	world_free(w);
+}
+END_TEST
+
+/* Every bit of a holder's disk turned: whatever it gives is wrong, and nobody gets to see it. */
+START_TEST(a_lying_holder_is_found_and_worked_around)
+{
+	struct world *w = small_world(5);
+	size_t liar;
+
+	put_ok(w, "photo", 900000, false);
+	liar = world_holder(w, "photo", 0, 0);
+	ck_assert_uint_lt(liar, 8);
+	world_spoil(w, liar);
+	world_new_client(w);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	ck_assert_uint_gt(world_blames(w, liar), 0);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert(i == liar || world_blames(w, i) == 0);
+	/* And with all the losses that the code allows beside it. */
+	for (size_t i = 0, killed = 0; i < 8 && killed < 3; i++) {
+		if (i != liar) {
+			world_kill(w, i);
+			killed++;
+		}
+	}
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+struct killer {
+	struct world *w;
+	size_t node;
+	uint64_t at;
+};
+
+static void
+kill_at(void *arg, uint64_t done, uint64_t total)
+{
+	struct killer *k = arg;
+
+	(void)total;
+	if (done >= k->at && world_peer(k->w, k->node) != NULL &&
+	    !sim_node_dead(world_env(k->w, k->node)))
+		sim_node_kill(world_env(k->w, k->node), SIM_KILLED);
+}
+
+/* Ten nodes for eight shards: one dies in the middle, its shard goes to another. */
+START_TEST(a_holder_that_dies_during_put_is_replaced)
+{
+	for (uint64_t at = 0; at < 900000; at += 250000) {
+		struct world *w = world_new(
+		    &(struct world_opts){ .seed = 60 + at, .nodes = 10, .code = { 4, 6, 8 } });
+		struct killer k = { w, 3, at };
+
+		world_during_put(w, kill_at, &k);
+		put_ok(w, "photo", 900000, false);
+		world_during_put(w, NULL, NULL);
+		ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+		world_free(w);
+	}
+}
+END_TEST
+
+START_TEST(too_few_nodes_are_refused)
+{
+	struct world *w =
+	    world_new(&(struct world_opts){ .seed = 7, .nodes = 4, .code = { 4, 6, 8 } });
+	struct file_put_result r;
+
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "photo", .bytes = 100000 }, &r),
+	    ERR_PLACEMENT);
+	world_free(w);
+}
+END_TEST
+
+/* s of n suffice: the put returns, and says how many. */
+START_TEST(six_nodes_for_eight_shards_warn)
+{
+	struct world *w =
+	    world_new(&(struct world_opts){ .seed = 8, .nodes = 6, .code = { 4, 6, 8 } });
+	struct file_put_result r;
+
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "photo", .bytes = 100000 }, &r), ERR_OK);
+	ck_assert_uint_eq(r.placed_min, 6);
+	world_kill(w, 0);
+	world_kill(w, 5);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_full_stop_of_all_loses_nothing)
+{
+	struct world *w = small_world(9);
+
+	put_ok(w, "photo", 500000, false);
+	put_ok(w, "note", 10, false);
+	for (size_t i = 0; i < 8; i++)
+		world_kill(w, i);
+	for (size_t i = 0; i < 8; i++)
+		world_restart(w, i);
+	world_new_client(w);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	ck_assert_int_eq(world_get(w, "note", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+/* Chunks of 64 KiB: a list of chunks that does not fit one chunk itself. */
+START_TEST(a_manifest_longer_than_a_chunk)
+{
+	struct world *w = world_new(&(struct world_opts){
+	    .seed = 10, .nodes = 8, .code = { 4, 6, 8 }, .chunk_bytes = KIB(64) });
+	struct file_info info;
+	int least;
+
+	put_ok(w, "big", MIB(60), false);
+	ck_assert_int_eq(world_get(w, "big", NULL), ERR_OK);
+	ck_assert_int_eq(world_get_range(w, "big", MIB(59), MIB(59) + 10), ERR_OK);
+	ck_assert_int_eq(world_survey(w, "big", &info, &least), ERR_OK);
+	ck_assert_int_eq(least, 4);
+	ck_assert_uint_gt(info.chunks, 900);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(far_nodes_and_lost_datagrams)
+{
+	struct world *w = world_new(&(struct world_opts){ .seed = 11,
+	    .nodes = 12,
+	    .code = { 4, 6, 8 },
+	    .regions = true,
+	    .faults = { .loss_ppm = 20000 } });
+
+	put_ok(w, "photo", 900000, false);
+	world_new_client(w);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("scenario/files");
+
+	suite_add(s, "files", 120, all_sizes_come_back, a_new_client_needs_only_the_link,
+	    any_four_of_eight_may_die_and_the_fifth_is_told, ranges,
+	    a_lying_holder_is_found_and_worked_around, a_holder_that_dies_during_put_is_replaced,
+	    too_few_nodes_are_refused, six_nodes_for_eight_shards_warn,
+	    a_full_stop_of_all_loses_nothing, a_manifest_longer_than_a_chunk,
+	    far_nodes_and_lost_datagrams, NULL);
+	return suite_main(s);
+}

@@ -1,0 +1,67 @@
+/*
+ * A vocabulary for stories about whole networks: storing nodes and a client on the
+ * simulated environment, files put and got through the product's own code. A failed
+ * expectation prints the seed. Everything must() or ck_assert inside: stories read straight.
+ */
+#ifndef TEST_SCENARIO_WORLD_H
+#define TEST_SCENARIO_WORLD_H
+
+#include "object/files.h"
+#include "sim/sim.h"
+#include "storage/node.h"
+
+#define WORLD_NODES_MAX 64
+#define WORLD_FILES_MAX 32
+
+struct world;
+
+struct world_opts {
+	uint64_t seed;
+	size_t nodes;
+	struct code_params code;
+	uint64_t chunk_bytes; /* of full chunks; 0: 256 KiB, so that small files have several */
+	bool regions;         /* distances of a planet instead of one room */
+	struct sim_faults faults;
+};
+
+struct world *world_new(const struct world_opts *opts);
+/* Stops everything, checks that nothing is left over, frees. */
+void world_free(struct world *w);
+struct sim_world *world_sim(struct world *w);
+
+/* ---- nodes ---- */
+void world_kill(struct world *w, size_t node); /* for good, until world_restart */
+void world_restart(
+    struct world *w, size_t node); /* same identity and disk; also a stopped or killed one */
+/* From now on it gives wrong bytes of all that it holds, without knowing. */
+void world_spoil(struct world *w, size_t node);
+struct node *world_peer(struct world *w, size_t node); /* NULL: dead */
+struct env *world_env(struct world *w, size_t node);
+/* A fresh client process: knows the bootstraps only. */
+void world_new_client(struct world *w);
+
+/* ---- files ---- */
+struct world_put_opts {
+	const char *name;
+	uint64_t bytes;
+	bool stream; /* length unknown to the product */
+	bool wait_s;
+	struct constraints constraints;
+};
+/* The result of file_put; on ERR_OK the file is expected to be there from now on. */
+int world_put(struct world *w, const struct world_put_opts *opts, struct file_put_result *out);
+/* Runs while a put does: e.g. kills a node when so many bytes are out. NULL: none. */
+void world_during_put(
+    struct world *w, void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg);
+/* Gets it and compares every byte; ERR_OK, or what file_get said. */
+int world_get(struct world *w, const char *name, struct file_missing *missing);
+int world_get_range(struct world *w, const char *name, uint64_t from, uint64_t to);
+int world_get_ordered(struct world *w, const char *name);
+/* Counts live shards of all chunks by a verify link; *least is the smallest live − k. */
+int world_survey(struct world *w, const char *name, struct file_info *info, int *least);
+/* Which node holds shard index of the file's chunk number (UINT64_MAX: its manifest); SIZE_MAX:
+ * none live. */
+size_t world_holder(struct world *w, const char *name, uint64_t chunk, uint8_t index);
+uint32_t world_blames(struct world *w, size_t node); /* as the client counts them */
+
+#endif
