@@ -108,7 +108,7 @@ arrive(struct flight *f, uint64_t now)
 
 	if (!f->slow_told && (dead || net.kind[node] == LATE)) {
 		f->slow_told = true;
-		f->at = f->sent + (dead ? FAIL_AT : SECONDS(1));
+		f->at = f->sent + (dead ? FAIL_AT : MILLISECONDS(800));
 		lookup_slow(&state, f->slot);
 		return;
 	}

@@ -13,7 +13,7 @@
 #include "test/unit/suite.h"
 
 #define POOL  3000
-#define STEPS 40000
+#define STEPS 12000
 #define VIEWS (TABLE_BUCKETS_MAX * TABLE_BUCKET)
 
 struct naive {
