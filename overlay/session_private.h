@@ -21,6 +21,8 @@
 #include "overlay/handshake.h"
 #include "overlay/seeded.h"
 #include "overlay/session.h"
+#include "overlay/session_table.h"
+#include "overlay/stream_private.h"
 
 /* One read and what a read before it left of a frame. */
 #define SESSION_IN_BYTES      (KIB(256) + FRAME_WIRE_MAX)
@@ -50,9 +52,6 @@ enum session_state {
 };
 
 TAILQ_HEAD(session_queue, session);
-LIST_HEAD(session_list, session);
-LIST_HEAD(stream_list, stream);
-TAILQ_HEAD(stream_queue, stream);
 
 /* A task that waits for a dial. */
 struct dial_waiter {
@@ -104,57 +103,6 @@ struct session {
 	bool in_keys, in_ips;
 };
 
-struct stream {
-	struct sessions *ss;
-	struct session *session; /* NULL once it is gone or both have ended */
-	struct contact peer;
-	uint32_t id;
-	bool incoming;
-	LIST_ENTRY(stream) link;
-	TAILQ_ENTRY(stream) ready_link;
-	bool in_ready;
-
-	/* Sending: at most one task at a time. */
-	const uint8_t *out; /* lent by the task that waits in out_wait */
-	size_t out_left;
-	const struct frame *out_end; /* to be sent behind it, lent likewise */
-	bool out_busy;
-	struct wait out_wait;
-	uint32_t credit; /* what the peer still takes */
-	bool out_ended;  /* END is queued */
-	int out_err;     /* nothing more can be sent: why */
-
-	/* Receiving: at most one task at a time. */
-	struct chunk_queue in;
-	uint32_t window; /* what the peer may still send */
-	uint32_t owed;   /* consumed, not yet granted again */
-	uint8_t *in_dst; /* lent by the task that waits in in_wait */
-	size_t in_left;
-	bool in_busy;
-	struct wait in_wait;
-	bool in_ended; /* in_status and tail hold */
-	bool end_came; /* by END, not by RESET or the session's end */
-	int in_status;
-	struct buf tail;
-
-	/* Opening on a quiet session. */
-	bool proving;
-	struct wait proof;
-
-	/* Serving. */
-	bool handled;
-	int (*serve)(void *arg, struct stream *s, const struct rpc_request *req);
-	void *serve_arg;
-	struct rpc_request req;
-	uint8_t *head;
-};
-
-struct session_table { /* chains by a seeded hash of 32 bytes; grows with its count */
-	struct session_list *slots;
-	size_t slots_count; /* a power of two */
-	size_t count;
-};
-
 struct sessions {
 	struct env *env;
 	struct identity identity;
@@ -194,18 +142,6 @@ void sessions_turn_soon(struct sessions *ss);   /* runs the turn timer */
 uint8_t *sessions_in(struct sessions *ss);      /* lends the input buffer; NULL: no memory */
 void sessions_memory_used(struct sessions *ss); /* arms the trim timer */
 
-/* ---- session_table.c ---- */
-int session_table_init(struct session_table *t);
-void session_table_fini(struct session_table *t);
-void session_keys_add(struct sessions *ss, struct session *s); /* by s->peer.pub */
-void session_ips_add(struct sessions *ss, struct session *s);  /* by s->seen */
-void session_tables_remove(struct sessions *ss, struct session *s);
-/* The live session to use for new streams, or the dial under way (dialing). NULL: none. */
-struct session *session_keys_find(
-    const struct sessions *ss, const struct pubkey *pub, bool dialing);
-/* Incoming sessions from this IPv4 address or IPv6 /64. */
-size_t session_ips_count(const struct sessions *ss, const struct addr *from);
-
 /* ---- session.c ---- */
 struct session_new_opts {
 	struct conn *conn; /* taken */
@@ -242,22 +178,5 @@ void session_input(struct session *s);
 
 /* ---- session_frames.c ---- */
 void session_frame(struct session *s, struct bytes plain);
-
-/* ---- stream.c ---- */
-/* NULL: no memory. Linked into s. */
-struct stream *stream_new(struct session *s, uint32_t id, bool incoming);
-struct stream *stream_find(const struct session *s, uint32_t id);
-void stream_ready(struct stream *st); /* puts it in line when it has something it may send */
-/* The other side's doing. */
-void stream_deliver(struct stream *st, struct bytes data);
-void stream_deliver_end(struct stream *st, int status, struct bytes tail);
-void stream_deliver_reset(struct stream *st, int status);
-void stream_deliver_credit(struct stream *st, uint32_t credit);
-/* The session is gone. */
-void stream_lost(struct stream *st, int why);
-/* What was asked of it is queued, or failed. */
-void stream_out_done(struct stream *st, int result);
-/* Frees it; the peer is told this status if it may still be doing something, ERR_OK: nothing. */
-void stream_drop(struct stream *st, int status);
 
 #endif
