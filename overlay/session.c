@@ -237,7 +237,7 @@ handshake_say(struct session *s)
 	struct session_hello self = {
 		.server = ss->server,
 		.wall_ms = env_wall_ms(ss->env),
-		.listen_port = ss->listen_port,
+		.listen_port = ss->bound.port,
 	};
 	struct key ephemeral;
 	size_t len;

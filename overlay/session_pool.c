@@ -220,7 +220,7 @@ sessions_listen(struct sessions *ss, const struct addr *bind, struct addr *bound
 	if (err != ERR_OK)
 		return err;
 	listener_local(ss->listener, bound);
-	ss->listen_port = bound->port;
+	ss->bound = *bound;
 	return ERR_OK;
 }
 
@@ -248,6 +248,21 @@ dial_room(struct sessions *ss)
 	return ERR_OK;
 }
 
+/*
+ * From the address that we listen on where that is a certain one: the peer takes the address it
+ * sees and the port we tell for our contact.
+ */
+static int
+connect_as_bound(struct sessions *ss, const struct addr *to, struct conn **out)
+{
+	const struct addr *from = &ss->bound;
+
+	if (from->family != to->family || addr_scope(from) == ADDR_MARTIAN ||
+	    addr_is_loopback(from) != addr_is_loopback(to))
+		return env_connect(ss->env, to, NULL, out);
+	return env_connect_from(ss->env, from, to, out);
+}
+
 static int
 dial(struct sessions *ss, const struct contact *to, bool probe, struct session **out)
 {
@@ -255,7 +270,7 @@ dial(struct sessions *ss, const struct contact *to, bool probe, struct session *
 	int err = dial_room(ss);
 
 	if (err == ERR_OK)
-		err = env_connect(ss->env, &to->addr, NULL, &opts.conn);
+		err = connect_as_bound(ss, &to->addr, &opts.conn);
 	if (err == ERR_OK)
 		return session_new(ss, &opts, out);
 	if (!probe)

@@ -112,7 +112,7 @@ struct sessions {
 	struct aead *aead;
 	struct seeded seed;
 	struct listener *listener;
-	uint16_t listen_port;
+	struct addr bound; /* of the listener; ADDR_NONE: none */
 	bool server;
 
 	struct session_queue all;   /* not dead; oldest first */

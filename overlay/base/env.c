@@ -128,6 +128,14 @@ env_connect(struct env *env, const struct addr *to, const char *path, struct con
 	return env->ops->connect(env, to, path, out);
 }
 
+int
+env_connect_from(struct env *env, const struct addr *from, const struct addr *to, struct conn **out)
+{
+	if (env->ops->connect_from == NULL)
+		return env->ops->connect(env, to, NULL, out);
+	return env->ops->connect_from(env, from, to, out);
+}
+
 void
 conn_set_handler(struct conn *c, const struct conn_handler *h)
 {

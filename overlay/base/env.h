@@ -89,6 +89,12 @@ void listener_local(const struct listener *l, struct addr *out);
 void listener_close(struct listener *l);
 /* Starts connecting; ready(writable) follows. path: local socket, else NULL. */
 int env_connect(struct env *env, const struct addr *to, const char *path, struct conn **out);
+/*
+ * TCP from this address of ours (its port is not used), so that the peer sees the one that
+ * we listen on, where a machine has several. An error when it is none of ours.
+ */
+int env_connect_from(
+    struct env *env, const struct addr *from, const struct addr *to, struct conn **out);
 void conn_set_handler(struct conn *c, const struct conn_handler *h);
 void conn_want(struct conn *c, bool read, bool write);
 /* Bytes moved (> 0), 0 when it would block, ERR_CLOSED at the end, other ERR_*; asks for some. */

@@ -23,6 +23,9 @@ struct env_ops {
 	void (*listener_local)(const struct listener *l, struct addr *out);
 	void (*listener_close)(struct listener *l);
 	int (*connect)(struct env *env, const struct addr *to, const char *path, struct conn **out);
+	/* NULL: every node has one address, connect does. */
+	int (*connect_from)(
+	    struct env *env, const struct addr *from, const struct addr *to, struct conn **out);
 	void (*conn_set_handler)(struct conn *c, const struct conn_handler *h);
 	void (*conn_want)(struct conn *c, bool read, bool write);
 	int64_t (*conn_read)(struct conn *c, void *dst, size_t len);

@@ -406,6 +406,7 @@ static const struct env_ops real_ops = {
 	.listener_local = real_listener_local,
 	.listener_close = real_listener_close,
 	.connect = real_connect,
+	.connect_from = real_connect_from,
 	.conn_set_handler = real_conn_set_handler,
 	.conn_want = real_conn_want,
 	.conn_read = real_conn_read,

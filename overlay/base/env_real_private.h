@@ -94,6 +94,8 @@ int real_listen(struct env *env, const struct listen_opts *opts, struct listener
 void real_listener_local(const struct listener *l, struct addr *out);
 void real_listener_close(struct listener *l);
 int real_connect(struct env *env, const struct addr *to, const char *path, struct conn **out);
+int real_connect_from(
+    struct env *env, const struct addr *from, const struct addr *to, struct conn **out);
 void real_conn_set_handler(struct conn *c, const struct conn_handler *h);
 void real_conn_want(struct conn *c, bool read, bool write);
 int64_t real_conn_read(struct conn *c, void *dst, size_t len);

@@ -102,23 +102,33 @@ no_delay(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-int
-real_connect(struct env *env, const struct addr *to, const char *path, struct conn **out)
+/* Only the address is taken: the port is chosen with the peer's in view, so that one may serve
+ * many peers. */
+static int
+bind_source(int fd, const struct addr *from)
 {
+	struct addr any_port = *from;
 	struct sockaddr_storage sa;
-	struct conn *c;
 	socklen_t len;
-	int fd, n, err;
+	int one = 1, err;
 
-	err = path != NULL ? local_sockaddr(path, &sa, &len) : addr_to_sockaddr(to, &sa, &len);
+	any_port.port = 0;
+	err = addr_to_sockaddr(&any_port, &sa, &len);
 	if (err != ERR_OK)
 		return err;
-	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one)) != 0 ||
+	    bind(fd, (struct sockaddr *)&sa, len) != 0)
 		return err_from_errno(errno);
-	if (path == NULL)
-		no_delay(fd);
-	n = connect(fd, (struct sockaddr *)&sa, len);
+	return ERR_OK;
+}
+
+/* takes fd. */
+static int
+connect_begin(struct env *env, int fd, const struct sockaddr *sa, socklen_t len, struct conn **out)
+{
+	struct conn *c;
+	int n = connect(fd, sa, len), err;
+
 	/* An interrupted connect goes on by itself. */
 	if (n != 0 && errno != EINPROGRESS && errno != EINTR) {
 		err = err_from_errno(errno);
@@ -132,6 +142,43 @@ real_connect(struct env *env, const struct addr *to, const char *path, struct co
 	watch_want(&c->watch, false, true);
 	*out = c;
 	return ERR_OK;
+}
+
+/* from and path may be NULL. */
+static int
+connect_any(struct env *env, const struct addr *from, const struct addr *to, const char *path,
+    struct conn **out)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+	int fd, err;
+
+	err = path != NULL ? local_sockaddr(path, &sa, &len) : addr_to_sockaddr(to, &sa, &len);
+	if (err != ERR_OK)
+		return err;
+	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_from_errno(errno);
+	if (path == NULL)
+		no_delay(fd);
+	if (from != NULL && (err = bind_source(fd, from)) != ERR_OK) {
+		(void)close(fd);
+		return err;
+	}
+	return connect_begin(env, fd, (struct sockaddr *)&sa, len, out);
+}
+
+int
+real_connect(struct env *env, const struct addr *to, const char *path, struct conn **out)
+{
+	return connect_any(env, NULL, to, path, out);
+}
+
+int
+real_connect_from(
+    struct env *env, const struct addr *from, const struct addr *to, struct conn **out)
+{
+	return connect_any(env, from, to, NULL, out);
 }
 
 void

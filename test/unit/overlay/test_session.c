@@ -69,9 +69,8 @@ PAIR_TEST(answers_at_once)
 	ck_assert_uint_eq(a.heard, 1);
 	ck_assert_uint_gt(a.last_rtt, 0);
 	ck_assert(contact_equal(&a.last_heard, &b.contact));
-	/* The accepted side knows a by the port that it listens on. */
-	ck_assert_uint_eq(b.last_heard.addr.port, a.contact.addr.port);
-	ck_assert(pubkey_equal(&b.last_heard.pub, &a.contact.pub));
+	/* The accepted side knows a by the address that it listens on. */
+	ck_assert(contact_equal(&b.last_heard, &a.contact));
 	ck_assert_uint_eq(b.last_rtt, 0);
 	ck_assert_uint_eq(a.counters.frames_bad + b.counters.frames_bad, 0);
 	buf_fini(&tail);
@@ -441,6 +440,22 @@ PAIR_TEST(probe)
 	ck_assert_int_eq(sessions_probe(a.ss, &a.contact, SECONDS(5)), ERR_INVALID);
 }
 
+PAIR_TEST(ipv6)
+{
+	struct addr ip = { .family = ADDR_IPV6, .ip = { [15] = 1 } };
+	struct end c, d;
+
+	end_start(&c, env, 3, &ip);
+	end_start(&d, env, 4, &ip);
+	ck_assert_int_eq(end_send(&c, &d.contact, METHOD_SINK, 1000), ERR_OK);
+	ck_assert(contact_equal(&d.last_heard, &c.contact));
+	/* Bound to the other family: from whatever the system chooses. */
+	ck_assert_int_eq(end_send(&a, &d.contact, METHOD_SINK, 1000), ERR_OK);
+	ck_assert_int_eq(d.last_heard.addr.family, ADDR_IPV6);
+	end_stop(&c);
+	end_stop(&d);
+}
+
 PAIR_TEST(says_whether_it_serves)
 {
 	struct buf tail;
@@ -531,7 +546,7 @@ main(void)
 	suite_add(s, "pressure", 60, slow_reader_bounds_memory, refusal_reaches_the_writer, NULL);
 	suite_add(s, "cancel", 60, deadline_tears_nothing, cancelled_everywhere, NULL);
 	suite_add(s, "connect", 60, opens_share_a_dial, wrong_key, nobody_there, wrong_network,
-	    probe, says_whether_it_serves, NULL);
+	    probe, ipv6, says_whether_it_serves, NULL);
 	suite_add(s, "endings", 60, shutdown_with_live_streams, answer_survives_the_session, NULL);
 	return suite_main(s);
 }
