@@ -34,7 +34,7 @@ put_context_init(struct put_context *p, struct files *f, const struct file_put_o
 	p->until = now.unix_ms / 1000 + (opts->term_s == 0 ? LEASE_TERM_S : opts->term_s);
 	memset(result, 0, sizeof(*result));
 	result->placed_min = SHARDS_MAX;
-	return ERR_OK;
+	return opts->code.k != 0 ? ERR_OK : chunks_servers(f->opts.chunks, &p->servers);
 }
 
 void
@@ -93,7 +93,7 @@ code_for(const struct put_context *p, uint64_t bytes)
 {
 	if (p->opts->code.k != 0)
 		return p->opts->code;
-	return code_default(dht_size_estimate(p->f->opts.dht), bytes);
+	return code_default(p->servers, bytes);
 }
 
 int

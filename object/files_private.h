@@ -32,12 +32,13 @@ struct put_context {
 	struct pubkey lease_pub;
 	struct placed_chunk *placed;
 	size_t placed_count, placed_cap;
-	uint64_t until; /* of the full-term leases, unix seconds */
+	uint64_t servers; /* in the network, when the code follows from it */
+	uint64_t until;   /* of the full-term leases, unix seconds */
 	uint8_t inline_bytes[MANIFEST_INLINE_MAX];
 };
 
-int put_context_init(struct put_context *p, struct files *f, const struct file_put_opts *opts,
-    const uint8_t file_id[32], struct file_put_result *result);
+SUSPENDS int put_context_init(struct put_context *p, struct files *f,
+    const struct file_put_opts *opts, const uint8_t file_id[32], struct file_put_result *result);
 void put_context_fini(struct put_context *p);
 /*
  * Puts one chunk of bytes from source and, unless the caller waits for s only, completes it to n.

@@ -10,6 +10,10 @@
 
 /* Peer records asked for at once: enough to hide round trips, few enough to lose no datagrams. */
 #define RECORDS_IN_FLIGHT 32
+#define ASK_AGAIN         MILLISECONDS(200)
+#define SETTLED_ASKS      3
+/* Below, the table knows everybody and the count is exact ([7]). */
+#define SERVERS_COUNTED   60
 
 int
 chunks_new(const struct chunks_opts *opts, struct chunks **out)
@@ -205,20 +209,62 @@ refresh_candidates(struct chunks *c)
 	return err;
 }
 
+/*
+ * Gathers until want are known, the count has settled, or CANDIDATES_PATIENCE is over. A network
+ * that is smaller than wanted costs one short wait.
+ */
+static int
+gather_enough(struct chunks *c, size_t want)
+{
+	uint64_t give_up = env_now(c->env) + CANDIDATES_PATIENCE;
+	size_t before = 0;
+	unsigned same = 0;
+	int err = refresh_candidates(c);
+
+	while (err == ERR_OK && c->candidates_count < want && same < SETTLED_ASKS &&
+	       env_now(c->env) < give_up) {
+		before = c->candidates_count;
+		err = task_sleep(c->env, ASK_AGAIN);
+		if (err == ERR_OK)
+			err = refresh_candidates(c);
+		same = c->candidates_count == before ? same + 1 : 0;
+	}
+	return err;
+}
+
 int
-chunks_candidates(struct chunks *c, struct candidate *out, size_t cap, size_t *count)
+chunks_candidates(struct chunks *c, size_t want, struct candidate *out, size_t cap, size_t *count)
 {
 	int err = semaphore_acquire(c->env, &c->gathering);
 
 	if (err != ERR_OK)
 		return err;
 	if (c->candidates_at == 0 || env_now(c->env) - c->candidates_at > CANDIDATES_FRESH)
-		err = refresh_candidates(c);
+		err = gather_enough(c, want);
 	if (err == ERR_OK) {
 		*count = MIN(cap, c->candidates_count);
 		if (*count > 0)
 			memcpy(out, c->candidates, *count * sizeof(*out));
 	}
+	semaphore_release(&c->gathering);
+	return err;
+}
+
+int
+chunks_servers(struct chunks *c, uint64_t *servers)
+{
+	uint64_t estimate;
+	int err = semaphore_acquire(c->env, &c->gathering);
+
+	if (err != ERR_OK)
+		return err;
+	/* All the patience there is: a code too small for the network would stay with the file. */
+	if (c->candidates_at == 0 || env_now(c->env) - c->candidates_at > CANDIDATES_FRESH)
+		err = gather_enough(c, SERVERS_COUNTED);
+	estimate = dht_size_estimate(c->opts.dht);
+	if (err == ERR_OK)
+		*servers = c->candidates_count < SERVERS_COUNTED ? c->candidates_count
+								 : MAX(estimate, SERVERS_COUNTED);
 	semaphore_release(&c->gathering);
 	return err;
 }

@@ -19,10 +19,12 @@
 	SECONDS(30) /* without progress, after s: the put returns with what it has */
 /* Without progress and with fewer than k holders: long enough for a node to restart, and the whole
  * refusal stays under 30 s with the search for holders in it. */
-#define GET_REFUSE_TIMEOUT SECONDS(15)
+#define GET_REFUSE_TIMEOUT  SECONDS(15)
+/* Peers verify each other within a round trip or two of joining. */
+#define CANDIDATES_PATIENCE SECONDS(2)
 /* Bytes of one window of rows that is fetched, opened and delivered as one piece. */
-#define WINDOW_BYTES       MIB(4)
-#define WINDOWS_IN_FLIGHT  4
+#define WINDOW_BYTES        MIB(4)
+#define WINDOWS_IN_FLIGHT   4
 
 struct chunks;
 
@@ -139,7 +141,13 @@ struct shard_state {
 SUSPENDS int chunk_survey(
     struct chunks *c, const struct chunk_ref *ref, struct shard_state *out, uint8_t *live);
 
-/* Candidates for placement as known now (cached for some seconds). */
-SUSPENDS int chunks_candidates(struct chunks *c, struct candidate *out, size_t cap, size_t *count);
+/*
+ * Candidates for placement (cached for some seconds). While fewer than want are known the network
+ * is asked again for CANDIDATES_PATIENCE: who has just joined does not know everybody yet.
+ */
+SUSPENDS int chunks_candidates(
+    struct chunks *c, size_t want, struct candidate *out, size_t cap, size_t *count);
+/* Live storing servers, for choosing a code: counted while they are few, else estimated. */
+SUSPENDS int chunks_servers(struct chunks *c, uint64_t *servers);
 
 #endif
