@@ -99,24 +99,18 @@ list_find(const struct list *l, const struct pubkey *pub)
 	return NULL;
 }
 
-/* Looked up by key alone: the id costs a hash, a scan of some hundred keys does not. */
 static struct entry *
-find(const struct table *t, const struct pubkey *pub, struct bucket **in, bool *spare)
+find(const struct table *t, const struct contact *c, struct bucket **in, bool *spare)
 {
-	for (size_t i = 0; i < t->buckets_count; i++) {
-		struct bucket *b = (struct bucket *)&t->buckets[i];
-		struct entry *e = list_find(&b->live, pub);
+	struct entry *e;
 
-		*in = b;
-		*spare = false;
-		if (e != NULL)
-			return e;
-		*spare = true;
-		e = list_find(&b->spare, pub);
-		if (e != NULL)
-			return e;
-	}
-	return NULL;
+	*in = table_bucket_of(t, id_top(&c->id));
+	*spare = false;
+	e = list_find(&(*in)->live, &c->pub);
+	if (e != NULL)
+		return e;
+	*spare = true;
+	return list_find(&(*in)->spare, &c->pub);
 }
 
 /* ---- limits ---- */
@@ -289,7 +283,7 @@ table_wants(const struct table *t, const struct contact *c, enum table_source so
 {
 	const struct bucket *b = table_bucket_of(t, id_top(&c->id));
 
-	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE || table_has(t, &c->pub))
+	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE || table_has(t, c))
 		return false;
 	if (source == TABLE_INBOUND && list_inbound(&b->live) >= TABLE_INBOUND_MAX)
 		return false;
@@ -347,7 +341,7 @@ table_offer(
 		.inbound = source == TABLE_INBOUND };
 	struct bucket *b;
 	bool spare;
-	struct entry *e = find(t, &c->pub, &b, &spare);
+	struct entry *e = find(t, c, &b, &spare);
 
 	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE)
 		return TABLE_REFUSED;
@@ -375,11 +369,11 @@ table_offer(
 }
 
 void
-table_answered(struct table *t, const struct pubkey *pub, uint64_t rtt, uint64_t now)
+table_answered(struct table *t, const struct contact *c, uint64_t rtt, uint64_t now)
 {
 	struct bucket *b;
 	bool spare;
-	struct entry *e = find(t, pub, &b, &spare);
+	struct entry *e = find(t, c, &b, &spare);
 
 	t->answered_s = table_seconds(now);
 	if (e == NULL)
@@ -390,11 +384,11 @@ table_answered(struct table *t, const struct pubkey *pub, uint64_t rtt, uint64_t
 }
 
 void
-table_heard(struct table *t, const struct pubkey *pub, uint64_t now)
+table_heard(struct table *t, const struct contact *c, uint64_t now)
 {
 	struct bucket *b;
 	bool spare;
-	struct entry *e = find(t, pub, &b, &spare);
+	struct entry *e = find(t, c, &b, &spare);
 
 	/* Strikes stay: that it can send does not show that it can be reached. */
 	if (e != NULL && e->strikes == 0)
@@ -402,15 +396,18 @@ table_heard(struct table *t, const struct pubkey *pub, uint64_t now)
 }
 
 void
-table_failed(struct table *t, const struct pubkey *pub, uint64_t now)
+table_failed(struct table *t, const struct contact *c, uint64_t now)
 {
 	struct bucket *b;
 	bool spare;
-	struct entry *e = find(t, pub, &b, &spare);
+	struct entry *e = find(t, c, &b, &spare);
 	uint32_t now_s = table_seconds(now);
 	bool online = now_s - MIN(t->answered_s, now_s) <= TABLE_ONLINE_WITHIN / SECONDS(1);
 
 	if (e == NULL)
+		return;
+	/* Requests that were under way together have failed together: one outage, one strike. */
+	if (e->strikes > 0 && now_s - MIN(e->checked_s, now_s) < TABLE_STRIKE_GAP_S)
 		return;
 	e->checked_s = now_s;
 	if (e->strikes < UINT8_MAX)
@@ -424,10 +421,10 @@ table_failed(struct table *t, const struct pubkey *pub, uint64_t now)
 }
 
 bool
-table_has(const struct table *t, const struct pubkey *pub)
+table_has(const struct table *t, const struct contact *c)
 {
 	struct bucket *b;
 	bool spare;
 
-	return find(t, pub, &b, &spare) != NULL;
+	return find(t, c, &b, &spare) != NULL;
 }

@@ -21,6 +21,7 @@
 #define TABLE_STRIKES_SILENT     2  /* not relayed, not used first */
 #define TABLE_STRIKES_DEAD       4  /* replaced when somebody waits */
 #define TABLE_STRIKES_GONE       8  /* dropped even without a replacement */
+#define TABLE_STRIKE_GAP_S       2  /* between two strikes: a request is sent twice when slow */
 /* Someone must have answered this recently, else our own line is down, not theirs. */
 #define TABLE_ONLINE_WITHIN      SECONDS(60)
 
@@ -51,11 +52,11 @@ enum table_result table_offer(
 /* Whether there is room for it: spares the price of verifying one that would not be taken. */
 bool table_wants(const struct table *t, const struct contact *c, enum table_source source);
 /* It answered (strikes end) or sent something; unknown ones are ignored. */
-void table_answered(struct table *t, const struct pubkey *pub, uint64_t rtt, uint64_t now);
-void table_heard(struct table *t, const struct pubkey *pub, uint64_t now);
+void table_answered(struct table *t, const struct contact *c, uint64_t rtt, uint64_t now);
+void table_heard(struct table *t, const struct contact *c, uint64_t now);
 /* It did not answer: a strike; see TABLE_STRIKES_*. */
-void table_failed(struct table *t, const struct pubkey *pub, uint64_t now);
-bool table_has(const struct table *t, const struct pubkey *pub);
+void table_failed(struct table *t, const struct contact *c, uint64_t now);
+bool table_has(const struct table *t, const struct contact *c);
 
 /* ---- reading ---- */
 struct table_view { /* lent until the next change */

@@ -103,8 +103,8 @@ on_heard(void *arg, const struct contact *from, bool server)
 
 	if (!server)
 		return;
-	if (table_has(d->table, &from->pub)) {
-		table_heard(d->table, &from->pub, env_now(d->env));
+	if (table_has(d->table, from)) {
+		table_heard(d->table, from, env_now(d->env));
 		return;
 	}
 	if (!dht_contact_ok(d, from) || verify_find(d, &from->pub) != NULL)
@@ -126,7 +126,7 @@ on_answered(void *arg, const struct contact *to, uint64_t rtt)
 	if (v != NULL && !ask_pending(&v->ask))
 		v->used = false; /* it answered a request of ours: no stranger after all */
 	if (!dht_contact_ok(d, to) || !endpoint_peer(d->ep, &to->pub, &info) || !info.server) {
-		table_answered(d->table, &to->pub, rtt, now);
+		table_answered(d->table, to, rtt, now);
 		return;
 	}
 	table_offer(d->table, to, rtt,
@@ -139,7 +139,7 @@ on_failed(void *arg, const struct contact *to, int err)
 	struct dht *d = arg;
 
 	if (err == ERR_TIMEOUT)
-		table_failed(d->table, &to->pub, env_now(d->env));
+		table_failed(d->table, to, env_now(d->env));
 }
 
 void

@@ -63,6 +63,28 @@ START_TEST(small_networks_work_at_once)
 }
 END_TEST
 
+START_TEST(a_seed_replays)
+{
+	uint64_t hash[2], events[2];
+
+	for (size_t run = 0; run < 2; run++) {
+		struct net *n = net_new(&(struct net_opts){
+		    .seed = 320, .nodes = 9, .regions = true, .loss_ppm = 50000 });
+		struct record r;
+
+		join_all(n, 0, 9);
+		net_signed(n, 1, &r);
+		ck_assert_int_eq(net_put(n, 4, &r, NULL), ERR_OK);
+		sim_run_for(n->world, MINUTES(15));
+		hash[run] = sim_event_hash(n->world);
+		events[run] = sim_events(n->world);
+		net_free(n);
+	}
+	ck_assert_uint_eq(hash[0], hash[1]);
+	ck_assert_uint_eq(events[0], events[1]);
+}
+END_TEST
+
 START_TEST(the_first_bootstrap_may_be_dead)
 {
 	struct net *n = net_new(&(struct net_opts){ .seed = 310, .nodes = 4, .regions = true });
@@ -318,7 +340,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, small_networks_work_at_once, 0, 4);
 	suite_add_tcase(s, tc);
-	suite_add(s, "life", 60, the_first_bootstrap_may_be_dead,
+	suite_add(s, "life", 60, a_seed_replays, the_first_bootstrap_may_be_dead,
 	    nobody_there_is_said_and_tried_again, a_restart_finds_the_saved_table,
 	    the_dead_are_forgotten, records_expire_and_stores_fill, a_sweep_announces_everything,
 	    NULL);
