@@ -388,7 +388,8 @@ put_init(struct put *p, struct chunks *c, const struct chunk_put_opts *opts,
 		if (p->ring[i] == NULL)
 			return ERR_NOMEM;
 	}
-	return chunks_candidates(c, p->layout.n, p->candidates, CANDIDATES_MAX, &p->candidates_count);
+	return chunks_candidates(
+	    c, p->layout.n, p->candidates, CANDIDATES_MAX, &p->candidates_count);
 }
 
 static void

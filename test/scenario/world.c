@@ -202,6 +202,24 @@ world_new_client(struct world *w)
 		 &w->files) == ERR_OK);
 }
 
+struct node *
+world_client(struct world *w)
+{
+	return w->client;
+}
+
+struct contact
+world_contact(const struct world *w, size_t i)
+{
+	return w->nodes[i].contact;
+}
+
+int
+world_run(struct world *w, int (*fn)(void *arg), void *arg)
+{
+	return sim_run_task(w->sim, w->client_env, fn, arg);
+}
+
 struct world *
 world_new(const struct world_opts *opts)
 {

@@ -40,6 +40,11 @@ struct env *world_env(struct world *w, size_t node);
 /* A fresh client process: knows the bootstraps only. */
 void world_new_client(struct world *w);
 
+struct node *world_client(struct world *w);
+struct contact world_contact(const struct world *w, size_t node);
+/* Runs fn(arg) as a task of the client. */
+int world_run(struct world *w, int (*fn)(void *arg), void *arg);
+
 /* ---- files ---- */
 struct world_put_opts {
 	const char *name;

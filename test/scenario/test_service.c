@@ -1,0 +1,322 @@
+/* A storing node and a client that breaks every rule of the storage protocol: clear refusals,
+ * nothing kept. */
+#include <stdlib.h>
+
+#include "overlay/base/pack.h"
+#include "storage/merkle.h"
+#include "storage/messages.h"
+#include "test/scenario/world.h"
+#include "test/unit/suite.h"
+
+/* One shard put by hand, each step of which a test can spoil. */
+struct attempt {
+	struct world *w;
+	/* what to do wrong */
+	struct shard_put head;
+	size_t cut_payload;     /* bytes fewer than the shard has */
+	bool flip_payload;      /* not what the root says */
+	bool wrong_chunk_lease; /* of another chunk */
+	bool forged_lease;
+	int64_t lease_s; /* from now; normally an hour */
+	uint64_t lock_until;
+	uint32_t commit_len; /* 0: the true one */
+	/* what came back */
+	int err;
+	struct receipt receipt;
+};
+
+static uint64_t
+unix_now(struct world *w)
+{
+	struct agreed_time t;
+
+	endpoint_agreed_time(node_endpoint(world_client(w)), &t);
+	return t.unix_ms / 1000;
+}
+
+/* k = 1: the shard is the chunk. */
+static void
+make_commit(struct attempt *a, const uint8_t *payload, struct descriptor *d, struct lease *l)
+{
+	struct layout layout;
+	struct hash leaf;
+	struct sign_key key;
+	struct pubkey pub;
+
+	must(layout_make(1, 1, a->head.chunk_bytes, &layout) == ERR_OK && layout.rows == 1);
+	merkle_leaf(&leaf, payload, layout.last_leaf);
+	memset(d, 0, sizeof(*d));
+	d->k = d->n = 1;
+	d->chunk_bytes = a->head.chunk_bytes;
+	must(merkle_root(&d->roots[0], &leaf, 1, layout.shard_bytes) == ERR_OK);
+	*l = (struct lease){ .generation = 1,
+		.until =
+		    (uint64_t)((int64_t)unix_now(a->w) + (a->lease_s == 0 ? 3600 : a->lease_s)),
+		.lock_until = a->lock_until,
+		.constraints = { .repair_at = 1 } };
+	descriptor_id(d, &l->chunk);
+	if (a->wrong_chunk_lease)
+		l->chunk.b[0] ^= 1;
+	crypto_sign_key_from_seed(&(struct key){ { 1 } }, &key, &pub);
+	lease_sign(l, endpoint_net(node_endpoint(world_client(a->w))), &key, &pub);
+	if (a->forged_lease)
+		l->sig.b[5] ^= 1;
+}
+
+static int
+send_all(struct attempt *a, struct stream *st)
+{
+	struct network_id net = endpoint_net(node_endpoint(world_client(a->w)));
+	struct layout layout;
+	struct descriptor *d = malloc(sizeof(*d));
+	struct lease l;
+	struct buf commit;
+	uint8_t go, lead[4], *payload;
+	int err = layout_make(1, 1, a->head.chunk_bytes, &layout);
+
+	must(err == ERR_OK && d != NULL);
+	payload = calloc(1, layout.shard_bytes);
+	make_commit(a, payload, d, &l);
+	buf_init(&commit, SHARD_COMMIT_BYTES_MAX);
+	must(shard_commit_pack(d, &l, net, &commit) == ERR_OK);
+	payload[7] ^= a->flip_payload;
+
+	struct packer p = packer_on(lead, sizeof(lead));
+
+	pack_u32(&p, a->commit_len != 0 ? a->commit_len : (uint32_t)commit.len);
+	err = stream_read(st, &go, 1);
+	if (err == ERR_OK)
+		err = stream_write(st, bytes_of(payload, layout.shard_bytes - a->cut_payload));
+	if (err == ERR_OK && a->cut_payload == 0)
+		err = stream_write(st, bytes_of(lead, sizeof(lead)));
+	if (err == ERR_OK && a->cut_payload == 0)
+		err = stream_write(st, buf_bytes(&commit));
+	if (err == ERR_OK)
+		err = stream_finish(st, ERR_OK, bytes_of(NULL, 0));
+	buf_reset(&commit);
+	/* Writing may succeed long before the node sees what was wrong: its word is what counts. */
+	err = stream_read_tail(st, &commit);
+	if (err == ERR_OK)
+		err = receipt_unpack(buf_bytes(&commit), net, &a->receipt);
+	buf_fini(&commit);
+	free(payload);
+	free(d);
+	return err;
+}
+
+static int
+attempt_task(void *arg)
+{
+	struct attempt *a = arg;
+	struct endpoint *ep = node_endpoint(world_client(a->w));
+	struct contact to = world_contact(a->w, 0);
+	struct stream *st;
+	struct buf head;
+	int err;
+
+	buf_init(&head, KIB(1));
+	must(shard_put_pack(&a->head, &head) == ERR_OK);
+	err = stream_open(ep, &to, METHOD_SHARD_PUT, buf_bytes(&head), &st);
+	buf_fini(&head);
+	if (err != ERR_OK)
+		return err;
+	err = send_all(a, st);
+	stream_close(st);
+	return err;
+}
+
+static int
+attempt(struct world *w, struct attempt a)
+{
+	a.w = w;
+	if (a.head.k == 0)
+		a.head = (struct shard_put){ 1, 1, 0, 5000 };
+	return world_run(w, attempt_task, &a);
+}
+
+static struct world *
+one_node(void)
+{
+	return world_new(&(struct world_opts){ .seed = 1, .nodes = 1, .code = { 1, 1, 1 } });
+}
+
+static void
+check_empty(struct world *w)
+{
+	struct store_status s;
+
+	store_status(node_store(world_peer(w, 0)), &s);
+	ck_assert_uint_eq(s.shards, 0);
+	ck_assert_uint_eq(s.writers, 0);
+}
+
+START_TEST(a_good_shard_gets_a_receipt)
+{
+	struct world *w = one_node();
+	struct store_status s;
+
+	ck_assert_int_eq(attempt(w, (struct attempt){ 0 }), ERR_OK);
+	/* Twice is no error: it is there. */
+	ck_assert_int_eq(attempt(w, (struct attempt){ 0 }), ERR_OK);
+	store_status(node_store(world_peer(w, 0)), &s);
+	ck_assert_uint_eq(s.shards, 1);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(wrong_commits_leave_nothing)
+{
+	struct world *w = one_node();
+
+	ck_assert_int_eq(attempt(w, (struct attempt){ .flip_payload = true }), ERR_CORRUPT);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .wrong_chunk_lease = true }), ERR_INVALID);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .forged_lease = true }), ERR_AUTH);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .lease_s = -2 * 86400 }), ERR_REFUSED);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .lease_s = 900 * 86400 }), ERR_REFUSED);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .lock_until = 1 }), ERR_UNSUPPORTED);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .commit_len = UINT32_MAX }), ERR_TOO_BIG);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .commit_len = 3 }), ERR_INVALID);
+	ck_assert_int_ne(attempt(w, (struct attempt){ .cut_payload = 64 }), ERR_OK);
+	check_empty(w);
+	/* And the node is as well as before. */
+	ck_assert_int_eq(attempt(w, (struct attempt){ 0 }), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+static int
+head_task(void *arg)
+{
+	struct attempt *a = arg;
+	struct contact to = world_contact(a->w, 0);
+	struct buf head, tail;
+	int err;
+
+	buf_init(&head, KIB(1));
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	must(shard_put_pack(&a->head, &head) == ERR_OK);
+	err = rpc_call(node_endpoint(world_client(a->w)), &to, METHOD_SHARD_PUT, buf_bytes(&head),
+	    &(struct rpc_opts){ .transport = RPC_SESSION }, &tail);
+	buf_fini(&head);
+	buf_fini(&tail);
+	return err;
+}
+
+START_TEST(wrong_heads_are_refused)
+{
+	struct world *w = one_node();
+	static const struct shard_put wrong[] = {
+		{ 2, 1, 0, 5000 },
+		{ 1, 1, 1, 5000 },
+		{ 1, 1, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct attempt a = { .w = w, .head = wrong[i] };
+
+		ck_assert_int_eq(world_run(w, head_task, &a), ERR_INVALID);
+	}
+	check_empty(w);
+	world_free(w);
+}
+END_TEST
+
+/* A stored shard asked for with ranges beyond its end. */
+struct ask {
+	struct world *w;
+	struct shard_range range;
+	uint16_t method;
+};
+
+static int
+ask_task(void *arg)
+{
+	struct ask *a = arg;
+	struct contact to = world_contact(a->w, 0);
+	struct buf head, tail;
+	int err;
+
+	buf_init(&head, KIB(1));
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	must(shard_range_pack(&a->range, &head) == ERR_OK);
+	err = rpc_call(node_endpoint(world_client(a->w)), &to, a->method, buf_bytes(&head),
+	    &(struct rpc_opts){ .transport = RPC_SESSION }, &tail);
+	buf_fini(&head);
+	buf_fini(&tail);
+	return err;
+}
+
+START_TEST(ranges_beyond_the_shard_are_refused)
+{
+	struct world *w = one_node();
+	struct attempt a = { .w = w, .head = { 1, 1, 0, 5000 } };
+	static const uint16_t methods[] = { METHOD_SHARD_GET, METHOD_SHARD_HASHES };
+
+	ck_assert_int_eq(world_run(w, attempt_task, &a), ERR_OK);
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		struct ask k = { .w = w, .method = methods[i] };
+
+		k.range = (struct shard_range){ a.receipt.chunk, 0, 1, 1 };
+		ck_assert_int_eq(world_run(w, ask_task, &k), ERR_INVALID);
+		k.range = (struct shard_range){ a.receipt.chunk, 0, 0, 2 };
+		ck_assert_int_eq(world_run(w, ask_task, &k), ERR_INVALID);
+		k.range = (struct shard_range){ a.receipt.chunk, 1, 0, 1 };
+		ck_assert_int_eq(world_run(w, ask_task, &k), ERR_NOT_FOUND);
+		k.range.chunk.b[0] ^= 1;
+		ck_assert_int_eq(world_run(w, ask_task, &k), ERR_NOT_FOUND);
+	}
+	world_free(w);
+}
+END_TEST
+
+/* A client that reserves room and then says nothing more: its death ends the reservation. */
+static int
+hold_task(void *arg)
+{
+	struct attempt *a = arg;
+	struct contact to = world_contact(a->w, 0);
+	struct stream *st[40];
+	struct buf head;
+	uint8_t go;
+	int err = ERR_OK;
+
+	buf_init(&head, KIB(1));
+	must(shard_put_pack(&a->head, &head) == ERR_OK);
+	for (size_t i = 0; i < ARRAY_LEN(st); i++) {
+		err = stream_open(node_endpoint(world_client(a->w)), &to, METHOD_SHARD_PUT,
+		    buf_bytes(&head), &st[i]);
+		must(err == ERR_OK);
+		if (stream_read(st[i], &go, 1) != ERR_OK)
+			a->err = ERR_FULL;
+	}
+	buf_fini(&head);
+	for (size_t i = 0; i < ARRAY_LEN(st); i++)
+		stream_close(st[i]);
+	return ERR_OK;
+}
+
+START_TEST(abandoned_uploads_end)
+{
+	struct world *w = one_node();
+	struct attempt a = { .w = w, .head = { 1, 1, 0, MIB(3) } };
+
+	for (int round = 0; round < 5; round++) {
+		ck_assert_int_eq(world_run(w, hold_task, &a), ERR_OK);
+		ck_assert_int_eq(a.err, ERR_OK);
+		sim_run_for(world_sim(w), SECONDS(2));
+		check_empty(w);
+	}
+	world_free(w);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("scenario/service");
+
+	suite_add(s, "service", 60, a_good_shard_gets_a_receipt, wrong_commits_leave_nothing,
+	    wrong_heads_are_refused, ranges_beyond_the_shard_are_refused, abandoned_uploads_end,
+	    NULL);
+	return suite_main(s);
+}
