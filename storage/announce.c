@@ -48,6 +48,14 @@ find(const struct announce *a, const struct id *key)
 }
 
 static bool
+known(const struct announce *a, const struct id *key)
+{
+	size_t at = find(a, key);
+
+	return at < a->count && id_equal(&a->entries[at].key, key);
+}
+
+static bool
 grow(struct entry **entries, size_t *cap, size_t count)
 {
 	if (count < *cap)
@@ -69,7 +77,7 @@ insert(struct announce *a, const struct entry *e)
 {
 	size_t at = find(a, &e->key);
 
-	if (at < a->count && id_equal(&a->entries[at].key, &e->key))
+	if (known(a, &e->key))
 		return true;
 	if (!grow(&a->entries, &a->cap, a->count))
 		return false;
@@ -112,6 +120,9 @@ derive_keys(void *arg)
 {
 	struct derive_job *j = arg;
 
+	/* qsort wants an array, even for nothing. */
+	if (j->count == 0)
+		return ERR_OK;
 	for (size_t i = 0; i < j->count; i++)
 		location_key(j->net, &j->entries[i].chunk, &j->entries[i].key);
 	qsort(j->entries, j->count, sizeof(*j->entries), by_key);
@@ -159,20 +170,26 @@ read_store(struct announce *a, struct entry **out, size_t *out_count)
 	struct derive_job job = { a->net, entries, count };
 
 	err = env_offload(a->env, WORK_CPU, derive_keys, &job, count * WORK_INLINE_MAX);
+	if (err != ERR_OK) {
+		free(entries);
+		return err;
+	}
 	*out = entries;
 	*out_count = count;
-	return err;
+	return ERR_OK;
 }
 
 static int
 reread_task(void *arg)
 {
 	struct announce *a = arg;
-	struct entry *fresh, *old = a->entries;
+	struct entry *fresh, *old;
 	size_t count, old_count;
 	int err = read_store(a, &fresh, &count);
 
 	a->reading = false;
+	if (err == ERR_CANCELED)
+		return err; /* shutting down: no timer any more */
 	timer_start(&a->reread, REREAD_INTERVAL / MAX(a->opts.pace, 1));
 	if (err != ERR_OK) {
 		log_warn(a->env, "reading the store to announce it failed: %s", err_text(err));
@@ -187,7 +204,7 @@ reread_task(void *arg)
 		uint8_t index;
 		size_t there;
 
-		if (bsearch(&old[i], a->entries, a->count, sizeof(*old), by_key) == NULL &&
+		if (!known(a, &old[i].key) &&
 		    store_find(a->opts.store, &old[i].chunk, &index, 1, &there) == ERR_OK)
 			insert(a, &old[i]);
 	}
