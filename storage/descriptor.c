@@ -10,16 +10,23 @@
 static const char domain[] = "skerry/chunk/1";
 static_assert(sizeof(domain) - 1 == 14, "DESCRIPTOR_BYTES counts it");
 
+/* All but the roots. */
+static void
+pack_head(struct packer *p, const struct descriptor *d)
+{
+	pack_str(p, domain);
+	pack_u8(p, DESCRIPTOR_CODE_CAUCHY);
+	pack_u8(p, d->k);
+	pack_u8(p, d->n);
+	pack_u64(p, d->chunk_bytes);
+}
+
 size_t
 descriptor_pack(const struct descriptor *d, uint8_t *out)
 {
 	struct packer p = packer_on(out, DESCRIPTOR_BYTES(d->n));
 
-	pack_str(&p, domain);
-	pack_u8(&p, DESCRIPTOR_CODE_CAUCHY);
-	pack_u8(&p, d->k);
-	pack_u8(&p, d->n);
-	pack_u64(&p, d->chunk_bytes);
+	pack_head(&p, d);
 	pack_raw(&p, d->roots, (size_t)d->n * sizeof(d->roots[0]));
 	must(pack_ok(&p));
 	return p.len;
@@ -31,9 +38,10 @@ descriptor_unpack(struct bytes in, struct descriptor *out)
 	struct unpacker u = unpacker_on(in);
 	struct layout layout;
 
-	unpack_expect(&u, domain);
-	if (u.failed)
-		return ERR_VERSION;
+	int err = unpack_domain(&u, domain, NULL);
+
+	if (err != ERR_OK)
+		return err;
 
 	uint8_t code = unpack_u8(&u), k = unpack_u8(&u), n = unpack_u8(&u);
 	uint64_t chunk_bytes = unpack_u64(&u);
@@ -56,7 +64,14 @@ descriptor_unpack(struct bytes in, struct descriptor *out)
 void
 descriptor_id(const struct descriptor *d, struct hash *out)
 {
-	uint8_t packed[DESCRIPTOR_BYTES_MAX];
+	uint8_t head[DESCRIPTOR_BYTES(0)];
+	struct packer p = packer_on(head, sizeof(head));
 
-	crypto_sha256(out, packed, descriptor_pack(d, packed));
+	/* In two parts: the packed whole would be 8 KiB of a task's stack. */
+	pack_head(&p, d);
+	must(pack_ok(&p));
+	crypto_sha256_parts(out,
+	    (struct bytes[]){
+		{ head, p.len }, { d->roots[0].b, (size_t)d->n * sizeof(d->roots[0]) } },
+	    2);
 }

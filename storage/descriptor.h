@@ -20,7 +20,7 @@ struct descriptor {
 
 /* Writes DESCRIPTOR_BYTES(d->n) bytes; returns that length. */
 size_t descriptor_pack(const struct descriptor *d, uint8_t *out);
-/* ERR_VERSION, ERR_INVALID (any field out of range, trailing bytes). */
+/* ERR_VERSION (also another code), ERR_INVALID (any field out of range, trailing bytes). */
 int descriptor_unpack(struct bytes in, struct descriptor *out);
 void descriptor_id(const struct descriptor *d, struct hash *out);
 

@@ -103,27 +103,12 @@ lease_pack(const struct lease *l, struct network_id net, uint8_t *out)
 	return p.len;
 }
 
-/* The domain and network that begin every signed string: which of the two is wrong matters. */
-static int
-unpack_head(struct unpacker *u, const char *domain, struct network_id net)
-{
-	struct network_id theirs;
-
-	unpack_expect(u, domain);
-	if (u->failed)
-		return ERR_VERSION;
-	unpack_raw(u, theirs.b, sizeof(theirs.b));
-	if (u->failed)
-		return ERR_INVALID;
-	return memcmp(theirs.b, net.b, sizeof(net.b)) == 0 ? ERR_OK : ERR_WRONG_NETWORK;
-}
-
 int
 lease_unpack(struct bytes in, struct network_id net, struct lease *out)
 {
 	struct unpacker u = unpacker_on(in);
 	struct lease l = { 0 };
-	int err = unpack_head(&u, lease_domain, net);
+	int err = unpack_domain(&u, lease_domain, &net);
 
 	if (err != ERR_OK)
 		return err;
@@ -188,7 +173,7 @@ receipt_unpack(struct bytes in, struct network_id net, struct receipt *out)
 {
 	struct unpacker u = unpacker_on(in);
 	struct receipt r = { 0 };
-	int err = unpack_head(&u, receipt_domain, net);
+	int err = unpack_domain(&u, receipt_domain, &net);
 
 	if (err != ERR_OK)
 		return err;

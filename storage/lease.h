@@ -49,7 +49,8 @@ void lease_sign(
     struct lease *l, struct network_id net, const struct sign_key *key, const struct pubkey *pub);
 size_t lease_pack(
     const struct lease *l, struct network_id net, uint8_t *out); /* ≤ LEASE_BYTES_MAX */
-/* Checks layout, ranges and the signature: ERR_INVALID, ERR_VERSION, ERR_AUTH. */
+/* Checks layout, ranges and the signature: ERR_INVALID, ERR_VERSION, ERR_WRONG_NETWORK, ERR_AUTH.
+ */
 int lease_unpack(struct bytes in, struct network_id net, struct lease *out);
 bool constraints_valid(const struct constraints *c);
 

@@ -4,6 +4,8 @@
  */
 #include "storage/messages.h"
 
+#include <stdlib.h>
+
 #include "overlay/base/pack.h"
 
 /* Every message here is a map of a few keys; a parse that worked is freed on all ways out. */
@@ -177,13 +179,18 @@ shard_commit_unpack(struct bytes in, struct network_id net, struct descriptor *d
 	struct unpacker u = unpacker_on(in);
 	struct bytes descriptor = unpack_lend(&u, unpack_u16(&u));
 	struct bytes lease = unpack_lend(&u, unpack_u16(&u));
+	struct lease theirs;
 
 	if (!unpack_done(&u))
 		return ERR_INVALID;
 
-	int err = descriptor_unpack(descriptor, d);
+	int err = lease_unpack(lease, net, &theirs);
 
-	return err != ERR_OK ? err : lease_unpack(lease, net, l);
+	if (err == ERR_OK)
+		err = descriptor_unpack(descriptor, d);
+	if (err == ERR_OK)
+		*l = theirs;
+	return err;
 }
 
 /* ---- shard_range ---- */
@@ -242,46 +249,70 @@ siblings_pack(const struct siblings *s, uint8_t *out)
 	return p.len;
 }
 
+/* Looked at before anything is written: a pair of index and node stands once. */
+static bool
+siblings_valid(struct bytes in, uint8_t n)
+{
+	size_t count = in.len / SIBLING_BYTES;
+
+	if (in.len % SIBLING_BYTES != 0 || count > SHARDS_MAX)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *one = in.data + i * SIBLING_BYTES;
+
+		if (one[0] >= n)
+			return false;
+		for (size_t j = 0; j < i; j++) {
+			if (memcmp(one, in.data + j * SIBLING_BYTES, SIBLING_BYTES) == 0)
+				return false;
+		}
+	}
+	return true;
+}
+
 int
 siblings_unpack(struct bytes in, uint8_t n, struct siblings *out)
 {
 	size_t count = in.len / SIBLING_BYTES;
 	struct unpacker u = unpacker_on(in);
 
-	if (in.len % SIBLING_BYTES != 0 || count > SHARDS_MAX)
+	if (!siblings_valid(in, n))
 		return ERR_INVALID;
-	out->count = 0;
 	for (size_t i = 0; i < count; i++) {
-		struct sibling *s = &out->at[i];
-
-		s->index = unpack_u8(&u);
-		unpack_raw(&u, s->node.b, sizeof(s->node.b));
-		if (s->index >= n)
-			return ERR_INVALID;
+		out->at[i].index = unpack_u8(&u);
+		unpack_raw(&u, out->at[i].node.b, sizeof(out->at[i].node.b));
 	}
 	must(unpack_done(&u));
 	out->count = (uint8_t)count;
 	return ERR_OK;
 }
 
-/* The siblings' bytes under key, straight into the message: they may be long. */
+/* The siblings' bytes under key; too long (8 KiB) for a task's stack. */
 static void
 put_siblings(struct msg_writer *w, uint32_t key, const struct siblings *s)
 {
-	uint8_t packed[SHARDS_MAX * SIBLING_BYTES];
+	uint8_t *packed = malloc(s->count == 0 ? 1 : (size_t)s->count * SIBLING_BYTES);
 
+	if (packed == NULL) {
+		w->err = w->err != ERR_OK ? w->err : ERR_NOMEM;
+		return;
+	}
 	msg_pair_bin(w, key, bytes_of(packed, siblings_pack(s, packed)));
+	free(packed);
 }
 
 static int
 get_siblings_note(const struct msg_node *root, uint8_t n, struct siblings_note *out)
 {
 	struct bytes packed;
+	uint64_t sequence;
 
-	if (msg_get_u64(root, 1, UINT64_MAX, &out->sequence) != ERR_OK ||
-	    msg_get_bin(root, 2, SHARDS_MAX * SIBLING_BYTES, &packed) != ERR_OK)
+	if (msg_get_u64(root, 1, UINT64_MAX, &sequence) != ERR_OK ||
+	    msg_get_bin(root, 2, SHARDS_MAX * SIBLING_BYTES, &packed) != ERR_OK ||
+	    siblings_unpack(packed, n, &out->siblings) != ERR_OK)
 		return ERR_INVALID;
-	return siblings_unpack(packed, n, &out->siblings);
+	out->sequence = sequence;
+	return ERR_OK;
 }
 
 int
@@ -329,16 +360,20 @@ lease_update_unpack(struct bytes in, struct network_id net, struct lease_update 
 {
 	struct msg *m;
 	const struct msg_node *root;
-	struct bytes lease;
+	struct bytes packed;
+	struct lease lease;
 	int err = parse(in, &m, &root);
 
 	if (err != ERR_OK)
 		return err;
-	err = get_siblings_note(root, SHARDS_MAX, &out->note);
-	if (err == ERR_OK && msg_get_bin(root, 3, LEASE_BYTES_MAX, &lease) != ERR_OK)
+	if (msg_get_bin(root, 3, LEASE_BYTES_MAX, &packed) != ERR_OK)
 		err = ERR_INVALID;
 	if (err == ERR_OK)
-		err = lease_unpack(lease, net, &out->lease);
+		err = lease_unpack(packed, net, &lease);
+	if (err == ERR_OK)
+		err = get_siblings_note(root, SHARDS_MAX, &out->note);
+	if (err == ERR_OK)
+		out->lease = lease;
 	msg_free(m);
 	return err;
 }
