@@ -11,11 +11,12 @@
 #include "overlay/base/pack.h"
 
 static const char domain[] = "skerry/account/1";
-static const char file_kind[] = "skerry/account/";
 
 #define SALT_BYTES     16
 #define CHECK_BYTES    8
 #define FILE_BYTES_MAX 256
+/* Read: a later version may be longer, and shall be told from a broken file. */
+#define READ_BYTES_MAX KIB(4)
 
 static_assert(SALT_BYTES + CRYPTO_XNONCE_BYTES == 40, "account_save's random bytes");
 
@@ -131,12 +132,8 @@ read_file(struct disk *d, const char *path, struct buf *file, struct unpacker *u
 	if (err != ERR_OK)
 		return err == ERR_TOO_BIG ? ERR_CORRUPT : err;
 	*u = unpacker_on(buf_bytes(file));
-	unpack_expect(u, domain);
-	if (!u->failed)
-		return ERR_OK;
-	*u = unpacker_on(buf_bytes(file));
-	unpack_expect(u, file_kind);
-	return u->failed ? ERR_CORRUPT : ERR_VERSION;
+	err = unpack_domain(u, domain, NULL);
+	return err == ERR_INVALID ? ERR_CORRUPT : err;
 }
 
 int
@@ -146,11 +143,17 @@ account_load(struct disk *d, const char *path, const char *passphrase, struct ac
 	struct unpacker u;
 	int err;
 
-	buf_init(&file, FILE_BYTES_MAX);
+	buf_init_secret(&file, READ_BYTES_MAX);
 	err = read_file(d, path, &file, &u);
-	if (err == ERR_OK)
-		err = unpack_u8(&u) == 1 ? open_seed(&u, passphrase, &out->seed)
-					 : read_seed(&u, &out->seed);
+	if (err == ERR_OK) {
+		uint8_t sealed = unpack_u8(&u);
+
+		if (u.failed || sealed > 1)
+			err = ERR_CORRUPT;
+		else
+			err = sealed == 1 ? open_seed(&u, passphrase, &out->seed)
+					  : read_seed(&u, &out->seed);
+	}
 	buf_wipe(&file);
 	return err;
 }
@@ -162,7 +165,7 @@ account_needs_passphrase(struct disk *d, const char *path)
 	struct unpacker u;
 	bool sealed;
 
-	buf_init(&file, FILE_BYTES_MAX);
+	buf_init_secret(&file, READ_BYTES_MAX);
 	sealed = read_file(d, path, &file, &u) == ERR_OK && unpack_u8(&u) == 1;
 	buf_wipe(&file);
 	return sealed;

@@ -72,37 +72,46 @@ parse_head(const char **text, enum link_kind *kind)
 	return ERR_OK;
 }
 
-int
-link_parse(const char *text, struct link *out)
+/* The letters behind the head: one spelling for one link. */
+static int
+parse_body(const char *text, uint8_t raw[BODY_BYTES + CHECK_BYTES], struct link *l)
 {
-	uint8_t raw[BODY_BYTES + CHECK_BYTES], check[CHECK_BYTES];
-	struct link l;
-	size_t len, raw_len;
-	int err = parse_head(&text, &l.kind);
+	uint8_t check[CHECK_BYTES];
+	size_t len = strlen(text), raw_len;
 
-	if (err != ERR_OK)
-		return err;
-	len = strlen(text);
 	while (len > 0 && is_space(text[len - 1]))
 		len--;
 	if (len >= LINK_TEXT_MAX ||
-	    base64url_decode(raw, sizeof(raw), &raw_len, text, len) != ERR_OK ||
-	    raw_len != sizeof(raw))
+	    base64url_decode(raw, BODY_BYTES + CHECK_BYTES, &raw_len, text, len) != ERR_OK ||
+	    raw_len != BODY_BYTES + CHECK_BYTES)
 		return ERR_INVALID;
-	make_check(l.kind, raw, check);
+	make_check(l->kind, raw, check);
 	if (!crypto_equal(check, raw + BODY_BYTES, sizeof(check)))
 		return ERR_INVALID;
 
 	struct unpacker u = unpacker_on(bytes_of(raw, BODY_BYTES));
 
-	unpack_raw(&u, l.net.b, sizeof(l.net.b));
-	unpack_raw(&u, l.manifest.b, sizeof(l.manifest.b));
-	unpack_raw(&u, l.key.b, sizeof(l.key.b));
+	unpack_raw(&u, l->net.b, sizeof(l->net.b));
+	unpack_raw(&u, l->manifest.b, sizeof(l->manifest.b));
+	unpack_raw(&u, l->key.b, sizeof(l->key.b));
 	must(unpack_done(&u));
-	*out = l;
+	return ERR_OK;
+}
+
+int
+link_parse(const char *text, struct link *out)
+{
+	uint8_t raw[BODY_BYTES + CHECK_BYTES];
+	struct link l;
+	int err = parse_head(&text, &l.kind);
+
+	if (err == ERR_OK)
+		err = parse_body(text, raw, &l);
+	if (err == ERR_OK)
+		*out = l;
 	crypto_wipe(raw, sizeof(raw));
 	link_wipe(&l);
-	return ERR_OK;
+	return err;
 }
 
 void

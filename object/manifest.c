@@ -3,7 +3,7 @@
  * the sealed length of their segment, segments to the object, so that later arithmetic cannot
  * go astray on what a stranger wrote.
  */
-#include "object/manifest.h"
+#include "object/manifest_private.h"
 
 #include <stdlib.h>
 
@@ -16,10 +16,8 @@ static const char outer_domain[] = "skerry/manifest/outer/1";
 static const char inner_domain[] = "skerry/manifest/inner/1";
 static const char sealed_domain[] = "skerry/manifest/1";
 
-#define CHUNK_FIXED_BYTES    (32 + 3 + 4)
-#define SEGMENT_BYTES_PACKED (32 + 8 + 4 + 4)
-#define INNER_FIXED_BYTES    256 /* all of the inner part but name, inline data and segments */
-#define PART_OVERHEAD        (CRYPTO_XNONCE_BYTES + CRYPTO_TAG_BYTES)
+#define CHUNK_FIXED_BYTES (32 + 3 + 4)
+#define PART_OVERHEAD     (CRYPTO_XNONCE_BYTES + CRYPTO_TAG_BYTES)
 
 /* ---- the struct ---- */
 
@@ -123,8 +121,8 @@ pack_end(struct buf *out, const struct packer *p)
 	out->len += p->len;
 }
 
-static int
-pack_outer(const struct manifest *m, struct network_id net, struct buf *out)
+int
+manifest_pack_outer(const struct manifest *m, struct network_id net, struct buf *out)
 {
 	size_t room = sizeof(outer_domain) + 4 + 1 + 4;
 	struct packer p;
@@ -152,16 +150,16 @@ pack_outer(const struct manifest *m, struct network_id net, struct buf *out)
 	return ERR_OK;
 }
 
-/* outer: the packed outer part, whose hash ties the two together. */
-static int
-pack_inner(const struct manifest *m, struct network_id net, struct bytes outer, struct buf *out)
+int
+manifest_pack_inner(
+    const struct manifest *m, struct network_id net, struct bytes outer, struct buf *out)
 {
 	size_t name = strlen(m->name);
 	struct packer p;
 	struct hash tie;
 	int err = pack_begin(out,
-	    INNER_FIXED_BYTES + name + m->inline_data.len +
-		m->segments_count * SEGMENT_BYTES_PACKED,
+	    MANIFEST_INNER_FIXED + name + m->inline_data.len +
+		m->segments_count * MANIFEST_SEGMENT_BYTES,
 	    &p);
 
 	if (err != ERR_OK)
@@ -199,7 +197,21 @@ part_ad(uint8_t ad[64], const char *domain, struct network_id net)
 	return bytes_of(ad, p.len);
 }
 
-/* u32 length, nonce, sealed compressed bytes. */
+uint64_t
+manifest_outer_max(uint64_t sealed_bytes)
+{
+	if (sealed_bytes > MANIFEST_BYTES_MAX / MANIFEST_UNFOLD)
+		return MANIFEST_BYTES_MAX;
+	return MAX(sealed_bytes * MANIFEST_UNFOLD, MANIFEST_UNFOLD_FREE);
+}
+
+static uint64_t
+unfolds_to(const char *domain, uint64_t sealed_bytes)
+{
+	return domain == outer_domain ? manifest_outer_max(sealed_bytes) : MANIFEST_INNER_MAX;
+}
+
+/* u32 length, nonce, sealed compressed bytes. What nobody would open again is not sealed. */
 static int
 seal_part(struct bytes plain, const char *domain, struct network_id net, const struct key *k,
     const uint8_t nonce[CRYPTO_XNONCE_BYTES], struct buf *out)
@@ -209,8 +221,11 @@ seal_part(struct bytes plain, const char *domain, struct network_id net, const s
 	struct packer p;
 	int err;
 
-	buf_init(&squeezed, MANIFEST_BYTES_MAX);
+	/* What does not shrink grows by a 255th at most. */
+	buf_init(&squeezed, MANIFEST_BYTES_MAX + MANIFEST_BYTES_MAX / 128 + KIB(1));
 	err = compress_pack(plain, &squeezed);
+	if (err == ERR_OK && plain.len > unfolds_to(domain, PART_OVERHEAD + squeezed.len))
+		err = ERR_TOO_BIG;
 	if (err == ERR_OK)
 		err = pack_begin(out, 4 + PART_OVERHEAD + squeezed.len, &p);
 	if (err == ERR_OK) {
@@ -234,10 +249,10 @@ manifest_seal(const struct manifest *m, struct network_id net, const struct mani
 	int err;
 
 	buf_init(&outer, MANIFEST_BYTES_MAX);
-	buf_init(&inner, MANIFEST_BYTES_MAX);
-	err = pack_outer(m, net, &outer);
+	buf_init(&inner, MANIFEST_INNER_MAX);
+	err = manifest_pack_outer(m, net, &outer);
 	if (err == ERR_OK)
-		err = pack_inner(m, net, buf_bytes(&outer), &inner);
+		err = manifest_pack_inner(m, net, buf_bytes(&outer), &inner);
 	if (err == ERR_OK)
 		err = pack_begin(out, sizeof(sealed_domain), &p);
 	if (err == ERR_OK) {
@@ -277,25 +292,11 @@ read_chunk(struct unpacker *u, struct manifest *m)
 	return manifest_add_chunk(m, &id, &code, bytes, (const uint8_t(*)[8])hints.data);
 }
 
-static int
-read_domain(struct unpacker *u, const char *domain, struct network_id net)
-{
-	struct network_id theirs;
-
-	unpack_expect(u, domain);
-	if (u->failed)
-		return ERR_VERSION;
-	unpack_raw(u, theirs.b, sizeof(theirs.b));
-	if (u->failed)
-		return ERR_INVALID;
-	return memcmp(theirs.b, net.b, sizeof(net.b)) == 0 ? ERR_OK : ERR_WRONG_NETWORK;
-}
-
-static int
-read_outer(struct bytes plain, struct network_id net, struct manifest *m)
+int
+manifest_read_outer(struct bytes plain, struct network_id net, struct manifest *m)
 {
 	struct unpacker u = unpacker_on(plain);
-	int err = read_domain(&u, outer_domain, net);
+	int err = unpack_domain(&u, outer_domain, &net);
 
 	if (err != ERR_OK)
 		return err;
@@ -305,7 +306,7 @@ read_outer(struct bytes plain, struct network_id net, struct manifest *m)
 
 	/* Each chunk takes more than CHUNK_FIXED_BYTES: a count beyond that is refused unread. */
 	if (u.failed || m->level > MANIFEST_LEVEL_MAX || count > MANIFEST_CHUNKS_MAX ||
-	    count > unpack_left(&u) / CHUNK_FIXED_BYTES)
+	    (m->level > 0 && count == 0) || count > unpack_left(&u) / CHUNK_FIXED_BYTES)
 		return ERR_INVALID;
 	for (uint32_t i = 0; err == ERR_OK && i < count; i++)
 		err = read_chunk(&u, m);
@@ -314,15 +315,17 @@ read_outer(struct bytes plain, struct network_id net, struct manifest *m)
 	return err;
 }
 
-/* The chunks of a segment must be there and hold its sealed bytes, all but the last whole blocks.
+/*
+ * A segment's chunks begin where those of the one before it end, and hold its sealed bytes, all but
+ * the last whole blocks.
  */
 static bool
-segment_adds_up(const struct manifest *m, const struct manifest_segment *s)
+segment_adds_up(const struct manifest *m, const struct manifest_segment *s, size_t at_chunk)
 {
 	uint64_t sealed = 0;
 
-	if (s->chunks == 0 || s->first_chunk > m->chunks_count ||
-	    s->chunks > m->chunks_count - s->first_chunk || s->plain_bytes == 0 ||
+	if (s->chunks == 0 || s->first_chunk != at_chunk ||
+	    s->chunks > m->chunks_count - at_chunk || s->plain_bytes == 0 ||
 	    s->plain_bytes > UINT64_MAX / 2)
 		return false;
 	for (uint32_t i = 0; i < s->chunks; i++) {
@@ -335,15 +338,21 @@ segment_adds_up(const struct manifest *m, const struct manifest_segment *s)
 	return sealed == block_sealed_bytes(s->plain_bytes);
 }
 
+/* Every chunk is one segment's and none two's: so a read in their order finds every byte once. */
 static int
 read_segments(struct unpacker *u, struct manifest *m)
 {
 	uint32_t count = unpack_u32(u);
 	uint64_t plain = m->inline_data.len;
+	size_t at_chunk = 0;
 	int err = ERR_OK;
 
-	if (u->failed || count > MANIFEST_SEGMENTS_MAX ||
-	    count > unpack_left(u) / SEGMENT_BYTES_PACKED)
+	if (m->level > 0)
+		return count == 0 && plain == 0 && m->plain_bytes == 0 && unpack_done(u)
+			   ? ERR_OK
+			   : ERR_INVALID;
+	if (u->failed || (count > 0 && plain > 0) || count > MANIFEST_SEGMENTS_MAX ||
+	    count > unpack_left(u) / MANIFEST_SEGMENT_BYTES)
 		return ERR_INVALID;
 	for (uint32_t i = 0; err == ERR_OK && i < count; i++) {
 		struct manifest_segment s;
@@ -352,24 +361,36 @@ read_segments(struct unpacker *u, struct manifest *m)
 		s.plain_bytes = unpack_u64(u);
 		s.first_chunk = unpack_u32(u);
 		s.chunks = unpack_u32(u);
-		if (u->failed || !segment_adds_up(m, &s) || s.plain_bytes > UINT64_MAX / 2 - plain)
+		if (u->failed || !segment_adds_up(m, &s, at_chunk) ||
+		    s.plain_bytes > UINT64_MAX / 2 - plain)
 			err = ERR_INVALID;
 		else
 			err = manifest_add_segment(m, &s);
 		plain += s.plain_bytes;
+		at_chunk += s.chunks;
 		crypto_wipe(&s, sizeof(s));
 	}
-	if (err == ERR_OK && (!unpack_done(u) || plain != m->plain_bytes))
+	if (err == ERR_OK &&
+	    (!unpack_done(u) || plain != m->plain_bytes || at_chunk != m->chunks_count))
 		err = ERR_INVALID;
 	return err;
 }
 
-static int
-read_inner(struct bytes plain, struct network_id net, struct bytes outer, struct manifest *m)
+/* Somebody may save the object under its name: it must not lead out of a directory. */
+bool
+manifest_name_valid(const char *name)
+{
+	return strlen(name) <= MANIFEST_NAME_MAX && strchr(name, '/') == NULL &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+int
+manifest_read_inner(
+    struct bytes plain, struct network_id net, struct bytes outer, struct manifest *m)
 {
 	struct unpacker u = unpacker_on(plain);
 	struct hash tie, expected;
-	int err = read_domain(&u, inner_domain, net);
+	int err = unpack_domain(&u, inner_domain, &net);
 
 	if (err != ERR_OK)
 		return err;
@@ -385,7 +406,7 @@ read_inner(struct bytes plain, struct network_id net, struct bytes outer, struct
 		return ERR_INVALID;
 	unpack_raw(&u, m->name, name);
 	m->name[name] = '\0';
-	if (strlen(m->name) != name)
+	if (strlen(m->name) != name || !manifest_name_valid(m->name))
 		return ERR_INVALID;
 
 	uint32_t inline_len = unpack_u32(&u);
@@ -402,51 +423,59 @@ read_inner(struct bytes plain, struct network_id net, struct bytes outer, struct
 }
 
 static int
-open_part(struct unpacker *u, const char *domain, struct network_id net, const struct key *k,
+open_part(struct bytes part, const char *domain, struct network_id net, const struct key *k,
     struct buf *out)
 {
 	uint8_t ad[64];
-	uint32_t len = unpack_u32(u);
-	struct bytes part = unpack_lend(u, len);
-	uint8_t *squeezed;
+	uint8_t *squeezed = malloc(part.len);
 	int err;
 
-	if (u->failed || len < PART_OVERHEAD)
-		return ERR_INVALID;
-	squeezed = malloc(len);
+	buf_init(out, (size_t)unfolds_to(domain, part.len));
 	if (squeezed == NULL)
 		return ERR_NOMEM;
 	err = crypto_xopen(squeezed, k, part.data, part_ad(ad, domain, net),
-	    part.data + CRYPTO_XNONCE_BYTES, len - CRYPTO_XNONCE_BYTES);
+	    part.data + CRYPTO_XNONCE_BYTES, part.len - CRYPTO_XNONCE_BYTES);
 	if (err == ERR_OK)
-		err = compress_unpack(bytes_of(squeezed, len - PART_OVERHEAD), out);
-	crypto_wipe(squeezed, len);
+		err = compress_unpack(bytes_of(squeezed, part.len - PART_OVERHEAD), out);
+	crypto_wipe(squeezed, part.len);
 	free(squeezed);
 	return err;
+}
+
+/* Where the two sealed parts are; that nothing follows them is seen without any key. */
+static int
+find_parts(struct bytes sealed, struct bytes *outer, struct bytes *inner)
+{
+	struct unpacker u = unpacker_on(sealed);
+	int err = unpack_domain(&u, sealed_domain, NULL);
+
+	if (err != ERR_OK)
+		return err;
+	*outer = unpack_lend(&u, unpack_u32(&u));
+	*inner = unpack_lend(&u, unpack_u32(&u));
+	if (!unpack_done(&u) || outer->len < PART_OVERHEAD || inner->len < PART_OVERHEAD)
+		return ERR_INVALID;
+	return ERR_OK;
 }
 
 int
 manifest_open(struct bytes sealed, struct network_id net, const struct manifest_keys *keys,
     struct manifest *m)
 {
-	struct unpacker u = unpacker_on(sealed);
+	struct bytes outer_part, inner_part;
 	struct buf outer, inner;
-	int err;
+	int err = find_parts(sealed, &outer_part, &inner_part);
 
-	unpack_expect(&u, sealed_domain);
-	if (u.failed)
-		return ERR_VERSION;
-	buf_init(&outer, MANIFEST_BYTES_MAX);
-	buf_init(&inner, MANIFEST_BYTES_MAX);
-	err = open_part(&u, outer_domain, net, &keys->verify, &outer);
+	if (err != ERR_OK)
+		return err;
+	buf_init(&inner, 0);
+	err = open_part(outer_part, outer_domain, net, &keys->verify, &outer);
 	if (err == ERR_OK)
-		err = read_outer(buf_bytes(&outer), net, m);
+		err = manifest_read_outer(buf_bytes(&outer), net, m);
 	if (err == ERR_OK && keys->can_read) {
-		err = open_part(&u, inner_domain, net, &keys->read, &inner);
+		err = open_part(inner_part, inner_domain, net, &keys->read, &inner);
 		if (err == ERR_OK)
-			err = read_inner(buf_bytes(&inner), net, buf_bytes(&outer), m);
-		if (err == ERR_OK && !unpack_done(&u))
-			err = ERR_INVALID;
+			err = manifest_read_inner(buf_bytes(&inner), net, buf_bytes(&outer), m);
 	}
 	buf_fini(&outer);
 	buf_wipe(&inner);

@@ -61,18 +61,22 @@ int manifest_add_chunk(struct manifest *m, const struct hash *id, const struct c
     uint32_t bytes, const uint8_t (*hints)[8]);
 int manifest_add_segment(struct manifest *m, const struct manifest_segment *s);
 
+/* A base name or nothing: no slash, neither "." nor "..", at most MANIFEST_NAME_MAX. */
+bool manifest_name_valid(const char *name);
+
 struct manifest_keys {
 	struct key read; /* zero when only verifying */
 	struct key verify;
 	bool can_read;
 };
-/* Appends the sealed form. nonces: two, random. */
+/* Appends the sealed form. nonces: two, random. ERR_TOO_BIG: more than anybody would open. */
 int manifest_seal(const struct manifest *m, struct network_id net, const struct manifest_keys *keys,
     const uint8_t nonces[2][CRYPTO_XNONCE_BYTES], struct buf *out);
 /*
  * The reverse into an init'ed m: ERR_AUTH (wrong key or altered), ERR_VERSION, ERR_INVALID (ranges,
- * lengths that do not add up, trailing bytes), ERR_TOO_BIG. The inner part is opened when
- * keys->can_read.
+ * lengths that do not add up, trailing bytes), ERR_WRONG_NETWORK (in a part: ERR_AUTH comes first),
+ * ERR_CORRUPT (wrongly compressed), ERR_TOO_BIG (unfolds beyond all proportion). The inner part is
+ * opened when keys->can_read. m is fini'ed by the caller in any case.
  */
 int manifest_open(struct bytes sealed, struct network_id net, const struct manifest_keys *keys,
     struct manifest *m);
