@@ -7,10 +7,11 @@
  * so replaying segments in any sequence and twice gives the same catalog:
  *
  *	shard, drop   by (chunk, index): the highest order wins
- *	lease         by (chunk, lease key): the highest generation, then the lowest order
- *	siblings      by chunk: the highest sequence, then the lowest order
- *	forget        by chunk: removes leases and siblings of lower order
+ *	lease         by (chunk, lease key): the highest generation, then the highest order
+ *	siblings      by chunk: the highest sequence, then the highest order
  *	value         by (space, key): the highest order wins
+ *
+ * What is dropped, removed or forgotten leaves a tombstone with its order and generation.
  *
  * A shard found by recovery was perhaps never synced as a whole: it is SHARD_UNPROVEN
  * until somebody has read it and checked its hashes, and counts as there only then.
@@ -79,19 +80,19 @@ int catalog_add_record(struct index_txn *txn, const struct record *r);
 /* A group of records lies there: for the sums; told twice counts once. */
 int catalog_add_group(struct index_txn *txn, struct place place, uint64_t bytes);
 
-/* value is lent by the transaction. All: ERR_NOT_FOUND. */
+/* What they give is lent by the transaction. All: ERR_NOT_FOUND. */
 struct lease_entry {
 	struct pubkey key;
 	uint64_t generation;
 	uint64_t order;
-	struct bytes packed;
+	struct bytes packed; /* empty: forgotten */
 };
 int catalog_lease(struct index_txn *txn, const struct hash *chunk, const struct pubkey *key,
     struct lease_entry *out);
 /* The smallest lease key > after; NULL: the first one. */
 int catalog_next_lease(struct index_txn *txn, const struct hash *chunk, const struct pubkey *after,
     struct lease_entry *out);
-/* The smallest chunk ≥ from that has a lease, with or without a shard here. */
+/* The smallest chunk ≥ from with a lease that is not forgotten, with or without a shard here. */
 int catalog_next_leased(struct index_txn *txn, const struct hash *from, struct hash *chunk);
 int catalog_siblings(
     struct index_txn *txn, const struct hash *chunk, uint64_t *sequence, struct bytes *value);

@@ -7,7 +7,6 @@
  *	S chunk index              shard or tombstone
  *	L chunk lease key          lease
  *	B chunk                    siblings
- *	F chunk                    forgotten up to an order
  *	V space key                value
  */
 #ifndef STORAGE_CATALOG_PRIVATE_H

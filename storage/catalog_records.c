@@ -1,5 +1,5 @@
 /*
- * Leases, siblings, forgotten chunks and values, and the rules by which they change.
+ * Leases, siblings and values, and the rules by which they change.
  */
 #include "storage/catalog_private.h"
 
@@ -45,38 +45,18 @@ put_text(struct index_txn *txn, struct bytes key, const struct text_entry *e)
 	return index_put(txn, key, bytes_of(text, p.len));
 }
 
-/* Up to this order leases and siblings of the chunk are forgotten. */
-static int
-forgotten(struct index_txn *txn, const struct hash *chunk, uint64_t *order)
-{
-	struct text_entry e = { 0 };
-	struct key_text k;
-	int err;
-
-	key_chunk(&k, 'F', chunk);
-	err = get_text(txn, key_bytes(&k), &e);
-	if (err != ERR_OK && err != ERR_NOT_FOUND)
-		return err;
-	*order = e.order;
-	return ERR_OK;
-}
-
-/* Leases and siblings: the highest rank, then the lowest order. */
+/* Leases and siblings: the highest rank, then the highest order. */
 static int
 add_ranked(struct index_txn *txn, struct bytes key, const struct record *r)
 {
 	struct text_entry new = { r->generation, r->order, r->value }, old;
-	uint64_t gone;
-	int err = forgotten(txn, &r->chunk, &gone);
+	int err = get_text(txn, key, &old);
 
-	if (err != ERR_OK || gone > r->order)
-		return err;
-	err = get_text(txn, key, &old);
 	if (err != ERR_OK && err != ERR_NOT_FOUND)
 		return err;
 	if (err == ERR_OK && old.rank > new.rank)
 		return ERR_STALE;
-	if (err == ERR_OK && old.rank == new.rank &&old.order <= new.order)
+	if (err == ERR_OK && old.rank == new.rank &&old.order >= new.order)
 		return ERR_OK;
 	return put_text(txn, key, &new);
 }
@@ -105,51 +85,6 @@ add_drop(struct index_txn *txn, const struct record *r)
 	return catalog_add_shard(txn, &r->chunk, &e);
 }
 
-/* Removes the entry under key when it is older than the record. */
-static int
-del_older(struct index_txn *txn, struct bytes key, uint64_t order)
-{
-	struct text_entry e;
-	int err = get_text(txn, key, &e);
-
-	if (err == ERR_NOT_FOUND)
-		return ERR_OK;
-	if (err == ERR_OK && e.order < order)
-		err = index_del(txn, key);
-	return err;
-}
-
-static int
-add_forget(struct index_txn *txn, const struct record *r)
-{
-	struct text_entry mark = { 0, r->order, { NULL, 0 } };
-	struct lease_entry lease;
-	struct pubkey after;
-	struct key_text k;
-	uint64_t gone;
-	bool first = true;
-	int err = forgotten(txn, &r->chunk, &gone);
-
-	if (err != ERR_OK || gone >= r->order)
-		return err;
-	key_chunk(&k, 'F', &r->chunk);
-	err = put_text(txn, key_bytes(&k), &mark);
-	if (err != ERR_OK)
-		return err;
-	key_chunk(&k, 'B', &r->chunk);
-	err = del_older(txn, key_bytes(&k), r->order);
-	while (err == ERR_OK) {
-		err = catalog_next_lease(txn, &r->chunk, first ? NULL : &after, &lease);
-		if (err != ERR_OK)
-			break;
-		first = false;
-		after = lease.key;
-		key_lease(&k, &r->chunk, &after);
-		err = del_older(txn, key_bytes(&k), r->order);
-	}
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
 int
 catalog_add_record(struct index_txn *txn, const struct record *r)
 {
@@ -164,8 +99,6 @@ catalog_add_record(struct index_txn *txn, const struct record *r)
 		return add_ranked(txn, key_bytes(&k), r);
 	case RECORD_DROP:
 		return add_drop(txn, r);
-	case RECORD_FORGET:
-		return add_forget(txn, r);
 	case RECORD_VALUE:
 		return add_value(txn, r);
 	}
@@ -215,18 +148,31 @@ catalog_next_lease(struct index_txn *txn, const struct hash *chunk, const struct
 int
 catalog_next_leased(struct index_txn *txn, const struct hash *from, struct hash *chunk)
 {
-	struct bytes key, value;
 	struct key_text k;
-	int err;
 
 	key_chunk(&k, 'L', from);
-	err = index_seek(txn, key_bytes(&k), &key, &value);
-	if (err != ERR_OK)
-		return err;
-	if (key.len != 1 + 32 + 32 || key.data[0] != 'L')
-		return ERR_NOT_FOUND;
-	memcpy(chunk->b, key.data + 1, sizeof(chunk->b));
-	return ERR_OK;
+	for (;;) {
+		struct lease_entry e;
+		struct bytes key, value;
+		struct hash at;
+		int err = index_seek(txn, key_bytes(&k), &key, &value);
+
+		if (err != ERR_OK)
+			return err;
+		if (key.len != 1 + 32 + 32 || key.data[0] != 'L')
+			return ERR_NOT_FOUND;
+		memcpy(at.b, key.data + 1, sizeof(at.b));
+		memcpy(e.key.b, key.data + 33, sizeof(e.key.b));
+		err = catalog_lease(txn, &at, &e.key, &e);
+		if (err != ERR_OK)
+			return err;
+		if (e.packed.len > 0) {
+			*chunk = at;
+			return ERR_OK;
+		}
+		key_lease(&k, &at, &e.key);
+		pack_u8(&k.p, 0); /* the smallest key behind this one */
+	}
 }
 
 int
@@ -239,6 +185,8 @@ catalog_siblings(
 
 	key_chunk(&k, 'B', chunk);
 	err = get_text(txn, key_bytes(&k), &e);
+	if (err == ERR_OK && e.text.len == 0)
+		err = ERR_NOT_FOUND; /* forgotten */
 	if (err != ERR_OK)
 		return err;
 	*sequence = e.rank;

@@ -55,3 +55,15 @@ index_del(struct index_txn *txn, struct bytes key)
 	must(key.len > 0 && key.len <= INDEX_KEY_MAX);
 	return txn->ops->del(txn, key);
 }
+
+void
+index_lock_init(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	must(pthread_rwlockattr_init(&attr) == 0);
+	must(pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) ==
+	     0);
+	must(pthread_rwlock_init(lock, &attr) == 0);
+	must(pthread_rwlockattr_destroy(&attr) == 0);
+}

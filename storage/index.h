@@ -12,6 +12,8 @@
 #ifndef STORAGE_INDEX_H
 #define STORAGE_INDEX_H
 
+#include <pthread.h>
+
 #include "overlay/base/disk.h"
 #include "overlay/base/err.h"
 #include "overlay/base/types.h"
@@ -58,6 +60,9 @@ struct index_ops {
 	int (*put)(struct index_txn *txn, struct bytes key, struct bytes value);
 	int (*del)(struct index_txn *txn, struct bytes key);
 };
+
+/* For the implementations: a lock whose writer does not wait for ever behind readers. */
+void index_lock_init(pthread_rwlock_t *lock);
 
 /* ---- LMDB: files in a directory of their own, made when missing ---- */
 #define INDEX_MAP_BYTES MIB(64) /* where the map starts; doubles when full */

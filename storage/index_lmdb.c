@@ -362,7 +362,7 @@ index_lmdb_open(const struct index_lmdb_opts *opts, struct index **out)
 		free(l);
 		return err;
 	}
-	must(pthread_rwlock_init(&l->map, NULL) == 0);
+	index_lock_init(&l->map);
 	*out = &l->base;
 	return ERR_OK;
 }

@@ -323,7 +323,7 @@ index_mem_new(struct index **out)
 	if (m == NULL)
 		return ERR_NOMEM;
 	m->base.ops = &mem_ops;
-	must(pthread_rwlock_init(&m->lock, NULL) == 0);
+	index_lock_init(&m->lock);
 	must(pthread_mutex_init(&m->writer, NULL) == 0);
 	*out = &m->base;
 	return ERR_OK;

@@ -292,8 +292,6 @@ pack_body(struct packer *p, const struct record *r)
 	case RECORD_VALUE:
 		pack_u8(p, r->index);
 		break;
-	case RECORD_FORGET:
-		break;
 	}
 	pack_raw(p, r->value.data, r->value.len);
 }
@@ -342,15 +340,13 @@ record_unpack(struct bytes *in, struct record *out)
 	case RECORD_VALUE:
 		r.index = unpack_u8(&u);
 		break;
-	case RECORD_FORGET:
-		break;
 	default:
 		return ERR_VERSION;
 	}
 	r.value = unpack_lend(&u, unpack_left(&u));
 	if (!unpack_done(&u) || r.value.len > RECORD_VALUE_MAX)
 		return ERR_CORRUPT;
-	if (r.value.len > 0 && (r.kind == RECORD_DROP || r.kind == RECORD_FORGET))
+	if (r.value.len > 0 && r.kind == RECORD_DROP)
 		return ERR_CORRUPT;
 	*in = bytes_of(in->data + outer.pos, in->len - outer.pos);
 	*out = r;

@@ -124,11 +124,10 @@ int trailer_unpack(struct bytes in, const struct extent_header *h, struct traile
 
 /* ---- small records ---- */
 enum record_kind {
-	RECORD_LEASE = 1,
-	RECORD_SIBLINGS = 2,
-	RECORD_DROP = 3,   /* the shard `index` of `chunk` is gone */
-	RECORD_FORGET = 4, /* leases and siblings of `chunk` are gone */
-	RECORD_VALUE = 5,  /* a named value of another module; empty: gone */
+	RECORD_LEASE = 1,    /* an empty value: forgotten, but for its generation */
+	RECORD_SIBLINGS = 2, /* the same */
+	RECORD_DROP = 3,     /* the shard `index` of `chunk` is gone */
+	RECORD_VALUE = 4,    /* a named value of another module; empty: gone */
 };
 /* Longest value: siblings of the widest code. */
 #define RECORD_VALUE_MAX ((size_t)40 * SHARDS_MAX)

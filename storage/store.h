@@ -108,7 +108,8 @@ SUSPENDS int store_leases(
     struct store *s, const struct hash *chunk, struct lease *out, size_t cap, size_t *count);
 /*
  * Forgets leases and siblings of a chunk that has no shard here any more (ERR_STATE otherwise),
- * durably. A drop keeps them: a deleted chunk's tombstone outlives its shard.
+ * durably. A drop keeps them: a deleted chunk's tombstone outlives its shard. What stays are
+ * the generations, so that an old lease cannot come back.
  */
 SUSPENDS int store_forget(struct store *s, const struct hash *chunk);
 /* Who else holds the chunk: opaque bytes (siblings.h), the newest sequence wins; not synced on its

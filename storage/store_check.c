@@ -247,7 +247,7 @@ count_leases(void *arg, struct index_txn *txn)
 		     catalog_next_lease(txn, &chunk, first ? NULL : &after, &e) == ERR_OK;
 		     first = false) {
 			after = e.key;
-			c->result.leases++;
+			c->result.leases += e.packed.len > 0;
 		}
 		if (!catalog_hash_next(&chunk))
 			break;

@@ -54,8 +54,8 @@ check_lease(struct index_txn *txn, struct commit *c)
 
 	if (err == ERR_OK && known.generation > c->record.generation)
 		settle(c, ERR_STALE);
-	else if (err == ERR_OK && known.generation == c->record.generation)
-		settle(c, ERR_OK);
+	else if (err == ERR_OK && known.generation == c->record.generation && !c->forgets)
+		settle(c, known.packed.len > 0 ? ERR_OK : ERR_STALE);
 	return err;
 }
 
@@ -68,7 +68,7 @@ check_siblings(struct index_txn *txn, struct commit *c)
 
 	if (err == ERR_OK && sequence > c->record.generation)
 		settle(c, ERR_STALE);
-	else if (err == ERR_OK && sequence == c->record.generation)
+	else if (err == ERR_OK && sequence == c->record.generation && !c->forgets)
 		settle(c, ERR_OK);
 	return err;
 }
@@ -97,6 +97,10 @@ check_record(struct index_txn *txn, struct commit *c)
 		settle(c, ERR_NOT_FOUND);
 		return ERR_OK;
 	}
+	if (err == ERR_OK && c->forgets) {
+		settle(c, ERR_STATE);
+		return ERR_OK;
+	}
 	switch (c->record.kind) {
 	case RECORD_LEASE:
 		return check_lease(txn, c);
@@ -104,10 +108,6 @@ check_record(struct index_txn *txn, struct commit *c)
 		return check_siblings(txn, c);
 	case RECORD_DROP:
 		return check_drop(txn, c);
-	case RECORD_FORGET:
-		if (err == ERR_OK)
-			settle(c, ERR_STATE);
-		return ERR_OK;
 	case RECORD_VALUE:
 		return ERR_OK;
 	}
@@ -253,6 +253,13 @@ make_durable(void *arg)
 
 /* ---- putting a batch together, on the loop ---- */
 
+/* A record that takes something away, and so must not turn up by itself later. */
+static bool
+is_mark(const struct commit *c)
+{
+	return c->record.kind == RECORD_DROP || c->forgets;
+}
+
 static bool
 record_waits(const struct store *s)
 {
@@ -275,7 +282,7 @@ add_to_batch(struct batch *b, struct commit ***end, struct commit *c)
 	b->count++;
 	if (c->kind == COMMIT_RECORD) {
 		c->record.order = b->store->order++;
-		b->marks += c->record.kind == RECORD_DROP || c->record.kind == RECORD_FORGET;
+		b->marks += is_mark(c);
 	} else if (c->kind == COMMIT_SHARD) {
 		c->writer->in_batch = true;
 	}
@@ -405,8 +412,7 @@ carry_marks(struct batch *b)
 	struct carried *k = &b->carried;
 
 	for (struct commit *c = b->first; c != NULL; c = c->next) {
-		if (c->kind == COMMIT_RECORD && !c->settled &&
-		    (c->record.kind == RECORD_DROP || c->record.kind == RECORD_FORGET))
+		if (c->kind == COMMIT_RECORD && !c->settled && is_mark(c))
 			k->marks[k->count++] = c->record;
 	}
 	must(b->store->carried.count == 0); /* no batch runs while some are left */

@@ -42,6 +42,7 @@ struct commit {
 	 */
 	struct record record;
 	bool needs_chunk; /* ERR_NOT_FOUND unless the chunk is here */
+	bool forgets;     /* ERR_STATE while it is; the value is empty */
 	/* COMMIT_PROOF */
 	bool good;
 	bool lazy;  /* nobody waits: freed after its batch */

@@ -2,6 +2,8 @@
  * Leases, siblings, deletion marks and values: small records through the group commit, and
  * looking them up. Look-ups run in workers on one view of the index.
  */
+#include <stdlib.h>
+
 #include "overlay/base/buf.h"
 #include "storage/store_impl.h"
 
@@ -49,14 +51,6 @@ store_drop(struct store *s, const struct hash *chunk, uint8_t index)
 	return commit_record(s, &r, false);
 }
 
-int
-store_forget(struct store *s, const struct hash *chunk)
-{
-	struct record r = { .kind = RECORD_FORGET, .chunk = *chunk };
-
-	return commit_record(s, &r, false);
-}
-
 /* ---- leases ---- */
 
 int
@@ -95,6 +89,8 @@ list_leases(void *arg, struct index_txn *txn)
 			break;
 		first = false;
 		after = e.key;
+		if (e.packed.len == 0)
+			continue; /* forgotten */
 		/* Checked when it came: one that does not unpack now has rotted, the others count.
 		 */
 		if (lease_unpack(e.packed, q->store->net, &q->out[q->count]) == ERR_OK)
@@ -202,6 +198,76 @@ store_siblings(struct store *s, const struct hash *chunk, uint64_t *sequence, st
 	if (q.found == ERR_OK)
 		*sequence = q.sequence;
 	return q.found;
+}
+
+/* ---- forgetting ---- */
+
+#define FORGET_STEP 16 /* leases of one chunk per look: more than one owner is rare */
+
+struct forget_query {
+	const struct hash *chunk;
+	struct record marks[FORGET_STEP + 1];
+	size_t count;
+};
+
+/* What is kept of the chunk, as marks that take it away. */
+static int
+list_kept(void *arg, struct index_txn *txn)
+{
+	struct forget_query *q = arg;
+	struct lease_entry e;
+	struct pubkey after;
+	struct bytes value;
+	uint64_t sequence;
+	bool first = true;
+	int err = catalog_siblings(txn, q->chunk, &sequence, &value);
+
+	q->count = 0;
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	if (err == ERR_OK)
+		q->marks[q->count++] = (struct record){
+			.kind = RECORD_SIBLINGS, .chunk = *q->chunk, .generation = sequence
+		};
+	while (q->count < FORGET_STEP) {
+		err = catalog_next_lease(txn, q->chunk, first ? NULL : &after, &e);
+		if (err != ERR_OK)
+			break;
+		first = false;
+		after = e.key;
+		if (e.packed.len > 0)
+			q->marks[q->count++] = (struct record){ .kind = RECORD_LEASE,
+				.chunk = *q->chunk,
+				.lease_key = e.key,
+				.generation = e.generation };
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+int
+store_forget(struct store *s, const struct hash *chunk)
+{
+	struct forget_query *q = malloc(sizeof(*q));
+	int err = ERR_OK;
+
+	must(!s->read_only);
+	if (q == NULL)
+		return ERR_NOMEM;
+	q->chunk = chunk;
+	do {
+		err = look_up(s, list_kept, q);
+		for (size_t i = 0; err == ERR_OK && i < q->count; i++) {
+			struct commit c = {
+				.kind = COMMIT_RECORD, .record = q->marks[i], .forgets = true
+			};
+
+			err = store_commit(s, &c);
+			if (err == ERR_STALE)
+				err = ERR_OK; /* a newer one came: the next look sees it */
+		}
+	} while (err == ERR_OK && q->count > 0);
+	free(q);
+	return err;
 }
 
 /* ---- values ---- */
