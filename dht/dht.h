@@ -33,7 +33,10 @@ struct dht_opts {
 	uint64_t pace;  /* divides the upkeep intervals on test networks; 0 or 1: as documented */
 };
 int dht_new(const struct dht_opts *opts, struct dht **out);
-/* Saves the table, cancels its tasks, then calls done on the loop. */
+/*
+ * Saves the table, cancels its own tasks, then calls done on the loop. Callers have ended theirs:
+ * no SUSPENDS call below may be under way.
+ */
 void dht_shutdown(struct dht *d, void (*done)(void *arg), void *arg);
 /* After its shutdown, and after the endpoint's, whose methods point here; NULL accepted. */
 void dht_free(struct dht *d);
