@@ -166,18 +166,20 @@ survey_one(struct asks *a, uint8_t index)
 	struct chunk_have *have;
 	int err;
 
-	if (s->holders->at[index].state != HOLDER_KNOWN)
+	if (s->holders->at[index].state != HOLDER_KNOWN || s->out[index].live)
 		return ERR_OK;
 	have = malloc(sizeof(*have));
 	if (have == NULL)
 		return ERR_NOMEM;
 	s->out[index].holder = s->holders->at[index].contact;
 	err = storage_ask_have(a->c, &s->out[index].holder, &s->holders->ref->id, have);
+	/* Whoever says nothing or has it no more gives way to who is found to hold it instead. */
+	s->holders->at[index].state = HOLDER_FAILED;
 	for (size_t i = 0; err == ERR_OK && i < have->count; i++) {
 		if (have->indices[i] == index) {
 			s->out[index].live = true;
 			s->out[index].lease_until = have->lease_until;
-			s->holders->at[index].answered++;
+			s->holders->at[index].state = HOLDER_KNOWN;
 		}
 	}
 	free(have);
@@ -192,17 +194,6 @@ survey_count(const struct survey *s, uint8_t n)
 	for (uint8_t i = 0; i < n; i++)
 		live += s->out[i].live;
 	return live;
-}
-
-/* Those not yet found live are asked (again). */
-static int
-survey_round(struct survey *s, uint8_t n)
-{
-	for (uint8_t i = 0; i < n; i++) {
-		if (s->out[i].live)
-			s->holders->at[i].state = HOLDER_BAD; /* counted: not asked again */
-	}
-	return ask_all(&s->asks, n);
 }
 
 int
@@ -221,12 +212,13 @@ chunk_survey(struct chunks *c, const struct chunk_ref *ref, struct shard_state *
 	if (err == ERR_OK)
 		err = holders_resolve(s->holders);
 	if (err == ERR_OK)
-		err = survey_round(s, n);
-	/* Shards may have moved since the hints were written. */
+		err = ask_all(&s->asks, n);
+	/* Shards may have moved since the hints were written: those not live are asked for again.
+	 */
 	if (err == ERR_OK && survey_count(s, n) < n)
 		err = holders_search(s->holders);
 	if (err == ERR_OK && survey_count(s, n) < n)
-		err = survey_round(s, n);
+		err = ask_all(&s->asks, n);
 	if (err == ERR_OK)
 		*live = survey_count(s, n);
 	holders_free(s->holders);
