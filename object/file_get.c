@@ -8,6 +8,7 @@
 
 #include "object/block.h"
 #include "object/files_private.h"
+#include "object/manifest_cursor.h"
 
 #define PROGRESS_INTERVAL MILLISECONDS(100)
 
@@ -18,18 +19,15 @@ struct file_read {
 	uint64_t from, len; /* plaintext bytes of the object that are wanted */
 	_Atomic uint64_t done;
 	struct timer tick;
-	size_t next; /* chunk to be fetched next */
+	struct manifest_cursor next; /* chunk to be fetched next */
 	uint64_t failed_chunk;
 	struct chunk_missing missing;
 	int err;
 };
 
-/* One chunk of one segment, with what its blocks need. */
 struct chunk_read {
 	struct file_read *read;
-	const struct manifest_segment *segment;
-	uint64_t segment_at;  /* plaintext offset of the segment in the object */
-	uint64_t first_block; /* of the chunk, counted in the segment */
+	struct chunk_place place;
 };
 
 /* The part of a block's plaintext that is wanted, written at its place in the target. */
@@ -56,16 +54,17 @@ take_blocks(void *arg, uint64_t offset, const uint8_t *data, size_t len)
 	struct file_read *r = c->read;
 	struct aead *a = aead_borrow(&r->f->aeads);
 	uint8_t *plain = malloc(BLOCK_PLAIN);
-	uint64_t block = c->first_block + offset / BLOCK_SEALED;
+	const struct chunk_place *p = &c->place;
+	uint64_t block = p->first_block + offset / BLOCK_SEALED;
 	int err = a == NULL || plain == NULL ? ERR_NOMEM : ERR_OK;
 
 	for (size_t at = 0; err == ERR_OK && at < len; at += BLOCK_SEALED, block++) {
 		size_t sealed = MIN(len - at, (size_t)BLOCK_SEALED);
 
 		err = block_open(
-		    a, &c->segment->key, c->segment->plain_bytes, block, 1, data + at, plain);
+		    a, &p->segment->key, p->segment->plain_bytes, block, 1, data + at, plain);
 		if (err == ERR_OK)
-			err = write_part(r, c->segment_at + block * BLOCK_PLAIN, plain,
+			err = write_part(r, p->segment_at + block * BLOCK_PLAIN, plain,
 			    sealed - CRYPTO_TAG_BYTES);
 	}
 	if (plain != NULL)
@@ -77,67 +76,30 @@ take_blocks(void *arg, uint64_t offset, const uint8_t *data, size_t len)
 
 /* ---- which bytes of which chunk ---- */
 
-/* Plaintext begin and end of a chunk in the object. */
-struct span {
-	uint64_t begin, end;
-};
-
-/* Finds segment and place of chunk number i; false when no segment names it. */
-static bool
-place_chunk(const struct manifest *m, size_t i, struct chunk_read *out, struct span *span)
-{
-	uint64_t at = 0;
-
-	for (size_t s = 0; s < m->segments_count; s++) {
-		const struct manifest_segment *seg = &m->segments[s];
-
-		if (i >= seg->first_chunk && i < (size_t)seg->first_chunk + seg->chunks) {
-			uint64_t sealed = 0, plain;
-
-			/* All but the last chunk are whole blocks (checked when it was read). */
-			for (size_t c = seg->first_chunk; c < i; c++)
-				sealed += m->chunks[c].bytes;
-			out->segment = seg;
-			out->segment_at = at;
-			out->first_block = sealed / BLOCK_SEALED;
-			plain = out->first_block * BLOCK_PLAIN;
-			span->begin = at + plain;
-			span->end =
-			    at + MIN(seg->plain_bytes,
-				     plain + m->chunks[i].bytes / BLOCK_SEALED * BLOCK_PLAIN +
-					 m->chunks[i].bytes % BLOCK_SEALED);
-			return true;
-		}
-		at += seg->plain_bytes;
-	}
-	return false;
-}
-
 static int
-get_chunk(struct file_read *r, size_t i, struct chunk_ref *ref)
+get_chunk(struct file_read *r, const struct chunk_place *place, struct chunk_ref *ref)
 {
-	struct chunk_read c = { .read = r };
-	struct chunk_sink sink = { .take = take_blocks, .ordered = r->opts->target.ordered };
+	struct chunk_read c = { r, *place };
+	struct chunk_sink sink = {
+		.take = take_blocks, .arg = &c, .ordered = r->opts->target.ordered
+	};
 	struct chunk_missing missing = { 0 };
-	struct span span;
 	int err;
 
-	if (!place_chunk(r->m, i, &c, &span) || span.end <= r->from ||
-	    span.begin >= r->from + r->len)
+	if (place->end <= r->from || place->begin >= r->from + r->len)
 		return ERR_OK;
 
-	uint64_t chunk_at = span.begin - c.segment_at; /* plaintext, in the segment */
-	uint64_t begin = MAX(r->from, span.begin) - c.segment_at;
-	uint64_t end = MIN(r->from + r->len, span.end) - c.segment_at;
-	uint64_t first = (begin - chunk_at) / BLOCK_PLAIN * BLOCK_SEALED;
-	uint64_t last = ((end - 1 - chunk_at) / BLOCK_PLAIN + 1) * BLOCK_SEALED;
+	/* In the chunk: first of its plaintext, then of its blocks. */
+	uint64_t begin = MAX(r->from, place->begin) - place->begin;
+	uint64_t end = MIN(r->from + r->len, place->end) - place->begin;
+	uint64_t first = begin / BLOCK_PLAIN * BLOCK_SEALED;
+	uint64_t last = ((end - 1) / BLOCK_PLAIN + 1) * BLOCK_SEALED;
 
-	sink.arg = &c;
-	ref_of_chunk(&r->m->chunks[i], ref);
+	ref_of_chunk(&r->m->chunks[place->number], ref);
 	last = MIN(last, ref->bytes);
 	err = chunk_get(r->f->opts.chunks, ref, first, last - first, &sink, &missing);
 	if (err == ERR_UNREACHABLE && r->err == ERR_OK) {
-		r->failed_chunk = i;
+		r->failed_chunk = place->number;
 		r->missing = missing;
 	}
 	return err;
@@ -147,11 +109,12 @@ static int
 chunks_task(void *arg)
 {
 	struct file_read *r = arg;
+	struct chunk_place place;
 	struct chunk_ref *ref = malloc(sizeof(*ref));
 	int err = ref == NULL ? ERR_NOMEM : ERR_OK;
 
-	while (err == ERR_OK && r->err == ERR_OK && r->next < r->m->chunks_count)
-		err = get_chunk(r, r->next++, ref);
+	while (err == ERR_OK && r->err == ERR_OK && manifest_cursor_next(&r->next, &place))
+		err = get_chunk(r, &place, ref);
 	if (err != ERR_OK && r->err == ERR_OK)
 		r->err = err;
 	free(ref);
@@ -166,6 +129,7 @@ get_chunks(struct file_read *r)
 	int err = ERR_OK;
 
 	tasks = MIN(tasks, r->m->chunks_count);
+	manifest_cursor_init(&r->next, r->m);
 	task_group_init(&group, r->f->env);
 	for (size_t i = 0; i < tasks && err == ERR_OK; i++)
 		err = task_spawn(&group, "get chunks", chunks_task, r);
@@ -190,7 +154,8 @@ tick_fire(void *arg)
 {
 	struct file_read *r = arg;
 
-	r->opts->progress(r->opts->arg, atomic_load(&r->done), r->len);
+	/* A piece that was wrong comes again, and counts twice until the end. */
+	r->opts->progress(r->opts->arg, MIN(atomic_load(&r->done), r->len), r->len);
 	timer_start(&r->tick, PROGRESS_INTERVAL);
 }
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "object/block.h"
-#include "object/files_private.h"
+#include "object/file_put_private.h"
 
 static_assert(CHUNK_BYTES_MAX % BLOCK_SEALED == 0, "full chunks are whole blocks");
 static_assert(STREAM_CHUNK_BYTES % BLOCK_SEALED == 0, "and so are those of streams");

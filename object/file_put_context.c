@@ -1,0 +1,199 @@
+/*
+ * What all puts share: chunks that are placed and remembered, and the raising of their leases. An
+ * error leaves upload leases behind, which end by themselves.
+ */
+#include <stdlib.h>
+
+#include "object/block.h"
+#include "object/file_put_private.h"
+
+#define RAISES_IN_FLIGHT 16
+
+int
+put_context_init(struct put_context *p, struct files *f, const struct file_put_opts *opts,
+    const uint8_t file_id[32], struct file_put_result *result)
+{
+	struct endpoint *ep = chunks_endpoint(f->opts.chunks);
+	struct agreed_time now;
+
+	memset(p, 0, sizeof(*p));
+	if (f->opts.account == NULL)
+		return ERR_STATE;
+	p->f = f;
+	p->opts = opts;
+	p->result = result;
+	account_lease_key(f->opts.account, file_id, &p->lease_key, &p->lease_pub);
+	endpoint_agreed_time(ep, &now);
+	p->until = now.unix_ms / 1000 + (opts->term_s == 0 ? LEASE_TERM_S : opts->term_s);
+	memset(result, 0, sizeof(*result));
+	result->placed_min = SHARDS_MAX;
+	return opts->code.k != 0 ? ERR_OK : chunks_servers(f->opts.chunks, &p->servers);
+}
+
+void
+put_context_fini(struct put_context *p)
+{
+	for (size_t i = 0; i < p->placed_count; i++)
+		free(p->placed[i].holders);
+	free(p->placed);
+	crypto_wipe(p, sizeof(*p));
+}
+
+static void
+sign_lease(void *arg, struct lease *l)
+{
+	struct put_context *p = arg;
+
+	lease_sign(l, p->f->opts.net, &p->lease_key, &p->lease_pub);
+}
+
+static int
+remember(struct put_context *p, const struct chunk_put_result *r, size_t *slot)
+{
+	if (p->placed_count == p->placed_cap) {
+		size_t cap = p->placed_cap == 0 ? 16 : p->placed_cap * 2;
+		struct placed_chunk *more = realloc(p->placed, cap * sizeof(*more));
+
+		if (more == NULL)
+			return ERR_NOMEM;
+		p->placed = more;
+		p->placed_cap = cap;
+	}
+
+	struct placed_chunk *c = &p->placed[p->placed_count];
+
+	c->holders = calloc(r->ref.code.n, sizeof(*c->holders));
+	if (c->holders == NULL)
+		return ERR_NOMEM;
+	c->ref = r->ref;
+	c->placed = r->placed;
+	for (uint8_t i = 0; i < r->ref.code.n; i++) {
+		if (r->have[i])
+			c->holders[i] = r->holders[i];
+	}
+	*slot = p->placed_count++;
+	p->result->chunks++;
+	if (r->placed < p->result->placed_min) {
+		p->result->placed_min = r->placed;
+		p->result->report = r->report;
+	}
+	return ERR_OK;
+}
+
+/* By the network's size, unless the caller said; small chunks may have another default. */
+static struct code_params
+code_for(const struct put_context *p, uint64_t bytes)
+{
+	if (p->opts->code.k != 0)
+		return p->opts->code;
+	return code_default(p->servers, bytes);
+}
+
+int
+put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *source,
+    void (*progress)(void *arg, uint64_t bytes), void *arg, size_t *slot)
+{
+	struct chunks *c = p->f->opts.chunks;
+	struct chunk_put_opts opts = {
+		.code = code_for(p, bytes),
+		.bytes = bytes,
+		.source = *source,
+		.signer = { sign_lease, p },
+		.constraints = p->opts->constraints,
+		.progress = progress,
+		.arg = arg,
+	};
+	struct chunk_put_result *r = malloc(sizeof(*r));
+	int err = r == NULL ? ERR_NOMEM : ERR_OK;
+
+	if (p->opts->wait_s)
+		opts.want = code_success(&opts.code);
+	if (err == ERR_OK)
+		err = chunk_put(c, &opts, r);
+	if (err == ERR_OK && r->placed < opts.code.n && !p->opts->wait_s) {
+		int completed = chunk_complete(c, &opts, r);
+
+		/* What is placed is enough to go on; the caller sees how many there are. */
+		if (completed == ERR_CANCELED)
+			err = completed;
+		else if (completed != ERR_OK)
+			log_info(p->f->env, "a chunk stays at %u of %u: %s", r->placed, opts.code.n,
+			    err_text(completed));
+	}
+	if (err == ERR_OK)
+		err = remember(p, r, slot);
+	if (err == ERR_OK)
+		p->result->code = opts.code;
+	free(r);
+	return err;
+}
+
+int
+manifest_add_placed(struct manifest *m, const struct placed_chunk *c)
+{
+	return manifest_add_chunk(
+	    m, &c->ref.id, &c->ref.code, (uint32_t)c->ref.bytes, c->ref.hints);
+}
+
+/* ---- leases ---- */
+
+struct raising {
+	struct put_context *put;
+	size_t next;
+	int err;
+};
+
+static int
+raise_task(void *arg)
+{
+	struct raising *r = arg;
+	struct put_context *p = r->put;
+	struct chunk_put_result *full = calloc(1, sizeof(*full));
+	int err = full == NULL ? ERR_NOMEM : ERR_OK;
+
+	while (err == ERR_OK && r->err == ERR_OK && r->next < p->placed_count) {
+		const struct placed_chunk *c = &p->placed[r->next++];
+
+		full->ref = c->ref;
+		full->placed = c->placed;
+		for (uint8_t i = 0; i < c->ref.code.n; i++) {
+			full->holders[i] = c->holders[i];
+			full->have[i] = c->holders[i].addr.family != ADDR_NONE;
+		}
+		err = chunk_raise(p->f->opts.chunks, full, &(struct lease_signer){ sign_lease, p },
+		    &p->opts->constraints, p->until, code_success(&c->ref.code));
+	}
+	if (err != ERR_OK && r->err == ERR_OK)
+		r->err = err;
+	free(full);
+	return err;
+}
+
+int
+put_raise_all(struct put_context *p, size_t from)
+{
+	struct raising r = { .put = p, .next = from };
+	struct task_group group;
+	int err = ERR_OK;
+
+	task_group_init(&group, p->f->env);
+	for (size_t i = from; i < p->placed_count && i < from + RAISES_IN_FLIGHT && err == ERR_OK;
+	     i++)
+		err = task_spawn(&group, "raise leases", raise_task, &r);
+	if (err == ERR_OK)
+		err = task_group_wait(&group, 0);
+	task_group_fini(&group);
+	return err != ERR_OK ? err : r.err;
+}
+
+/* ---- blocks ---- */
+
+int
+put_seal_block(struct files *f, const struct key *k, uint64_t length, uint64_t block, uint8_t *dst)
+{
+	struct aead *a = aead_borrow(&f->aeads);
+	int err = a == NULL ? ERR_NOMEM : block_seal(a, k, length, block, 1, dst, dst);
+
+	aead_return(&f->aeads, a);
+	return err;
+}
