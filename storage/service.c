@@ -366,18 +366,46 @@ serve_info(void *arg, struct stream *st, const struct rpc_request *req)
 
 /* ---- leases ---- */
 
+/*
+ * Whether a note fits its chunk and could be of now. An index that the chunk has not would spoil
+ * every answer about it; a sequence of tomorrow would shut out all true notes until then.
+ */
+static int
+note_acceptable(struct service *s, const struct lease_update *m)
+{
+	const struct siblings *siblings = &m->note.siblings;
+
+	if (m->note.sequence / 1000 > now_unix_s(s) + LEASE_CLOCK_SLACK_S)
+		return ERR_REFUSED;
+
+	struct descriptor *d = malloc(sizeof(*d));
+	int err = d == NULL ? ERR_NOMEM : store_descriptor(s->opts.store, &m->lease.chunk, d);
+
+	for (size_t i = 0; err == ERR_OK && i < siblings->count; i++) {
+		if (siblings->at[i].index >= d->n)
+			err = ERR_INVALID;
+	}
+	free(d);
+	return err;
+}
+
 static int
 keep_siblings(struct service *s, const struct lease_update *m)
 {
 	if (m->note.sequence == 0)
 		return ERR_OK;
 
+	int err = note_acceptable(s, m);
+
+	if (err != ERR_OK)
+		return err;
+
 	uint8_t *packed = malloc(SHARDS_MAX * SIBLING_BYTES);
 
 	if (packed == NULL)
 		return ERR_NOMEM;
 
-	int err = store_set_siblings(s->opts.store, &m->lease.chunk, m->note.sequence,
+	err = store_set_siblings(s->opts.store, &m->lease.chunk, m->note.sequence,
 	    bytes_of(packed, siblings_pack(&m->note.siblings, packed)));
 
 	free(packed);

@@ -310,6 +310,104 @@ START_TEST(abandoned_uploads_end)
 }
 END_TEST
 
+/* A lease that anybody may send, with a note that does not fit the chunk. */
+struct note {
+	struct world *w;
+	struct hash chunk;
+	uint64_t ahead_ms;
+	uint8_t index;
+};
+
+static int
+note_task(void *arg)
+{
+	const struct note *n = arg;
+	struct endpoint *ep = node_endpoint(world_client(n->w));
+	struct contact to = world_contact(n->w, 0);
+	struct lease_update *u = calloc(1, sizeof(*u));
+	struct sign_key key;
+	struct pubkey pub;
+	struct buf head, tail;
+	int err;
+
+	must(u != NULL);
+	u->lease = (struct lease){ .chunk = n->chunk, .generation = 1 };
+	u->lease.until = unix_now(n->w) + 3600;
+	u->lease.constraints.repair_at = 1;
+	crypto_sign_key_from_seed(&(struct key){ { 66 } }, &key, &pub);
+	lease_sign(&u->lease, endpoint_net(ep), &key, &pub);
+	u->note.sequence = unix_now(n->w) * 1000 + n->ahead_ms;
+	u->note.siblings.count = 1;
+	u->note.siblings.at[0].index = n->index;
+	buf_init(&head, RPC_HEAD_BYTES_MAX);
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	must(lease_update_pack(u, endpoint_net(ep), &head) == ERR_OK);
+	err = rpc_call(ep, &to, METHOD_LEASE, buf_bytes(&head),
+	    &(struct rpc_opts){ .transport = RPC_SESSION }, &tail);
+	buf_fini(&head);
+	buf_fini(&tail);
+	free(u);
+	return err;
+}
+
+static int
+info_task(void *arg)
+{
+	const struct note *n = arg;
+	struct contact to = world_contact(n->w, 0);
+	struct chunk_query q = { n->chunk };
+	struct siblings_note *note = calloc(1, sizeof(*note));
+	uint8_t packed[2 + DESCRIPTOR_BYTES(1)];
+	struct stream *st;
+	struct buf head;
+	int err;
+
+	must(note != NULL);
+	buf_init(&head, RPC_HEAD_BYTES_MAX);
+	must(chunk_query_pack(&q, &head) == ERR_OK);
+	err = stream_open(
+	    node_endpoint(world_client(n->w)), &to, METHOD_CHUNK_INFO, buf_bytes(&head), &st);
+	buf_reset(&head);
+	if (err == ERR_OK) {
+		err = stream_read(st, packed, sizeof(packed));
+		if (err == ERR_OK)
+			err = stream_read_tail(st, &head);
+		stream_close(st);
+	}
+	if (err == ERR_OK)
+		err = siblings_note_unpack(buf_bytes(&head), 1, note);
+	buf_fini(&head);
+	free(note);
+	return err;
+}
+
+START_TEST(notes_that_do_not_fit_are_refused)
+{
+	struct world *w = one_node();
+	struct attempt a = { .w = w, .head = { 1, 1, 0, 5000 } };
+
+	ck_assert_int_eq(world_run(w, attempt_task, &a), ERR_OK);
+
+	struct note n = { w, a.receipt.chunk, 0, 0 };
+
+	n.index = 1; /* of a chunk that has one shard */
+	ck_assert_int_eq(world_run(w, note_task, &n), ERR_INVALID);
+	n.index = 254;
+	ck_assert_int_eq(world_run(w, note_task, &n), ERR_INVALID);
+	n.index = 0;
+	n.ahead_ms = 86400 * 1000;
+	ck_assert_int_eq(world_run(w, note_task, &n), ERR_REFUSED);
+	n.ahead_ms = UINT64_MAX / 2;
+	ck_assert_int_eq(world_run(w, note_task, &n), ERR_REFUSED);
+	/* Whoever asks about the chunk still gets an answer. */
+	ck_assert_int_eq(world_run(w, info_task, &n), ERR_OK);
+	n.ahead_ms = 0;
+	ck_assert_int_eq(world_run(w, note_task, &n), ERR_OK);
+	ck_assert_int_eq(world_run(w, info_task, &n), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -317,6 +415,6 @@ main(void)
 
 	suite_add(s, "service", 60, a_good_shard_gets_a_receipt, wrong_commits_leave_nothing,
 	    wrong_heads_are_refused, ranges_beyond_the_shard_are_refused, abandoned_uploads_end,
-	    NULL);
+	    notes_that_do_not_fit_are_refused, NULL);
 	return suite_main(s);
 }
