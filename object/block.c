@@ -72,3 +72,17 @@ block_open(struct aead *a, const struct key *k, uint64_t plain_bytes, uint64_t f
 	}
 	return ERR_OK;
 }
+
+int
+block_same(struct block_seen *s, uint8_t *sealed, size_t sealed_bytes)
+{
+	const uint8_t *tag = sealed + sealed_bytes - CRYPTO_TAG_BYTES;
+
+	if (s->sealed && !crypto_equal(s->tag, tag, sizeof(s->tag))) {
+		crypto_wipe(sealed, sealed_bytes);
+		return ERR_INVALID;
+	}
+	memcpy(s->tag, tag, sizeof(s->tag));
+	s->sealed = true;
+	return ERR_OK;
+}

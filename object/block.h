@@ -23,4 +23,15 @@ int block_seal(struct aead *a, const struct key *k, uint64_t plain_bytes, uint64
 int block_open(struct aead *a, const struct key *k, uint64_t plain_bytes, uint64_t first,
     uint64_t count, const uint8_t *in, uint8_t *out);
 
+/*
+ * A source that is read and sealed a second time may have changed meanwhile, and a key never seals
+ * two plaintexts: what left this process of both would tell their difference. Remembers the first
+ * sealing of a block, and says ERR_INVALID to another one, whose bytes it wipes. Starts zeroed.
+ */
+struct block_seen {
+	bool sealed;
+	uint8_t tag[CRYPTO_TAG_BYTES];
+};
+int block_same(struct block_seen *s, uint8_t *sealed, size_t sealed_bytes);
+
 #endif

@@ -22,7 +22,8 @@ struct known_put {
 struct known_chunk {
 	struct known_put *put;
 	uint64_t number;
-	uint64_t done; /* what of it the sum has */
+	uint64_t done;             /* what of it the sum has */
+	struct block_seen *blocks; /* chunk_blocks of them: it may be read again for more holders */
 };
 
 /* In a worker: reads the plaintext of each block to where it belongs and seals it in place. */
@@ -32,9 +33,10 @@ fill_known(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 	const struct known_chunk *c = arg;
 	const struct known_put *k = c->put;
 	const struct file_source *source = &k->p->opts->source;
+	struct block_seen *b = &c->blocks[offset / BLOCK_SEALED];
 	uint64_t block = c->number * k->chunk_blocks + offset / BLOCK_SEALED;
 
-	for (size_t at = 0; at < len; at += BLOCK_SEALED, block++) {
+	for (size_t at = 0; at < len; at += BLOCK_SEALED, block++, b++) {
 		size_t sealed = MIN(len - at, (size_t)BLOCK_SEALED), got;
 		size_t plain = sealed - CRYPTO_TAG_BYTES;
 		int err = source->read(source->arg, block * BLOCK_PLAIN, dst + at, plain, &got);
@@ -44,6 +46,8 @@ fill_known(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 			err = ERR_INVALID;
 		if (err == ERR_OK)
 			err = put_seal_block(k->p->f, &k->key, k->length, block, dst + at);
+		if (err == ERR_OK)
+			err = block_same(b, dst + at, sealed);
 		if (err != ERR_OK)
 			return err;
 	}
@@ -72,11 +76,15 @@ known_task(void *arg)
 	int err = ERR_OK;
 
 	while (err == ERR_OK && k->err == ERR_OK && k->next < k->chunks) {
-		struct known_chunk c = { k, k->next++, 0 };
+		struct known_chunk c = { .put = k, .number = k->next++ };
 		struct chunk_source source = { fill_known, &c };
 		uint64_t bytes = MIN(full, sealed - c.number * full);
 
-		err = put_one_chunk(k->p, bytes, &source, known_progress, &c, &k->slots[c.number]);
+		c.blocks = calloc((size_t)k->chunk_blocks, sizeof(*c.blocks));
+		err = c.blocks == NULL ? ERR_NOMEM
+				       : put_one_chunk(k->p, bytes, &source, known_progress, &c,
+					     &k->slots[c.number]);
+		free(c.blocks);
 		if (err == ERR_OK)
 			known_progress(&c, bytes);
 	}

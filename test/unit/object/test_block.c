@@ -173,6 +173,32 @@ START_TEST(cut_and_appended_blocks_are_refused)
 }
 END_TEST
 
+/* A file that changes while it is put: the second reading of a block does not get out. */
+START_TEST(a_block_is_sealed_to_one_text_only)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct block_seen seen = { 0 };
+		struct segment s;
+		size_t len;
+
+		segment_make(&s, sizes[i]);
+		len = (size_t)MIN(s.sealed, BLOCK_SEALED);
+		ck_assert_int_eq(block_same(&seen, s.box, len), ERR_OK);
+		memcpy(s.back, s.box, len);
+		ck_assert_int_eq(block_same(&seen, s.box, len), ERR_OK);
+		ck_assert_mem_eq(s.back, s.box, len);
+		s.text[0] ^= 1;
+		ck_assert_int_eq(block_seal(s.aead, &key, s.plain, 0, 1, s.text, s.box), ERR_OK);
+		ck_assert_int_eq(block_same(&seen, s.box, len), ERR_INVALID);
+		for (size_t at = 0; at < len; at++)
+			ck_assert_uint_eq(s.box[at], 0);
+		/* The text of before is still fine. */
+		ck_assert_int_eq(block_same(&seen, s.back, len), ERR_OK);
+		segment_drop(&s);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -182,6 +208,6 @@ main(void)
 		return EXIT_FAILURE;
 	suite_add(s, "sizes", 30, lengths, round_trip, in_place_gives_the_same, NULL);
 	suite_add(s, "wrong", 30, altered_bytes_are_refused, moved_blocks_are_refused,
-	    cut_and_appended_blocks_are_refused, NULL);
+	    cut_and_appended_blocks_are_refused, a_block_is_sealed_to_one_text_only, NULL);
 	return suite_main(s);
 }
