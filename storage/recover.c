@@ -81,13 +81,13 @@ static int
 replay_step(void *arg, struct index_txn *txn)
 {
 	struct replay *out = arg, r = *out;
-	struct walk w;
-	int err = walk_begin(&w, r.log, r.segment, r.at);
+	struct segwalk w;
+	int err = segwalk_begin(&w, r.log, r.segment, r.at);
 
 	for (size_t i = 0; i < REPLAY_STEP && err == ERR_OK; i++) {
 		struct found f;
 
-		err = walk_next(&w, &f);
+		err = segwalk_next(&w, &f);
 		if (err != ERR_OK)
 			break;
 		r.extents++;
@@ -100,12 +100,12 @@ replay_step(void *arg, struct index_txn *txn)
 			r.first_dead = MIN(r.first_dead, f.header.place.offset);
 		}
 	}
-	r.at = walk_position(&w);
+	r.at = segwalk_position(&w);
 	r.end = MAX(r.end, w.end);
 	r.bad_ranges += w.bad_ranges;
 	r.read_errors += w.read_errors;
 	r.finished = err == ERR_END;
-	walk_end(&w);
+	segwalk_end(&w);
 	if (err != ERR_OK && err != ERR_END)
 		return err;
 	if (place_compare(r.meta.position, (struct place){ r.segment, r.end }) < 0)

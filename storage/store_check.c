@@ -27,7 +27,7 @@ struct check {
 	uint8_t *buffer;
 	size_t segment; /* the next one to begin */
 	bool walking;
-	struct walk walk;
+	struct segwalk walk;
 	uint64_t done, total;
 	bool finished;
 	struct store_check_result result;
@@ -301,7 +301,7 @@ next_segment(struct check *c, bool *more)
 		return ERR_OK;
 	}
 	c->walking = true;
-	return walk_begin(&c->walk, c->log, info.id, SEGMENT_FIRST_EXTENT);
+	return segwalk_begin(&c->walk, c->log, info.id, SEGMENT_FIRST_EXTENT);
 }
 
 static void
@@ -313,7 +313,7 @@ end_segment(struct check *c)
 		    (unsigned long long)c->walk.segment.id, (unsigned long long)c->walk.bad_ranges,
 		    (unsigned long long)c->walk.read_errors);
 	}
-	walk_end(&c->walk);
+	segwalk_end(&c->walk);
 	c->walking = false;
 }
 
@@ -339,9 +339,9 @@ step(void *arg)
 				return err;
 			continue;
 		}
-		before = walk_position(&c->walk);
-		err = walk_next(&c->walk, &f);
-		c->done += walk_position(&c->walk) - before;
+		before = segwalk_position(&c->walk);
+		err = segwalk_next(&c->walk, &f);
+		c->done += segwalk_position(&c->walk) - before;
 		if (err == ERR_END)
 			end_segment(c);
 		else
@@ -429,7 +429,7 @@ close_all(void *arg)
 	struct check *c = arg;
 
 	if (c->walking)
-		walk_end(&c->walk);
+		segwalk_end(&c->walk);
 	index_close(c->own);
 	index_close(c->index);
 	seglog_close(c->log);

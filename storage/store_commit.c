@@ -276,7 +276,6 @@ static void
 add_to_batch(struct batch *b, struct commit ***end, struct commit *c)
 {
 	c->next = NULL;
-	c->taken = true;
 	**end = c;
 	*end = &c->next;
 	b->count++;
@@ -481,6 +480,7 @@ run_batch(struct store *s)
 		gate_enter(s->env, &s->gate);
 	b.fresh = store_fresh(s);
 	take(&b, with_records);
+	s->batch = b.first;
 	if (with_records) {
 		err = write_batch_records(&b);
 		gate_leave(&s->gate);
@@ -494,6 +494,7 @@ run_batch(struct store *s)
 		if (err == ERR_OK)
 			s->meta = b.meta;
 	}
+	s->batch = NULL;
 	if (err == ERR_OK)
 		finish(&b);
 	else

@@ -45,8 +45,7 @@ struct commit {
 	bool forgets;     /* ERR_STATE while it is; the value is empty */
 	/* COMMIT_PROOF */
 	bool good;
-	bool lazy;  /* nobody waits: freed after its batch */
-	bool taken; /* by the running batch */
+	bool lazy; /* nobody waits: freed after its batch */
 };
 
 /* The result of a wait that hands over the lead of a queue. */

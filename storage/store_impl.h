@@ -10,7 +10,7 @@
 #include "storage/seglog.h"
 #include "storage/store.h"
 #include "storage/store_commit.h"
-#include "storage/walk.h"
+#include "storage/segwalk.h"
 
 #define STORE_PATH_MAX 1024
 /* Siblings that wait for a ride with the next sync; beyond, they are synced at once. */
@@ -81,6 +81,7 @@ struct store {
 
 	struct commit *commits, *commits_tail;
 	bool batch_running;
+	struct commit *batch; /* what the running batch has taken */
 	struct commit *lazy, *lazy_tail;
 	size_t lazy_count;
 	struct timer lazy_timer;

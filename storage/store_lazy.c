@@ -41,6 +41,11 @@ store_lazy(const struct store *s, enum record_kind kind, const struct hash *chun
 {
 	const struct commit *c = lazy_find(s, kind, chunk);
 
+	/* Not in the index yet either: one that rides right now. */
+	for (const struct commit *b = s->batch; c == NULL && b != NULL; b = b->next) {
+		if (b->lazy && b->record.kind == kind && hash_equal(&b->record.chunk, chunk))
+			c = b;
+	}
 	return c != NULL ? &c->record : NULL;
 }
 

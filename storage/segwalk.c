@@ -3,7 +3,7 @@
  * fails is tried again for the single block, and a block that cannot be read is taken for zeros:
  * it is no header, so the walk steps over it.
  */
-#include "storage/walk.h"
+#include "storage/segwalk.h"
 
 #include <stdlib.h>
 
@@ -11,32 +11,32 @@
 #include "storage/merkle.h"
 
 int
-walk_begin(struct walk *w, struct seglog *log, uint64_t segment, uint64_t from)
+segwalk_begin(struct segwalk *w, struct seglog *log, uint64_t segment, uint64_t from)
 {
-	*w = (struct walk){ .log = log, .at = from, .end = from };
+	*w = (struct segwalk){ .log = log, .at = from, .end = from };
 	must(from >= SEGMENT_FIRST_EXTENT && from % SEGMENT_BLOCK == 0);
 	if (!seglog_find(log, segment, &w->segment))
 		return ERR_NOT_FOUND;
-	w->window = aligned_alloc(DISK_ALIGN, WALK_WINDOW_BYTES);
+	w->window = aligned_alloc(DISK_ALIGN, SEGWALK_WINDOW_BYTES);
 	return w->window != NULL ? ERR_OK : ERR_NOMEM;
 }
 
 void
-walk_end(struct walk *w)
+segwalk_end(struct segwalk *w)
 {
 	free(w->window);
 	w->window = NULL;
 }
 
 uint64_t
-walk_position(const struct walk *w)
+segwalk_position(const struct segwalk *w)
 {
 	return w->at;
 }
 
 /* Fills the window from offset on with `want` bytes, or a single block where that fails. */
 static void
-fill(struct walk *w, uint64_t offset, size_t want)
+fill(struct segwalk *w, uint64_t offset, size_t want)
 {
 	struct place at = { w->segment.id, offset };
 
@@ -53,23 +53,23 @@ fill(struct walk *w, uint64_t offset, size_t want)
 
 /* len bytes at offset; NULL when they do not lie in the file or cannot be read. */
 static const uint8_t *
-look(struct walk *w, uint64_t offset, size_t len)
+look(struct segwalk *w, uint64_t offset, size_t len)
 {
 	uint64_t left;
 
-	must(len <= WALK_WINDOW_BYTES);
+	must(len <= SEGWALK_WINDOW_BYTES);
 	if (offset > w->segment.bytes || len > w->segment.bytes - offset)
 		return NULL;
 	if (offset >= w->window_at && offset - w->window_at + len <= w->window_len)
 		return w->window + (offset - w->window_at);
 	left = w->segment.bytes - offset;
-	fill(w, offset, MIN(left, WALK_WINDOW_BYTES) / SEGMENT_BLOCK * SEGMENT_BLOCK);
+	fill(w, offset, MIN(left, SEGWALK_WINDOW_BYTES) / SEGMENT_BLOCK * SEGMENT_BLOCK);
 	return len <= w->window_len ? w->window : NULL;
 }
 
 /* The next header at or behind w->at. */
 static int
-next_header(struct walk *w, struct extent_header *out)
+next_header(struct segwalk *w, struct extent_header *out)
 {
 	bool stepped = false;
 
@@ -89,7 +89,7 @@ next_header(struct walk *w, struct extent_header *out)
 }
 
 static void
-look_at_shard(struct walk *w, struct found *f)
+look_at_shard(struct segwalk *w, struct found *f)
 {
 	const struct extent_header *h = &f->header;
 	struct layout l;
@@ -105,7 +105,7 @@ look_at_shard(struct walk *w, struct found *f)
 }
 
 static void
-look_at_records(struct walk *w, struct found *f)
+look_at_records(struct segwalk *w, struct found *f)
 {
 	const struct extent_header *h = &f->header;
 	const uint8_t *text = look(w, h->place.offset, h->bytes);
@@ -117,7 +117,7 @@ look_at_records(struct walk *w, struct found *f)
 }
 
 int
-walk_next(struct walk *w, struct found *out)
+segwalk_next(struct segwalk *w, struct found *out)
 {
 	struct found f = { .kind = FOUND_DEAD };
 	int err;

@@ -4,15 +4,15 @@
  * the next header of this life or the end of the file, so one bad block hides one extent and
  * nothing behind it. Blocks: inside WORK_DISK work only.
  */
-#ifndef STORAGE_WALK_H
-#define STORAGE_WALK_H
+#ifndef STORAGE_SEGWALK_H
+#define STORAGE_SEGWALK_H
 
 #include "storage/seglog.h"
 
 /* Holds any header, trailer or group of records, and some small extents at once. */
-#define WALK_WINDOW_BYTES KIB(512)
+#define SEGWALK_WINDOW_BYTES KIB(512)
 
-struct walk {
+struct segwalk {
 	struct seglog *log; /* private, as all but the counters */
 	struct segment_info segment;
 	uint64_t at;
@@ -38,11 +38,11 @@ struct found {
 };
 
 /* from: SEGMENT_FIRST_EXTENT or where an earlier walk stopped. ERR_NOT_FOUND, ERR_NOMEM. */
-int walk_begin(struct walk *w, struct seglog *log, uint64_t segment, uint64_t from);
-int walk_next(struct walk *w, struct found *out); /* ERR_END */
-/* Where walk_next goes on. */
-uint64_t walk_position(const struct walk *w);
-void walk_end(struct walk *w);
+int segwalk_begin(struct segwalk *w, struct seglog *log, uint64_t segment, uint64_t from);
+int segwalk_next(struct segwalk *w, struct found *out); /* ERR_END */
+/* Where segwalk_next goes on. */
+uint64_t segwalk_position(const struct segwalk *w);
+void segwalk_end(struct segwalk *w);
 
 /*
  * Reads the payload of a shard's extent in steps and checks every leaf against its hash, their root
