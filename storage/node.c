@@ -106,7 +106,11 @@ make_dir(void *arg)
 
 	snprintf(path, sizeof(path), "%s/store", n->opts.dir);
 	err = disk_mkdir(n->env->disk, path);
-	return err == ERR_EXISTS ? ERR_OK : err;
+	if (err != ERR_OK && err != ERR_EXISTS)
+		return err;
+	/* Else the name, and with it every shard we give a receipt for, would not survive a loss of
+	 * power. It may be there from a start that ended before this point. */
+	return disk_sync_dir(n->env->disk, n->opts.dir);
 }
 
 static int

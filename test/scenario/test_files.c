@@ -206,6 +206,24 @@ START_TEST(a_full_stop_of_all_loses_nothing)
 }
 END_TEST
 
+/* Acknowledged is on disk, names of directories included: all lose power at once. */
+START_TEST(a_blackout_loses_nothing)
+{
+	for (uint64_t seed = 90; seed < 95; seed++) {
+		struct world *w = small_world(seed);
+
+		put_ok(w, "photo", 500000, false);
+		for (size_t i = 0; i < 8; i++)
+			sim_node_kill(world_env(w, i), SIM_SILENT);
+		for (size_t i = 0; i < 8; i++)
+			world_power_loss(w, i, seed + i);
+		world_new_client(w);
+		ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+		world_free(w);
+	}
+}
+END_TEST
+
 /* Chunks of 64 KiB: a list of chunks that does not fit one chunk itself. */
 START_TEST(a_manifest_longer_than_a_chunk)
 {
@@ -248,7 +266,7 @@ main(void)
 	    any_four_of_eight_may_die_and_the_fifth_is_told, ranges,
 	    a_lying_holder_is_found_and_worked_around, a_holder_that_dies_during_put_is_replaced,
 	    too_few_nodes_are_refused, six_nodes_for_eight_shards_warn,
-	    a_full_stop_of_all_loses_nothing, a_manifest_longer_than_a_chunk,
-	    far_nodes_and_lost_datagrams, NULL);
+	    a_full_stop_of_all_loses_nothing, a_blackout_loses_nothing,
+	    a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams, NULL);
 	return suite_main(s);
 }

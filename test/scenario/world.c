@@ -27,6 +27,7 @@ struct world_file {
 struct world {
 	struct world_opts opts;
 	struct sim_world *sim;
+	struct log *log;
 	struct network_id net;
 	struct world_node nodes[WORLD_NODES_MAX];
 	struct contact bootstraps[WORLD_NODES_MAX];
@@ -126,7 +127,8 @@ world_kill(struct world *w, size_t i)
 {
 	struct world_node *n = &w->nodes[i];
 
-	sim_node_kill(n->env, SIM_KILLED);
+	if (!sim_node_dead(n->env))
+		sim_node_kill(n->env, SIM_KILLED);
 	sim_run_task(w->sim, n->env, stop_task, n->node);
 	sim_node_remove(n->env);
 	n->env = NULL;
@@ -142,6 +144,29 @@ world_restart(struct world *w, size_t i)
 		world_kill(w, i);
 	sim_disk_restart(n->disk);
 	boot(w, i);
+}
+
+void
+world_power_loss(struct world *w, size_t i, uint64_t seed)
+{
+	struct world_node *n = &w->nodes[i];
+
+	if (n->env != NULL)
+		world_kill(w, i);
+	sim_disk_power_loss(n->disk, seed);
+	boot(w, i);
+}
+
+bool
+world_alive(struct world *w, size_t i)
+{
+	return w->nodes[i].env != NULL && !sim_node_dead(w->nodes[i].env);
+}
+
+struct sim_disk *
+world_disk(struct world *w, size_t i)
+{
+	return w->nodes[i].disk;
 }
 
 struct node *
@@ -220,6 +245,26 @@ world_run(struct world *w, int (*fn)(void *arg), void *arg)
 	return sim_run_task(w->sim, w->client_env, fn, arg);
 }
 
+static void
+print_line(void *arg, enum log_level level, const char *line)
+{
+	const struct world *w = arg;
+
+	(void)level;
+	fprintf(stderr, "%9.3f %s\n", w->sim == NULL ? 0.0 : (double)sim_now(w->sim) / 1e9, line);
+}
+
+static struct log *
+story_log(struct world *w)
+{
+	const char *text = getenv("SKERRY_LOG");
+	struct log_opts opts = { .write = print_line, .arg = w };
+
+	if (text == NULL || log_level_parse(text, &opts.level) != ERR_OK)
+		return NULL;
+	return log_new(&opts);
+}
+
 struct world *
 world_new(const struct world_opts *opts)
 {
@@ -231,8 +276,9 @@ world_new(const struct world_opts *opts)
 		w->opts.chunk_bytes = KIB(256);
 	memset(w->account.seed.b, 7, sizeof(w->account.seed.b));
 	network_id_of_name("scenario", &w->net);
+	w->log = story_log(w);
 	w->sim = sim_new(&(struct sim_opts){
-	    .seed = opts->seed, .regions = opts->regions, .faults = opts->faults });
+	    .seed = opts->seed, .regions = opts->regions, .faults = opts->faults, .log = w->log });
 	for (size_t i = 0; i < opts->nodes; i++) {
 		struct world_node *n = &w->nodes[i];
 		struct key seed = { { 0x11, (uint8_t)i } };
@@ -262,6 +308,8 @@ world_free(struct world *w)
 		sim_disk_free(n->disk);
 	}
 	sim_free(w->sim);
+	w->sim = NULL;
+	log_free(w->log);
 	free(w);
 }
 

@@ -2,6 +2,7 @@
  * A vocabulary for stories about whole networks: storing nodes and a client on the
  * simulated environment, files put and got through the product's own code. A failed
  * expectation prints the seed. Everything must() or ck_assert inside: stories read straight.
+ * SKERRY_LOG=info (or debug …) in the environment prints what all nodes log.
  */
 #ifndef TEST_SCENARIO_WORLD_H
 #define TEST_SCENARIO_WORLD_H
@@ -33,9 +34,14 @@ struct sim_world *world_sim(struct world *w);
 void world_kill(struct world *w, size_t node); /* for good, until world_restart */
 void world_restart(
     struct world *w, size_t node); /* same identity and disk; also a stopped or killed one */
-/* From now on it gives wrong bytes of all that it holds, without knowing. */
+/* Its power fails (also when it is dead already): of what was not synced its disk keeps a subset
+ * chosen by seed; then it starts again. */
+void world_power_loss(struct world *w, size_t node, uint64_t seed);
+/* From now on it gives wrong bytes of all that it holds, without knowing; it holds something. */
 void world_spoil(struct world *w, size_t node);
-struct node *world_peer(struct world *w, size_t node); /* NULL: dead */
+struct node *world_peer(struct world *w, size_t node); /* NULL: dead and cleared away */
+bool world_alive(struct world *w, size_t node);
+struct sim_disk *world_disk(struct world *w, size_t node);
 struct env *world_env(struct world *w, size_t node);
 /* A fresh client process: knows the bootstraps only. */
 void world_new_client(struct world *w);
