@@ -1,0 +1,186 @@
+/*
+ * skerry status and skerry peers: what a running node tells of itself over its local socket. The
+ * table is made here from the same JSON that --json prints.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/command.h"
+#include "cmd/control.h"
+#include "cmd/dirs.h"
+#include "cmd/say.h"
+#include "overlay/base/env_real.h"
+
+struct ask {
+	const char *dir_option;
+	bool json;
+	char dir[PATH_BYTES_MAX];
+	const char *command;
+	struct env *env;
+	struct json_value *reply;
+};
+
+static const struct option ask_options[] = {
+	{ "dir", 0, "DIR", "Where the node lives; else $SKERRY_DIR, else ~/.skerry.", RIGHT_DIR,
+	    set_text, NULL, offsetof(struct ask, dir_option) },
+	{ "json", 0, NULL, "Print what the node says, for machines.", RIGHT_SWITCH, set_switch,
+	    NULL, offsetof(struct ask, json) },
+	{ NULL },
+};
+
+static SUSPENDS int
+ask_task(void *arg)
+{
+	struct ask *a = arg;
+
+	return control_call(a->env, a->dir, a->command, &a->reply);
+}
+
+static const char *
+text_of(const struct json_value *o, const char *name)
+{
+	const char *text = json_text(o, name);
+
+	return text != NULL ? text : "?";
+}
+
+static void
+print_store(const struct json_value *store)
+{
+	char used[SAY_SIZE_MAX], capacity[SAY_SIZE_MAX], disk[SAY_SIZE_MAX];
+
+	if (store == NULL) {
+		printf("store        none: this node only helps others to find each other\n");
+		return;
+	}
+	printf("store        %" PRIu64 " pieces, %s of %s; %s free on the disk%s\n",
+	    json_number(store, "shards"), say_size(json_number(store, "used_bytes"), used),
+	    say_size(json_number(store, "capacity_bytes"), capacity),
+	    say_size(json_number(store, "disk_free_bytes"), disk),
+	    json_flag(store, "refusing") ? "; TAKES NOTHING (full, or the disk failed)" : "");
+	if (json_number(store, "rot") > 0)
+		printf("rot          %" PRIu64 " pieces went bad on the disk\n",
+		    json_number(store, "rot"));
+}
+
+static void
+print_status(const struct json_value *o)
+{
+	const struct json_value *dht = json_child(o, "dht"), *load = json_child(o, "load");
+	const struct json_value *clock = json_child(o, "time"), *service = json_child(o, "service");
+
+	printf("state        %s the network \"%s\", process %" PRId64 ", version %s\n",
+	    text_of(o, "state"), text_of(o, "network"), json_signed(o, "pid"),
+	    text_of(o, "version"));
+	if (dht == NULL)
+		return;
+	printf("contact      %s\n", text_of(o, "contact"));
+	printf("reachable    %s\n", text_of(o, "reachability"));
+	printf("network      about %" PRIu64 " nodes; %" PRIu64 " in the table, %" PRIu64
+	       " records kept for others\n",
+	    json_number(dht, "network_size"), json_number(dht, "contacts"),
+	    json_number(dht, "records"));
+	printf("sessions     %" PRIu64 " open, %" PRIu64 " streams, %" PRIu64 " peers known\n",
+	    json_number(load, "sessions"), json_number(load, "streams"),
+	    json_number(load, "peers"));
+	printf("time         %s, agreed with %" PRIu64 " peers\n",
+	    json_flag(clock, "trusted") ? "trusted" : "NOT TRUSTED: nothing expires meanwhile",
+	    json_number(clock, "peers"));
+	print_store(json_child(o, "store"));
+	if (service != NULL)
+		printf("served       %" PRIu64 " pieces taken, %" PRIu64 " refused, %" PRIu64
+		       " reads\n",
+		    json_number(service, "puts"), json_number(service, "puts_refused"),
+		    json_number(service, "gets"));
+}
+
+static void
+print_peers(const struct json_value *o)
+{
+	const struct json_value *list = json_child(o, "peers");
+
+	printf(
+	    "PEER              ADDRESS                KIND    SESSION  VERSION     RTT  BLAMES\n");
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json_value *p = json_at(list, i);
+		uint64_t rtt = json_number(p, "rtt_us");
+
+		printf("%.16s  %-21s  %-6s  %-7s  %7" PRIu64 "  %3" PRIu64 ".%" PRIu64
+		       " ms  %" PRIu64 "\n",
+		    text_of(p, "id"), text_of(p, "address"),
+		    json_flag(p, "server") ? "server" : "client",
+		    json_flag(p, "session") ? "open" : "-", json_number(p, "version"), rtt / 1000,
+		    rtt % 1000 / 100, json_number(p, "blames"));
+	}
+}
+
+static int
+ask(struct ask *a)
+{
+	int err = dirs_choose(a->dir_option, a->dir);
+
+	if (err == ERR_OK)
+		err = env_real_new(&(struct env_real_opts){ .cpu_threads = 1 }, &a->env);
+	if (err != ERR_OK) {
+		say_error(a->command, "cannot start: %s", err_text(err));
+		return err;
+	}
+	err = env_real_run(a->env, ask_task, a);
+	env_real_free(a->env);
+	if (err == ERR_NOT_FOUND)
+		say_error(a->command, "no node runs in %s; start one: %s node --dir %s", a->dir,
+		    PROGRAM_NAME, a->dir);
+	else if (err != ERR_OK)
+		say_error(a->command, "the node in %s does not answer: %s", a->dir, err_text(err));
+	return err;
+}
+
+static int
+ask_run(const struct command *self, int argc, char **argv)
+{
+	struct ask *a = calloc(1, sizeof(*a));
+	struct operands operands;
+	int code = EXIT_FAILED;
+
+	if (a == NULL)
+		return EXIT_FAILED;
+	a->command = self->name;
+	if (command_parse(self, argc, argv, (struct option_group[]){ { ask_options, a } }, 1,
+		&operands, &code)) {
+		code = ask(a) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+		if (code == EXIT_OK && a->json) {
+			code = json_say(a->reply) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+			a->reply = NULL;
+		} else if (code == EXIT_OK && strcmp(self->name, "status") == 0) {
+			print_status(a->reply);
+		} else if (code == EXIT_OK) {
+			print_peers(a->reply);
+		}
+	}
+	json_free(a->reply);
+	free(a);
+	return code;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.synopsis = "[--dir DIR] [--json]",
+	.brief = "tell how a running node fares",
+	.about =
+	    "Asks the node that runs in the directory: whether it is reachable and why not, what\n"
+	    "it stores, whom it knows, whether its time is trusted.",
+	.options = (const struct option *const[]){ ask_options, NULL },
+	.run = ask_run,
+};
+
+const struct command command_peers = {
+	.name = "peers",
+	.synopsis = "[--dir DIR] [--json]",
+	.brief = "list whom a running node knows",
+	.about =
+	    "Asks the node that runs in the directory for the peers it has dealt with, the last\n"
+	    "ones first.",
+	.options = (const struct option *const[]){ ask_options, NULL },
+	.run = ask_run,
+};

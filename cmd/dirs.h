@@ -1,0 +1,26 @@
+/*
+ * The one directory that a node or a client keeps everything in, and the names inside. A node's and
+ * an account's may be the same.
+ */
+#ifndef CMD_DIRS_H
+#define CMD_DIRS_H
+
+#include "cmd/values.h"
+
+#define DIRS_SOCKET  "skerry.sock"
+#define DIRS_ACCOUNT "account"
+#define DIRS_STORE   "store"
+#define DIRS_CLIENT  "client" /* the client's own identity and table */
+
+/*
+ * --dir when it was given, else $SKERRY_DIR, else ~/.skerry. ERR_NOT_FOUND: neither it nor $HOME is
+ * set; ERR_TOO_BIG.
+ */
+int dirs_choose(const char *given, char out[PATH_BYTES_MAX]);
+/* "dir/name". ERR_TOO_BIG. */
+int dirs_path(const char *dir, const char *name, char out[PATH_BYTES_MAX]);
+/* Makes the directory (0700), not its parents; ERR_OK when it is there, *made tells. Blocks. */
+int dirs_make(const char *dir, bool *made);
+bool dirs_exists(const char *path);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Sentences for people on stderr. One clear sentence each: what was wrong, where, what would be
+ * right. What comes from peers or files goes through say_clean() first.
+ */
+#ifndef CMD_SAY_H
+#define CMD_SAY_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/* "skerry put: text" and a newline; what is empty or NULL leaves out the command's name. */
+void say_error(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same without the program's name: the result of work that went well. */
+void say_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Copies text with control characters, broken UTF-8 and characters that reorder text as \xNN, so
+ * that it cannot write anywhere but where it is printed. Cut at cap. Gives back out.
+ */
+const char *say_clean(const char *text, char *out, size_t cap);
+
+/* "1.5 GiB", "17 bytes"; gives back out. */
+#define SAY_SIZE_MAX 32
+const char *say_size(unsigned long long bytes, char out[SAY_SIZE_MAX]);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * The peers' processes: started, asked over their local sockets whether they know the others,
+ * stopped. A peer that ends by itself is told of and left alone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+#include "cmd/control.h"
+#include "cmd/dirs.h"
+#include "cmd/say.h"
+#include "cmd/spawn.h"
+#include "cmd/testnet.h"
+#include "dht/dht.h"
+
+#define JOIN_TIMEOUT   SECONDS(30)
+#define JOIN_PER_PEER  MILLISECONDS(500) /* above some peers the machine is what takes time */
+#define ASK_INTERVAL   MILLISECONDS(20)
+#define STOP_PATIENCE  SECONDS(10) /* to finish syncs; killing is safe, only rude */
+#define LOG_BYTES_KEPT MIB(4)      /* of former starts */
+
+/* DIR/peer-N/log, appended to; started anew when it has grown. −1: errno. */
+static int
+open_log(const struct testnet_peer *p)
+{
+	char path[PATH_BYTES_MAX];
+	struct stat st;
+	int fd;
+
+	if (dirs_path(p->dir, "log", path) != ERR_OK) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size > LOG_BYTES_KEPT)
+		(void)!ftruncate(fd, 0);
+	return fd;
+}
+
+int
+testnet_start(struct testnet *t)
+{
+	for (size_t i = 0; i < t->peers_count; i++) {
+		struct testnet_peer *p = &t->peers[i];
+		const char *argv[] = { t->program, "node", "--dir", p->dir, NULL };
+		struct spawn_opts opts = { .program = t->program, .argv = argv, .in = -1 };
+		int log = open_log(p), err;
+
+		if (log < 0) {
+			say_error(t->command, "cannot write %s/log: %s", p->dir, strerror(errno));
+			return ERR_IO;
+		}
+		opts.out = opts.err = log;
+		p->pid = spawn(&opts);
+		err = errno;
+		(void)close(log);
+		if (p->pid < 0) {
+			p->pid = 0;
+			say_error(t->command, "cannot start peer %u: %s", p->number, strerror(err));
+			return ERR_IO;
+		}
+		t->live++;
+	}
+	return ERR_OK;
+}
+
+void
+testnet_reap(struct testnet *t)
+{
+	for (size_t i = 0; i < t->peers_count; i++) {
+		struct testnet_peer *p = &t->peers[i];
+		char how[SPAWN_ENDED_MAX];
+		int status;
+
+		if (p->pid == 0 || waitpid(p->pid, &status, WNOHANG) != p->pid)
+			continue;
+		if (!t->stopping)
+			say_note("peer %u (process %d) %s; its log is %s/log", p->number,
+			    (int)p->pid, spawn_ended(status, how), p->dir);
+		p->pid = 0;
+		t->live--;
+		t->failed |= !p->joined;
+	}
+	if (t->ended != NULL && t->live == 0)
+		wait_wake(t->ended, ERR_OK);
+}
+
+/* Whether a peer says that it has joined and knows as many others as there are. */
+static SUSPENDS bool
+has_joined(struct testnet *t, const struct testnet_peer *p)
+{
+	uint64_t others = MIN(t->peers_count - 1, DHT_K);
+	struct json_value *reply;
+	const char *state;
+	bool joined;
+
+	if (control_call(t->env, p->dir, "status", &reply) != ERR_OK)
+		return false;
+	state = json_text(reply, "state");
+	joined = state != NULL && strcmp(state, "joined") == 0 && json_flag(reply, "server") &&
+		 json_number(json_child(reply, "dht"), "contacts") >= others;
+	json_free(reply);
+	return joined;
+}
+
+SUSPENDS int
+testnet_wait_joined(struct testnet *t)
+{
+	uint64_t deadline = env_now(t->env) + JOIN_TIMEOUT + t->peers_count * JOIN_PER_PEER;
+	size_t joined = 0;
+	int err = ERR_OK;
+
+	while (joined < t->peers_count && err == ERR_OK && !t->stopping) {
+		struct testnet_peer *p = &t->peers[joined];
+
+		p->joined = has_joined(t, p);
+		if (p->joined) {
+			joined++;
+			continue;
+		}
+		if (t->failed)
+			return ERR_CLOSED;
+		if (env_now(t->env) > deadline) {
+			say_error(t->command, "peer %u has not joined in time; its log is %s/log",
+			    p->number, p->dir);
+			return ERR_TIMEOUT;
+		}
+		err = task_sleep(t->env, ASK_INTERVAL);
+	}
+	return t->stopping ? ERR_CANCELED : err;
+}
+
+static void
+signal_all(struct testnet *t, int signo)
+{
+	for (size_t i = 0; i < t->peers_count; i++) {
+		if (t->peers[i].pid > 0)
+			(void)kill(t->peers[i].pid, signo);
+	}
+}
+
+SUSPENDS void
+testnet_stop(struct testnet *t)
+{
+	struct wait ended;
+
+	t->stopping = true;
+	wait_init(&ended);
+	t->ended = &ended;
+	signal_all(t, SIGTERM);
+	testnet_reap(t);
+	if (wait_for(t->env, &ended, STOP_PATIENCE) == ERR_TIMEOUT) {
+		signal_all(t, SIGKILL);
+		(void)wait_always(t->env, &ended);
+	}
+	t->ended = NULL;
+}

@@ -1,0 +1,79 @@
+/*
+ * Checked values from text, for options and the configuration file, and back to text. The set_*
+ * functions fit struct option: false means that the text is not possible, the field is untouched.
+ * Pure.
+ */
+#ifndef CMD_VALUES_H
+#define CMD_VALUES_H
+
+#include "storage/layout.h"
+
+/* As long as the kernel takes them, with the NUL (linux/limits.h). */
+#define PATH_BYTES_MAX   4096
+#define NETWORK_NAME_MAX 64
+#define USER_NAME_MAX    32  /* useradd(8) */
+#define CONTACT_NAME_MAX 328 /* 64 hex digits, "@", a host name of 253, ":65535", NUL */
+#define VALUE_TEXT_MAX   PATH_BYTES_MAX
+#define VALUES_COUNTRIES 8  /* as many as a lease carries */
+#define VALUES_CONTACTS  32 /* as many as the DHT asks at the start */
+
+struct contact_names { /* PUBKEY@host:port; the host may be a name */
+	size_t count;
+	char text[VALUES_CONTACTS][CONTACT_NAME_MAX];
+};
+
+struct country_list {
+	size_t count;
+	char code[VALUES_COUNTRIES][2];
+};
+
+/* ---- parsing; false: not possible ---- */
+/* Bytes: digits, and one of K M G T P E (times 1024), with or without "iB". */
+bool value_size(const char *text, uint64_t *out);
+/* Decimal digits only, least ≤ value ≤ most. */
+bool value_count(const char *text, uint64_t least, uint64_t most, uint64_t *out);
+/* "A-B", "A-" (to the end): both included, counted from 0. */
+bool value_range(const char *text, uint64_t *from, uint64_t *to);
+/* "DE"; lower case is made upper. */
+bool value_country(const char *text, char out[2]);
+
+/* ---- setters: the type of their field ---- */
+bool set_switch(void *field, const char *text);    /* bool: "yes" or "no" */
+bool set_text(void *field, const char *text);      /* const char *: lends the text */
+bool set_size(void *field, const char *text);      /* uint64_t */
+bool set_days(void *field, const char *text);      /* uint64_t: 1 … 800 */
+bool set_byte(void *field, const char *text);      /* uint8_t: 1 … 255 */
+bool set_pow_bits(void *field, const char *text);  /* uint8_t: 0 … IDENTITY_POW_BITS_MAX */
+bool set_code(void *field, const char *text);      /* struct code_params */
+bool set_country(void *field, const char *text);   /* char[2] */
+bool set_region(void *field, const char *text);    /* char[PEER_REGION_MAX + 1] */
+bool set_network(void *field, const char *text);   /* char[NETWORK_NAME_MAX] */
+bool set_path(void *field, const char *text);      /* char[PATH_BYTES_MAX] */
+bool set_user(void *field, const char *text);      /* char[USER_NAME_MAX + 1] */
+bool set_level(void *field, const char *text);     /* enum log_level */
+bool set_addr(void *field, const char *text);      /* struct addr; port 0 is accepted */
+bool set_contacts(void *field, const char *text);  /* struct contact_names, a list */
+bool set_countries(void *field, const char *text); /* struct country_list, a list; "DE,FR" too */
+
+/* ---- back to text, for the generated file ---- */
+bool get_switch(const void *field, size_t i, char *out, size_t cap);
+bool get_size(const void *field, size_t i, char *out, size_t cap);
+bool get_byte(const void *field, size_t i, char *out, size_t cap);
+bool get_code(const void *field, size_t i, char *out, size_t cap);
+bool get_country(const void *field, size_t i, char *out, size_t cap);
+bool get_string(const void *field, size_t i, char *out, size_t cap); /* any char[] */
+bool get_level(const void *field, size_t i, char *out, size_t cap);
+bool get_addr(const void *field, size_t i, char *out, size_t cap);
+bool get_contacts(const void *field, size_t i, char *out, size_t cap);
+
+/* What would be right, for struct option. */
+#define RIGHT_SIZE    "a size such as 500G, 1T or 0 (K, M, G, T, P are powers of 1024)"
+#define RIGHT_CODE    "k/r/n with 1 <= k <= r < n <= 255, such as 4/6/8"
+#define RIGHT_COUNTRY "two letters of ISO 3166-1 such as DE"
+#define RIGHT_CONTACT "PUBKEY@host:port, as the node prints when it starts"
+#define RIGHT_SWITCH  "yes or no"
+#define RIGHT_LEVEL   "error, warn, info or debug"
+#define RIGHT_DIR     "a directory"
+#define RIGHT_FILE    "a file"
+
+#endif
