@@ -408,8 +408,9 @@ holders_search(struct holders *h)
 
 	if (err != ERR_OK)
 		return err;
-	/* Somebody else searched while we waited for our turn: that was for us, too. */
-	if (h->searched_at < asked) {
+	/* Somebody else searched while we waited for our turn: that was for us, too. One that ended
+	 * in this very turn of the loop was not: whoever asks again at once must be made to wait. */
+	if (h->searched_at <= asked) {
 		if (h->searched_at != 0 && asked - h->searched_at < SEARCH_INTERVAL)
 			err = task_sleep(h->c->env, SEARCH_INTERVAL - (asked - h->searched_at));
 		if (err == ERR_OK)
