@@ -155,9 +155,10 @@ serve_source(void *arg, struct stream *s, const struct rpc_request *req)
 	int err;
 
 	err = source(s, len);
-	pattern_hash(&hash, len);
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
+		pattern_hash(&hash, len);
 		err = stream_finish(s, ERR_OK, bytes_of(hash.b, sizeof(hash.b)));
+	}
 	e->last_served = err;
 	e->served++;
 	return err;
@@ -323,10 +324,19 @@ until_uint(struct env *env, const unsigned *count, unsigned at_least)
 void
 pattern_fill(uint8_t *out, size_t len, uint64_t at)
 {
-	for (size_t i = 0; i < len; i++) {
-		uint64_t x = (at + i) % PATTERN_PERIOD;
+	static uint8_t period[PATTERN_PERIOD];
 
-		out[i] = (uint8_t)(x ^ (x >> 8));
+	if (period[1] == 0) {
+		for (size_t i = 0; i < PATTERN_PERIOD; i++)
+			period[i] = (uint8_t)(i ^ (i >> 8));
+	}
+	while (len > 0) {
+		size_t from = at % PATTERN_PERIOD, n = MIN(len, PATTERN_PERIOD - from);
+
+		memcpy(out, period + from, n);
+		out += n;
+		at += n;
+		len -= n;
 	}
 }
 
