@@ -40,7 +40,7 @@ const struct option client_options[] = {
 	    set_text, NULL, offsetof(struct client_options, dir) },
 	{ "json", 0, NULL, "Print for machines.", RIGHT_SWITCH, set_switch, NULL,
 	    offsetof(struct client_options, json) },
-	{ "quiet", 'q', NULL, "No progress bar.", RIGHT_SWITCH, set_switch, NULL,
+	{ "quiet", 'q', NULL, "No progress bar; only warnings and errors are told.", RIGHT_SWITCH, set_switch, NULL,
 	    offsetof(struct client_options, quiet) },
 	{ "log-level", 0, "LEVEL", "How much is told of the work: error, warn, info, debug.",
 	    RIGHT_LEVEL, set_level, NULL, offsetof(struct client_options, log_level) },

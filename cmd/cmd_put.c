@@ -166,7 +166,8 @@ tell_success(const struct put *p, struct file_put_result *r)
 	struct link v;
 	int err = ERR_OK;
 
-	say_note("placed %u of %u", r->placed_min, r->code.n);
+	if (!p->client.quiet)
+		say_note("placed %u of %u", r->placed_min, r->code.n);
 	(void)placement_warning(&r->report, r->code.k, r->code.n, warning, sizeof(warning));
 	if (r->placed_min < r->code.n)
 		say_note(

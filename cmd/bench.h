@@ -1,0 +1,65 @@
+/*
+ * Measuring: the parts alone (bench_parts.c), the whole with real processes (bench_whole.c). Times
+ * are CPU seconds, user and system; costs are core-seconds per GiB of what goes through.
+ */
+#ifndef CMD_BENCH_H
+#define CMD_BENCH_H
+
+#include "cmd/values.h"
+
+enum bench_part {
+	PART_AEAD_SEAL,
+	PART_AEAD_OPEN,
+	PART_CODE,         /* 4+2: per GiB of data */
+	PART_LEAF_HASH,    /* per GiB hashed */
+	PART_SESSION_SEAL, /* frames of 32 KiB */
+	PART_SESSION_OPEN,
+	PART_SEND, /* TCP over loopback, 256 KiB at a time */
+	PART_RECEIVE,
+	PART_DISK_WRITE, /* O_DIRECT, 1 MiB at a time */
+	PART_DISK_READ,
+	PART_FILE_READ, /* through the page cache, as the program reads and writes files */
+	PART_FILE_WRITE,
+	BENCH_PARTS
+};
+
+enum bench_way { BENCH_PUT, BENCH_GET };
+
+struct bench_parts {
+	double cost[BENCH_PARTS];
+};
+
+struct bench_run {
+	double wall;
+	double client, nodes; /* CPU of ours */
+	double foreign;       /* CPU of everybody else meanwhile */
+};
+
+struct bench {
+	const char *command;
+	const char *place; /* where dir is made */
+	uint64_t bytes, runs;
+	bool json;
+	bool told; /* why it failed has been said */
+	char dir[PATH_BYTES_MAX];
+	struct bench_run *result[2]; /* by enum bench_way */
+};
+
+/* ---- bench_parts.c ---- */
+int bench_parts_run(const char *dir, struct bench_parts *out);
+const char *bench_part_name(size_t part);
+/* The floor, as lines of part × GiB that go through it for each GiB of file. */
+size_t bench_lines(enum bench_way way);
+const char *bench_line_name(enum bench_way way, size_t line);
+double bench_line_cost(enum bench_way way, size_t line, const struct bench_parts *p);
+double bench_floor(enum bench_way way, const struct bench_parts *p);
+
+/* ---- bench_whole.c ---- */
+int bench_dir_make(struct bench *b);
+void bench_dir_remove(struct bench *b);
+int bench_whole_run(struct bench *b); /* fills result */
+size_t bench_best(const struct bench *b, enum bench_way way);
+double bench_cost(const struct bench *b, const struct bench_run *r);  /* CPU s per GiB */
+double bench_speed(const struct bench *b, const struct bench_run *r); /* 10^6 bytes a second */
+
+#endif

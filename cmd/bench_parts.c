@@ -1,0 +1,435 @@
+/*
+ * Each part runs alone in this thread on buffers that are warm and reused, for at least MEASURE_S,
+ * and its CPU time (user and system) is divided by what went through. Sizes are those that the
+ * program uses. What the kernel does in its own threads for the disk is counted to nobody, here
+ * as in the whole.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/bench.h"
+#include "cmd/dirs.h"
+#include "object/block.h"
+#include "overlay/base/crypto.h"
+#include "overlay/base/disk.h"
+#include "overlay/endpoint.h"
+#include "storage/code.h"
+#include "storage/merkle.h"
+
+#define MEASURE_S   0.4      /* of CPU for each part: the clock's grain is a thousandth of it */
+#define MEASURE_MAX 4096     /* rounds: a disk that costs no CPU must end, too */
+#define ROUND_BYTES MIB(8)   /* of each buffer, larger than the second-level cache */
+#define SOCKET_IO   KIB(256) /* as sessions read and write */
+#define DISK_IO     MIB(1)
+#define CODE_K      4
+#define CODE_N      6
+
+struct bench_state {
+	uint8_t *a, *b; /* ROUND_BYTES and room for tags */
+	struct aead *aead;
+	struct key key;
+	struct coder *coder;
+	int socket[2];
+	int direct, plain;
+	double send_s, receive_s; /* CPU of either half of socket_round */
+};
+
+static double
+cpu_now(void)
+{
+	struct timespec t;
+
+	must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* ---- one round of each part: ROUND_BYTES go through ---- */
+
+/* From one buffer to the other, each sealed piece behind the one before. */
+static int
+seal_pieces(struct bench_state *s, size_t piece)
+{
+	static const uint8_t nonce[12];
+	uint8_t *out = s->b;
+	int err = ERR_OK;
+
+	for (size_t at = 0; at + piece <= ROUND_BYTES && err == ERR_OK; at += piece) {
+		err = aead_seal(s->aead, out, &s->key, nonce, bytes_of(NULL, 0), s->a + at, piece);
+		out += piece + CRYPTO_TAG_BYTES;
+	}
+	return err;
+}
+
+/* Back again: what seal_pieces left. */
+static int
+open_pieces(struct bench_state *s, size_t piece)
+{
+	static const uint8_t nonce[12];
+	const uint8_t *in = s->b;
+	int err = ERR_OK;
+
+	for (size_t at = 0; at + piece <= ROUND_BYTES && err == ERR_OK; at += piece) {
+		err = aead_open(s->aead, s->a + at, &s->key, nonce, bytes_of(NULL, 0), in,
+		    piece + CRYPTO_TAG_BYTES);
+		in += piece + CRYPTO_TAG_BYTES;
+	}
+	return err;
+}
+
+static int
+round_seal(struct bench_state *s)
+{
+	return seal_pieces(s, BLOCK_PLAIN);
+}
+
+static int
+round_open(struct bench_state *s)
+{
+	return open_pieces(s, BLOCK_PLAIN);
+}
+
+static int
+round_session_seal(struct bench_state *s)
+{
+	return seal_pieces(s, FRAME_PAYLOAD_MAX);
+}
+
+static int
+round_session_open(struct bench_state *s)
+{
+	return open_pieces(s, FRAME_PAYLOAD_MAX);
+}
+
+static int
+round_code(struct bench_state *s)
+{
+	for (size_t at = 0; at < ROUND_BYTES; at += CODE_K * LEAF_BYTES) {
+		const uint8_t *data[CODE_K];
+		uint8_t *parity[CODE_N - CODE_K];
+
+		for (size_t i = 0; i < CODE_K; i++)
+			data[i] = s->a + at + i * LEAF_BYTES;
+		for (size_t i = 0; i < CODE_N - CODE_K; i++)
+			parity[i] = s->b + i * LEAF_BYTES;
+		coder_encode(s->coder, LEAF_BYTES, data, parity);
+	}
+	return ERR_OK;
+}
+
+static int
+round_hash(struct bench_state *s)
+{
+	struct hash h;
+
+	for (size_t at = 0; at < ROUND_BYTES; at += LEAF_BYTES)
+		merkle_leaf(&h, s->a + at, LEAF_BYTES);
+	return ERR_OK;
+}
+
+/* Sends what the socket takes, receives it, in turn; each half is timed apart. */
+static int
+round_socket(struct bench_state *s)
+{
+	for (size_t at = 0; at < ROUND_BYTES;) {
+		double began = cpu_now(), between;
+		ssize_t sent = send(s->socket[0], s->a + at, SOCKET_IO, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return err_from_errno(errno);
+		between = cpu_now();
+		for (ssize_t got = 0; got < sent;) {
+			ssize_t n = recv(s->socket[1], s->b, (size_t)(sent - got), 0);
+
+			if (n <= 0)
+				return n == 0 ? ERR_CLOSED : err_from_errno(errno);
+			got += n;
+		}
+		s->send_s += between - began;
+		s->receive_s += cpu_now() - between;
+		at += (size_t)sent;
+		if (at + SOCKET_IO > ROUND_BYTES)
+			break;
+	}
+	return ERR_OK;
+}
+
+static int
+write_file(int fd, const uint8_t *data)
+{
+	for (size_t at = 0; at < ROUND_BYTES; at += DISK_IO) {
+		if (pwrite(fd, data + at, DISK_IO, (off_t)at) != (ssize_t)DISK_IO)
+			return err_from_errno(errno);
+	}
+	return ERR_OK;
+}
+
+static int
+read_file(int fd, uint8_t *data)
+{
+	for (size_t at = 0; at < ROUND_BYTES; at += DISK_IO) {
+		if (pread(fd, data + at, DISK_IO, (off_t)at) != (ssize_t)DISK_IO)
+			return err_from_errno(errno);
+	}
+	return ERR_OK;
+}
+
+static int
+round_disk_write(struct bench_state *s)
+{
+	return write_file(s->direct, s->a);
+}
+
+static int
+round_disk_read(struct bench_state *s)
+{
+	return read_file(s->direct, s->b);
+}
+
+static int
+round_file_write(struct bench_state *s)
+{
+	return write_file(s->plain, s->a);
+}
+
+static int
+round_file_read(struct bench_state *s)
+{
+	return read_file(s->plain, s->b);
+}
+
+/* ---- measuring ---- */
+
+/* Core-seconds per GiB. The first round, which warms up, does not count. */
+static int
+measure(struct bench_state *s, int (*round)(struct bench_state *s), double *cost)
+{
+	int err = round(s);
+	double began = cpu_now();
+	unsigned rounds = 0;
+
+	s->send_s = s->receive_s = 0;
+	while (err == ERR_OK && rounds < MEASURE_MAX && cpu_now() - began < MEASURE_S) {
+		err = round(s);
+		rounds++;
+	}
+	if (err == ERR_OK)
+		*cost = (cpu_now() - began) / ((double)rounds * ROUND_BYTES / GIB(1));
+	return err;
+}
+
+static int
+measure_socket(struct bench_state *s, double *send_cost, double *receive_cost)
+{
+	double both;
+	int err = measure(s, round_socket, &both);
+
+	if (err != ERR_OK)
+		return err;
+	*send_cost = both * s->send_s / (s->send_s + s->receive_s);
+	*receive_cost = both * s->receive_s / (s->send_s + s->receive_s);
+	return ERR_OK;
+}
+
+static int
+measure_all(struct bench_state *s, struct bench_parts *out)
+{
+	static const struct {
+		enum bench_part part;
+		int (*round)(struct bench_state *s);
+	} all[] = {
+		{ PART_AEAD_SEAL, round_seal },
+		{ PART_AEAD_OPEN, round_open },
+		{ PART_CODE, round_code },
+		{ PART_LEAF_HASH, round_hash },
+		{ PART_SESSION_SEAL, round_session_seal },
+		{ PART_SESSION_OPEN, round_session_open },
+		{ PART_DISK_WRITE, round_disk_write },
+		{ PART_DISK_READ, round_disk_read },
+		{ PART_FILE_WRITE, round_file_write },
+		{ PART_FILE_READ, round_file_read },
+	};
+	int err = measure_socket(s, &out->cost[PART_SEND], &out->cost[PART_RECEIVE]);
+
+	for (size_t i = 0; i < ARRAY_LEN(all) && err == ERR_OK; i++)
+		err = measure(s, all[i].round, &out->cost[all[i].part]);
+	return err;
+}
+
+/* ---- up and down ---- */
+
+static int
+open_sockets(struct bench_state *s)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(addr);
+	bool ok = listener >= 0 && bind(listener, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+		  listen(listener, 1) == 0 &&
+		  getsockname(listener, (struct sockaddr *)&addr, &len) == 0;
+
+	if (ok) {
+		s->socket[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ok = s->socket[0] >= 0 &&
+		     connect(s->socket[0], (struct sockaddr *)&addr, sizeof(addr)) == 0;
+	}
+	if (ok) {
+		s->socket[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		ok = s->socket[1] >= 0;
+	}
+	int err = ok ? ERR_OK : err_from_errno(errno);
+
+	if (listener >= 0)
+		(void)close(listener);
+	return err;
+}
+
+static int
+open_file(const char *dir, const char *name, int flags, int *out)
+{
+	char path[PATH_BYTES_MAX];
+	int err = dirs_path(dir, name, path);
+
+	if (err != ERR_OK)
+		return err;
+	*out = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, 0600);
+	/* A file system without O_DIRECT: the program does without it there, too. */
+	if (*out < 0 && errno == EINVAL)
+		*out = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return *out >= 0 ? ERR_OK : err_from_errno(errno);
+}
+
+static void
+state_close(struct bench_state *s)
+{
+	const int fds[] = { s->socket[0], s->socket[1], s->direct, s->plain };
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		if (fds[i] >= 0)
+			(void)close(fds[i]);
+	}
+	coder_free(s->coder);
+	aead_free(s->aead);
+	free(s->b);
+	free(s->a);
+}
+
+int
+bench_parts_run(const char *dir, struct bench_parts *out)
+{
+	size_t room = ROUND_BYTES + KIB(64); /* for every piece's tag */
+	struct bench_state s = { .socket = { -1, -1 }, .direct = -1, .plain = -1 };
+	int err = ERR_NOMEM;
+
+	s.a = aligned_alloc(DISK_ALIGN, room);
+	s.b = aligned_alloc(DISK_ALIGN, room);
+	s.aead = aead_new();
+	if (s.a != NULL && s.b != NULL && s.aead != NULL) {
+		memset(s.a, 0x5a, room);
+		memset(s.b, 0xa5, room);
+		err = coder_new(CODE_K, CODE_N, &s.coder);
+	}
+	if (err == ERR_OK)
+		err = open_sockets(&s);
+	if (err == ERR_OK)
+		err = open_file(dir, "direct", O_DIRECT, &s.direct);
+	if (err == ERR_OK)
+		err = open_file(dir, "plain", 0, &s.plain);
+	if (err == ERR_OK)
+		err = measure_all(&s, out);
+	state_close(&s);
+	return err;
+}
+
+/* ---- the floor ---- */
+
+static const char *const part_names[BENCH_PARTS] = {
+	[PART_AEAD_SEAL] = "aead seal, 64 KiB",
+	[PART_AEAD_OPEN] = "aead open, 64 KiB",
+	[PART_CODE] = "code 4+2, 64 KiB leaves",
+	[PART_LEAF_HASH] = "leaf hash, 64 KiB",
+	[PART_SESSION_SEAL] = "session seal, 32 KiB",
+	[PART_SESSION_OPEN] = "session open, 32 KiB",
+	[PART_SEND] = "tcp send, 256 KiB",
+	[PART_RECEIVE] = "tcp receive, 256 KiB",
+	[PART_DISK_WRITE] = "disk write, direct, 1 MiB",
+	[PART_DISK_READ] = "disk read, direct, 1 MiB",
+	[PART_FILE_READ] = "file read, 1 MiB",
+	[PART_FILE_WRITE] = "file write, 1 MiB",
+};
+
+struct line {
+	const char *name;
+	struct {
+		enum bench_part part;
+		double gib; /* through it, for each GiB of file */
+	} of[3];
+	size_t count;
+};
+
+/* A put sends six shards of a quarter: 1.5 GiB; they are hashed on both sides. */
+static const struct line put_lines[] = {
+	{ "AEAD + code", { { PART_AEAD_SEAL, 1 }, { PART_CODE, 1 } }, 2 },
+	{ "leaf hashes at sender and nodes", { { PART_LEAF_HASH, 3 } }, 1 },
+	{ "session AEAD, both ends, 1.5 GiB",
+	    { { PART_SESSION_SEAL, 1.5 }, { PART_SESSION_OPEN, 1.5 } }, 2 },
+	{ "send, receive, write 1.5 GiB",
+	    { { PART_SEND, 1.5 }, { PART_RECEIVE, 1.5 }, { PART_DISK_WRITE, 1.5 } }, 3 },
+};
+static const struct line get_lines[] = {
+	{ "nodes read and send", { { PART_DISK_READ, 1 }, { PART_SEND, 1 } }, 2 },
+	{ "client receives", { { PART_RECEIVE, 1 } }, 1 },
+	{ "AEAD opens (checks everything)", { { PART_AEAD_OPEN, 1 } }, 1 },
+	{ "session AEAD, both ends, 1 GiB", { { PART_SESSION_SEAL, 1 }, { PART_SESSION_OPEN, 1 } },
+	    2 },
+};
+
+const char *
+bench_part_name(size_t part)
+{
+	return part_names[part];
+}
+
+size_t
+bench_lines(enum bench_way way)
+{
+	return way == BENCH_PUT ? ARRAY_LEN(put_lines) : ARRAY_LEN(get_lines);
+}
+
+static const struct line *
+line_at(enum bench_way way, size_t line)
+{
+	return way == BENCH_PUT ? &put_lines[line] : &get_lines[line];
+}
+
+const char *
+bench_line_name(enum bench_way way, size_t line)
+{
+	return line_at(way, line)->name;
+}
+
+double
+bench_line_cost(enum bench_way way, size_t line, const struct bench_parts *p)
+{
+	const struct line *l = line_at(way, line);
+	double sum = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		sum += p->cost[l->of[i].part] * l->of[i].gib;
+	return sum;
+}
+
+double
+bench_floor(enum bench_way way, const struct bench_parts *p)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < bench_lines(way); i++)
+		sum += bench_line_cost(way, i, p);
+	return sum;
+}

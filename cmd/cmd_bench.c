@@ -1,0 +1,210 @@
+/*
+ * skerry bench: where the time goes. First the parts that a put and a get cannot do without, each
+ * alone on warm reused buffers, and their sum, the floor; then the whole, real processes on
+ * loopback, CPU of all of them. Both in one run, because a floor measured elsewhere is none.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/bench.h"
+#include "cmd/command.h"
+#include "cmd/dirs.h"
+#include "cmd/json.h"
+#include "cmd/say.h"
+
+#define SIZE_DEFAULT GIB(1)
+#define RUNS_DEFAULT 5
+#define RUNS_MAX     100
+
+static bool
+set_runs(void *field, const char *text)
+{
+	return value_count(text, 1, RUNS_MAX, field);
+}
+
+static bool
+set_bench_size(void *field, const char *text)
+{
+	uint64_t v;
+
+	if (!value_size(text, &v) || v < MIB(1))
+		return false;
+	*(uint64_t *)field = v;
+	return true;
+}
+
+static const struct option bench_options[] = {
+	{ "dir", 0, "DIR", "Where files and the network live meanwhile (default /var/tmp).",
+	    RIGHT_DIR, set_text, NULL, offsetof(struct bench, place) },
+	{ "size", 0, "SIZE", "Size of the file (default 1G).", "a size from 1M", set_bench_size,
+	    NULL, offsetof(struct bench, bytes) },
+	{ "runs", 0, "COUNT", "How many puts and gets (default 5).", "a number from 1 to 100",
+	    set_runs, NULL, offsetof(struct bench, runs) },
+	{ "json", 0, NULL, "Print for machines.", RIGHT_SWITCH, set_switch, NULL,
+	    offsetof(struct bench, json) },
+	{ NULL },
+};
+
+/* ---- for people ---- */
+
+static void
+print_floor(const struct bench_parts *p)
+{
+	printf("the parts, core-seconds per GiB that goes through, one thread, warm buffers\n");
+	for (size_t i = 0; i < BENCH_PARTS; i++)
+		printf("  %-44s %6.3f\n", bench_part_name(i), p->cost[i]);
+	printf("\nthe floor of a put at 4+2, per GiB of file\n");
+	for (size_t i = 0; i < bench_lines(BENCH_PUT); i++)
+		printf("  %-44s %6.3f\n", bench_line_name(BENCH_PUT, i),
+		    bench_line_cost(BENCH_PUT, i, p));
+	printf("  %-44s %6.3f\n", "sum", bench_floor(BENCH_PUT, p));
+	printf("  %-44s %6.3f\n", "besides: the program reads the input file",
+	    p->cost[PART_FILE_READ]);
+	printf("\nthe floor of a get at 4+2, per GiB of file\n");
+	for (size_t i = 0; i < bench_lines(BENCH_GET); i++)
+		printf("  %-44s %6.3f\n", bench_line_name(BENCH_GET, i),
+		    bench_line_cost(BENCH_GET, i, p));
+	printf("  %-44s %6.3f\n", "sum", bench_floor(BENCH_GET, p));
+	printf("  %-44s %6.3f\n", "besides: the program writes the output file",
+	    p->cost[PART_FILE_WRITE]);
+	(void)fflush(stdout);
+}
+
+static void
+print_runs(const struct bench *b, enum bench_way way, const struct bench_parts *p)
+{
+	const struct bench_run *runs = b->result[way];
+	size_t best = bench_best(b, way);
+	double floor_cost = bench_floor(way, p);
+
+	printf("\n%s of %" PRIu64 " MiB, six peers, code 4/5/6, all processes\n",
+	    way == BENCH_PUT ? "put" : "get", b->bytes >> 20);
+	printf("  run   wall s     MB/s   CPU s/GiB   of the floor   CPU / (2 x wall)   foreign "
+	       "CPU\n");
+	for (size_t i = 0; i < b->runs; i++) {
+		const struct bench_run *r = &runs[i];
+
+		printf("  %3zu  %7.2f  %7.1f  %10.2f  %12.2fx  %16.2f  %12.2f%s\n", i + 1, r->wall,
+		    bench_speed(b, r), bench_cost(b, r), bench_cost(b, r) / floor_cost,
+		    (r->client + r->nodes) / (2 * r->wall), r->foreign / r->wall,
+		    i == best ? "  best" : "");
+	}
+	printf("  of the best: client %.2f s, peers %.2f s\n", runs[best].client, runs[best].nodes);
+	(void)fflush(stdout);
+}
+
+/* ---- for machines ---- */
+
+static struct json_value *
+runs_json(const struct bench *b, enum bench_way way, const struct bench_parts *p)
+{
+	struct json_value *o = json_make_object(), *list = json_make_array();
+
+	for (size_t i = 0; i < b->runs; i++) {
+		const struct bench_run *r = &b->result[way][i];
+		struct json_value *v = json_make_object();
+
+		json_put_real(v, "wall_s", r->wall);
+		json_put_real(v, "client_cpu_s", r->client);
+		json_put_real(v, "peers_cpu_s", r->nodes);
+		json_put_real(v, "foreign_cpu_s", r->foreign);
+		json_put_real(v, "mb_per_s", bench_speed(b, r));
+		json_put_real(v, "cpu_s_per_gib", bench_cost(b, r));
+		json_put_real(v, "cpu_of_two_cores", (r->client + r->nodes) / (2 * r->wall));
+		json_add_value(list, v);
+	}
+	json_put_real(o, "floor_cpu_s_per_gib", bench_floor(way, p));
+	json_put_real(o, "best_cpu_s_per_gib", bench_cost(b, &b->result[way][bench_best(b, way)]));
+	json_put_real(o, "best_of_floor",
+	    bench_cost(b, &b->result[way][bench_best(b, way)]) / bench_floor(way, p));
+	json_put_value(o, "runs", list);
+	return o;
+}
+
+static int
+say_json(const struct bench *b, const struct bench_parts *p)
+{
+	struct json_value *o = json_make_object(), *parts = json_make_object();
+
+	for (size_t i = 0; i < BENCH_PARTS; i++)
+		json_put_real(parts, bench_part_name(i), p->cost[i]);
+	json_put_number(o, "bytes", b->bytes);
+	json_put_number(o, "runs", b->runs);
+	json_put_value(o, "parts_cpu_s_per_gib", parts);
+	json_put_value(o, "put", runs_json(b, BENCH_PUT, p));
+	json_put_value(o, "get", runs_json(b, BENCH_GET, p));
+	return json_say(o);
+}
+
+/* ---- doing ---- */
+
+static int
+run(struct bench *b)
+{
+	struct bench_parts *parts = calloc(1, sizeof(*parts));
+	int err = parts == NULL ? ERR_NOMEM : bench_dir_make(b);
+
+	if (err == ERR_OK)
+		err = bench_parts_run(b->dir, parts);
+	if (err == ERR_OK && !b->json)
+		print_floor(parts);
+	if (err == ERR_OK)
+		err = bench_whole_run(b);
+	if (err == ERR_OK && b->json) {
+		err = say_json(b, parts);
+	} else if (err == ERR_OK) {
+		print_runs(b, BENCH_PUT, parts);
+		print_runs(b, BENCH_GET, parts);
+	}
+	bench_dir_remove(b);
+	free(parts);
+	if (err != ERR_OK && !b->told)
+		say_error(b->command, "cannot measure in %s: %s", b->place, err_text(err));
+	return err;
+}
+
+static int
+bench_run_command(const struct command *self, int argc, char **argv)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	struct operands operands;
+	int code = EXIT_FAILED;
+
+	if (b == NULL)
+		return EXIT_FAILED;
+	b->command = self->name;
+	b->place = "/var/tmp";
+	b->bytes = SIZE_DEFAULT;
+	b->runs = RUNS_DEFAULT;
+	if (command_parse(self, argc, argv, (struct option_group[]){ { bench_options, b } }, 1,
+		&operands, &code)) {
+		b->result[BENCH_PUT] = calloc(b->runs, sizeof(struct bench_run));
+		b->result[BENCH_GET] = calloc(b->runs, sizeof(struct bench_run));
+		if (b->result[BENCH_PUT] == NULL || b->result[BENCH_GET] == NULL)
+			say_error(self->name, "out of memory");
+		code =
+		    b->result[BENCH_PUT] != NULL && b->result[BENCH_GET] != NULL && run(b) == ERR_OK
+			? EXIT_OK
+			: EXIT_FAILED;
+	}
+	free(b->result[BENCH_PUT]);
+	free(b->result[BENCH_GET]);
+	free(b);
+	return code;
+}
+
+const struct command command_bench = {
+	.name = "bench",
+	.synopsis = "[--size SIZE] [--runs COUNT] [--dir DIR] [--json]",
+	.brief = "measure where the time goes on this machine",
+	.about =
+	    "Measures what a put and a get cannot do without, part by part, and sums it up: the\n"
+	    "floor. Then starts a network of six peers, puts and gets a file some times, counts\n"
+	    "the CPU time of all processes, and tells how far above the floor it is.\n"
+	    "\n"
+	    "  skerry bench --size 1G --runs 5",
+	.options = (const struct option *const[]){ bench_options, NULL },
+	.run = bench_run_command,
+};
