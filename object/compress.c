@@ -52,5 +52,5 @@ compress_unpack(struct bytes in, struct buf *out)
 const char *
 compress_version(void)
 {
-	return ZSTD_versionString();
+	return "zstd " ZSTD_VERSION_STRING;
 }

@@ -19,7 +19,7 @@
 	SECONDS(30) /* without progress, after s: the put returns with what it has */
 /* Without progress and with fewer than k holders: long enough for a node to restart, and the whole
  * refusal stays under 30 s with the search for holders in it. */
-#define GET_REFUSE_TIMEOUT  SECONDS(15)
+#define GET_REFUSE_TIMEOUT  SECONDS(10)
 /* Peers verify each other within a round trip or two of joining. */
 #define CANDIDATES_PATIENCE SECONDS(2)
 /* Bytes of one window of rows that is fetched, opened and delivered as one piece. */
