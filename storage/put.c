@@ -43,6 +43,15 @@ put_wait(struct put *p, struct waiter *w, uint64_t timeout)
 	return err;
 }
 
+int
+put_wait_tick(struct put *p, struct waiter *w, uint64_t timeout)
+{
+	uint64_t end = env_now(p->env) + timeout;
+	int err = put_wait(p, w, timeout);
+
+	return err == ERR_TIMEOUT && env_now(p->env) >= end ? ERR_OK : err;
+}
+
 static uint64_t
 random_below(void *arg, uint64_t bound)
 {
@@ -156,11 +165,24 @@ slot_free(const struct put *p, uint32_t g)
 {
 	if (g < RING_GROUPS)
 		return true;
+	/* And once it is coded at all: with no lane left nobody else holds it. */
+	if (g - RING_GROUPS >= p->coded)
+		return false;
 	for (size_t i = 0; i < p->lanes_count; i++) {
 		if (p->lanes[i].state == LANE_OPEN && p->lanes[i].groups_sent <= g - RING_GROUPS)
 			return false;
 	}
 	return true;
+}
+
+/* A lane that had nothing to send was not slow: its time starts with what there is now. */
+static void
+restart_clocks(struct put *p, uint32_t coded)
+{
+	for (size_t i = 0; i < p->lanes_count; i++) {
+		if (p->lanes[i].state == LANE_OPEN && p->lanes[i].groups_sent >= coded)
+			p->lanes[i].moved_at = env_now(p->env);
+	}
 }
 
 static int
@@ -181,6 +203,7 @@ coding_task(void *arg)
 			p->err = err;
 			break;
 		}
+		restart_clocks(p, p->coded);
 		p->ready[job.group % RING_GROUPS] = true;
 		/* Groups may finish out of order; lanes see them in order. */
 		while (p->coded < p->groups && p->ready[p->coded % RING_GROUPS]) {
@@ -270,9 +293,7 @@ open_lanes(struct put *p)
 	for (size_t i = 0; i < p->lanes_count && err == ERR_OK; i++)
 		err = task_spawn(&p->lanes[i].group, "put lane", put_lane_task, &p->lanes[i]);
 	while (err == ERR_OK && lanes_in(p, LANE_OPENING) > 0 && env_now(p->env) < deadline) {
-		err = put_wait(p, &p->main, deadline - env_now(p->env));
-		if (err == ERR_TIMEOUT && env_now(p->env) >= deadline)
-			err = ERR_OK;
+		err = put_wait_tick(p, &p->main, deadline - env_now(p->env));
 	}
 	p->closed = true;
 	for (size_t i = 0; i < p->lanes_count; i++) {
@@ -335,9 +356,7 @@ run_lanes(struct put *p, size_t want, size_t needed)
 			err = make_commit(p);
 			put_wake(p);
 		} else if (err == ERR_OK) {
-			err = put_wait(p, &p->main, TICK);
-			if (err == ERR_TIMEOUT)
-				err = ERR_OK;
+			err = put_wait_tick(p, &p->main, TICK);
 		}
 		if (err != ERR_OK)
 			return err;
@@ -392,11 +411,20 @@ put_init(struct put *p, struct chunks *c, const struct chunk_put_opts *opts,
 	    c, p->layout.n, p->candidates, CANDIDATES_MAX, &p->candidates_count);
 }
 
+/* All at once; a receipt may still come in while the others end, and counts. */
+static void
+end_lanes(struct put *p)
+{
+	for (size_t i = 0; i < p->lanes_count; i++)
+		task_group_cancel(&p->lanes[i].group);
+	for (size_t i = 0; i < p->lanes_count; i++)
+		task_group_fini(&p->lanes[i].group);
+	p->lanes_count = 0;
+}
+
 static void
 put_fini(struct put *p)
 {
-	for (size_t i = 0; i < p->lanes_count; i++)
-		task_group_fini(&p->lanes[i].group);
 	for (size_t i = 0; i < RING_GROUPS; i++)
 		chunks_buffer_put(p->c, p->ring[i], p->group_bytes);
 	buf_fini(&p->commit);
@@ -487,6 +515,7 @@ chunk_put(struct chunks *c, const struct chunk_put_opts *opts, struct chunk_put_
 
 		add_lanes(p);
 		err = put_flow(p, opts->want == 0 ? opts->code.n : opts->want, needed);
+		end_lanes(p);
 		fill_result(p);
 		if (err == ERR_OK && out->placed < needed)
 			err = ERR_UNREACHABLE;
@@ -512,6 +541,7 @@ chunk_complete(struct chunks *c, const struct chunk_put_opts *opts, struct chunk
 		mark_holders(p);
 		/* One more is worth the work already. */
 		err = put_flow(p, opts->code.n, io->placed + 1u);
+		end_lanes(p);
 		fill_result(p);
 		if (err == ERR_OK && io->placed < opts->code.n)
 			err = ERR_UNREACHABLE;

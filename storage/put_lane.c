@@ -50,6 +50,9 @@ open_somewhere(struct lane *l)
 			l->candidate = candidate;
 			return ERR_OK;
 		}
+		/* It came in the same instant in which we stopped waiting for it. */
+		if (err == ERR_OK)
+			err = ERR_CANCELED;
 		/* Not chosen again for this chunk: it has no room for us. */
 		p->candidates[candidate].taken = false;
 		p->candidates[candidate].free_bytes = 0;

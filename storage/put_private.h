@@ -77,6 +77,8 @@ struct put {
 /* Wakes whoever waits for something to change in the put. */
 void put_wake(struct put *p);
 SUSPENDS int put_wait(struct put *p, struct waiter *w, uint64_t timeout);
+/* The same, but that the time is over is no error; the task's own deadline is one. */
+SUSPENDS int put_wait_tick(struct put *p, struct waiter *w, uint64_t timeout);
 /* Chooses one more candidate for a lane; marks it taken. ERR_PLACEMENT. */
 int put_choose(struct put *p, size_t *candidate);
 /* Bytes and place of a lane's leaves in group g. */
