@@ -136,7 +136,7 @@ get_chunks(struct file_read *r)
 	for (size_t left = tasks; left-- > 0 && err == ERR_OK && r->err == ERR_OK;)
 		err = task_group_wait(&group, left);
 	task_group_fini(&group);
-	return r->err != ERR_OK ? r->err : err;
+	return err != ERR_OK ? err : r->err;
 }
 
 /* ---- the whole ---- */

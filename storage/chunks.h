@@ -106,10 +106,10 @@ SUSPENDS int chunk_publish(struct chunks *c, const struct chunk_put_result *r);
 /* ---- get ---- */
 struct chunk_sink {
 	/*
-	 * Takes ciphertext bytes [offset, offset + len) of the chunk; in a worker; may alter data
-	 * in place. Offsets are multiples of LEAF_BYTES. ERR_AUTH or ERR_CORRUPT: wrong bytes; the
-	 * liar is found, blamed and worked around, and the piece is given again. Any other error
-	 * ends the read with it.
+	 * Takes ciphertext bytes [offset, offset + len) of the chunk; in a worker. Offsets are
+	 * multiples of LEAF_BYTES, len at most that. ERR_AUTH or ERR_CORRUPT: wrong bytes; the liar
+	 * is found, blamed and worked around, and that piece is given again; one that was taken
+	 * never is. Any other error ends the read with it.
 	 */
 	int (*take)(void *arg, uint64_t offset, const uint8_t *data, size_t len);
 	void *arg;

@@ -59,12 +59,14 @@ struct holder_slot {
 	enum holder_state state;
 	struct contact contact;
 	uint32_t answered; /* requests it has answered well */
-	uint64_t failed_at;
+	bool failing;      /* has not answered since it failed: gives way to any other */
+	uint8_t evasions;  /* times it sent bytes and would not prove them */
 };
 struct holders {
 	struct chunks *c;
 	const struct chunk_ref *ref; /* lent */
 	struct semaphore searching;
+	uint32_t searches; /* ended so far */
 	uint64_t searched_at;
 	struct descriptor *descriptor; /* once fetched */
 	struct holder_slot at[SHARDS_MAX];
@@ -79,6 +81,8 @@ SUSPENDS int holders_resolve(struct holders *h);
  * found.
  */
 SUSPENDS int holders_search(struct holders *h);
+/* The holder of index, if it still is `who`, did not answer. */
+void holders_failed(struct holders *h, uint8_t index, const struct contact *who);
 /* The descriptor, from any holder, checked against the chunk id; lent. */
 SUSPENDS int holders_descriptor(struct holders *h, const struct descriptor **out);
 /* Distinct indices whose holder answered something well. */

@@ -9,8 +9,11 @@
 
 #include <stdlib.h>
 
-#define HEDGE_MIN     MILLISECONDS(250) /* below this a hedge costs more than the wait */
-#define HEDGE_UNKNOWN SECONDS(1)        /* until a column's usual time is known */
+#define HEDGE_MIN        MILLISECONDS(250) /* below this a hedge costs more than the wait */
+#define HEDGE_UNKNOWN    SECONDS(1)        /* until a column's usual time is known */
+/* Times that a window is fetched anew after wrong bytes, per shard: each round finds one liar, and
+ * shards may have been claimed by several. */
+#define ROUNDS_PER_SHARD 2
 
 static void
 window_wake(struct window *w)
@@ -21,10 +24,26 @@ window_wake(struct window *w)
 
 /* ---- fetching one column ---- */
 
+/* By the frame, so that a slow line is told from a dead one. */
 static int
-fetch_range(
-    struct get *g, const struct contact *who, const struct shard_range *r, uint8_t *dst, size_t len)
+read_column(struct column *col, struct stream *st)
 {
+	struct window *w = col->window;
+	int err = ERR_OK;
+
+	for (size_t at = 0; err == ERR_OK && at < w->bytes; at += FRAME_PAYLOAD_MAX) {
+		err =
+		    stream_read(st, col->data + at, MIN(w->bytes - at, (size_t)FRAME_PAYLOAD_MAX));
+		if (err == ERR_OK)
+			col->moved_at = w->get->moved_at = env_now(w->get->env);
+	}
+	return err;
+}
+
+static int
+fetch_range(struct column *col, const struct shard_range *r)
+{
+	struct get *g = col->window->get;
 	struct stream *st;
 	struct buf head, tail;
 	int err;
@@ -33,12 +52,12 @@ fetch_range(
 	buf_init(&tail, RPC_HEAD_BYTES_MAX);
 	err = shard_range_pack(r, &head);
 	if (err == ERR_OK)
-		err =
-		    stream_open(g->c->opts.endpoint, who, METHOD_SHARD_GET, buf_bytes(&head), &st);
+		err = stream_open(
+		    g->c->opts.endpoint, &col->from, METHOD_SHARD_GET, buf_bytes(&head), &st);
 	if (err == ERR_OK) {
 		err = stream_finish(st, ERR_OK, bytes_of(NULL, 0));
 		if (err == ERR_OK)
-			err = stream_read(st, dst, len);
+			err = read_column(col, st);
 		if (err == ERR_OK)
 			err = stream_read_tail(st, &tail);
 		stream_close(st);
@@ -61,25 +80,27 @@ fetch_task(void *arg)
 	struct window *w = col->window;
 	struct get *g = w->get;
 	struct holder_slot *slot = &g->holders->at[col->index];
-	struct contact who = slot->contact;
 	struct shard_range range = {
 		.chunk = g->ref->id,
 		.index = col->index,
 		.first = w->first_row,
 		.count = w->rows,
 	};
-	int err = fetch_range(g, &who, &range, col->data, w->bytes);
+	int err;
 
+	col->from = slot->contact;
+	err = fetch_range(col, &range);
 	if (err == ERR_OK) {
 		col->state = COLUMN_DONE;
-		slot->answered++;
+		if (pubkey_equal(&slot->contact.pub, &col->from.pub)) {
+			slot->answered++;
+			slot->failing = false;
+		}
 		column_time(g->c, env_now(g->env) - col->started_at);
 	} else {
 		col->state = COLUMN_FAILED;
-		if (err != ERR_CANCELED && slot->state == HOLDER_KNOWN &&
-		    pubkey_equal(&slot->contact.pub, &who.pub)) {
-			slot->state = HOLDER_FAILED;
-			slot->failed_at = env_now(g->env);
+		if (err != ERR_CANCELED) {
+			holders_failed(g->holders, col->index, &col->from);
 			log_info(
 			    g->env, "a holder of shard %u fails: %s", col->index, err_text(err));
 		}
@@ -126,7 +147,7 @@ start_column(struct window *w)
 	if (best->data == NULL)
 		return false;
 	best->state = COLUMN_FETCHING;
-	best->started_at = env_now(g->env);
+	best->started_at = best->moved_at = env_now(g->env);
 	if (task_spawn(&w->fetches, "fetch column", fetch_task, best) != ERR_OK) {
 		best->state = COLUMN_UNUSED;
 		return false;
@@ -152,17 +173,42 @@ hedge_delay(const struct get *g)
 	return g->c->column_ns == 0 ? HEDGE_UNKNOWN : MAX(3 * g->c->column_ns, HEDGE_MIN);
 }
 
-/* Until a column ends, or the hedge's time comes (ERR_TIMEOUT). */
-static int
-window_wait(struct window *w)
+/*
+ * Whether another column would help: one stands still, or lags behind those that are done. While
+ * all come slowly it is our own line that is full, and one more would only make them slower.
+ */
+static bool
+lagging(const struct window *w)
 {
+	uint64_t now = env_now(w->get->env), delay = hedge_delay(w->get);
+	bool others_done = columns_in(w, COLUMN_DONE) > 0;
+
+	for (uint8_t i = 0; i < w->get->layout.n; i++) {
+		const struct column *col = &w->columns[i];
+
+		if (col->state == COLUMN_FETCHING &&
+		    now - (others_done ? col->started_at : col->moved_at) >= delay)
+			return true;
+	}
+	return false;
+}
+
+/* Until a column ends, or the hedge's time comes (*late). */
+static int
+window_wait(struct window *w, bool *late)
+{
+	struct env *env = w->get->env;
+	uint64_t end = env_now(env) + hedge_delay(w->get);
+
 	wait_init(&w->wait);
 	w->waiting = true;
 
-	int err = wait_for(w->get->env, &w->wait, hedge_delay(w->get));
+	int err = wait_for(env, &w->wait, end - env_now(env));
 
 	w->waiting = false;
-	return err;
+	/* Before its time it is the task's own deadline, and every other wait would say so, too. */
+	*late = err == ERR_TIMEOUT && env_now(env) >= end;
+	return *late ? ERR_OK : err;
 }
 
 /* Collects k columns; ERR_UNREACHABLE when too few holders answer for too long. */
@@ -170,8 +216,9 @@ static int
 window_fetch(struct window *w)
 {
 	struct get *g = w->get;
-	uint64_t progress_at = env_now(g->env);
 	uint8_t k = g->layout.k, done = columns_in(w, COLUMN_DONE), hedges = 0;
+
+	g->moved_at = env_now(g->env);
 
 	while (done < k) {
 		while (columns_in(w, COLUMN_FETCHING) + done < k + hedges && start_column(w))
@@ -183,19 +230,17 @@ window_fetch(struct window *w)
 			/* Too few even if all answer: look for more, and let running ones go on. */
 			err = holders_search(g->holders);
 		} else {
-			err = window_wait(w);
-			if (err == ERR_TIMEOUT) {
+			bool late;
+
+			err = window_wait(w, &late);
+			if (late && lagging(w))
 				hedges = (uint8_t)MIN(hedges + 1, g->layout.n - k);
-				err = ERR_OK;
-			}
 		}
 		if (err != ERR_OK)
 			return err;
-		if (columns_in(w, COLUMN_DONE) > done)
-			progress_at = env_now(g->env);
-		else if (env_now(g->env) - progress_at > GET_REFUSE_TIMEOUT)
-			return ERR_UNREACHABLE;
 		done = columns_in(w, COLUMN_DONE);
+		if (done < k && env_now(g->env) - g->moved_at > GET_REFUSE_TIMEOUT)
+			return ERR_UNREACHABLE;
 	}
 	return ERR_OK;
 }
@@ -203,11 +248,17 @@ window_fetch(struct window *w)
 static int
 window_run(struct window *w)
 {
+	unsigned rounds = ROUNDS_PER_SHARD * w->get->layout.n;
 	int err;
 
 	task_group_init(&w->fetches, w->get->env);
 	for (;;) {
 		size_t dropped = 0;
+
+		if (rounds-- == 0) {
+			err = ERR_UNREACHABLE;
+			break;
+		}
 
 		err = window_fetch(w);
 		/* Hedges that lost the race end here: their buffers are ours again. */
@@ -324,7 +375,8 @@ get_run(struct get *g)
 	for (size_t left = count; left-- > 0 && err == ERR_OK && g->err == ERR_OK;)
 		err = task_group_wait(&group, left);
 	task_group_fini(&group);
-	return g->err != ERR_OK ? g->err : err;
+	/* What ended us first: the others were cancelled for it. */
+	return err != ERR_OK ? err : g->err;
 }
 
 int

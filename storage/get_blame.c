@@ -7,13 +7,15 @@
 
 #include "storage/get_private.h"
 
+/* So often may a holder's proof fail to come before it is taken for a liar that hides. */
+#define EVASIONS_MAX 3
+
 static int
-fetch_hashes(struct get *g, uint8_t index, struct hash *hashes)
+fetch_hashes(struct get *g, uint8_t index, const struct contact *who, struct hash *hashes)
 {
 	struct shard_range range = {
 		.chunk = g->ref->id, .index = index, .first = 0, .count = g->layout.rows
 	};
-	struct contact who = g->holders->at[index].contact;
 	struct stream *st;
 	struct buf head;
 	int err;
@@ -22,7 +24,7 @@ fetch_hashes(struct get *g, uint8_t index, struct hash *hashes)
 	err = shard_range_pack(&range, &head);
 	if (err == ERR_OK)
 		err = stream_open(
-		    g->c->opts.endpoint, &who, METHOD_SHARD_HASHES, buf_bytes(&head), &st);
+		    g->c->opts.endpoint, who, METHOD_SHARD_HASHES, buf_bytes(&head), &st);
 	buf_fini(&head);
 	if (err != ERR_OK)
 		return err;
@@ -65,16 +67,18 @@ check_column(void *arg)
 static void
 drop_column(struct window *w, uint8_t index, bool lied)
 {
-	struct holder_slot *slot = &w->get->holders->at[index];
+	struct holders *h = w->get->holders;
+	struct column *col = &w->columns[index];
+	struct holder_slot *slot = &h->at[index];
+	bool present = pubkey_equal(&slot->contact.pub, &col->from.pub);
 
-	w->columns[index].state = COLUMN_FAILED;
-	if (lied) {
+	col->state = COLUMN_FAILED;
+	if (lied)
+		endpoint_blame(w->get->c->opts.endpoint, &col->from, "wrong bytes of a shard");
+	if (present && (lied || ++slot->evasions >= EVASIONS_MAX))
 		slot->state = HOLDER_BAD;
-		endpoint_blame(w->get->c->opts.endpoint, &slot->contact, "wrong bytes of a shard");
-	} else if (slot->state == HOLDER_KNOWN) {
-		slot->state = HOLDER_FAILED;
-		slot->failed_at = env_now(w->get->env);
-	}
+	else
+		holders_failed(h, index, &col->from);
 }
 
 int
@@ -95,7 +99,7 @@ window_check(struct window *w, size_t *dropped)
 
 		if (w->columns[i].state != COLUMN_DONE)
 			continue;
-		err = fetch_hashes(g, i, hashes);
+		err = fetch_hashes(g, i, &w->columns[i].from, hashes);
 		if (err == ERR_CANCELED)
 			break;
 		if (err != ERR_OK) {

@@ -56,6 +56,29 @@ rebuild(struct deliver_job *job)
 	return err;
 }
 
+/* What was taken before wrong bytes came to light is not given twice: a pipe cannot take it back.
+ */
+static int
+give(struct window *w, uint32_t piece, uint64_t offset, const uint8_t *data, size_t len)
+{
+	const struct chunk_sink *sink = w->get->sink;
+	int err;
+
+	if (piece < w->taken)
+		return ERR_OK;
+	err = sink->take(sink->arg, offset, data, len);
+	if (err == ERR_OK)
+		w->taken = piece + 1;
+	return err;
+}
+
+/* Pieces of a window are counted by leaf. */
+static uint32_t
+piece_at(const struct window *w, uint32_t row, uint8_t index)
+{
+	return (row - w->first_row) * w->get->layout.k + index;
+}
+
 static int
 deliver_full_row(const struct deliver_job *job, uint32_t row)
 {
@@ -65,8 +88,8 @@ deliver_full_row(const struct deliver_job *job, uint32_t row)
 	int err = ERR_OK;
 
 	for (uint8_t i = 0; err == ERR_OK && i < g->layout.k; i++)
-		err = g->sink->take(g->sink->arg, offset + (uint64_t)i * LEAF_BYTES,
-		    column_data(job, i) + at, LEAF_BYTES);
+		err = give(job->window, piece_at(job->window, row, i),
+		    offset + (uint64_t)i * LEAF_BYTES, column_data(job, i) + at, LEAF_BYTES);
 	return err;
 }
 
@@ -76,16 +99,20 @@ deliver_last_row(const struct deliver_job *job, uint32_t row)
 	const struct get *g = job->window->get;
 	size_t at = (size_t)(row - job->window->first_row) * LEAF_BYTES;
 	size_t leaf = g->layout.last_leaf;
+	size_t bytes = (size_t)layout_row_bytes(&g->layout, row);
 	uint8_t *flat = malloc(leaf * g->layout.k);
+	int err = ERR_OK;
 
 	if (flat == NULL)
 		return ERR_NOMEM;
 	for (uint8_t i = 0; i < g->layout.k; i++)
 		memcpy(flat + i * leaf, column_data(job, i) + at, leaf);
 
-	int err = g->sink->take(g->sink->arg, (uint64_t)row * g->layout.k * LEAF_BYTES, flat,
-	    (size_t)layout_row_bytes(&g->layout, row));
-
+	/* By LEAF_BYTES like all other rows, so that a piece is taken as a whole or not at all. */
+	for (size_t from = 0; err == ERR_OK && from < bytes; from += LEAF_BYTES)
+		err = give(job->window, piece_at(job->window, row, (uint8_t)(from / LEAF_BYTES)),
+		    (uint64_t)row * g->layout.k * LEAF_BYTES + from, flat + from,
+		    MIN(bytes - from, (size_t)LEAF_BYTES));
 	free(flat);
 	return err;
 }

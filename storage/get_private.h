@@ -14,8 +14,9 @@ struct column {
 	struct window *window;
 	enum column_state state;
 	uint8_t index;
-	uint8_t *data; /* window's column_bytes; NULL: never started */
-	uint64_t started_at;
+	uint8_t *data;       /* window's column_bytes; NULL: never started */
+	struct contact from; /* who was asked; the slot of the index may name another by now */
+	uint64_t started_at, moved_at; /* moved: its last bytes */
 };
 
 struct window {
@@ -24,6 +25,7 @@ struct window {
 	size_t bytes; /* of one column */
 	struct wait wait;
 	bool waiting;
+	uint32_t taken; /* pieces that the sink has */
 	struct task_group fetches;
 	struct column columns[SHARDS_MAX]; /* by index */
 };
@@ -42,12 +44,14 @@ struct get {
 	uint32_t windows;
 	uint32_t turn; /* ordered: the window that may deliver */
 	struct window *active[WINDOWS_IN_FLIGHT];
+	uint64_t moved_at; /* last bytes of whatever column */
 	int err;
 };
 
 /*
  * Hands a window with k done columns to the sink, rebuilding data leaves that were not fetched.
- * ERR_AUTH, ERR_CORRUPT: some column is wrong. Waits for its turn when the sink is ordered.
+ * ERR_AUTH, ERR_CORRUPT: some column is wrong; called again, it goes on behind the pieces that were
+ * taken. Waits for its turn when the sink is ordered.
  */
 SUSPENDS int window_deliver(struct window *w);
 /*

@@ -46,18 +46,36 @@ prefix_known(const uint8_t prefix[8])
 	return memcmp(prefix, none, sizeof(none)) != 0;
 }
 
-/* A word about index: who knows better replaces nobody that has answered well. */
+/*
+ * A word about index: it replaces nobody that answers. One that failed gives way to any other, so
+ * that nobody can keep a holder from being asked by claiming its shard.
+ */
 static void
 learn(struct holders *h, uint8_t index, const struct contact *who)
 {
 	struct holder_slot *slot = &h->at[index];
+	bool same = pubkey_equal(&slot->contact.pub, &who->pub);
 
-	if (index >= h->ref->code.n || slot->state == HOLDER_KNOWN)
+	if (index >= h->ref->code.n || (slot->state == HOLDER_KNOWN && !slot->failing))
 		return;
-	if (slot->state == HOLDER_BAD && pubkey_equal(&slot->contact.pub, &who->pub))
+	if (slot->state == HOLDER_BAD && same)
 		return;
+	/* Found as it was: what it did counts on. */
+	if (!same)
+		*slot = (struct holder_slot){ .state = HOLDER_KNOWN };
 	slot->state = HOLDER_KNOWN;
 	slot->contact = *who;
+}
+
+void
+holders_failed(struct holders *h, uint8_t index, const struct contact *who)
+{
+	struct holder_slot *slot = &h->at[index];
+
+	if (slot->state != HOLDER_KNOWN || !pubkey_equal(&slot->contact.pub, &who->pub))
+		return;
+	slot->state = HOLDER_FAILED;
+	slot->failing = true;
 }
 
 /* ---- prefixes to contacts ---- */
@@ -289,10 +307,12 @@ search_siblings(struct holders *h)
 
 	if (err != ERR_OK)
 		return err;
-	if (h->descriptor == NULL)
+	/* Set once: a worker may be reading it. */
+	if (h->descriptor == NULL) {
 		h->descriptor = malloc(sizeof(*h->descriptor));
-	if (h->descriptor != NULL)
-		*h->descriptor = info->descriptor;
+		if (h->descriptor != NULL)
+			*h->descriptor = info->descriptor;
+	}
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		err = ERR_NOMEM;
@@ -400,28 +420,40 @@ search_all(struct holders *h)
 	return err == ERR_CANCELED ? err : ERR_OK;
 }
 
+static int
+search_now(struct holders *h)
+{
+	uint64_t since = env_now(h->c->env) - h->searched_at;
+	int err = ERR_OK;
+
+	if (h->searches > 0 && since < SEARCH_INTERVAL)
+		err = task_sleep(h->c->env, SEARCH_INTERVAL - since);
+	if (err == ERR_OK)
+		err = search_all(h);
+	if (err != ERR_OK)
+		return err;
+	h->searches++;
+	h->searched_at = env_now(h->c->env);
+	/* The failed ones may be back by now. */
+	for (uint8_t i = 0; i < h->ref->code.n; i++) {
+		if (h->at[i].state == HOLDER_FAILED)
+			h->at[i].state = HOLDER_KNOWN;
+	}
+	return ERR_OK;
+}
+
 int
 holders_search(struct holders *h)
 {
-	uint64_t asked = env_now(h->c->env);
+	uint32_t before = h->searches;
 	int err = semaphore_acquire(h->c->env, &h->searching);
 
 	if (err != ERR_OK)
 		return err;
-	/* Somebody else searched while we waited for our turn: that was for us, too. One that ended
-	 * in this very turn of the loop was not: whoever asks again at once must be made to wait. */
-	if (h->searched_at <= asked) {
-		if (h->searched_at != 0 && asked - h->searched_at < SEARCH_INTERVAL)
-			err = task_sleep(h->c->env, SEARCH_INTERVAL - (asked - h->searched_at));
-		if (err == ERR_OK)
-			err = search_all(h);
-		h->searched_at = env_now(h->c->env);
-		/* The failed ones may be back by now. */
-		for (uint8_t i = 0; i < h->ref->code.n; i++) {
-			if (h->at[i].state == HOLDER_FAILED)
-				h->at[i].state = HOLDER_KNOWN;
-		}
-	}
+	/* Somebody else searched while we waited for our turn: that was for us, too. Counted, not
+	 * told by the clock: it stands still within a turn of the loop. */
+	if (h->searches == before)
+		err = search_now(h);
 	semaphore_release(&h->searching);
 	return err;
 }

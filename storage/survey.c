@@ -173,15 +173,15 @@ survey_one(struct asks *a, uint8_t index)
 		return ERR_NOMEM;
 	s->out[index].holder = s->holders->at[index].contact;
 	err = storage_ask_have(a->c, &s->out[index].holder, &s->holders->ref->id, have);
-	/* Whoever says nothing or has it no more gives way to who is found to hold it instead. */
-	s->holders->at[index].state = HOLDER_FAILED;
 	for (size_t i = 0; err == ERR_OK && i < have->count; i++) {
 		if (have->indices[i] == index) {
 			s->out[index].live = true;
 			s->out[index].lease_until = have->lease_until;
-			s->holders->at[index].state = HOLDER_KNOWN;
 		}
 	}
+	/* Whoever says nothing or has it no more gives way to who is found to hold it instead. */
+	if (!s->out[index].live)
+		holders_failed(s->holders, index, &s->out[index].holder);
 	free(have);
 	return err;
 }

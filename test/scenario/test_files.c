@@ -98,6 +98,88 @@ START_TEST(ranges)
 }
 END_TEST
 
+/* One that never met the dead, whom nobody can resolve: the search has an end, too. */
+START_TEST(a_new_client_is_refused_in_time)
+{
+	struct world *w = small_world(12);
+	struct file_missing missing;
+	uint64_t before;
+
+	put_ok(w, "photo", 900000, false);
+	for (size_t i = 0; i < 5; i++)
+		world_kill(w, i);
+	world_new_client(w);
+	before = sim_now(world_sim(w));
+	ck_assert_int_eq(world_get(w, "photo", &missing), ERR_UNREACHABLE);
+	ck_assert_uint_lt(sim_now(world_sim(w)) - before, SECONDS(40));
+	ck_assert_uint_eq(missing.holders.needed, 4);
+	for (size_t i = 0; i < 5; i++)
+		world_restart(w, i);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+/* A caller's deadline ends waits that otherwise go on by themselves. */
+START_TEST(deadlines_are_kept)
+{
+	struct world *w = small_world(13);
+	struct file_put_result r;
+	uint64_t before;
+
+	put_ok(w, "photo", 900000, false);
+	/* Four answer, slowly: nothing fails, nothing comes. */
+	for (size_t i = 0; i < 8; i++)
+		sim_node_bandwidth(world_env(w, i), KIB(1), KIB(1));
+	world_hurry(w, SECONDS(4));
+	before = sim_now(world_sim(w));
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_TIMEOUT);
+	ck_assert_uint_lt(sim_now(world_sim(w)) - before, SECONDS(5));
+	before = sim_now(world_sim(w));
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "late", .bytes = 900000 }, &r),
+	    ERR_TIMEOUT);
+	ck_assert_uint_lt(sim_now(world_sim(w)) - before, SECONDS(5));
+	world_hurry(w, 0);
+	for (size_t i = 0; i < 8; i++)
+		sim_node_bandwidth(world_env(w, i), 0, 0);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+/* Far longer than GET_REFUSE_TIMEOUT, but never silent for as long. */
+START_TEST(a_slow_line_is_not_a_dead_one)
+{
+	struct world *w = world_new(&(struct world_opts){
+	    .seed = 14, .nodes = 8, .code = { 4, 6, 8 }, .chunk_bytes = MIB(4) });
+
+	put_ok(w, "film", MIB(8), false);
+	sim_node_bandwidth(world_client_env(w), KIB(256), KIB(256));
+	ck_assert_int_eq(world_get(w, "film", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+/* A pipe gets each byte once, even when wrong ones come to light in the middle of a row. */
+START_TEST(a_pipe_gets_no_byte_twice)
+{
+	struct world *w = small_world(15);
+	size_t liar;
+
+	put_ok(w, "photo", 900000, false);
+	put_ok(w, "short", 200000, false); /* leaves shorter than a block */
+	liar = world_holder(w, "photo", 0, 2);
+	ck_assert_uint_lt(liar, 8);
+	world_spoil(w, liar);
+	world_new_client(w);
+	ck_assert_int_eq(world_get_ordered(w, "photo"), ERR_OK);
+	ck_assert_int_eq(world_get_ordered(w, "short"), ERR_OK);
+	ck_assert_uint_gt(world_blames(w, liar), 0);
+	world_free(w);
+}
+END_TEST
+
 /* Every bit of a holder's disk turned: whatever it gives is wrong, and nobody gets to see it. */
 START_TEST(a_lying_holder_is_found_and_worked_around)
 {
@@ -264,9 +346,11 @@ main(void)
 
 	suite_add(s, "files", 120, all_sizes_come_back, a_new_client_needs_only_the_link,
 	    any_four_of_eight_may_die_and_the_fifth_is_told, ranges,
-	    a_lying_holder_is_found_and_worked_around, a_holder_that_dies_during_put_is_replaced,
-	    too_few_nodes_are_refused, six_nodes_for_eight_shards_warn,
-	    a_full_stop_of_all_loses_nothing, a_blackout_loses_nothing,
-	    a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams, NULL);
+	    a_new_client_is_refused_in_time, deadlines_are_kept, a_slow_line_is_not_a_dead_one,
+	    a_pipe_gets_no_byte_twice, a_lying_holder_is_found_and_worked_around,
+	    a_holder_that_dies_during_put_is_replaced, too_few_nodes_are_refused,
+	    six_nodes_for_eight_shards_warn, a_full_stop_of_all_loses_nothing,
+	    a_blackout_loses_nothing, a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams,
+	    NULL);
 	return suite_main(s);
 }

@@ -42,6 +42,7 @@ struct world {
 	size_t kept_count;
 	void (*during)(void *arg, uint64_t done, uint64_t total);
 	void *during_arg;
+	uint64_t hurry; /* ns for each put and get; 0: any */
 };
 
 #define WORLD_PORT 7000
@@ -233,6 +234,12 @@ world_client(struct world *w)
 	return w->client;
 }
 
+struct env *
+world_client_env(struct world *w)
+{
+	return w->client_env;
+}
+
 struct contact
 world_contact(const struct world *w, size_t i)
 {
@@ -344,6 +351,19 @@ read_source(void *arg, uint64_t offset, uint8_t *dst, size_t len, size_t *got)
 	return ERR_OK;
 }
 
+void
+world_hurry(struct world *w, uint64_t time)
+{
+	w->hurry = time;
+}
+
+static void
+hurry_up(const struct world *w)
+{
+	if (w->hurry != 0)
+		task_deadline(w->client_env, env_now(w->client_env) + w->hurry);
+}
+
 struct put_run {
 	struct world *w;
 	struct file_put_opts opts;
@@ -355,6 +375,7 @@ put_task(void *arg)
 {
 	struct put_run *r = arg;
 
+	hurry_up(r->w);
 	return file_put(r->w->files, &r->opts, r->result);
 }
 
@@ -457,6 +478,7 @@ get_task(void *arg)
 		.target = { .write = write_target, .arg = r, .ordered = r->ordered },
 	};
 
+	hurry_up(r->w);
 	return file_get(r->w->files, &opts, r->missing);
 }
 

@@ -47,6 +47,7 @@ struct env *world_env(struct world *w, size_t node);
 void world_new_client(struct world *w);
 
 struct node *world_client(struct world *w);
+struct env *world_client_env(struct world *w);
 struct contact world_contact(const struct world *w, size_t node);
 /* Runs fn(arg) as a task of the client. */
 int world_run(struct world *w, int (*fn)(void *arg), void *arg);
@@ -64,6 +65,8 @@ int world_put(struct world *w, const struct world_put_opts *opts, struct file_pu
 /* Runs while a put does: e.g. kills a node when so many bytes are out. NULL: none. */
 void world_during_put(
     struct world *w, void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg);
+/* From now on each put and get has so much time (ns); 0: all it wants. */
+void world_hurry(struct world *w, uint64_t time);
 /* Gets it and compares every byte; ERR_OK, or what file_get said. */
 int world_get(struct world *w, const char *name, struct file_missing *missing);
 int world_get_range(struct world *w, const char *name, uint64_t from, uint64_t to);
