@@ -65,15 +65,17 @@ struct holder_slot {
 struct holders {
 	struct chunks *c;
 	const struct chunk_ref *ref; /* lent */
+	uint8_t need;
 	struct semaphore searching;
 	uint32_t searches; /* ended so far */
 	uint64_t searched_at;
 	struct descriptor *descriptor; /* once fetched */
 	struct holder_slot at[SHARDS_MAX];
 };
-int holders_new(struct chunks *c, const struct chunk_ref *ref, struct holders **out); /* gives */
+/* need: how many known holders are enough: k to read, n to count. gives */
+int holders_new(struct chunks *c, const struct chunk_ref *ref, uint8_t need, struct holders **out);
 void holders_free(struct holders *h);
-/* Hints to contacts, in parallel; what cannot be resolved stays unknown. */
+/* Hints to contacts, in parallel, until enough are known; the others stay unknown. */
 SUSPENDS int holders_resolve(struct holders *h);
 /*
  * The way back in: location records, the siblings that live holders know, and finally the nodes

@@ -346,7 +346,7 @@ get_init(struct get *g, struct chunks *c, const struct chunk_ref *ref, uint64_t 
 	if (err == ERR_OK)
 		err = chunks_coder(c, ref->code.k, ref->code.n, &g->coder);
 	if (err == ERR_OK)
-		err = holders_new(c, ref, &g->holders);
+		err = holders_new(c, ref, ref->code.k, &g->holders);
 	if (err != ERR_OK)
 		return err;
 	layout_rows_of(&g->layout, from, len, &g->first_row, &rows);

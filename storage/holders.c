@@ -16,7 +16,7 @@
 #define INQUIRIES_IN_FLIGHT 4
 
 int
-holders_new(struct chunks *c, const struct chunk_ref *ref, struct holders **out)
+holders_new(struct chunks *c, const struct chunk_ref *ref, uint8_t need, struct holders **out)
 {
 	struct holders *h = calloc(1, sizeof(*h));
 
@@ -24,6 +24,7 @@ holders_new(struct chunks *c, const struct chunk_ref *ref, struct holders **out)
 		return ERR_NOMEM;
 	h->c = c;
 	h->ref = ref;
+	h->need = need;
 	semaphore_init(&h->searching, 1);
 	*out = h;
 	return ERR_OK;
@@ -78,6 +79,16 @@ holders_failed(struct holders *h, uint8_t index, const struct contact *who)
 	slot->failing = true;
 }
 
+static uint8_t
+known_count(const struct holders *h)
+{
+	uint8_t known = 0;
+
+	for (uint8_t i = 0; i < h->ref->code.n; i++)
+		known += h->at[i].state == HOLDER_KNOWN;
+	return known;
+}
+
 /* ---- prefixes to contacts ---- */
 
 struct resolve {
@@ -120,10 +131,24 @@ in_parallel(struct env *env, const char *name, int (*task)(void *arg), void *arg
 	return err;
 }
 
+/*
+ * Those that the table knows are there at once; a dead one costs a lookup that finds nobody. So
+ * this ends as soon as enough are known.
+ */
 static int
-resolve_all(struct resolve *r)
+resolve_enough(struct resolve *r)
 {
-	return in_parallel(r->h->c->env, "resolve", resolve_task, r, MIN(r->count, ASKS_IN_FLIGHT));
+	struct env *env = r->h->c->env;
+	struct task_group group;
+	int err = ERR_OK;
+
+	task_group_init(&group, env);
+	for (size_t i = 0; i < MIN(r->count, ASKS_IN_FLIGHT) && err == ERR_OK; i++)
+		err = task_spawn(&group, "resolve", resolve_task, r);
+	while (err == ERR_OK && task_group_live(&group) > 0 && known_count(r->h) < r->h->need)
+		err = task_group_wait(&group, task_group_live(&group) - 1);
+	task_group_fini(&group);
+	return err;
 }
 
 int
@@ -141,7 +166,7 @@ holders_resolve(struct holders *h)
 		memcpy(r->wanted[r->count++].prefix, h->ref->hints[i], 8);
 	}
 
-	int err = resolve_all(r);
+	int err = resolve_enough(r);
 
 	free(r);
 	return err;
@@ -162,7 +187,8 @@ location_found(void *arg, const struct record *record)
 			r->wanted[r->count++] = l->holders[i];
 	}
 	free(l);
-	return false; /* others may know more */
+	/* The first word will do at first; were it wrong, the next search hears everybody. */
+	return r->h->searches == 0 && r->count >= r->h->need;
 }
 
 static int
@@ -179,7 +205,7 @@ search_records(struct holders *h)
 	int err = dht_get(h->c->opts.dht, &key, RECORD_LOCATION, location_found, r);
 
 	if (err == ERR_OK)
-		err = resolve_all(r);
+		err = resolve_enough(r);
 	free(r);
 	return err;
 }
@@ -326,7 +352,7 @@ search_siblings(struct holders *h)
 	}
 	if (err == ERR_OK) {
 		r->h = h;
-		err = resolve_all(r);
+		err = resolve_enough(r);
 	}
 	free(r);
 	free(info);
@@ -392,16 +418,6 @@ search_around(struct holders *h)
 	return err;
 }
 
-static uint8_t
-known_count(const struct holders *h)
-{
-	uint8_t known = 0;
-
-	for (uint8_t i = 0; i < h->ref->code.n; i++)
-		known += h->at[i].state == HOLDER_KNOWN;
-	return known;
-}
-
 /* Each way only while the ones before left too few. */
 static int
 search_all(struct holders *h)
@@ -414,7 +430,7 @@ search_all(struct holders *h)
 		if (err == ERR_CANCELED || known_count(h) >= h->ref->code.n)
 			break;
 		/* Enough to read is enough, unless only the last way is left to find more. */
-		if (known_count(h) >= h->ref->code.k && i > 0)
+		if (known_count(h) >= h->need && i > 0)
 			break;
 	}
 	return err == ERR_CANCELED ? err : ERR_OK;

@@ -208,7 +208,7 @@ chunk_survey(struct chunks *c, const struct chunk_ref *ref, struct shard_state *
 	memset(out, 0, n * sizeof(*out));
 	s->asks = (struct asks){ .c = c, .ask = survey_one, .arg = s };
 	s->out = out;
-	err = holders_new(c, ref, &s->holders);
+	err = holders_new(c, ref, n, &s->holders);
 	if (err == ERR_OK)
 		err = holders_resolve(s->holders);
 	if (err == ERR_OK)
@@ -270,7 +270,7 @@ chunk_discover(
 	if (err == ERR_OK) {
 		unknown_ref(&ref[0], id);
 		ref[1].id = *id;
-		err = holders_new(c, &ref[0], &h);
+		err = holders_new(c, &ref[0], 1, &h);
 	}
 	if (err == ERR_OK) {
 		do {
