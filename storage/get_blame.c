@@ -8,7 +8,9 @@
 #include "storage/get_private.h"
 
 /* So often may a holder's proof fail to come before it is taken for a liar that hides. */
-#define EVASIONS_MAX 3
+#define EVASIONS_MAX   3
+/* At most 32 KiB of hashes from somebody who has just sent their leaves. */
+#define HASHES_TIMEOUT SECONDS(5)
 
 static int
 fetch_hashes(struct get *g, uint8_t index, const struct contact *who, struct hash *hashes)
@@ -99,7 +101,11 @@ window_check(struct window *w, size_t *dropped)
 
 		if (w->columns[i].state != COLUMN_DONE)
 			continue;
+
+		uint64_t old = task_deadline(g->env, env_now(g->env) + HASHES_TIMEOUT);
+
 		err = fetch_hashes(g, i, &w->columns[i].from, hashes);
+		task_deadline_restore(g->env, old);
 		if (err == ERR_CANCELED)
 			break;
 		if (err != ERR_OK) {

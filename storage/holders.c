@@ -14,6 +14,14 @@
 #define ASK_AROUND_MAX      64
 #define ASKS_IN_FLIGHT      16
 #define INQUIRIES_IN_FLIGHT 4
+/*
+ * One silent node must not hold a search up, nor one way the next: connecting across the world
+ * takes about a second and a half, a lookup among stale contacts two. All ways together leave
+ * half of the time in which a reader wants to know.
+ */
+#define ASK_TIMEOUT         SECONDS(3)
+#define STEP_TIMEOUT        SECONDS(4)
+#define SEARCH_TIMEOUT      SECONDS(10)
 
 int
 holders_new(struct chunks *c, const struct chunk_ref *ref, uint8_t need, struct holders **out)
@@ -89,6 +97,19 @@ known_count(const struct holders *h)
 	return known;
 }
 
+/* Until end_step the calling task has so much time; a step that takes longer is given up alone. */
+static uint64_t
+begin_step(const struct holders *h, uint64_t time)
+{
+	return task_deadline(h->c->env, env_now(h->c->env) + time);
+}
+
+static void
+end_step(const struct holders *h, uint64_t old)
+{
+	task_deadline_restore(h->c->env, old);
+}
+
 /* ---- prefixes to contacts ---- */
 
 struct resolve {
@@ -140,6 +161,7 @@ resolve_enough(struct resolve *r)
 {
 	struct env *env = r->h->c->env;
 	struct task_group group;
+	uint64_t old = begin_step(r->h, STEP_TIMEOUT);
 	int err = ERR_OK;
 
 	task_group_init(&group, env);
@@ -148,7 +170,9 @@ resolve_enough(struct resolve *r)
 	while (err == ERR_OK && task_group_live(&group) > 0 && known_count(r->h) < r->h->need)
 		err = task_group_wait(&group, task_group_live(&group) - 1);
 	task_group_fini(&group);
-	return err;
+	end_step(r->h, old);
+	/* What was not resolved in time stays unknown. */
+	return err == ERR_TIMEOUT ? ERR_OK : err;
 }
 
 int
@@ -202,9 +226,12 @@ search_records(struct holders *h)
 	r->h = h;
 	location_key(h->c->net, &h->ref->id, &key);
 
+	uint64_t old = begin_step(h, STEP_TIMEOUT);
 	int err = dht_get(h->c->opts.dht, &key, RECORD_LOCATION, location_found, r);
 
-	if (err == ERR_OK)
+	end_step(h, old);
+	/* What was found in time counts. */
+	if (err == ERR_OK || err == ERR_TIMEOUT)
 		err = resolve_enough(r);
 	free(r);
 	return err;
@@ -291,8 +318,10 @@ inquiry_task(void *arg)
 		if (h->at[i].state != HOLDER_KNOWN)
 			continue;
 		struct contact who = h->at[i].contact; /* the slot may change while we ask */
+		uint64_t old = begin_step(h, ASK_TIMEOUT);
 		int err = ask_info(h, &who, info);
 
+		end_step(h, old);
 		if (err == ERR_CANCELED)
 			break;
 		if (err == ERR_OK && q->found == NULL) {
@@ -309,6 +338,7 @@ inquire(struct holders *h, struct info **out)
 {
 	struct inquiry q = { .h = h };
 	struct task_group group;
+	uint64_t old = begin_step(h, STEP_TIMEOUT);
 	int err = ERR_OK;
 
 	task_group_init(&group, h->c->env);
@@ -317,8 +347,9 @@ inquire(struct holders *h, struct info **out)
 	while (err == ERR_OK && q.found == NULL && task_group_live(&group) > 0)
 		err = task_group_wait(&group, task_group_live(&group) - 1);
 	task_group_fini(&group);
+	end_step(h, old);
 	if (q.found == NULL)
-		return err == ERR_OK ? ERR_NOT_FOUND : err;
+		return err == ERR_OK || err == ERR_TIMEOUT ? ERR_NOT_FOUND : err;
 	*out = q.found;
 	return ERR_OK;
 }
@@ -389,8 +420,10 @@ around_task(void *arg)
 		return ERR_NOMEM;
 	while (a->next < a->count) {
 		const struct contact *who = &a->contacts[a->next++];
+		uint64_t old = begin_step(a->h, ASK_TIMEOUT);
 		int err = storage_ask_have(a->h->c, who, &a->h->ref->id, have);
 
+		end_step(a->h, old);
 		if (err == ERR_CANCELED)
 			break;
 		for (size_t i = 0; err == ERR_OK && i < have->count; i++)
@@ -409,11 +442,13 @@ search_around(struct holders *h)
 		return ERR_NOMEM;
 	a->h = h;
 
+	uint64_t old = begin_step(h, STEP_TIMEOUT);
 	int err = dht_sample(h->c->opts.dht, a->contacts, ASK_AROUND_MAX, &a->count);
 
 	if (err == ERR_OK)
 		err = in_parallel(
 		    h->c->env, "ask around", around_task, a, MIN(a->count, ASKS_IN_FLIGHT));
+	end_step(h, old);
 	free(a);
 	return err;
 }
@@ -444,8 +479,12 @@ search_now(struct holders *h)
 
 	if (h->searches > 0 && since < SEARCH_INTERVAL)
 		err = task_sleep(h->c->env, SEARCH_INTERVAL - since);
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
+		uint64_t old = begin_step(h, SEARCH_TIMEOUT);
+
 		err = search_all(h);
+		end_step(h, old);
+	}
 	if (err != ERR_OK)
 		return err;
 	h->searches++;
