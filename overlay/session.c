@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/err.h"
-#include "overlay/session_private.h"
+#include "overlay/session_calls.h"
 
 /* ---- the end ---- */
 

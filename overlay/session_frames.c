@@ -5,7 +5,7 @@
  * RESET) and dropped; frames for one that never was end the session.
  */
 #include "overlay/base/err.h"
-#include "overlay/session_private.h"
+#include "overlay/session_calls.h"
 
 static bool
 opened_by_peer(const struct session *s, uint32_t id)

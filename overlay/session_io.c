@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/err.h"
-#include "overlay/session_private.h"
+#include "overlay/session_calls.h"
 
 #define WRITE_PARTS_MAX 16 /* more than SESSION_OUT_MAX in large blocks */
 

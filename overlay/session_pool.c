@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/err.h"
-#include "overlay/session_private.h"
+#include "overlay/session_calls.h"
 
 /* ---- memory and the turn of the loop ---- */
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/err.h"
-#include "overlay/session_private.h"
+#include "overlay/session_calls.h"
 
 /* Credit goes back in halves: a frame for each 256 KiB, and the peer never stalls for it. */
 #define CREDIT_RETURN (STREAM_CREDIT / 2)
