@@ -8,6 +8,8 @@
 #include "object/file_put_private.h"
 
 #define RAISES_IN_FLIGHT 16
+/* More often than this it is not bad luck: the network has not enough nodes. */
+#define PUT_TRIES        2
 
 int
 put_context_init(struct put_context *p, struct files *f, const struct file_put_opts *opts,
@@ -110,6 +112,15 @@ put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *
 		opts.want = code_success(&opts.code);
 	if (err == ERR_OK)
 		err = chunk_put(c, &opts, r);
+	/* Holders that died on the way have left too few: on with others. */
+	for (int tries = 0; tries < PUT_TRIES && (err == ERR_UNREACHABLE || err == ERR_PLACEMENT);
+	     tries++) {
+		log_info(
+		    p->f->env, "a chunk is placed %u times only: %s", r->placed, err_text(err));
+		err = chunk_complete(c, &opts, r);
+		if (err != ERR_CANCELED && r->placed >= code_success(&opts.code))
+			err = ERR_OK;
+	}
 	if (err == ERR_OK && r->placed < opts.code.n && !p->opts->wait_s) {
 		int completed = chunk_complete(c, &opts, r);
 

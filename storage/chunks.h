@@ -74,6 +74,12 @@ struct chunk_put_result {
 	struct chunk_ref ref;
 	struct descriptor descriptor;
 	uint8_t placed; /* shards with receipts */
+	bool named;     /* all was coded: id and descriptor are known */
+	/*
+	 * Of what was coded so far, a hash per row; zero: not yet. What is read again must be the
+	 * same: one key and nonce never seal two texts.
+	 */
+	struct hash rows[LEAVES_MAX];
 	bool have[SHARDS_MAX];
 	struct contact holders[SHARDS_MAX]; /* where have */
 	struct placement_report report;
@@ -86,9 +92,10 @@ struct chunk_put_result {
 SUSPENDS int chunk_put(
     struct chunks *c, const struct chunk_put_opts *opts, struct chunk_put_result *out);
 /*
- * Completes a chunk to n: rebuilds the shards that out->have lacks from those that are there and
- * places them. ERR_OK when all n are there; otherwise the first obstacle, with *io updated as far
- * as it went.
+ * Goes on with what a chunk_put, successful or not, has left in *io: codes the source again and
+ * places the shards that io->have lacks with nodes asked for anew. ERR_OK when opts->want are
+ * there; otherwise the first obstacle, with *io updated as far as it went: see placed. ERR_INVALID
+ * when the source does not give what it gave before; nothing of that is sent.
  */
 SUSPENDS int chunk_complete(
     struct chunks *c, const struct chunk_put_opts *opts, struct chunk_put_result *io);

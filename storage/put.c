@@ -128,6 +128,23 @@ fill_row(const struct put *p, uint32_t row, uint8_t *const *data)
 	return err;
 }
 
+/* In a worker: what is coded again must be what was coded before. */
+static int
+check_row(const struct put *p, uint32_t row)
+{
+	struct bytes parts[SHARDS_MAX];
+	struct hash sum, *before = &p->result->rows[row];
+
+	for (uint8_t i = 0; i < p->layout.k; i++)
+		parts[i] =
+		    bytes_of(p->hashes[(size_t)i * p->layout.rows + row].b, sizeof(p->hashes->b));
+	crypto_sha256_parts(&sum, parts, p->layout.k);
+	if (!hash_equal(before, &(struct hash){ { 0 } }) && !hash_equal(before, &sum))
+		return ERR_INVALID;
+	*before = sum;
+	return ERR_OK;
+}
+
 struct code_job {
 	const struct put *put;
 	uint32_t group;
@@ -155,6 +172,9 @@ code_group(void *arg)
 		coder_encode(p->coder, bytes, (const uint8_t *const *)leaves, leaves + p->layout.k);
 		for (uint8_t i = 0; i < p->layout.n; i++)
 			merkle_leaf(&p->hashes[(size_t)i * p->layout.rows + row], leaves[i], bytes);
+		err = check_row(p, row);
+		if (err != ERR_OK)
+			return err;
 	}
 	return ERR_OK;
 }
@@ -231,9 +251,7 @@ make_roots(void *arg)
 
 		if (err != ERR_OK)
 			return err;
-		/* Completing: what the source gives now must be what it gave then. */
-		if (p->refill && !hash_equal(&root, &d->roots[i]))
-			return ERR_CORRUPT;
+		must(!p->result->named || hash_equal(&root, &d->roots[i])); /* each row was */
 		d->roots[i] = root;
 	}
 	return ERR_OK;
@@ -249,6 +267,7 @@ make_commit(struct put *p)
 	if (err != ERR_OK)
 		return err;
 	descriptor_id(&r->descriptor, &r->ref.id);
+	r->named = true;
 	p->lease = (struct lease){
 		.chunk = r->ref.id,
 		.generation = 1,
@@ -533,17 +552,18 @@ chunk_complete(struct chunks *c, const struct chunk_put_opts *opts, struct chunk
 
 	if (p == NULL)
 		return ERR_NOMEM;
-	p->refill = true;
 	chunks_candidates_stale(c);
 	err = put_init(p, c, opts, io);
 	if (err == ERR_OK) {
+		uint8_t want = opts->want == 0 ? opts->code.n : opts->want;
+
 		add_lanes(p);
 		mark_holders(p);
-		/* One more is worth the work already. */
-		err = put_flow(p, opts->code.n, io->placed + 1u);
+		/* Behind s one more is worth the work already. */
+		err = put_flow(p, want, MAX(io->placed + 1u, code_success(&opts->code)));
 		end_lanes(p);
 		fill_result(p);
-		if (err == ERR_OK && io->placed < opts->code.n)
+		if (err == ERR_OK && io->placed < want)
 			err = ERR_UNREACHABLE;
 	}
 	put_fini(p);

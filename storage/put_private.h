@@ -47,7 +47,6 @@ struct put {
 	const struct coder *coder;
 	struct layout layout;
 	struct constraints constraints;
-	bool refill; /* completing: descriptor and lease are given, lanes are those that lack */
 
 	struct candidate *candidates;
 	size_t candidates_count;

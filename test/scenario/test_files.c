@@ -241,6 +241,41 @@ START_TEST(a_holder_that_dies_during_put_is_replaced)
 }
 END_TEST
 
+static void
+kill_five(void *arg, uint64_t done, uint64_t total)
+{
+	struct killer *k = arg;
+
+	(void)total;
+	if (done < k->at)
+		return;
+	for (size_t i = 0; i < 5; i++) {
+		if (world_alive(k->w, i))
+			sim_node_kill(world_env(k->w, i), k->node == 0 ? SIM_KILLED : SIM_SILENT);
+	}
+}
+
+/* So many that s receipts cannot come: the chunk goes on with those that are left. */
+START_TEST(a_put_goes_on_with_other_holders)
+{
+	for (uint64_t seed = 160; seed < 168; seed++) {
+		struct world *w = world_new(&(struct world_opts){
+		    .seed = seed, .nodes = 13, .code = { 4, 6, 8 }, .chunk_bytes = MIB(4) });
+		struct killer k = { w, seed % 2, seed % 3 * KIB(700) + 1 };
+		struct world_put_opts opts = { .name = "film", .bytes = 4000000 };
+		struct file_put_result r;
+
+		world_during_put(w, kill_five, &k);
+		ck_assert_int_eq(world_put(w, &opts, &r), ERR_OK);
+		world_during_put(w, NULL, NULL);
+		ck_assert_uint_ge(r.placed_min, 6);
+		world_new_client(w);
+		ck_assert_int_eq(world_get(w, "film", NULL), ERR_OK);
+		world_free(w);
+	}
+}
+END_TEST
+
 START_TEST(too_few_nodes_are_refused)
 {
 	struct world *w =
@@ -348,9 +383,9 @@ main(void)
 	    any_four_of_eight_may_die_and_the_fifth_is_told, ranges,
 	    a_new_client_is_refused_in_time, deadlines_are_kept, a_slow_line_is_not_a_dead_one,
 	    a_pipe_gets_no_byte_twice, a_lying_holder_is_found_and_worked_around,
-	    a_holder_that_dies_during_put_is_replaced, too_few_nodes_are_refused,
-	    six_nodes_for_eight_shards_warn, a_full_stop_of_all_loses_nothing,
-	    a_blackout_loses_nothing, a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams,
-	    NULL);
+	    a_holder_that_dies_during_put_is_replaced, a_put_goes_on_with_other_holders,
+	    too_few_nodes_are_refused, six_nodes_for_eight_shards_warn,
+	    a_full_stop_of_all_loses_nothing, a_blackout_loses_nothing,
+	    a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams, NULL);
 	return suite_main(s);
 }
