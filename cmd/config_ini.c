@@ -14,7 +14,7 @@ struct reading {
 	bool (*each)(void *arg, const struct ini_item *item);
 	void *arg;
 	unsigned line;
-	bool too_long, refused;
+	bool too_long, refused, section;
 };
 
 static char *
@@ -23,9 +23,13 @@ read_line(char *out, int cap, void *stream)
 	struct reading *r = stream;
 	size_t len;
 
-	if (r->too_long || r->refused || fgets(out, cap, r->file) == NULL)
+	if (r->too_long || r->refused || r->section || fgets(out, cap, r->file) == NULL)
 		return NULL;
 	r->line++;
+	/* Sections would be skipped without a word, and with them nothing of ours is meant. */
+	r->section = out[strspn(out, " \t")] == '[';
+	if (r->section)
+		return NULL;
 	len = strlen(out);
 	if (len == (size_t)cap - 1 && out[len - 1] != '\n') {
 		int next = fgetc(r->file);
@@ -41,8 +45,9 @@ read_line(char *out, int cap, void *stream)
 static int
 on_item(void *arg, const char *section, const char *key, const char *value)
 {
+	(void)section; /* there is none: see read_line */
 	struct reading *r = arg;
-	struct ini_item item = { r->line, section, key, value };
+	struct ini_item item = { r->line, key, value };
 
 	if (r->refused)
 		return 0;
@@ -64,6 +69,11 @@ ini_read(FILE *f, bool (*each)(void *arg, const struct ini_item *item), void *ar
 		(void)snprintf(error, INI_ERROR_MAX,
 		    "the line is longer than %d characters; a list has one item per line",
 		    INI_LINE_MAX);
+		return ERR_INVALID;
+	}
+	if (r.section) {
+		(void)snprintf(error, INI_ERROR_MAX,
+		    "there is a section; right would be a file without sections");
 		return ERR_INVALID;
 	}
 	if (result > 0) {

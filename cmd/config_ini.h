@@ -1,7 +1,7 @@
 /*
  * Lines "key = value" of a file, by inih; the only file that sees it is config_ini.c. The library
  * reads lines of at most 200 bytes, so lists have one item per line. Comments start with ";" or "#"
- * at the start of a line, or with " ;" behind a value.
+ * at the start of a line, or with " ;" behind a value. There are no sections.
  */
 #ifndef CMD_CONFIG_INI_H
 #define CMD_CONFIG_INI_H
@@ -15,7 +15,6 @@
 
 struct ini_item {
 	unsigned line;
-	const char *section; /* "" before the first */
 	const char *key;
 	const char *value;
 };

@@ -102,10 +102,6 @@ on_item(void *arg, const struct ini_item *item)
 	char what[256];
 	size_t slot;
 
-	if (item->section[0] != '\0') {
-		(void)snprintf(what, sizeof(what), "there is a section [%.60s]", item->section);
-		return bad(l, item->line, what, "a file without sections");
-	}
 	if (o == NULL) {
 		(void)snprintf(what, sizeof(what), "unknown key \"%.60s\"", item->key);
 		return bad(l, item->line, what, "a key that skerry-node(1) lists");

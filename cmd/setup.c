@@ -10,10 +10,22 @@
 #include "cmd/command.h"
 #include "config.h"
 
+#define SMALL_CAPACITY    (SMALL_SEGMENTS * SEGMENT_BYTES)
+#define SMALL_SEGMENTS    4
+#define SMALL_SEGMENT_MIN MIB(4) /* a smaller one holds too few pieces of ordinary chunks */
 /* A name's IPv4 and IPv6 address: more are the same peer again. */
-#define ADDRS_PER_NAME 2
+#define ADDRS_PER_NAME    2
 /* At 2^bits expected tries, a search that needs 64 times as many is a fault. */
-#define TRIES_SPARE    6
+#define TRIES_SPARE       6
+
+/* Segments are reclaimed as wholes, so a small node needs smaller ones; 0: the usual. */
+static uint64_t
+segment_bytes(uint64_t capacity)
+{
+	if (capacity >= SMALL_CAPACITY || capacity == 0)
+		return 0;
+	return MAX(capacity / SMALL_SEGMENTS / MIB(1) * MIB(1), SMALL_SEGMENT_MIN);
+}
 
 void
 setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out)
@@ -26,6 +38,7 @@ setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out
 		.loopback_net = s->test_network,
 		.assume_reachable = s->assume_reachable,
 		.port_mapping = s->port_mapping,
+		.segment_bytes = segment_bytes(s->capacity),
 		.reserve_bytes = s->reserve,
 		.pace = s->test_network ? SETUP_TEST_PACE : 1,
 		.software = PROGRAM_NAME " " PACKAGE_VERSION,
