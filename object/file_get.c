@@ -46,30 +46,28 @@ write_part(struct file_read *r, uint64_t at, const uint8_t *plain, size_t len)
 	return err;
 }
 
-/* In a worker: opens the blocks of one piece, each into scratch memory, and writes them. */
+/* In a worker: opens the blocks of the pieces into scratch memory, then writes them as one. */
 static int
-take_blocks(void *arg, uint64_t offset, const uint8_t *data, size_t len)
+take_blocks(void *arg, uint64_t offset, const struct bytes *pieces, size_t count)
 {
 	const struct chunk_read *c = arg;
 	struct file_read *r = c->read;
 	struct aead *a = aead_borrow(&r->f->aeads);
-	uint8_t *plain = malloc(BLOCK_PLAIN);
+	uint8_t *plain = scratch_borrow(&r->f->scratch);
 	const struct chunk_place *p = &c->place;
 	uint64_t block = p->first_block + offset / BLOCK_SEALED;
+	uint64_t at = p->segment_at + block * BLOCK_PLAIN;
+	size_t len = 0;
 	int err = a == NULL || plain == NULL ? ERR_NOMEM : ERR_OK;
 
-	for (size_t at = 0; err == ERR_OK && at < len; at += BLOCK_SEALED, block++) {
-		size_t sealed = MIN(len - at, (size_t)BLOCK_SEALED);
-
-		err = block_open(
-		    a, &p->segment->key, p->segment->plain_bytes, block, 1, data + at, plain);
-		if (err == ERR_OK)
-			err = write_part(r, p->segment_at + block * BLOCK_PLAIN, plain,
-			    sealed - CRYPTO_TAG_BYTES);
+	for (size_t i = 0; err == ERR_OK && i < count; i++, block++) {
+		err = block_open(a, &p->segment->key, p->segment->plain_bytes, block, 1,
+		    pieces[i].data, plain + len);
+		len += pieces[i].len - CRYPTO_TAG_BYTES;
 	}
-	if (plain != NULL)
-		crypto_wipe(plain, BLOCK_PLAIN);
-	free(plain);
+	if (err == ERR_OK)
+		err = write_part(r, at, plain, len);
+	scratch_return(&r->f->scratch, plain);
 	aead_return(&r->f->aeads, a);
 	return err;
 }

@@ -7,6 +7,7 @@
 #include "object/file_put_private.h"
 
 static_assert(CHUNK_BYTES_MAX % BLOCK_SEALED == 0, "full chunks are whole blocks");
+static_assert(SINK_PIECES * BLOCK_PLAIN <= SCRATCH_BYTES, "what a sink is given fits");
 static_assert(STREAM_CHUNK_BYTES % BLOCK_SEALED == 0, "and so are those of streams");
 
 int
@@ -21,6 +22,7 @@ files_new(const struct files_opts *opts, struct files **out)
 	f->chunk_bytes = opts->chunk_bytes == 0 ? CHUNK_BYTES_MAX : opts->chunk_bytes;
 	must(f->chunk_bytes <= CHUNK_BYTES_MAX && f->chunk_bytes % BLOCK_SEALED == 0);
 	aead_pool_init(&f->aeads);
+	scratch_pool_init(&f->scratch);
 	*out = f;
 	return ERR_OK;
 }
@@ -31,6 +33,7 @@ files_free(struct files *f)
 	if (f == NULL)
 		return;
 	aead_pool_fini(&f->aeads);
+	scratch_pool_fini(&f->scratch);
 	free(f);
 }
 
@@ -188,11 +191,14 @@ put_manifest(struct put_context *p, const struct manifest *m)
 /* ---- reading ---- */
 
 static int
-copy_out(void *arg, uint64_t offset, const uint8_t *data, size_t len)
+copy_out(void *arg, uint64_t offset, const struct bytes *pieces, size_t count)
 {
-	uint8_t *to = arg;
+	uint8_t *to = (uint8_t *)arg + offset;
 
-	memcpy(to + offset, data, len);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(to, pieces[i].data, pieces[i].len);
+		to += pieces[i].len;
+	}
 	return ERR_OK;
 }
 

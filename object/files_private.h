@@ -13,6 +13,7 @@ struct files {
 	struct files_opts opts;
 	struct env *env;
 	struct aead_pool aeads;
+	struct scratch_pool scratch;
 	uint64_t chunk_bytes; /* of full chunks; a multiple of BLOCK_SEALED */
 };
 

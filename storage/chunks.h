@@ -111,14 +111,17 @@ SUSPENDS int chunk_raise(struct chunks *c, const struct chunk_put_result *r,
 SUSPENDS int chunk_publish(struct chunks *c, const struct chunk_put_result *r);
 
 /* ---- get ---- */
+/* 1 MiB at a time: long writes cost a file system less. */
+#define SINK_PIECES 16
 struct chunk_sink {
 	/*
-	 * Takes ciphertext bytes [offset, offset + len) of the chunk; in a worker. Offsets are
-	 * multiples of LEAF_BYTES, len at most that. ERR_AUTH or ERR_CORRUPT: wrong bytes; the liar
-	 * is found, blamed and worked around, and that piece is given again; one that was taken
-	 * never is. Any other error ends the read with it.
+	 * Takes ciphertext of the chunk from offset on, in pieces that lie one behind the other
+	 * there; in a worker. Offsets are multiples of LEAF_BYTES, pieces are of that length but
+	 * for the chunk's last, at most SINK_PIECES. All are taken or none: on ERR_AUTH or
+	 * ERR_CORRUPT the liar is found, blamed and worked around, and they are given again; what
+	 * was taken never is. Any other error ends the read with it.
 	 */
-	int (*take)(void *arg, uint64_t offset, const uint8_t *data, size_t len);
+	int (*take)(void *arg, uint64_t offset, const struct bytes *pieces, size_t count);
 	void *arg;
 	bool ordered; /* pieces come one after the other, by offset; else in parallel, as they come
 		       */

@@ -9,7 +9,11 @@
 
 struct deliver_job {
 	struct window *window;
-	uint8_t *rebuilt[SHARDS_MAX]; /* data columns that are missing; else NULL */
+	uint8_t *rebuilt[SHARDS_MAX];     /* data columns that are missing; else NULL */
+	struct bytes pieces[SINK_PIECES]; /* gathered for the sink */
+	size_t count;
+	uint32_t first;  /* piece */
+	uint64_t offset; /* of the first in the chunk */
 };
 
 static uint8_t *
@@ -56,20 +60,38 @@ rebuild(struct deliver_job *job)
 	return err;
 }
 
-/* What was taken before wrong bytes came to light is not given twice: a pipe cannot take it back.
- */
+/* Hands on what was gathered. */
 static int
-give(struct window *w, uint32_t piece, uint64_t offset, const uint8_t *data, size_t len)
+flush(struct deliver_job *job)
 {
+	struct window *w = job->window;
 	const struct chunk_sink *sink = w->get->sink;
 	int err;
 
-	if (piece < w->taken)
+	if (job->count == 0)
 		return ERR_OK;
-	err = sink->take(sink->arg, offset, data, len);
+	err = sink->take(sink->arg, job->offset, job->pieces, job->count);
 	if (err == ERR_OK)
-		w->taken = piece + 1;
+		w->taken = job->first + (uint32_t)job->count;
+	job->count = 0;
 	return err;
+}
+
+/*
+ * Pieces come in order. What was taken before wrong bytes came to light is not given twice: a pipe
+ * cannot take it back.
+ */
+static int
+give(struct deliver_job *job, uint32_t piece, uint64_t offset, const uint8_t *data, size_t len)
+{
+	if (piece < job->window->taken)
+		return ERR_OK;
+	if (job->count == 0) {
+		job->first = piece;
+		job->offset = offset;
+	}
+	job->pieces[job->count++] = bytes_of(data, len);
+	return job->count == SINK_PIECES ? flush(job) : ERR_OK;
 }
 
 /* Pieces of a window are counted by leaf. */
@@ -80,7 +102,7 @@ piece_at(const struct window *w, uint32_t row, uint8_t index)
 }
 
 static int
-deliver_full_row(const struct deliver_job *job, uint32_t row)
+deliver_full_row(struct deliver_job *job, uint32_t row)
 {
 	const struct get *g = job->window->get;
 	size_t at = (size_t)(row - job->window->first_row) * LEAF_BYTES;
@@ -88,13 +110,13 @@ deliver_full_row(const struct deliver_job *job, uint32_t row)
 	int err = ERR_OK;
 
 	for (uint8_t i = 0; err == ERR_OK && i < g->layout.k; i++)
-		err = give(job->window, piece_at(job->window, row, i),
-		    offset + (uint64_t)i * LEAF_BYTES, column_data(job, i) + at, LEAF_BYTES);
+		err = give(job, piece_at(job->window, row, i), offset + (uint64_t)i * LEAF_BYTES,
+		    column_data(job, i) + at, LEAF_BYTES);
 	return err;
 }
 
 static int
-deliver_last_row(const struct deliver_job *job, uint32_t row)
+deliver_last_row(struct deliver_job *job, uint32_t row)
 {
 	const struct get *g = job->window->get;
 	size_t at = (size_t)(row - job->window->first_row) * LEAF_BYTES;
@@ -110,9 +132,11 @@ deliver_last_row(const struct deliver_job *job, uint32_t row)
 
 	/* By LEAF_BYTES like all other rows, so that a piece is taken as a whole or not at all. */
 	for (size_t from = 0; err == ERR_OK && from < bytes; from += LEAF_BYTES)
-		err = give(job->window, piece_at(job->window, row, (uint8_t)(from / LEAF_BYTES)),
+		err = give(job, piece_at(job->window, row, (uint8_t)(from / LEAF_BYTES)),
 		    (uint64_t)row * g->layout.k * LEAF_BYTES + from, flat + from,
 		    MIN(bytes - from, (size_t)LEAF_BYTES));
+	if (err == ERR_OK)
+		err = flush(job);
 	free(flat);
 	return err;
 }
@@ -132,7 +156,7 @@ deliver_work(void *arg)
 		else
 			err = deliver_last_row(job, row);
 	}
-	return err;
+	return err == ERR_OK ? flush(job) : err;
 }
 
 /* Ordered sinks: until all windows before this one are delivered. */
