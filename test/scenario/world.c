@@ -334,7 +334,8 @@ byte_at(uint64_t seed, uint64_t offset)
 
 struct source {
 	uint64_t seed, bytes, at;
-	bool stream;
+	bool stream, changes;
+	uint64_t highest; /* read so far up to here */
 };
 
 static int
@@ -345,7 +346,8 @@ read_source(void *arg, uint64_t offset, uint8_t *dst, size_t len, size_t *got)
 	size_t count = (size_t)MIN(len, s->bytes - MIN(from, s->bytes));
 
 	for (size_t i = 0; i < count; i++)
-		dst[i] = byte_at(s->seed, from + i);
+		dst[i] = byte_at(s->seed, from + i) ^ (s->changes && from + i < s->highest);
+	s->highest = MAX(s->highest, from + count);
 	s->at = from + count;
 	*got = count;
 	return ERR_OK;
@@ -401,7 +403,8 @@ world_put(struct world *w, const struct world_put_opts *opts, struct file_put_re
 {
 	struct source source = { .seed = w->opts.seed * 1000 + w->kept_count,
 		.bytes = opts->bytes,
-		.stream = opts->stream };
+		.stream = opts->stream,
+		.changes = opts->changes };
 	struct put_run run = {
 		.w = w,
 		.opts = {

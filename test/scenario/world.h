@@ -58,6 +58,7 @@ struct world_put_opts {
 	uint64_t bytes;
 	bool stream; /* length unknown to the product */
 	bool wait_s;
+	bool changes; /* what is read a second time is not what it was */
 	struct constraints constraints;
 };
 /* The result of file_put; on ERR_OK the file is expected to be there from now on. */
