@@ -20,6 +20,12 @@
 #define STEP_BYTES          (STEP_LEAVES * LEAF_BYTES)
 /* 64 MiB of buffers at most: what a node may use for bulk in flight; beyond, streams wait. */
 #define STEP_BUFFERS_MAX    64
+/*
+ * A peer that neither sends nor takes a frame for so long has its stream ended: it holds a buffer,
+ * and may be a writer, that others wait for. The slowest honest one shares a poor line with the
+ * lanes of a dozen other nodes: a few KB/s.
+ */
+#define STALL_TIMEOUT       SECONDS(120)
 /* Clock error that a lease may show against ours before it is called past or too far ahead. */
 #define LEASE_CLOCK_SLACK_S 3600
 
@@ -75,6 +81,37 @@ answer_receipt(struct service *s, struct stream *st, const struct lease *l, uint
 	return stream_finish(st, ERR_OK, bytes_of(packed, receipt_pack(&r, s->net, packed)));
 }
 
+/* ---- bytes from and to peers that may stall ---- */
+
+static int
+read_moving(struct service *s, struct stream *st, uint8_t *dst, size_t len)
+{
+	int err = ERR_OK;
+
+	for (size_t at = 0; err == ERR_OK && at < len; at += FRAME_PAYLOAD_MAX) {
+		uint64_t old = task_deadline(s->env, env_now(s->env) + STALL_TIMEOUT);
+
+		err = stream_read(st, dst + at, MIN(len - at, (size_t)FRAME_PAYLOAD_MAX));
+		task_deadline_restore(s->env, old);
+	}
+	return err;
+}
+
+static int
+write_moving(struct service *s, struct stream *st, const uint8_t *src, size_t len)
+{
+	int err = ERR_OK;
+
+	for (size_t at = 0; err == ERR_OK && at < len; at += FRAME_PAYLOAD_MAX) {
+		uint64_t old = task_deadline(s->env, env_now(s->env) + STALL_TIMEOUT);
+
+		err =
+		    stream_write(st, bytes_of(src + at, MIN(len - at, (size_t)FRAME_PAYLOAD_MAX)));
+		task_deadline_restore(s->env, old);
+	}
+	return err;
+}
+
 /* ---- taking a shard ---- */
 
 static int
@@ -91,7 +128,7 @@ receive_leaves(struct service *s, struct stream *st, const struct layout *l, str
 		uint32_t count = left > 1 ? MIN(left - 1, STEP_LEAVES) : 1;
 		size_t bytes = (size_t)(count - 1) * LEAF_BYTES + layout_leaf_bytes(l, row);
 
-		err = stream_read(st, buffer, bytes);
+		err = read_moving(s, st, buffer, bytes);
 		if (err == ERR_OK)
 			err = shard_append(w, buffer, count);
 		if (err == ERR_OK)
@@ -113,7 +150,7 @@ static int
 receive_commit(struct service *s, struct stream *st, struct commit *c)
 {
 	uint8_t length[4];
-	int err = stream_read(st, length, sizeof(length));
+	int err = read_moving(s, st, length, sizeof(length));
 
 	if (err != ERR_OK)
 		return err;
@@ -123,7 +160,7 @@ receive_commit(struct service *s, struct stream *st, struct commit *c)
 
 	if (len > sizeof(c->packed))
 		return ERR_TOO_BIG;
-	err = stream_read(st, c->packed, len);
+	err = read_moving(s, st, c->packed, len);
 	if (err != ERR_OK)
 		return err;
 	return shard_commit_unpack(bytes_of(c->packed, len), s->net, &c->descriptor, &c->lease);
@@ -220,7 +257,7 @@ serve_get(void *arg, struct stream *st, const struct rpc_request *req)
 		err =
 		    store_read(s->opts.store, &r.chunk, r.index, r.first + at, count, buffer, &len);
 		if (err == ERR_OK)
-			err = stream_write(st, bytes_of(buffer, len));
+			err = write_moving(s, st, buffer, len);
 		if (err == ERR_OK)
 			s->counters.get_bytes += len;
 		at += count;

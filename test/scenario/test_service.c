@@ -408,6 +408,42 @@ START_TEST(notes_that_do_not_fit_are_refused)
 }
 END_TEST
 
+/* As many as there are buffers, and some more: they say that they will send, and do not. */
+static int
+stall_task(void *arg)
+{
+	struct attempt *a = arg;
+	struct contact to = world_contact(a->w, 0);
+	struct stream *st[80];
+	struct buf head;
+	uint8_t go;
+
+	buf_init(&head, KIB(1));
+	must(shard_put_pack(&a->head, &head) == ERR_OK);
+	for (size_t i = 0; i < ARRAY_LEN(st); i++) {
+		must(stream_open(node_endpoint(world_client(a->w)), &to, METHOD_SHARD_PUT,
+			 buf_bytes(&head), &st[i]) == ERR_OK);
+		must(stream_read(st[i], &go, 1) == ERR_OK);
+	}
+	buf_fini(&head);
+	a->err = attempt_task(a);
+	for (size_t i = 0; i < ARRAY_LEN(st); i++)
+		stream_close(st[i]);
+	return a->err;
+}
+
+START_TEST(stalled_uploads_give_way)
+{
+	struct world *w = one_node();
+	struct attempt a = { .w = w, .head = { 1, 1, 0, 5000 } };
+	uint64_t before = sim_now(world_sim(w));
+
+	ck_assert_int_eq(world_run(w, stall_task, &a), ERR_OK);
+	ck_assert_uint_lt(sim_now(world_sim(w)) - before, SECONDS(300));
+	world_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -415,6 +451,6 @@ main(void)
 
 	suite_add(s, "service", 60, a_good_shard_gets_a_receipt, wrong_commits_leave_nothing,
 	    wrong_heads_are_refused, ranges_beyond_the_shard_are_refused, abandoned_uploads_end,
-	    notes_that_do_not_fit_are_refused, NULL);
+	    stalled_uploads_give_way, notes_that_do_not_fit_are_refused, NULL);
 	return suite_main(s);
 }
