@@ -81,16 +81,12 @@ open_output(struct get *g, const char *path)
 	return g->opened;
 }
 
-/* Length and name are known: without -o the file is made now. */
+/* Without -o the file has its own name, if that is fit to be written and nobody has it. */
 static void
-on_started(void *arg, uint64_t bytes, const char *name)
+open_named(struct get *g, const char *name)
 {
 	char clean[NAME_CLEAN_MAX];
-	struct get *g = arg;
 
-	g->bytes = bytes;
-	if (g->output != NULL)
-		return;
 	g->own_name = !g->force;
 	if (name == NULL || !name_safe(name)) {
 		say_error(g->c->command,
@@ -104,6 +100,19 @@ on_started(void *arg, uint64_t bytes, const char *name)
 	} else {
 		(void)open_output(g, name);
 	}
+}
+
+/* Length and name are known: without -o the file is made now. */
+static void
+on_started(void *arg, uint64_t bytes, const char *name)
+{
+	struct get *g = arg;
+
+	g->bytes = bytes;
+	if (g->output == NULL)
+		open_named(g, name);
+	if (g->opened)
+		output_expect(&g->out, bytes);
 }
 
 static void

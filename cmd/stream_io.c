@@ -13,6 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/direct_out.h"
+
+/* Below, the page cache costs less than the disk's round trips. */
+#define DIRECT_MIN MIB(4)
+
 /* ---- input ---- */
 
 bool
@@ -175,6 +180,16 @@ output_open(struct output *out, const char *path, uint32_t random)
 	return open_part(out, random);
 }
 
+void
+output_expect(struct output *out, uint64_t length)
+{
+	if (out->part[0] == '\0' || length < DIRECT_MIN)
+		return;
+	out->direct = direct_out_new(out->fd, out->part);
+	if (out->direct != NULL)
+		direct_out_expect(out->direct, length);
+}
+
 static int
 write_error(const struct output *out)
 {
@@ -190,6 +205,8 @@ write_error(const struct output *out)
 int
 output_write(const struct output *out, uint64_t offset, const uint8_t *src, size_t len)
 {
+	if (out->direct != NULL)
+		return direct_out_write(out->direct, offset, src, len);
 	while (len > 0) {
 		ssize_t r = out->random ? pwrite(out->fd, src, len, (off_t)offset)
 					: write(out->fd, src, len);
@@ -235,8 +252,10 @@ rename_keep(struct output *out)
 int
 output_commit(struct output *out, uint64_t length, bool keep)
 {
-	if (out->part[0] == '\0')
-		return ERR_OK;
+	int err = out->direct != NULL ? direct_out_finish(out->direct) : ERR_OK;
+
+	if (out->part[0] == '\0' || err != ERR_OK)
+		return err;
 	if (ftruncate(out->fd, (off_t)length) != 0 || fsync(out->fd) != 0)
 		return err_from_errno(errno);
 	if (!keep && rename(out->part, out->path) != 0)
@@ -259,6 +278,8 @@ void
 output_close(struct output *out)
 {
 	output_abandon(out);
+	direct_out_free(out->direct);
+	out->direct = NULL;
 	if (out->fd > STDERR_FILENO)
 		(void)close(out->fd);
 	out->fd = -1;

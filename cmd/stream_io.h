@@ -28,7 +28,8 @@ void input_close(struct input *in);
 /* ---- output ---- */
 struct output {
 	int fd;
-	bool random; /* written at offsets, by several workers */
+	bool random;               /* written at offsets, by several workers */
+	struct direct_out *direct; /* NULL: through the page cache */
 	char path[PATH_BYTES_MAX];
 	char part[PATH_BYTES_MAX + 16]; /* "": none */
 };
@@ -37,6 +38,8 @@ struct output {
  * What is no regular file (a device, a named pipe) is written as it is. errno tells why not.
  */
 bool output_open(struct output *out, const char *path, uint32_t random);
+/* How long it will be, before the first write: a long file goes past the page cache. */
+void output_expect(struct output *out, uint64_t length);
 /* In workers. At offset when random, else the next bytes. ERR_CLOSED: nobody reads any more. */
 int output_write(const struct output *out, uint64_t offset, const uint8_t *src, size_t len);
 /*

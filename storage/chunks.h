@@ -106,8 +106,7 @@ SUSPENDS int chunk_complete(
 SUSPENDS int chunk_raise(struct chunks *c, const struct chunk_put_result *r,
     const struct lease_signer *signer, const struct constraints *constraints, uint64_t until,
     uint8_t need);
-/* Publishes the location record ourselves: for chunks that must be found from their id alone at
- * once. */
+/* Publishes the location record ourselves: for chunks to be found from their id alone at once. */
 SUSPENDS int chunk_publish(struct chunks *c, const struct chunk_put_result *r);
 
 /* ---- get ---- */
@@ -123,10 +122,8 @@ struct chunk_sink {
 	 */
 	int (*take)(void *arg, uint64_t offset, const struct bytes *pieces, size_t count);
 	void *arg;
-	bool ordered; /* pieces come one after the other, by offset; else in parallel, as they come
-		       */
-	bool verify;  /* take cannot tell wrong bytes: check all by hash first (one round trip more)
-		       */
+	bool ordered; /* one call after the other, by offset; else in parallel, as they come */
+	bool verify;  /* take cannot tell wrong bytes: check all by hash first (a round trip) */
 };
 /*
  * Reads what covers bytes [from, from + len) (rows at the edges are given whole).
