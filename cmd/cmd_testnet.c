@@ -162,7 +162,7 @@ main_task(void *arg)
 	if (err == ERR_OK)
 		err = run_peers(c);
 	testnet_stop(&c->net);
-	return err;
+	return err == ERR_OK && c->net.bad_end ? ERR_STATE : err;
 }
 
 /* ---- before the loop ---- */

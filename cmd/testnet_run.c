@@ -79,7 +79,9 @@ testnet_reap(struct testnet *t)
 
 		if (p->pid == 0 || waitpid(p->pid, &status, WNOHANG) != p->pid)
 			continue;
-		if (!t->stopping)
+		/* One that was told to stop ends with 0, or something is wrong with it. */
+		t->bad_end |= t->stopping && status != 0;
+		if (!t->stopping || status != 0)
 			say_note("peer %u (process %d) %s; its log is %s/log", p->number,
 			    (int)p->pid, spawn_ended(status, how), p->dir);
 		p->pid = 0;
