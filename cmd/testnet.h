@@ -38,8 +38,8 @@ struct testnet {
 	char network[NETWORK_NAME_MAX];
 	size_t live;
 	bool stopping;
-	bool failed;  /* a peer ended before it had joined */
-	bool bad_end; /* a peer did not end in order when it was told to */
+	bool failed;        /* a peer ended before it had joined */
+	bool bad_end;       /* a peer did not end in order when it was told to */
 	struct wait *ended; /* woken when live becomes 0 or a peer fails; may be NULL */
 };
 
