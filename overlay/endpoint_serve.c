@@ -175,6 +175,7 @@ answer(struct endpoint *ep, const struct dgram_in *in, const struct method *m)
 
 	buf_init(&reply, room_for_body(in));
 	e.status = m->answer(m->arg, &req, &reply);
+	ep->counters.requests_invalid += e.status == ERR_INVALID;
 	if (e.status == ERR_OK)
 		e.body = buf_bytes(&reply);
 	/* The handler may have ended us, or asked others until its asker left the book. */
@@ -214,13 +215,15 @@ endpoint_datagram_request(void *arg, const struct dgram_in *in)
 /* ---- sessions ---- */
 
 static void
-answer_stream(struct stream *s, const struct rpc_request *req, const struct method *m)
+answer_stream(
+    struct endpoint *ep, struct stream *s, const struct rpc_request *req, const struct method *m)
 {
 	struct buf reply;
 	int status;
 
 	buf_init(&reply, RPC_HEAD_BYTES_MAX);
 	status = m->answer(m->arg, req, &reply);
+	ep->counters.requests_invalid += status == ERR_INVALID;
 	session_answer(s, status, status == ERR_OK ? buf_bytes(&reply) : bytes_of(NULL, 0));
 	buf_fini(&reply);
 }
@@ -236,7 +239,7 @@ endpoint_session_request(void *arg, struct stream *s, const struct rpc_request *
 		ep->counters.requests_unknown++;
 		session_answer(s, ERR_UNSUPPORTED, bytes_of(NULL, 0));
 	} else if (m->answer != NULL) {
-		answer_stream(s, req, m);
+		answer_stream(ep, s, req, m);
 	} else if (session_serve(s, m->serve, m->arg) != ERR_OK) {
 		ep->counters.requests_busy++;
 	}

@@ -44,6 +44,8 @@ SUSPENDS int rpc_call(struct endpoint *ep, const struct contact *to, uint16_t me
 SUSPENDS int stream_open(struct endpoint *ep, const struct contact *to, uint16_t method,
     struct bytes head, struct stream **out);
 const struct contact *stream_peer(const struct stream *s);
+/* False: reset by the peer, or its session is gone. For tasks that wait for something else. */
+bool stream_lives(const struct stream *s);
 /* Waits for credit and the socket; data is in use only until it returns. */
 SUSPENDS int stream_write(struct stream *s, struct bytes data);
 /* Ends our direction: a status (ERR_OK or an error) and a tail of ≤ RPC_HEAD_BYTES_MAX. */

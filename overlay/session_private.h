@@ -21,28 +21,9 @@
 #include "overlay/handshake.h"
 #include "overlay/seeded.h"
 #include "overlay/session.h"
+#include "overlay/session_limits.h"
 #include "overlay/session_table.h"
 #include "overlay/stream_private.h"
-
-/* One read and what a read before it left of a frame. */
-#define SESSION_IN_BYTES      (KIB(256) + FRAME_WIRE_MAX)
-/* Streams' bytes are sealed into the output up to here: one large write. */
-#define SESSION_OUT_HIGH      KIB(256)
-/* Above it (answers that the peer does not fetch) incoming requests get ERR_BUSY. */
-#define SESSION_OUT_BUSY      KIB(512)
-/* Above it (control frames that the peer provokes and does not fetch) the session is closed. */
-#define SESSION_OUT_MAX       MIB(1)
-/* Moved by one session, each way, before others have their turn. */
-#define SESSION_TURN_BYTES    MIB(1)
-/* A pooled session not heard for SESSION_PING_AFTER must answer a ping in this time, else it is
- * stale and stream_open() connects anew: the hard failure time of datagrams. */
-#define SESSION_PROOF_TIMEOUT SECONDS(3)
-/* Of SESSIONS_MAX, so that strangers cannot take what own requests need. */
-#define SESSIONS_INCOMING_MAX (SESSIONS_MAX / 4 * 3)
-/* Spare memory unused for as long is given back. */
-#define SESSION_TRIM_AFTER    SECONDS(10)
-/* Hash slots of a session's streams: chains of 16 when both directions are full. */
-#define SESSION_STREAM_SLOTS  32
 
 enum session_state {
 	SESSION_DIALING,  /* connecting, or in the handshake that we began */
@@ -93,6 +74,7 @@ struct session {
 
 	struct stream_list streams[SESSION_STREAM_SLOTS];
 	size_t streams_count, incoming_count;
+	size_t unread;  /* queued in streams */
 	size_t proving; /* streams that wait for a sign of life */
 	uint32_t next_id, peer_last_id;
 
@@ -129,7 +111,9 @@ struct sessions {
 	struct queue_store store;
 
 	struct task_group serving;
+	uint16_t serving_of[SESSIONS_GROUP_SLOTS];
 	bool serving_done;
+	size_t unread;  /* queued in streams, of ended sessions too */
 	size_t streams; /* structs alive */
 	size_t inside;  /* tasks inside sessions_open() and sessions_probe() */
 	bool stopping;

@@ -157,3 +157,13 @@ session_ips_count(const struct sessions *ss, const struct addr *from)
 	}
 	return count;
 }
+
+uint16_t
+session_group_slot(const struct sessions *ss, const struct addr *from)
+{
+	uint64_t group = addr_group(from);
+	uint8_t key[SEEDED_KEY_BYTES] = { 0 };
+
+	memcpy(key, &group, sizeof(group));
+	return (uint16_t)(seeded_hash(&ss->seed, key) % SESSIONS_GROUP_SLOTS);
+}

@@ -30,5 +30,7 @@ struct session *session_keys_find(
     const struct sessions *ss, const struct pubkey *pub, bool dialing);
 /* Incoming sessions from this IPv4 address or IPv6 /64. */
 size_t session_ips_count(const struct sessions *ss, const struct addr *from);
+/* Where those of the address group of from are counted: below SESSIONS_GROUP_SLOTS. */
+uint16_t session_group_slot(const struct sessions *ss, const struct addr *from);
 
 #endif

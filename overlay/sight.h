@@ -39,6 +39,7 @@ void endpoint_agreed_time_restore(struct endpoint *ep, uint64_t unix_ms);
 	X(drop_malformed) X(drop_network) X(drop_version) X(drop_auth) X(drop_own) X(drop_replay)  \
 	X(drop_rate) X(drop_agreement) X(cookies_sent) X(cookies_good) X(cookies_bad)              \
 	X(tokens_stale) X(requests_in) X(requests_unknown) X(requests_busy)                        \
+	X(requests_invalid)                                                                        \
 	X(calls) X(calls_answered) X(calls_timeout)                                                \
 	X(sessions_opened) X(sessions_accepted) X(sessions_refused_ip) X(sessions_refused_full)    \
 	X(handshakes_failed) X(handshakes_timeout) X(frames_bad) X(streams_refused)                \

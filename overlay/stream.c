@@ -72,9 +72,19 @@ stream_unlink(struct stream *st)
 	s->proving -= st->proving;
 	s->streams_count--;
 	s->incoming_count -= st->incoming;
+	s->unread -= st->in.len;
 	st->session = NULL;
 	if (s->streams_count == 0 && s->state == SESSION_LIVE)
 		session_streams_changed(s);
+}
+
+/* len bytes of the queue were read, or are given up. */
+static void
+unread_less(struct stream *st, size_t len)
+{
+	st->ss->unread -= len;
+	if (st->session != NULL)
+		st->session->unread -= len;
 }
 
 void
@@ -94,6 +104,7 @@ stream_drop(struct stream *st, int status)
 		if (st->session != NULL) /* sending may have ended the session */
 			stream_unlink(st);
 	}
+	unread_less(st, st->in.len);
 	chunk_queue_drop(&st->in, &ss->store, st->in.len);
 	buf_fini(&st->tail);
 	free(st->head);
@@ -114,6 +125,12 @@ const struct contact *
 stream_peer(const struct stream *st)
 {
 	return &st->peer;
+}
+
+bool
+stream_lives(const struct stream *st)
+{
+	return st->session != NULL;
 }
 
 /* ---- what the session does to it ---- */
@@ -187,6 +204,33 @@ consumed(struct stream *st, size_t len)
 				  });
 }
 
+/* What was not asked for yet: queued within what the session may hold, else the stream is over. */
+static void
+queue_unread(struct stream *st, struct bytes data)
+{
+	struct sessions *ss = st->ss;
+	struct session *s = st->session;
+	size_t left = SESSIONS_UNREAD_MAX - MIN(ss->unread, SESSIONS_UNREAD_MAX);
+
+	if (s->unread + data.len > MAX(left / SESSION_UNREAD_SHARE, SESSION_UNREAD_MIN)) {
+		ss->counters->streams_refused++;
+		session_send(s, &(struct frame){
+				    .type = FRAME_RESET,
+				    .stream = st->id,
+				    .status = ERR_BUSY,
+				});
+		if (st->session != NULL) /* sending may have ended the session */
+			stream_lost(st, ERR_BUSY);
+		return;
+	}
+	if (chunk_queue_append(&st->in, &ss->store, data) != ERR_OK) {
+		session_fail(s, ERR_NOMEM);
+		return;
+	}
+	ss->unread += data.len;
+	s->unread += data.len;
+}
+
 void
 stream_deliver(struct stream *st, struct bytes data)
 {
@@ -198,10 +242,8 @@ stream_deliver(struct stream *st, struct bytes data)
 		st->in_left -= n;
 		data = bytes_of(data.data + n, data.len - n);
 	}
-	if (data.len > 0 && chunk_queue_append(&st->in, &st->ss->store, data) != ERR_OK) {
-		session_fail(st->session, ERR_NOMEM);
-		return;
-	}
+	if (data.len > 0)
+		queue_unread(st, data);
 	if (st->in_left == 0)
 		in_wake(st);
 	if (n > 0)
@@ -226,6 +268,10 @@ stream_deliver_reset(struct stream *st, int status)
 {
 	out_break(st, st->end_came && st->in_status != ERR_OK ? st->in_status : status);
 	in_end(st, status);
+	if (st->incoming) { /* who asked does not care any more, and it may be long until we look */
+		unread_less(st, st->in.len);
+		chunk_queue_drop(&st->in, &st->ss->store, st->in.len);
+	}
 	if (st->proving) {
 		st->proving = false;
 		st->session->proving--;
@@ -334,6 +380,7 @@ stream_read(struct stream *st, void *dst, size_t len)
 
 	must(!st->in_busy);
 	if (n > 0) {
+		unread_less(st, n);
 		chunk_queue_take(&st->in, &st->ss->store, out, n);
 		consumed(st, n);
 	}
@@ -404,8 +451,20 @@ serve_run(void *arg)
 					  });
 		st->out_ended = true;
 	}
+	st->ss->serving_of[st->group]--;
+	st->ss->counters->requests_invalid += status == ERR_INVALID;
 	stream_drop(st, status != ERR_OK ? status : ERR_CLOSED);
 	return ERR_OK;
+}
+
+/* Whether the asker's group may have another task, by what is left. */
+static bool
+may_serve(const struct stream *st)
+{
+	size_t live = task_group_live(&st->ss->serving);
+
+	return live < SESSIONS_SERVING_MAX &&
+	       st->ss->serving_of[st->group] < SESSIONS_SERVING_MAX - live;
 }
 
 int
@@ -418,7 +477,10 @@ session_serve(struct stream *st,
 	st->handled = true;
 	st->serve = serve;
 	st->serve_arg = arg;
-	if (st->req.body.len > 0) {
+	st->group = session_group_slot(st->ss, &st->peer.addr);
+	if (!may_serve(st))
+		err = ERR_BUSY;
+	if (err == ERR_OK && st->req.body.len > 0) {
 		st->head = malloc(st->req.body.len);
 		if (st->head == NULL)
 			err = ERR_NOMEM;
@@ -431,6 +493,8 @@ session_serve(struct stream *st,
 	if (err != ERR_OK) {
 		st->ss->counters->streams_refused++;
 		stream_drop(st, err);
+		return err;
 	}
-	return err;
+	st->ss->serving_of[st->group]++;
+	return ERR_OK;
 }

@@ -61,6 +61,7 @@ struct stream {
 	void *serve_arg;
 	struct rpc_request req;
 	uint8_t *head;
+	uint16_t group; /* slot of serving_of */
 };
 
 /* NULL: no memory. Linked into s. */

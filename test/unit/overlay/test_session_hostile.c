@@ -696,6 +696,92 @@ PAIR_TEST(handshake_replayed)
 	aead_free(aead);
 }
 
+/* ---- one that asks for much at a time ---- */
+
+/* Streams full of bytes that nobody reads yet: the session may hold so much and not more. */
+PAIR_TEST(unread_bytes_are_bounded)
+{
+	enum { MANY = 100 };
+	struct stream *st[MANY];
+	uint8_t *data = calloc(1, KIB(500)), much[8] = { 0 };
+	struct buf tail;
+	unsigned refused = 0;
+
+	ck_assert_ptr_nonnull(data);
+	memcpy(much + 5, "\x07\xd0", 2); /* 512,000 bytes, which come whole */
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	for (size_t i = 0; i < MANY; i++) {
+		ck_assert_int_eq(
+		    sessions_open(a.ss, &b.contact, METHOD_WAIT, bytes_of(much, 8), &st[i]),
+		    ERR_OK);
+		(void)stream_write(st[i], bytes_of(data, KIB(500)));
+	}
+	until_u64(env, &b.counters.streams_refused, 20);
+	ck_assert_uint_le(end_load(&b).bytes_held, MIB(40));
+	ck_assert_uint_ge(end_load(&b).bytes_held, MIB(20));
+	b.gate_open = true;
+	for (size_t i = 0; i < MANY; i++) {
+		int err = stream_finish(st[i], ERR_OK, bytes_of(NULL, 0));
+
+		if (err == ERR_OK)
+			err = stream_read_tail(st[i], &tail);
+		ck_assert(err == ERR_OK || err == ERR_BUSY);
+		refused += err == ERR_BUSY;
+		stream_close(st[i]);
+	}
+	ck_assert_uint_ge(refused, 20);
+	ck_assert_uint_le(refused, 60);
+	ck_assert_uint_eq(b.blamed, 0); /* it kept within its credit */
+	buf_fini(&tail);
+	free(data);
+}
+
+/* Bytes of a stream that was reset are given back at once, whatever its task waits for. */
+PAIR_TEST(reset_streams_hold_nothing)
+{
+	uint8_t *data = calloc(1, KIB(500));
+
+	ck_assert_ptr_nonnull(data);
+	for (int i = 0; i < 200; i++) {
+		struct stream *st;
+
+		ck_assert_int_eq(sessions_open(a.ss, &b.contact, METHOD_WAIT,
+				     bytes_of("\0\0\0\0\0\0\0\1", 8), &st),
+		    ERR_OK);
+		(void)stream_write(st, bytes_of(data, KIB(500)));
+		stream_close(st);
+		ck_assert_uint_le(end_load(&b).bytes_held, MIB(8));
+	}
+	ck_assert_uint_eq(b.counters.streams_refused, 0);
+	b.gate_open = true;
+	free(data);
+}
+
+/* Many sessions of one network that each ask for all they may: half of the tasks stay free. */
+PAIR_TEST(tasks_are_shared)
+{
+	enum { MANY = 5, EACH = STREAMS_PER_SESSION };
+	struct end *e = calloc(MANY, sizeof(*e));
+	struct stream **st = calloc(MANY * EACH, sizeof(struct stream *));
+
+	ck_assert(e != NULL && st != NULL);
+	for (unsigned i = 0; i < MANY; i++) {
+		end_start(&e[i], env, 10 + i, NULL);
+		for (unsigned n = 0; n < EACH; n++)
+			ck_assert_int_eq(sessions_open(e[i].ss, &b.contact, METHOD_HANG,
+					     bytes_of(NULL, 0), &st[i * EACH + n]),
+			    ERR_OK);
+	}
+	until_u64(env, &b.counters.streams_refused, MANY * EACH - 1024);
+	ck_assert_uint_eq(end_load(&b).tasks, 1024);
+	for (unsigned i = 0; i < MANY * EACH; i++)
+		stream_close(st[i]);
+	for (unsigned i = 0; i < MANY; i++)
+		end_stop(&e[i]);
+	free(st);
+	free(e);
+}
+
 int
 main(void)
 {
@@ -707,6 +793,8 @@ main(void)
 	    too_many_streams, NULL);
 	suite_add(s, "deaf", 120, pings_without_reading, requests_without_reading,
 	    answers_without_reading, NULL);
+	suite_add(s, "greedy", 120, unread_bytes_are_bounded, reset_streams_hold_nothing,
+	    tasks_are_shared, NULL);
 	suite_add(s, "strangers", 60, half_open, too_many_from_one_address, nonsense,
 	    handshake_replayed, NULL);
 	return suite_main(s);

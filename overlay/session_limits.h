@@ -1,0 +1,47 @@
+/*
+ * How much a session, and all of them together, may hold, do and wait. For the files of the
+ * sessions only (session_private.h); what peers must know is in endpoint.h and doc/protocol.md.
+ */
+#ifndef OVERLAY_SESSION_LIMITS_H
+#define OVERLAY_SESSION_LIMITS_H
+
+#include "overlay/frame.h"
+
+/* One read and what a read before it left of a frame. */
+#define SESSION_IN_BYTES      (KIB(256) + FRAME_WIRE_MAX)
+/* Streams' bytes are sealed into the output up to here: one large write. */
+#define SESSION_OUT_HIGH      KIB(256)
+/* Above it (answers that the peer does not fetch) incoming requests get ERR_BUSY. */
+#define SESSION_OUT_BUSY      KIB(512)
+/* Above it (control frames that the peer provokes and does not fetch) the session is closed. */
+#define SESSION_OUT_MAX       MIB(1)
+/* Moved by one session, each way, before others have their turn. */
+#define SESSION_TURN_BYTES    MIB(1)
+/* A pooled session not heard for SESSION_PING_AFTER must answer a ping in this time, else it is
+ * stale and stream_open() connects anew: the hard failure time of datagrams. */
+#define SESSION_PROOF_TIMEOUT SECONDS(3)
+/* Of SESSIONS_MAX, so that strangers cannot take what own requests need. */
+#define SESSIONS_INCOMING_MAX (SESSIONS_MAX / 4 * 3)
+/*
+ * Bytes that nobody has read yet, of all streams together: what a small machine can spare. A
+ * session may hold an eighth of what is left of it, so that many greedy ones share it and an
+ * honest one still finds as much as they have.
+ */
+#define SESSIONS_UNREAD_MAX   MIB(256)
+#define SESSION_UNREAD_SHARE  8
+/* Always allowed to a session: a few messages that come before their reader. */
+#define SESSION_UNREAD_MIN    KIB(128)
+/*
+ * Tasks that serve, of TASKS_MAX, so that own work finds room. An address group (/24, /64) gets one
+ * more while it has fewer than are free: half of all for one, a third each for two.
+ */
+#define SESSIONS_SERVING_MAX  (TASKS_MAX / 2)
+/* Counts of groups by hash; two that meet in one share its part. 256 bytes, for large simulations.
+ */
+#define SESSIONS_GROUP_SLOTS  128
+/* Spare memory unused for as long is given back. */
+#define SESSION_TRIM_AFTER    SECONDS(10)
+/* Hash slots of a session's streams: chains of 16 when both directions are full. */
+#define SESSION_STREAM_SLOTS  32
+
+#endif
