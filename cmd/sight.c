@@ -78,6 +78,8 @@ service_answer(const struct service *service)
 	json_put_number(o, "proofs", c->proofs);
 	json_put_number(o, "leases", c->leases);
 	json_put_number(o, "leases_refused", c->leases_refused);
+	json_put_number(o, "gets_refused", c->gets_refused);
+	json_put_number(o, "stalled", c->stalled);
 	return o;
 }
 

@@ -16,7 +16,7 @@ enum storage_method {
 	METHOD_CHUNK_HAVE = 64, /* chunk_query → tail: chunk_have */
 	METHOD_CHUNK_INFO = 65, /* chunk_query → u16 length and descriptor; tail: siblings_note */
 	/*
-	 * shard_put; then the node sends one byte 0x01 (room is reserved); then the shard's bytes,
+	 * shard_put; then the node sends one byte 0x01 (there is room); then the shard's bytes,
 	 * then a commit as u32 length and packed shard_commit; the tail is a packed receipt.
 	 */
 	METHOD_SHARD_PUT = 66,

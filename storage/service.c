@@ -1,31 +1,29 @@
 /*
- * A storing node at work. A shard comes in over a stream: room is reserved first, then a byte says
- * so, then leaves flow socket → aligned buffer → disk worker (hash, write); the commit is checked
- * against what was hashed, made durable, and answered by a signed receipt. Leaves go out
+ * A storing node at work. A shard comes in over a stream: there is room and a place for it, then a
+ * byte says so, then leaves flow socket → aligned buffer → disk worker (hash, write); the commit is
+ * checked against what was hashed, made durable, and answered by a signed receipt. Leaves go out
  * disk → aligned buffer → stream. Nothing here trusts a length that a peer sent: all
  * follow from k, n and chunk length. What fails is answered with its error and counted; the store
- * gives back what was reserved.
+ * gives back what was reserved. Who neither sends nor fetches loses its stream after a while
+ * (transfers.h), so that slow clients hold neither writers nor buffers for ever.
  */
 #include "storage/service.h"
 
 #include <stdlib.h>
 
 #include "overlay/base/pack.h"
-#include "overlay/base/pool.h"
 #include "storage/announce.h"
 #include "storage/messages.h"
+#include "storage/transfers.h"
 
 /* Leaves moved per step: 1 MiB keeps the disk busy and a stream's share of memory small. */
 #define STEP_LEAVES         16
 #define STEP_BYTES          (STEP_LEAVES * LEAF_BYTES)
 /* 64 MiB of buffers at most: what a node may use for bulk in flight; beyond, streams wait. */
-#define STEP_BUFFERS_MAX    64
-/*
- * A peer that neither sends nor takes a frame for so long has its stream ended: it holds a buffer,
- * and may be a writer, that others wait for. The slowest honest one shares a poor line with the
- * lanes of a dozen other nodes: a few KB/s.
- */
-#define STALL_TIMEOUT       SECONDS(120)
+#define TRANSFERS_MAX       64
+/* What must come or go within a stall's time (transfers.h): the slowest honest peer shares a poor
+ * line with the lanes of a dozen other nodes, at a few KB/s. */
+#define PIECE_BYTES         LEAF_BYTES
 /* Clock error that a lease may show against ours before it is called past or too far ahead. */
 #define LEASE_CLOCK_SLACK_S 3600
 
@@ -33,10 +31,60 @@ struct service {
 	struct service_opts opts;
 	struct env *env;
 	struct network_id net;
-	struct pool *buffers;
+	struct transfers *transfers;
 	struct announce *announce;
 	struct service_counters counters;
 };
+
+/* ---- moving bytes: never longer than the other side shows life ---- */
+
+static SUSPENDS int
+take_bytes(struct service *s, struct stream *st, uint8_t *dst, size_t len)
+{
+	int err = ERR_OK;
+
+	for (size_t done = 0; err == ERR_OK && done < len;) {
+		size_t n = MIN(len - done, PIECE_BYTES);
+		uint64_t until = env_now(s->env) + transfers_patience(s->transfers);
+		uint64_t old = task_deadline(s->env, until);
+
+		err = stream_read(st, dst + done, n);
+		task_deadline_restore(s->env, old);
+		done += n;
+	}
+	s->counters.stalled += err == ERR_TIMEOUT;
+	return err;
+}
+
+static SUSPENDS int
+give_bytes(struct service *s, struct stream *st, struct bytes data)
+{
+	int err = ERR_OK;
+
+	for (size_t done = 0; err == ERR_OK && done < data.len;) {
+		size_t n = MIN(data.len - done, PIECE_BYTES);
+		uint64_t until = env_now(s->env) + transfers_patience(s->transfers);
+		uint64_t old = task_deadline(s->env, until);
+
+		err = stream_write(st, bytes_of(data.data + done, n));
+		task_deadline_restore(s->env, old);
+		done += n;
+	}
+	s->counters.stalled += err == ERR_TIMEOUT;
+	return err;
+}
+
+static SUSPENDS int
+finish(struct service *s, struct stream *st, struct bytes tail)
+{
+	uint64_t until = env_now(s->env) + transfers_patience(s->transfers);
+	uint64_t old = task_deadline(s->env, until);
+	int err = stream_finish(st, ERR_OK, tail);
+
+	task_deadline_restore(s->env, old);
+	s->counters.stalled += err == ERR_TIMEOUT;
+	return err;
+}
 
 /* ---- leases ---- */
 
@@ -78,79 +126,72 @@ answer_receipt(struct service *s, struct stream *st, const struct lease *l, uint
 	};
 
 	receipt_sign(&r, s->net, endpoint_identity(s->opts.endpoint));
-	return stream_finish(st, ERR_OK, bytes_of(packed, receipt_pack(&r, s->net, packed)));
-}
-
-/* ---- bytes from and to peers that may stall ---- */
-
-static int
-read_moving(struct service *s, struct stream *st, uint8_t *dst, size_t len)
-{
-	int err = ERR_OK;
-
-	for (size_t at = 0; err == ERR_OK && at < len; at += FRAME_PAYLOAD_MAX) {
-		uint64_t old = task_deadline(s->env, env_now(s->env) + STALL_TIMEOUT);
-
-		err = stream_read(st, dst + at, MIN(len - at, (size_t)FRAME_PAYLOAD_MAX));
-		task_deadline_restore(s->env, old);
-	}
-	return err;
-}
-
-static int
-write_moving(struct service *s, struct stream *st, const uint8_t *src, size_t len)
-{
-	int err = ERR_OK;
-
-	for (size_t at = 0; err == ERR_OK && at < len; at += FRAME_PAYLOAD_MAX) {
-		uint64_t old = task_deadline(s->env, env_now(s->env) + STALL_TIMEOUT);
-
-		err =
-		    stream_write(st, bytes_of(src + at, MIN(len - at, (size_t)FRAME_PAYLOAD_MAX)));
-		task_deadline_restore(s->env, old);
-	}
-	return err;
+	return finish(s, st, bytes_of(packed, receipt_pack(&r, s->net, packed)));
 }
 
 /* ---- taking a shard ---- */
 
-static int
-receive_leaves(struct service *s, struct stream *st, const struct layout *l, struct shard_writer *w)
-{
-	uint8_t *buffer;
-	int err = pool_get(s->buffers, &buffer);
+/* A put under way. */
+struct commit {
+	struct descriptor descriptor;
+	struct lease lease;
+	uint8_t packed[SHARD_COMMIT_BYTES_MAX];
+};
+struct taking {
+	struct transfer transfer;
+	struct shard_put head;
+	struct layout layout;
+	struct shard_writer *writer; /* NULL: nothing has come yet */
+	struct commit commit;
+};
 
-	if (err != ERR_OK)
-		return err;
+/* Before anything is sent; what others reserve meanwhile shows at shard_begin(). */
+static int
+room_for(const struct service *s, const struct layout *l)
+{
+	struct store_status now;
+
+	store_status(s->opts.store, &now);
+	if (now.refusing || now.bytes_used > now.capacity ||
+	    now.capacity - now.bytes_used < l->shard_bytes)
+		return ERR_FULL;
+	return ERR_OK;
+}
+
+/*
+ * The extent is taken when the first step has come, because one that is given up again stays dead
+ * space: who wants to waste a node's disk has to send something for it.
+ */
+static int
+receive_leaves(struct service *s, struct stream *st, struct taking *t)
+{
+	const struct layout *l = &t->layout;
+	int err = ERR_OK;
+
 	for (uint32_t row = 0; err == ERR_OK && row < l->rows;) {
 		/* Full leaves by steps; the last row's leaf, of another length, alone. */
 		uint32_t left = l->rows - row;
 		uint32_t count = left > 1 ? MIN(left - 1, STEP_LEAVES) : 1;
 		size_t bytes = (size_t)(count - 1) * LEAF_BYTES + layout_leaf_bytes(l, row);
 
-		err = read_moving(s, st, buffer, bytes);
+		err = take_bytes(s, st, t->transfer.buffer, bytes);
+		if (err == ERR_OK && t->writer == NULL)
+			err = shard_begin(s->opts.store, l, t->head.index, &t->writer);
 		if (err == ERR_OK)
-			err = shard_append(w, buffer, count);
+			err = shard_append(t->writer, t->transfer.buffer, count);
 		if (err == ERR_OK)
 			s->counters.put_bytes += bytes;
 		row += count;
 	}
-	pool_put(s->buffers, buffer);
 	return err;
 }
 
-/* The commit's two parts, into memory that the caller frees; the stream must end behind it. */
-struct commit {
-	struct descriptor descriptor;
-	struct lease lease;
-	uint8_t packed[SHARD_COMMIT_BYTES_MAX];
-};
-
+/* The commit's two parts; the stream must end behind it. */
 static int
 receive_commit(struct service *s, struct stream *st, struct commit *c)
 {
 	uint8_t length[4];
-	int err = read_moving(s, st, length, sizeof(length));
+	int err = take_bytes(s, st, length, sizeof(length));
 
 	if (err != ERR_OK)
 		return err;
@@ -160,7 +201,7 @@ receive_commit(struct service *s, struct stream *st, struct commit *c)
 
 	if (len > sizeof(c->packed))
 		return ERR_TOO_BIG;
-	err = read_moving(s, st, c->packed, len);
+	err = take_bytes(s, st, c->packed, len);
 	if (err != ERR_OK)
 		return err;
 	return shard_commit_unpack(bytes_of(c->packed, len), s->net, &c->descriptor, &c->lease);
@@ -181,57 +222,63 @@ commit_fits(const struct service *s, const struct shard_put *m, const struct com
 	return lease_acceptable(s, &c->lease);
 }
 
-/* From the reserved extent to the durable shard; the writer is used up whatever happens. */
+/* From the first leaf to the durable shard; nothing stays of one that fails. */
 static int
-take_shard(struct service *s, struct stream *st, const struct shard_put *m,
-    const struct layout *layout, struct shard_writer *w, struct commit *c)
+take_shard(struct service *s, struct stream *st, struct taking *t)
 {
 	static const uint8_t go = 1;
-	int err = stream_write(st, bytes_of(&go, 1));
+	struct commit *c = &t->commit;
+	int err = give_bytes(s, st, bytes_of(&go, 1));
 
 	if (err == ERR_OK)
-		err = receive_leaves(s, st, layout, w);
+		err = receive_leaves(s, st, t);
 	if (err == ERR_OK)
 		err = receive_commit(s, st, c);
 	if (err == ERR_OK)
-		err = commit_fits(s, m, c);
+		err = commit_fits(s, &t->head, c);
 	if (err != ERR_OK) {
-		shard_abort(w);
+		shard_abort(t->writer);
 		return err;
 	}
-	return shard_commit(w, &c->descriptor, &c->lease);
+	return shard_commit(t->writer, &c->descriptor, &c->lease);
+}
+
+/* With a place held: bytes, receipt. */
+static int
+take(struct service *s, struct stream *st, struct taking *t)
+{
+	int err = take_shard(s, st, t);
+
+	if (err == ERR_OK) {
+		s->counters.puts++;
+		return answer_receipt(s, st, &t->commit.lease, t->head.index);
+	}
+	s->counters.puts_failed++;
+	log_info(s->env, "put of shard %u failed: %s", t->head.index, err_text(err));
+	return err;
 }
 
 static int
 serve_put(void *arg, struct stream *st, const struct rpc_request *req)
 {
 	struct service *s = arg;
-	struct shard_put m;
-	struct layout layout;
-	struct shard_writer *w;
-	struct commit *c = NULL;
-	int err = shard_put_unpack(req->body, &m);
+	struct taking *t = malloc(sizeof(*t));
+	int err = t == NULL ? ERR_NOMEM : shard_put_unpack(req->body, &t->head);
 
 	if (err == ERR_OK)
-		err = layout_make(m.k, m.n, m.chunk_bytes, &layout);
-	if (err == ERR_OK && (c = malloc(sizeof(*c))) == NULL)
-		err = ERR_NOMEM;
+		err = layout_make(t->head.k, t->head.n, t->head.chunk_bytes, &t->layout);
 	if (err == ERR_OK)
-		err = shard_begin(s->opts.store, &layout, m.index, &w);
-	if (err != ERR_OK) {
-		s->counters.puts_refused++;
-		goto out;
-	}
-	err = take_shard(s, st, &m, &layout, w, c);
+		err = room_for(s, &t->layout);
+	if (err == ERR_OK)
+		err = transfer_begin(s->transfers, st, &t->transfer);
 	if (err == ERR_OK) {
-		s->counters.puts++;
-		err = answer_receipt(s, st, &c->lease, m.index);
+		t->writer = NULL;
+		err = take(s, st, t);
+		transfer_end(s->transfers, &t->transfer);
 	} else {
-		s->counters.puts_failed++;
-		log_info(s->env, "put of shard %u failed: %s", m.index, err_text(err));
+		s->counters.puts_refused++;
 	}
-out:
-	free(c);
+	free(t);
 	return err;
 }
 
@@ -242,27 +289,29 @@ serve_get(void *arg, struct stream *st, const struct rpc_request *req)
 {
 	struct service *s = arg;
 	struct shard_range r;
-	uint8_t *buffer;
+	struct transfer t;
 	int err = shard_range_unpack(req->body, &r);
 
 	if (err != ERR_OK)
 		return err;
-	err = pool_get(s->buffers, &buffer);
-	if (err != ERR_OK)
+	err = transfer_begin(s->transfers, st, &t);
+	if (err != ERR_OK) {
+		s->counters.gets_refused++;
 		return err;
+	}
 	for (uint32_t at = 0; err == ERR_OK && at < r.count;) {
 		uint32_t count = MIN(r.count - at, STEP_LEAVES);
 		size_t len;
 
-		err =
-		    store_read(s->opts.store, &r.chunk, r.index, r.first + at, count, buffer, &len);
+		err = store_read(
+		    s->opts.store, &r.chunk, r.index, r.first + at, count, t.buffer, &len);
 		if (err == ERR_OK)
-			err = write_moving(s, st, buffer, len);
+			err = give_bytes(s, st, bytes_of(t.buffer, len));
 		if (err == ERR_OK)
 			s->counters.get_bytes += len;
 		at += count;
 	}
-	pool_put(s->buffers, buffer);
+	transfer_end(s->transfers, &t);
 	s->counters.gets++;
 	return err;
 }
@@ -286,7 +335,7 @@ serve_hashes(void *arg, struct stream *st, const struct rpc_request *req)
 	if (err == ERR_OK && (r.first >= count || r.count > count - r.first))
 		err = ERR_INVALID;
 	if (err == ERR_OK)
-		err = stream_write(st, bytes_of(&hashes[r.first], r.count * sizeof(*hashes)));
+		err = give_bytes(s, st, bytes_of(&hashes[r.first], r.count * sizeof(*hashes)));
 	free(hashes);
 	s->counters.proofs++;
 	return err;
@@ -344,7 +393,7 @@ serve_have(void *arg, struct stream *st, const struct rpc_request *req)
 	if (err == ERR_OK)
 		err = chunk_have_pack(&have, &tail);
 	if (err == ERR_OK)
-		err = stream_finish(st, ERR_OK, buf_bytes(&tail));
+		err = finish(s, st, buf_bytes(&tail));
 	free(d);
 	buf_fini(&tail);
 	return err;
@@ -392,10 +441,10 @@ serve_info(void *arg, struct stream *st, const struct rpc_request *req)
 		struct packer p = packer_on(info->packed, 2);
 
 		pack_u16(&p, (uint16_t)len);
-		err = stream_write(st, bytes_of(info->packed, 2 + len));
+		err = give_bytes(s, st, bytes_of(info->packed, 2 + len));
 	}
 	if (err == ERR_OK)
-		err = stream_finish(st, ERR_OK, buf_bytes(&tail));
+		err = finish(s, st, buf_bytes(&tail));
 	buf_fini(&tail);
 	free(info);
 	return err;
@@ -502,8 +551,8 @@ service_new(const struct service_opts *opts, struct service **out)
 	s->opts = *opts;
 	s->env = endpoint_env(opts->endpoint);
 	s->net = endpoint_net(opts->endpoint);
-	s->buffers = pool_new(s->env, STEP_BYTES, STEP_BUFFERS_MAX);
-	if (s->buffers == NULL)
+	s->transfers = transfers_new(s->env, STEP_BYTES, TRANSFERS_MAX);
+	if (s->transfers == NULL)
 		goto fail;
 	err = announce_new(
 	    &(struct announce_opts){
@@ -538,8 +587,7 @@ service_free(struct service *s)
 	if (s == NULL)
 		return;
 	announce_free(s->announce);
-	if (s->buffers != NULL)
-		pool_free(s->buffers);
+	transfers_free(s->transfers);
 	free(s);
 }
 

@@ -24,6 +24,8 @@ void service_free(struct service *s);
 struct service_counters {
 	uint64_t puts, puts_refused, puts_failed, gets, get_bytes, put_bytes, proofs, leases,
 	    leases_refused;
+	uint64_t gets_refused; /* no place among the transfers */
+	uint64_t stalled;      /* streams given up because the other side did nothing */
 };
 const struct service_counters *service_counters(const struct service *s); /* lends */
 
