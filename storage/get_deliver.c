@@ -206,7 +206,8 @@ window_deliver(struct window *w)
 	}
 	if (err == ERR_OK) {
 		job->window = w;
-		err = env_offload(g->env, WORK_CPU, deliver_work, job,
+		/* The sink may write: where that blocks, the other disk workers go on. */
+		err = env_offload(g->env, WORK_DISK, deliver_work, job,
 		    MAX(w->bytes * g->layout.k, WORK_INLINE_MAX));
 	}
 	if (err == ERR_OK)
