@@ -325,7 +325,7 @@ slow(struct attack *a)
 	return count == SESSIONS_TRIED;
 }
 
-/* Lengths that no handshake message has, messages that are none, another network, a cut. */
+/* Lengths that no handshake message has, messages that are none. */
 static bool
 handshakes(struct attack *a)
 {
