@@ -29,11 +29,12 @@ learn_order(struct replay *r, uint64_t order)
 		r->meta.order = MAX(r->meta.order, order + 1);
 }
 
-static int
-add_shard(struct replay *r, struct index_txn *txn, const struct found *f)
+int
+recover_add_shard(
+    struct index_txn *txn, const struct hash *chunk, const struct found *f, enum shard_state state)
 {
 	const struct trailer *t = &f->trailer;
-	struct shard_entry e = { .state = SHARD_UNPROVEN,
+	struct shard_entry e = { .state = state,
 		.order = t->order,
 		.index = t->index,
 		.k = f->header.k,
@@ -43,17 +44,26 @@ add_shard(struct replay *r, struct index_txn *txn, const struct found *f)
 		.stored_unix_s = t->stored_unix_s };
 	struct record lease = { .kind = RECORD_LEASE,
 		.order = t->order,
+		.chunk = *chunk,
 		.lease_key = t->lease_key,
 		.generation = t->lease_generation,
 		.value = t->lease };
-	int err;
+	int err = catalog_add_shard(txn, chunk, &e);
 
-	learn_order(r, t->order);
-	crypto_sha256(&lease.chunk, t->descriptor.data, t->descriptor.len);
-	err = catalog_add_shard(txn, &lease.chunk, &e);
 	if (err == ERR_OK)
 		err = catalog_add_record(txn, &lease);
 	return err == ERR_STALE ? ERR_OK : err;
+}
+
+static int
+add_shard(struct replay *r, struct index_txn *txn, const struct found *f)
+{
+	const struct trailer *t = &f->trailer;
+	struct hash chunk;
+
+	learn_order(r, t->order);
+	crypto_sha256(&chunk, t->descriptor.data, t->descriptor.len);
+	return recover_add_shard(txn, &chunk, f, SHARD_UNPROVEN);
 }
 
 static int

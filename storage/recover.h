@@ -29,5 +29,11 @@ struct replay {
 	bool finished;
 };
 int replay_segment(struct replay *r);
+/*
+ * Enters a shard that a walk has found, and the lease in its trailer; one that is known better
+ * changes nothing. The offline check makes its comparison by the same words.
+ */
+int recover_add_shard(
+    struct index_txn *txn, const struct hash *chunk, const struct found *f, enum shard_state state);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "storage/recover.h"
 #include "storage/store_impl.h"
 
 #define STEP_BYTES MIB(64) /* a moment's work even on a slow disk */
@@ -89,27 +90,8 @@ static int
 merge_shard(void *arg, struct index_txn *txn)
 {
 	struct merge *m = arg;
-	const struct found *f = m->found;
-	const struct trailer *t = &f->trailer;
-	struct shard_entry e = { .state = SHARD_LIVE,
-		.order = t->order,
-		.index = t->index,
-		.k = f->header.k,
-		.n = f->header.n,
-		.place = f->header.place,
-		.chunk_bytes = f->header.chunk_bytes,
-		.stored_unix_s = t->stored_unix_s };
-	struct record lease = { .kind = RECORD_LEASE,
-		.order = t->order,
-		.chunk = m->chunk,
-		.lease_key = t->lease_key,
-		.generation = t->lease_generation,
-		.value = t->lease };
-	int err = catalog_add_shard(txn, &m->chunk, &e);
 
-	if (err == ERR_OK)
-		err = catalog_add_record(txn, &lease);
-	return err == ERR_STALE ? ERR_OK : err;
+	return recover_add_shard(txn, &m->chunk, m->found, SHARD_LIVE);
 }
 
 static int
