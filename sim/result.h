@@ -1,0 +1,108 @@
+/*
+ * What a run of a scenario measured: plain data, filled by the run, read by whoever prints
+ * it (JSON, page). Times in ns of simulated time unless a name says otherwise; nothing here
+ * decides anything. A result owns nothing but its samples.
+ */
+#ifndef SIM_RESULT_H
+#define SIM_RESULT_H
+
+#include "overlay/base/types.h"
+#include "sim/histogram.h"
+
+#define RESULT_SAMPLES 96 /* moments in a run that are remembered: a point per 8 pixels of a plot  \
+			   */
+#define RESULT_ALIVE   20 /* chunks by alive − k: < 0, 0, 1 … 17, ≥ 18 */
+#define RESULT_NAME    64
+#define RESULT_MARKS   64 /* faults of the timeline, for the plots */
+
+/* What a node sends, by purpose. */
+enum traffic_class {
+	TRAFFIC_UPKEEP,  /* pings */
+	TRAFFIC_LOOKUP,  /* who is near */
+	TRAFFIC_RECORDS, /* records put, asked for, described */
+	TRAFFIC_OTHER,   /* other datagrams: addresses, challenges */
+	TRAFFIC_STREAMS, /* sessions: shards, leases, hand-shakes */
+	TRAFFIC_CLASSES,
+};
+
+/* What an event was. */
+enum event_kind {
+	EVENT_TIMER,    /* a node's timer */
+	EVENT_DATAGRAM, /* one arrived */
+	EVENT_STREAM,   /* bytes, acknowledgements, connects */
+	EVENT_WORK,     /* offloaded work ended */
+	EVENT_TURN,     /* a node's tasks ran */
+	EVENT_WORLD,    /* the world's own */
+	EVENT_KINDS,
+};
+
+/* The network at one moment, and what happened since the moment before. */
+struct result_sample {
+	uint64_t at;
+	uint32_t up, offline, gone; /* members; gone: since the beginning */
+	uint32_t contacts_mean;     /* in a table */
+	uint32_t stale_ppm;         /* of the contacts in tables: not up */
+	uint64_t lookups, lookups_failed;
+	uint64_t first_p50, first_p95, done_p50, done_p95; /* of these lookups */
+	uint32_t recall_ppm;
+	uint64_t sent_bytes[TRAFFIC_CLASSES]; /* by all members */
+	uint64_t repair_bytes;          /* of the streams: shards read and written by repair */
+	uint64_t objects, objects_lost; /* acknowledged so far; of them without k shards anywhere */
+	uint64_t chunks[RESULT_ALIVE];  /* by alive − k, alive: on members that are up */
+};
+
+struct result_mark { /* a fault of the timeline */
+	uint64_t from, to;
+	char text[RESULT_NAME];
+};
+
+/* Lookups made with this many paths while some of the members lie. */
+struct result_paths {
+	unsigned paths;
+	uint64_t lookups, succeeded; /* the closest live honest member was found */
+	struct histogram rpcs;
+};
+#define RESULT_PATHS 3 /* 1, 2 and 4 */
+
+struct result {
+	char scenario[RESULT_NAME];
+	uint64_t seed, nodes, span; /* span: simulated ns */
+	bool stand_in;              /* cryptography of equal size instead of the real one */
+	uint32_t liars_ppm;
+
+	uint64_t wall_ms, cpu_ms; /* of the host: from the first event to the last */
+	uint64_t setup_cpu_ms;    /* before that */
+	uint64_t events, event_hash, events_by_kind[EVENT_KINDS];
+	uint64_t node_ms; /* node-hours, in ms: members that were up, summed over time */
+	uint64_t resident_peak_bytes;
+
+	uint64_t lookups, lookups_failed;
+	struct histogram lookup_first, lookup_done, lookup_rpcs;
+	struct result_paths paths[RESULT_PATHS];
+	uint64_t recall_found, recall_true; /* of the true k closest: found, in all */
+	uint64_t record_puts, record_puts_failed, record_gets, record_gets_failed;
+	struct histogram put, put_rpcs; /* records into a region: all live closest answered */
+	struct histogram record_get;
+	uint64_t rpcs_total;
+
+	uint64_t objects_put, objects_refused, objects_got, objects_get_failed;
+	uint64_t objects_lost;   /* fewer than k shards of a chunk exist anywhere */
+	uint64_t objects_unread; /* k exist, all members back, and still not to be had */
+	struct histogram object_put, object_get;
+
+	uint64_t joins, leaves, deaths;
+	uint64_t datagrams_sent, datagram_bytes, stream_bytes;
+	uint8_t k, r, n;
+	/* Repair against its formula, bytes per chunk-byte and year; 0: nothing repairs. */
+	uint64_t repair_bytes, repair_expected_bytes;
+
+	struct result_sample *samples;
+	size_t samples_count;
+	struct result_mark marks[RESULT_MARKS];
+	size_t marks_count;
+};
+
+void result_init(struct result *r);
+void result_fini(struct result *r);
+
+#endif
