@@ -1,0 +1,308 @@
+/*
+ * One mixing function serves everything: four lanes of 64 bits take in 32 bytes per step, and
+ * at the end each output word depends on all lanes. Signatures and tags are keyed hashes; the
+ * key stream is a counter, mixed. Nothing can fail but the checks themselves.
+ */
+#include "overlay/base/crypto_stand_in.h"
+
+#include "overlay/base/err.h"
+
+/* Odd constants with well spread bits: those of xxHash64 and of SplitMix64. */
+#define PRIME_1 UINT64_C(0x9e3779b185ebca87)
+#define PRIME_2 UINT64_C(0xc2b2ae3d27d4eb4f)
+#define PRIME_3 UINT64_C(0x165667b19e3779f9)
+#define GOLDEN  UINT64_C(0x9e3779b97f4a7c15)
+
+/*
+ * Like libsodium's own set-up this belongs to the process, for keys and ids of both kinds
+ * must never meet.
+ */
+static bool chosen, decided;
+
+void
+crypto_use_stand_in(void)
+{
+	must(!decided || chosen);
+	chosen = true;
+}
+
+bool
+crypto_is_stand_in(void)
+{
+	return chosen;
+}
+
+void
+stand_in_decided(void)
+{
+	decided = true;
+}
+
+/* ---- hashing ---- */
+
+static uint64_t
+rotate(uint64_t v, unsigned bits)
+{
+	return v << bits | v >> (64 - bits);
+}
+
+/* SplitMix64's finaliser: a permutation in which every bit reaches every other. */
+static uint64_t
+mix(uint64_t v)
+{
+	v = (v ^ v >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	v = (v ^ v >> 27) * UINT64_C(0x94d049bb133111eb);
+	return v ^ v >> 31;
+}
+
+static void
+take_block(struct stand_in_hash *h, const uint8_t block[32])
+{
+	uint64_t words[4];
+
+	memcpy(words, block, sizeof(words));
+	for (int i = 0; i < 4; i++)
+		h->lanes[i] = rotate(h->lanes[i] + words[i] * PRIME_2, 31) * PRIME_1;
+}
+
+void
+stand_in_hash_init(struct stand_in_hash *h)
+{
+	*h = (struct stand_in_hash){ .lanes = { PRIME_1 + PRIME_2, PRIME_2, PRIME_3, GOLDEN } };
+}
+
+void
+stand_in_hash_init_keyed(struct stand_in_hash *h, const void *key, size_t key_len)
+{
+	struct hash digest;
+	uint64_t words[4];
+
+	stand_in_hash_init(h);
+	stand_in_hash_update(h, key, key_len);
+	stand_in_hash_final(h, &digest);
+	memcpy(words, digest.b, sizeof(words));
+	for (int i = 0; i < 4; i++)
+		h->lanes[i] ^= words[i];
+}
+
+void
+stand_in_hash_update(struct stand_in_hash *h, const void *data, size_t len)
+{
+	const uint8_t *at = data;
+	size_t have = h->len % sizeof(h->block);
+
+	h->len += len;
+	if (have > 0) {
+		size_t n = MIN(len, sizeof(h->block) - have);
+
+		if (n > 0)
+			memcpy(h->block + have, at, n);
+		if (have + n < sizeof(h->block))
+			return;
+		take_block(h, h->block);
+		at += n;
+		len -= n;
+	}
+	for (; len >= sizeof(h->block); at += sizeof(h->block), len -= sizeof(h->block))
+		take_block(h, at);
+	if (len > 0)
+		memcpy(h->block, at, len);
+}
+
+void
+stand_in_hash_final(struct stand_in_hash *h, struct hash *out)
+{
+	size_t have = h->len % sizeof(h->block);
+	uint64_t all = h->len, words[4];
+
+	if (have > 0) {
+		memset(h->block + have, 0, sizeof(h->block) - have);
+		take_block(h, h->block);
+	}
+	for (int i = 0; i < 4; i++)
+		all = mix(all * PRIME_3 + h->lanes[i]);
+	for (int i = 0; i < 4; i++)
+		words[i] = mix(h->lanes[i] + rotate(all, 16 * (unsigned)i) + GOLDEN);
+	memcpy(out->b, words, sizeof(out->b));
+	stand_in_hash_init(h);
+}
+
+/* A hash of its own for each purpose: name is at most 8 characters. */
+static void
+hash_for(
+    const char *name, const void *a, size_t a_len, const void *b, size_t b_len, struct hash *out)
+{
+	struct stand_in_hash h;
+	uint64_t lens[2] = { 0, a_len };
+
+	strncpy((char *)&lens[0], name, sizeof(lens[0]));
+	stand_in_hash_init(&h);
+	stand_in_hash_update(&h, lens, sizeof(lens));
+	stand_in_hash_update(&h, a, a_len);
+	stand_in_hash_update(&h, b, b_len);
+	stand_in_hash_final(&h, out);
+}
+
+/* ---- signatures: a hash of public key and message, which all can compute and check ---- */
+
+void
+stand_in_sign_key(const struct key *seed, struct sign_key *out, struct pubkey *pub)
+{
+	struct hash h;
+
+	hash_for("public", seed->b, sizeof(seed->b), "", 0, &h);
+	memcpy(pub->b, h.b, sizeof(pub->b));
+	memcpy(out->seed, seed->b, sizeof(out->seed));
+	/* The layout of the real one: seed, then public key. */
+	memcpy(out->expanded, seed->b, sizeof(seed->b));
+	memcpy(out->expanded + sizeof(seed->b), pub->b, sizeof(pub->b));
+}
+
+static void
+signature(const uint8_t pub[32], const void *data, size_t len, struct sig *out)
+{
+	struct hash h;
+
+	hash_for("sign", pub, 32, data, len, &h);
+	memcpy(out->b, h.b, sizeof(h.b));
+	hash_for("sign 2", h.b, sizeof(h.b), "", 0, &h);
+	memcpy(out->b + sizeof(h.b), h.b, sizeof(h.b));
+}
+
+void
+stand_in_sign(struct sig *out, const struct sign_key *k, const void *data, size_t len)
+{
+	signature(k->expanded + sizeof(k->seed), data, len, out);
+}
+
+bool
+stand_in_verify(const struct sig *s, const struct pubkey *pub, const void *data, size_t len)
+{
+	struct sig good;
+
+	signature(pub->b, data, len, &good);
+	return memcmp(good.b, s->b, sizeof(good.b)) == 0;
+}
+
+/* ---- agreement: a hash of the sum of both public keys ---- */
+
+static bool
+is_zero(const uint8_t point[32])
+{
+	static const uint8_t zero[32];
+
+	return memcmp(point, zero, sizeof(zero)) == 0;
+}
+
+void
+stand_in_x25519_base(uint8_t pub[32], const struct key *secret)
+{
+	struct hash h;
+
+	hash_for("x25519", secret->b, sizeof(secret->b), "", 0, &h);
+	memcpy(pub, h.b, sizeof(h.b));
+}
+
+int
+stand_in_x25519(struct key *shared, const struct key *secret, const uint8_t peer_pub[32])
+{
+	uint64_t own[4], peer[4];
+	struct hash h;
+
+	if (is_zero(peer_pub))
+		return ERR_AUTH;
+	stand_in_x25519_base(h.b, secret);
+	memcpy(own, h.b, sizeof(own));
+	memcpy(peer, peer_pub, sizeof(peer));
+	for (int i = 0; i < 4; i++)
+		own[i] += peer[i];
+	hash_for("shared", own, sizeof(own), "", 0, &h);
+	memcpy(shared->b, h.b, sizeof(shared->b));
+	return ERR_OK;
+}
+
+/* The public key stands for the secret scalar, so that others find its point without the seed. */
+void
+stand_in_sign_key_to_x25519(struct key *out, const struct sign_key *k)
+{
+	memcpy(out->b, k->expanded + sizeof(k->seed), sizeof(out->b));
+}
+
+int
+stand_in_pubkey_to_x25519(uint8_t out[32], const struct pubkey *pub)
+{
+	struct key scalar;
+
+	if (is_zero(pub->b))
+		return ERR_AUTH;
+	memcpy(scalar.b, pub->b, sizeof(scalar.b));
+	stand_in_x25519_base(out, &scalar);
+	return ERR_OK;
+}
+
+/* ---- sealing ---- */
+
+static void
+key_stream(const struct hash *start, uint8_t *out, const uint8_t *in, size_t len)
+{
+	uint64_t seed[2], word;
+	size_t i = 0;
+
+	memcpy(seed, start->b, sizeof(seed));
+	for (; i + sizeof(word) <= len; i += sizeof(word)) {
+		memcpy(&word, in + i, sizeof(word));
+		seed[0] += GOLDEN;
+		word ^= mix(seed[0]) + seed[1];
+		memcpy(out + i, &word, sizeof(word));
+	}
+	word = mix(seed[0] + GOLDEN) + seed[1];
+	for (; i < len; i++, word >>= 8)
+		out[i] = in[i] ^ (uint8_t)word;
+}
+
+/* The tag of the text as it travels. */
+static void
+tag_of(const struct hash *start, struct bytes ad, const uint8_t *sealed, size_t len,
+    uint8_t tag[CRYPTO_TAG_BYTES])
+{
+	struct stand_in_hash h;
+	struct hash full;
+	uint64_t ad_len = ad.len;
+
+	stand_in_hash_init(&h);
+	stand_in_hash_update(&h, start->b, sizeof(start->b));
+	stand_in_hash_update(&h, &ad_len, sizeof(ad_len));
+	stand_in_hash_update(&h, ad.data, ad.len);
+	stand_in_hash_update(&h, sealed, len);
+	stand_in_hash_final(&h, &full);
+	memcpy(tag, full.b, CRYPTO_TAG_BYTES);
+}
+
+void
+stand_in_seal(uint8_t *out, const struct key *k, struct bytes nonce, struct bytes ad,
+    const uint8_t *in, size_t len)
+{
+	struct hash start;
+
+	hash_for("seal", k->b, sizeof(k->b), nonce.data, nonce.len, &start);
+	key_stream(&start, out, in, len);
+	tag_of(&start, ad, out, len, out + len);
+}
+
+int
+stand_in_open(uint8_t *out, const struct key *k, struct bytes nonce, struct bytes ad,
+    const uint8_t *in, size_t len)
+{
+	uint8_t tag[CRYPTO_TAG_BYTES];
+	struct hash start;
+
+	if (len < CRYPTO_TAG_BYTES)
+		return ERR_AUTH;
+	len -= CRYPTO_TAG_BYTES;
+	hash_for("seal", k->b, sizeof(k->b), nonce.data, nonce.len, &start);
+	tag_of(&start, ad, in, len, tag);
+	if (memcmp(tag, in + len, sizeof(tag)) != 0)
+		return ERR_AUTH;
+	key_stream(&start, out, in, len);
+	return ERR_OK;
+}
