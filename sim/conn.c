@@ -10,8 +10,6 @@
 
 /* A real loop would spin on an owner that is told and does nothing. */
 #define RETELL        MICROSECONDS(100)
-/* Flows that share a line take turns at this grain. */
-#define SEGMENT_MAX   KIB(64)
 /* Like Linux: writable is told when a good part of the window is free, not for every byte. */
 #define WRITABLE_ROOM (SIM_STREAM_WINDOW / 4)
 
@@ -104,7 +102,7 @@ int
 sim_connect(struct env *env, const struct addr *to, const char *path, struct conn **out)
 {
 	struct sim_node *n = node_of(env);
-	struct addr local = n->ip;
+	struct addr local = n->ip, seen;
 	struct sim_link *l;
 
 	if (path != NULL)
@@ -114,8 +112,12 @@ sim_connect(struct env *env, const struct addr *to, const char *path, struct con
 	if (to->port == 0)
 		return ERR_INVALID;
 	local.port = node_port_next(n);
-	l = link_new(n, &local, to);
+	seen = local;
+	if (n->nat != NULL)
+		seen.port = nat_stream_port(n->nat, local.port, to);
+	l = link_new(n, &seen, to);
 	*out = conn_new(n, l, 0);
+	(*out)->local = local;
 	(*out)->connecting = true;
 	world_at(n->world, &l->handshake,
 	    n->world->now + sim_one_way(n->world->regions, &l->place[0], &l->place[1]));
@@ -167,7 +169,7 @@ streams_die(struct sim_node *n, enum sim_death how)
 		if (l == NULL)
 			continue;
 		if (how == SIM_SILENT)
-			l->pipe[c->side].sender_dead = true;
+			link_silence(l, c->side);
 		else if (!c->connecting && c->err == ERR_OK)
 			link_push(l, c->side, SEGMENT_RESET, NULL);
 		conn_break(c, ERR_CLOSED);

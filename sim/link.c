@@ -1,7 +1,8 @@
 /*
  * What travels between two ends of a simulated byte stream. Each side has a
- * pipe: segments on the wire in order, then unread at the receiver, and the way
- * back of their acknowledgement, which frees the sender's window. Segments that meet
+ * pipe: segments through the sender's line, on the wire in order, through the receiver's
+ * line, then unread at the receiver, and the way back of their acknowledgement, which
+ * frees the sender's window. Small segments that wait for a line pass it together. Those that meet
  * a partition or a dead machine are tried again, as TCP does, until SIM_STREAM_TIMEOUT;
  * then the sender's end breaks with ERR_TIMEOUT. Bytes for an end that is gone are
  * answered with a reset.
@@ -22,6 +23,8 @@
 
 static void arrive(void *arg);
 static void ack_arrive(void *arg);
+static void up_done(void *arg);
+static void down_done(void *arg);
 static void handshake(void *arg);
 
 /* ---- queues ---- */
@@ -35,7 +38,6 @@ segment_new(enum segment_kind kind, size_t len)
 	s->next = NULL;
 	s->kind = kind;
 	s->due = 0;
-	s->queued = false;
 	s->len = len;
 	s->pos = 0;
 	return s;
@@ -92,6 +94,8 @@ link_new(struct sim_node *from, const struct addr *local, const struct addr *to)
 		p->side = side;
 		event_init(&p->arrive, arrive, p);
 		event_init(&p->ack_arrive, ack_arrive, p);
+		p->up = (struct flow){ .done = up_done, .arg = p };
+		p->down = (struct flow){ .done = down_done, .arg = p };
 	}
 	event_init(&l->handshake, handshake, l);
 	l->opening = true;
@@ -101,10 +105,22 @@ link_new(struct sim_node *from, const struct addr *local, const struct addr *to)
 }
 
 static void
+out_drop(struct pipe *p)
+{
+	line_leave(&p->up);
+	p->leaving = 0;
+	queue_clear(&p->out);
+}
+
+static void
 wire_drop(struct pipe *p)
 {
 	if (p->side == 0)
 		p->link->opening = false;
+	out_drop(p);
+	line_leave(&p->down);
+	p->passing = p->passed = 0;
+	clog_forget_pipe(p);
 	queue_clear(&p->wire);
 	world_cancel(p->link->world, &p->arrive);
 }
@@ -129,6 +145,13 @@ link_settle(struct sim_link *l)
 	}
 	world_cancel(l->world, &l->handshake);
 	free(l);
+}
+
+void
+link_silence(struct sim_link *l, int side)
+{
+	l->pipe[side].sender_dead = true;
+	out_drop(&l->pipe[side]);
 }
 
 void
@@ -159,31 +182,93 @@ trip(struct sim_link *l, int side)
 
 /* Lost packets of a stream are sent again a round trip later. */
 static uint64_t
-repair_delay(struct sim_link *l, size_t bytes)
+repair_delay(struct sim_link *l, int side, size_t bytes)
 {
 	struct sim_world *w = l->world;
-	uint64_t ppm = (bytes / PACKET_BYTES + 1) * (uint64_t)w->faults.loss_ppm;
+	uint64_t ppm = (bytes / PACKET_BYTES + 1) *
+		       (uint64_t)world_loss_ppm(w, &l->addr[side], &l->addr[!side]);
 
 	if (same_machine(l) || !sim_random_chance(&w->random, (uint32_t)MIN(ppm, SIM_PPM)))
 		return 0;
 	return 2 * sim_one_way(w->regions, &l->place[0], &l->place[1]);
 }
 
+/* The first `count` of out leave the sender's line at this moment. */
+static void
+launch(struct pipe *p, size_t count, size_t bytes)
+{
+	struct sim_link *l = p->link;
+	struct sim_world *w = l->world;
+	uint64_t due = w->now + trip(l, p->side) + repair_delay(l, p->side, bytes);
+
+	p->last_due = MAX(due, p->last_due);
+	if (count > 0 && p->wire.first == NULL)
+		world_at(w, &p->arrive, p->last_due);
+	for (; count > 0; count--) {
+		struct segment *s = queue_take(&p->out);
+
+		s->due = p->last_due;
+		queue_put(&p->wire, s);
+	}
+}
+
+/* How many segments pass a line at once, and their bytes: those due by `now`. */
+static size_t
+batch(const struct segment_queue *q, uint64_t now, size_t *bytes)
+{
+	size_t count = 0;
+
+	*bytes = 0;
+	for (const struct segment *s = q->first; s != NULL && s->due <= now; s = s->next) {
+		if (count > 0 && *bytes + s->len > SEGMENT_MAX)
+			break;
+		*bytes += s->len;
+		count++;
+	}
+	return count;
+}
+
+/* Segments without bytes weigh nothing, but keep their place. */
+static void
+feed_uplink(struct pipe *p)
+{
+	struct sim_link *l = p->link;
+
+	while (p->out.first != NULL && p->leaving == 0) {
+		const struct sim_node *n = world_node(l->world, &l->addr[p->side]);
+		struct line *line = n == NULL || same_machine(l) ? NULL : n->up;
+		size_t bytes;
+
+		if (line_rate(line) == 0 || p->out.first->len == 0) {
+			launch(p, 1, p->out.first->len);
+			continue;
+		}
+		p->leaving = batch(&p->out, UINT64_MAX, &bytes);
+		line_enter(line, &p->up, bytes);
+	}
+}
+
+static void
+up_done(void *arg)
+{
+	struct pipe *p = arg;
+	size_t bytes = 0;
+	const struct segment *s = p->out.first;
+
+	for (size_t i = 0; i < p->leaving; i++, s = s->next)
+		bytes += s->len;
+	launch(p, p->leaving, bytes);
+	p->leaving = 0;
+	feed_uplink(p);
+}
+
 void
 link_push(struct sim_link *l, int side, enum segment_kind kind, struct segment *data)
 {
-	struct sim_world *w = l->world;
 	struct pipe *p = &l->pipe[side];
-	struct segment *s = data != NULL ? data : segment_new(kind, 0);
-	uint64_t leaves = w->now;
 
-	if (s->len > 0 && l->end[side] != NULL)
-		leaves = node_uplink(node_of(l->end[side]->handle.env), leaves, s->len);
-	s->due = MAX(leaves + trip(l, side) + repair_delay(l, s->len), p->last_due);
-	p->last_due = s->due;
-	queue_put(&p->wire, s);
-	if (p->wire.first == s)
-		world_at(w, &p->arrive, s->due);
+	queue_put(&p->out, data != NULL ? data : segment_new(kind, 0));
+	feed_uplink(p);
 }
 
 /* The end of this side is not there: what it is sent is answered so, once. */
@@ -204,19 +289,37 @@ flows(const struct sim_link *l, int side)
 {
 	const struct sim_world *w = l->world;
 	const struct sim_node *to = world_node(w, &l->addr[!side]);
-	struct addr a = l->addr[side], b = l->addr[!side];
+	const struct sim_node *from = world_node(w, &l->addr[side]);
 
-	a.port = 0;
-	b.port = 0;
-	return to != NULL && !(to->dead && to->death == SIM_SILENT) && !world_blocked(w, &a, &b) &&
-	       !world_blocked(w, &b, &a);
+	if (to == NULL || (to->dead && to->death == SIM_SILENT))
+		return false;
+	if (from == to)
+		return true;
+	if (from == NULL) /* its last words are on the way; nobody is there to answer */
+		return to->outages == 0;
+	return to->outages == 0 && from->outages == 0 && !world_blocked(w, from, to) &&
+	       !world_blocked(w, to, from);
 }
 
+/* Streams need both ways. */
+static struct clog *
+clog_of(const struct sim_link *l, int side)
+{
+	struct clog *c;
+
+	if (l->world->clogs_count == 0 || same_machine(l))
+		return NULL;
+	c = world_clog(l->world, &l->addr[side], &l->addr[!side]);
+	return c != NULL ? c : world_clog(l->world, &l->addr[!side], &l->addr[side]);
+}
+
+/* What arrives cannot: tried again, or held by a clog until that or patience is over. */
 static void
-stall(struct pipe *p)
+stall(struct pipe *p, struct clog *clog)
 {
 	struct sim_link *l = p->link;
 	struct sim_world *w = l->world;
+	bool lost = p->sender_dead && clog == NULL; /* nobody sends it again */
 
 	if (p->stalled_since == 0) {
 		p->stalled_since = w->now;
@@ -224,13 +327,16 @@ stall(struct pipe *p)
 	} else {
 		p->retry = MIN(p->retry * 2, RETRY_MAX);
 	}
-	if (p->sender_dead || w->closing || w->now - p->stalled_since >= SIM_STREAM_TIMEOUT) {
+	if (lost || w->closing || w->now - p->stalled_since >= SIM_STREAM_TIMEOUT) {
 		wire_drop(p);
 		if (l->end[p->side] != NULL)
 			conn_break(l->end[p->side], ERR_TIMEOUT);
-		return;
+	} else if (clog != NULL) {
+		clog_hold_pipe(clog, p);
+		world_at(w, &p->arrive, p->stalled_since + SIM_STREAM_TIMEOUT);
+	} else {
+		world_at(w, &p->arrive, w->now + p->retry);
 	}
-	world_at(w, &p->arrive, w->now + p->retry);
 }
 
 static void
@@ -273,15 +379,30 @@ take_in(struct sim_link *l, int side, struct segment *s)
 	free(s);
 }
 
-/* When the segment has also passed the receiver's line. */
-static uint64_t
-downlink(struct sim_link *l, int side, struct segment *s)
+/* Sends what is due into the receiver's line; false: nothing to wait for. */
+static bool
+enter_downlink(struct pipe *p)
 {
-	if (!s->queued) {
-		s->queued = true;
-		s->due = node_downlink(world_node(l->world, &l->addr[!side]), s->due, s->len);
-	}
-	return s->due;
+	struct sim_link *l = p->link;
+	struct line *line = world_node(l->world, &l->addr[!p->side])->down;
+	size_t count, bytes;
+
+	if (line_rate(line) == 0 || p->wire.first->len == 0 || same_machine(l))
+		return false;
+	count = batch(&p->wire, l->world->now, &bytes);
+	p->passing = count;
+	line_enter(line, &p->down, bytes);
+	return true;
+}
+
+static void
+down_done(void *arg)
+{
+	struct pipe *p = arg;
+
+	p->passed = p->passing;
+	p->passing = 0;
+	arrive(p);
 }
 
 static void
@@ -292,20 +413,24 @@ arrive(void *arg)
 	struct sim_world *w = l->world;
 
 	l->busy = true;
+	clog_forget_pipe(p);
 	while (p->wire.first != NULL) {
 		struct segment *s = p->wire.first;
+		struct clog *clog;
 
 		if (s->due > w->now) {
 			world_at(w, &p->arrive, s->due);
 			break;
 		}
-		if (!flows(l, p->side)) {
-			stall(p);
+		clog = clog_of(l, p->side);
+		if (clog != NULL || !flows(l, p->side)) {
+			stall(p, clog);
 			break;
 		}
 		p->stalled_since = 0;
-		if (downlink(l, p->side, s) > w->now)
-			continue;
+		if (p->passed == 0 && enter_downlink(p))
+			break;
+		p->passed -= p->passed > 0;
 		take_in(l, p->side, queue_take(&p->wire));
 	}
 	l->busy = false;
@@ -358,6 +483,12 @@ ack_arrive(void *arg)
 
 /* ---- the handshake: asked, answered; then the first segment opens end 1 ---- */
 
+static bool
+router_drops(const struct sim_link *l, const struct sim_node *n)
+{
+	return n->nat != NULL && !n->nat_refuses && !same_machine(l);
+}
+
 static void
 handshake(void *arg)
 {
@@ -373,8 +504,9 @@ handshake(void *arg)
 	} else if (l->step == LINK_REFUSED) {
 		l->opening = false;
 		conn_break(c, ERR_REFUSED);
-	} else if (flows(l, 0)) {
-		bool heard = !n->dead && listener_find(n, l->addr[1].port) != NULL;
+	} else if (flows(l, 0) && clog_of(l, 0) == NULL && !router_drops(l, n)) {
+		bool heard = !n->dead && (n->nat == NULL || same_machine(l)) &&
+			     listener_find(n, l->addr[1].port) != NULL;
 
 		l->place[1] = n->place;
 		l->step = heard ? LINK_ACCEPTED : LINK_REFUSED;

@@ -3,6 +3,8 @@
 
 #include "overlay/base/err.h"
 
+#define MBIT UINT64_C(125000) /* bytes */
+
 static const char *const region_names[SIM_REGIONS] = {
 	"eu",
 	"us-east",
@@ -21,16 +23,6 @@ static const uint16_t region_rtt_ms[SIM_REGIONS][SIM_REGIONS] = {
 	{ 200, 120, 175, 20, 280, 310 }, /* south-america */
 	{ 230, 180, 120, 280, 20, 130 }, /* east-asia */
 	{ 280, 210, 150, 310, 130, 20 }, /* oceania */
-};
-
-/* Share of the nodes that live in a region, in parts per million: where public peers are seen. */
-static const uint32_t region_share_ppm[SIM_REGIONS] = {
-	380000,
-	220000,
-	110000,
-	50000,
-	190000,
-	50000,
 };
 
 /*
@@ -73,6 +65,28 @@ static const uint32_t access_us[33] = {
 	44807,
 };
 
+/* Equally frequent subscriptions, in Mbit/s: DSL, cable, fibre; a few lines as servers have. */
+static const struct {
+	uint16_t up, down;
+} bandwidth_mbit[] = {
+	{ 1, 10 },
+	{ 3, 16 },
+	{ 5, 25 },
+	{ 10, 50 },
+	{ 10, 50 },
+	{ 20, 100 },
+	{ 20, 100 },
+	{ 40, 100 },
+	{ 40, 250 },
+	{ 50, 250 },
+	{ 100, 300 },
+	{ 100, 500 },
+	{ 200, 500 },
+	{ 500, 1000 },
+	{ 1000, 1000 },
+	{ 1000, 1000 },
+};
+
 const char *
 sim_region_name(unsigned region)
 {
@@ -99,15 +113,13 @@ sim_draw_access(struct sim_random *r)
 	return low + (((high - low) * (u & 0xffff)) >> 16);
 }
 
-unsigned
-sim_draw_region(struct sim_random *r)
+void
+sim_draw_bandwidth(struct sim_random *r, uint64_t *up_bytes_s, uint64_t *down_bytes_s)
 {
-	uint64_t u = sim_random_below(r, SIM_PPM);
-	unsigned region = 0;
+	size_t i = sim_random_below(r, ARRAY_LEN(bandwidth_mbit));
 
-	while (region < SIM_REGIONS - 1 && u >= region_share_ppm[region])
-		u -= region_share_ppm[region++];
-	return region;
+	*up_bytes_s = bandwidth_mbit[i].up * MBIT;
+	*down_bytes_s = bandwidth_mbit[i].down * MBIT;
 }
 
 uint64_t

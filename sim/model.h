@@ -12,9 +12,8 @@
 #ifndef SIM_MODEL_H
 #define SIM_MODEL_H
 
+#include "sim/place.h"
 #include "sim/random.h"
-
-#define SIM_REGIONS 6 /* Europe, North America east and west, South America, East Asia, Oceania */
 
 /* Without regions: one machine room. */
 #define SIM_FLAT_RTT     MILLISECONDS(1)
@@ -24,11 +23,6 @@
 #define SIM_JITTER_SHARE 10
 /* How late a reordered datagram comes: behind many later ones. */
 #define SIM_REORDER_MAX  MILLISECONDS(50)
-
-struct sim_place {
-	unsigned region;    /* < SIM_REGIONS */
-	uint64_t access_ns; /* what the access line adds to a round trip */
-};
 
 /* What travels badly, in parts per million of datagrams. */
 struct sim_faults {
@@ -40,9 +34,9 @@ struct sim_faults {
 const char *sim_region_name(unsigned region); /* "eu", "us-east", … */
 uint64_t sim_region_rtt(unsigned a, unsigned b);
 
-/* An access line and a region as drawn for a new node. */
+/* An access line's delay as drawn for a new node; its bandwidth, as subscriptions are spread. */
 uint64_t sim_draw_access(struct sim_random *r);
-unsigned sim_draw_region(struct sim_random *r);
+void sim_draw_bandwidth(struct sim_random *r, uint64_t *up_bytes_s, uint64_t *down_bytes_s);
 
 /* One way without jitter; regions false: the flat machine room. */
 uint64_t sim_one_way(bool regions, const struct sim_place *a, const struct sim_place *b);

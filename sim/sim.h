@@ -18,6 +18,7 @@
 #include "overlay/base/env.h"
 #include "sim/disk.h"
 #include "sim/model.h"
+#include "sim/net.h"
 
 /* 2026-01-01T00:00:00Z: when every world begins. */
 #define SIM_EPOCH_MS       UINT64_C(1767225600000)
@@ -52,16 +53,19 @@ void sim_free(struct sim_world *w);                     /* all nodes are removed
 /* ---- nodes ---- */
 struct sim_node_opts {
 	struct addr ip;     /* port ignored; unique among the nodes there are */
-	int region;         /* -1: drawn */
+	int region;         /* -1: drawn, see place.h */
+	char country[3];    /* "": drawn within the region */
+	uint32_t as_number; /* 0: drawn within the country */
 	uint64_t access_ns; /* 0: drawn where regions are on, else none */
+	enum sim_nat nat;   /* its router; connections from outside are dropped */
+	bool nat_refuses;   /* … or refused */
+	uint8_t island;     /* see net.h */
+	struct sim_line_loss loss;
 	int64_t clock_offset_ms;
 	uint64_t up_bytes_s; /* bandwidth; 0: unlimited */
 	uint64_t down_bytes_s;
 	struct sim_disk *disk; /* lent, outlives the node; NULL: an own one that goes with it */
 };
-
-/* Address number i, alone in its /24, so that rules about networks do not bite. i < 2^22. */
-struct addr sim_addr(uint32_t i, uint16_t port);
 
 struct env *sim_node_add(struct sim_world *w, const struct sim_node_opts *opts); /* gives */
 /* The owner has closed all handles, stopped its timers, ended its tasks and work. */
@@ -86,15 +90,8 @@ void sim_node_clock(struct env *env, int64_t offset_ms); /* its wall clock jumps
 /* Slow machines and disks: how long a work of this pool takes. */
 void sim_node_work_time(struct env *env, enum work_pool pool, uint64_t ns);
 
-/* ---- the network ---- */
+/* ---- the network: more in net.h ---- */
 void sim_set_faults(struct sim_world *w, const struct sim_faults *faults);
-/*
- * blocked: nothing from `from` arrives at `to` (asked one way at a time, so links may be
- * asymmetric; streams need both). Ports are 0. NULL heals. A pure function of its arguments
- * and of state that changes only between runs or in events.
- */
-void sim_partition(struct sim_world *w,
-    bool (*blocked)(void *arg, const struct addr *from, const struct addr *to), void *arg);
 
 /* ---- running ---- */
 uint64_t sim_now(const struct sim_world *w); /* ns since the beginning */

@@ -5,7 +5,7 @@
 #ifndef SIM_STREAM_H
 #define SIM_STREAM_H
 
-#include "sim/world.h"
+#include "sim/line.h"
 
 /* A link has two ends; end 0 connected to end 1. The pipe of a side carries what that end sends. */
 enum { SIDES = 2 };
@@ -17,11 +17,13 @@ enum segment_kind {
 	SEGMENT_RESET,
 };
 
+/* What is written, and what passes a line at once: a quarter of the window keeps it busy. */
+#define SEGMENT_MAX (SIM_STREAM_WINDOW / 4)
+
 struct segment {
 	struct segment *next;
 	enum segment_kind kind;
 	uint64_t due;
-	bool queued; /* has taken its turn on the receiver's downlink */
 	size_t len;
 	size_t pos; /* read so far */
 	uint8_t data[];
@@ -41,8 +43,18 @@ struct ack {
 struct pipe {
 	struct sim_link *link;
 	int side;
-	struct timer arrive; /* armed while something is on the wire */
+	struct segment_queue
+	    out; /* waits for the sender's line, `leaving` of them are passing it */
+	struct flow up;
+	size_t leaving;
+	struct timer
+	    arrive; /* armed while something is on the wire and not in the receiver's line */
 	struct segment_queue wire;
+	struct flow down;
+	size_t passing;              /* of wire: in the receiver's line */
+	size_t passed;               /* … through it, not yet delivered */
+	struct pipe *held_next;      /* of its clog, see clog.c */
+	struct pipe **held_at;       /* NULL: not held */
 	struct segment_queue unread; /* arrived */
 	bool eof;                    /* nothing comes behind unread */
 	bool sender_dead;            /* its machine: what is lost is not sent again */
@@ -100,8 +112,14 @@ void link_push(struct sim_link *l, int side, enum segment_kind kind, struct segm
 struct segment *segment_new(enum segment_kind kind, size_t len);
 /* The reader took bytes out of the pipe: their room travels back. */
 void link_consumed(struct sim_link *l, int side, size_t bytes);
+/* The machine of this side is dead: what has not left it never will. */
+void link_silence(struct sim_link *l, int side);
 /* The end of this side is gone; frees the link when nobody needs it any more. */
 void link_detach(struct sim_link *l, int side);
+
+/* ---- clog.c: its arrival is armed for now when the clog is over ---- */
+void clog_hold_pipe(struct clog *c, struct pipe *p);
+void clog_forget_pipe(struct pipe *p); /* no-op when not held */
 
 /* ---- conn.c ---- */
 struct conn *conn_new(struct sim_node *n, struct sim_link *l, int side);

@@ -1,10 +1,11 @@
 /*
  * Simulated datagrams: send draws loss, duplication and the trip, and makes an
  * event per copy; the event finds the socket by address when it comes, so nothing
- * points at a node that may be gone. Fails towards the caller only as a kernel
+ * points at a node that may be gone. A router on the way translates the source and asks
+ * whom its machine has sent to. Fails towards the caller only as a kernel
  * would: malformed, too big, no such network, uplink queue full.
  */
-#include "sim/world.h"
+#include "sim/line.h"
 
 #include <stdlib.h>
 
@@ -85,6 +86,45 @@ sim_udp_close(struct udp *u)
 	free(u);
 }
 
+static bool
+same_machine(const struct addr *a, const struct addr *b)
+{
+	return memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+/* The socket that a datagram is for; a router finds it by whom its machine has sent to. */
+static struct udp *
+socket_of(struct sim_node *n, const struct packet *p)
+{
+	struct udp *u = n->udps;
+
+	if (n->nat == NULL || same_machine(&p->from, &p->to))
+		return socket_find(n, p->to.port);
+	while (u != NULL && !nat_in(n->nat, n->world->now, u->bound.port, &p->from, p->to.port))
+		u = u->next;
+	return u;
+}
+
+/* Held back, or lost on the way by now. */
+static bool
+packet_stopped(struct packet *p, const struct sim_node *n)
+{
+	struct clog *c;
+
+	if (same_machine(&p->from, &p->to))
+		return false;
+	if (n != NULL && n->outages > 0) {
+		free(p);
+		return true;
+	}
+	c = world_clog(p->world, &p->from, &p->to);
+	if (c == NULL)
+		return false;
+	if (!clog_hold(c, &p->event))
+		free(p);
+	return true;
+}
+
 /* A datagram reaches its node's line, and when it has passed that, its socket. */
 static void
 packet_arrive(void *arg)
@@ -92,14 +132,18 @@ packet_arrive(void *arg)
 	struct packet *p = arg;
 	struct sim_world *w = p->world;
 	struct sim_node *n = world_node(w, &p->to);
-	struct udp *u = n == NULL || n->dead ? NULL : socket_find(n, p->to.port);
-	uint64_t due;
+	struct udp *u;
+	uint64_t due = w->now;
 
-	if (u == NULL) {
+	if (packet_stopped(p, n))
+		return;
+	u = n == NULL || n->dead ? NULL : socket_of(n, p);
+	if (u == NULL || (!p->queued && line_full(n->down, SIM_DOWNLINK_WAIT))) {
 		free(p);
 		return;
 	}
-	due = p->queued ? w->now : node_downlink(n, w->now, p->len + UDP_HEADER_BYTES);
+	if (!p->queued)
+		due = line_datagram(n->down, w->now, p->len + UDP_HEADER_BYTES);
 	if (due > w->now) {
 		p->queued = true;
 		world_at(w, &p->event, due);
@@ -113,15 +157,14 @@ packet_arrive(void *arg)
 }
 
 static void
-packet_launch(struct sim_world *w, const struct udp *u, const struct addr *to, struct bytes data,
-    uint64_t due)
+packet_launch(struct sim_world *w, const struct addr *from, const struct addr *to,
+    struct bytes data, uint64_t due)
 {
 	struct packet *p = malloc(sizeof(*p) + data.len);
 
 	must(p != NULL); /* see disk.h: the host's memory is no part of the simulation */
 	p->world = w;
-	p->from = node_of(u->handle.env)->ip;
-	p->from.port = u->bound.port;
+	p->from = *from;
 	p->to = *to;
 	p->queued = false;
 	p->len = data.len;
@@ -136,6 +179,7 @@ sim_udp_send(struct udp *u, const struct addr *to, struct bytes data)
 {
 	struct sim_node *n = node_of(u->handle.env);
 	struct sim_world *w = n->world;
+	struct addr from = n->ip;
 	struct sim_node *peer;
 	uint64_t leaves;
 
@@ -147,20 +191,22 @@ sim_udp_send(struct udp *u, const struct addr *to, struct bytes data)
 		return ERR_TOO_BIG;
 	if (n->dead)
 		return ERR_OK; /* into the void, as of a machine whose cable is cut */
-	if (n->up_free > w->now + SIM_UPLINK_QUEUE)
+	if (line_full(n->up, SIM_UPLINK_QUEUE))
 		return ERR_BUSY;
-	leaves = node_uplink(n, w->now, data.len + UDP_HEADER_BYTES);
+	leaves = line_datagram(n->up, w->now, data.len + UDP_HEADER_BYTES);
 	w->traffic.datagrams_sent++;
 	w->traffic.datagram_bytes_sent += data.len;
 
+	from.port = u->bound.port;
 	peer = world_node(w, to);
-	if (peer == NULL || world_blocked(w, &n->ip, &peer->ip))
-		return ERR_OK;
 	if (peer == n) {
-		packet_launch(w, u, to, data, w->now + SIM_SELF_RTT / 2);
+		packet_launch(w, &from, to, data, w->now + SIM_SELF_RTT / 2);
 		return ERR_OK;
 	}
-	if (sim_random_chance(&w->random, w->faults.loss_ppm))
+	if (n->nat != NULL)
+		from.port = nat_out(n->nat, w->now, from.port, to);
+	if (peer == NULL || from.port == 0 || n->outages > 0 || world_blocked(w, n, peer) ||
+	    world_loses(w, n, peer))
 		return ERR_OK;
 	for (int copies = 1 + sim_random_chance(&w->random, w->faults.duplicate_ppm); copies > 0;
 	     copies--) {
@@ -168,7 +214,7 @@ sim_udp_send(struct udp *u, const struct addr *to, struct bytes data)
 
 		if (sim_random_chance(&w->random, w->faults.reorder_ppm))
 			trip += sim_random_below(&w->random, SIM_REORDER_MAX);
-		packet_launch(w, u, to, data, leaves + trip);
+		packet_launch(w, &from, to, data, leaves + trip);
 	}
 	return ERR_OK;
 }

@@ -4,7 +4,7 @@
  * task schedulers), which carry no env. step() takes the first, moves time to
  * it and fires it; nothing else calls into nodes. Fails only for want of memory, which aborts.
  */
-#include "sim/world.h"
+#include "sim/line.h"
 
 #include "overlay/base/task_stack.h"
 
@@ -193,11 +193,14 @@ sim_free(struct sim_world *w)
 	must(w->nodes_count == 0);
 	/* What is on the wire frees itself when it arrives nowhere. */
 	w->closing = true;
+	outages_clear(w);
+	sim_unclog_all(w);
 	while (step(w, UINT64_MAX))
 		;
 	timer_heap_fini(&w->events);
 	task_stacks_free(w->stacks);
 	free(w->buckets);
+	free(w->clogs);
 	free(w);
 }
 
@@ -205,20 +208,6 @@ void
 sim_set_faults(struct sim_world *w, const struct sim_faults *faults)
 {
 	w->faults = *faults;
-}
-
-void
-sim_partition(struct sim_world *w,
-    bool (*blocked)(void *arg, const struct addr *from, const struct addr *to), void *arg)
-{
-	w->blocked = blocked;
-	w->blocked_arg = arg;
-}
-
-bool
-world_blocked(const struct sim_world *w, const struct addr *from, const struct addr *to)
-{
-	return w->blocked != NULL && w->blocked(w->blocked_arg, from, to);
 }
 
 uint64_t
@@ -287,16 +276,13 @@ buckets_grow(struct sim_world *w)
 	free(old);
 }
 
-struct addr
-sim_addr(uint32_t i, uint16_t port)
+void
+world_each_node(struct sim_world *w, void (*fn)(void *arg, struct sim_node *n), void *arg)
 {
-	/* From 16.0.0.1 on, counting /24s; ends below 80.0.0.0. */
-	uint32_t ip = (UINT32_C(16) << 24) + (i << 8) + 1;
-
-	must(i < (1u << 22));
-	return (struct addr){ .family = ADDR_IPV4,
-		.ip = { (uint8_t)(ip >> 24), (uint8_t)(ip >> 16), (uint8_t)(ip >> 8), (uint8_t)ip },
-		.port = port };
+	for (size_t i = 0; i < w->buckets_count; i++) {
+		for (struct sim_node *n = w->buckets[i]; n != NULL; n = n->bucket_next)
+			fn(arg, n);
+	}
 }
 
 /* ---- life of a node ---- */
@@ -320,6 +306,36 @@ disk_crashed(void *arg)
 		sim_node_kill(&n->env, SIM_SILENT);
 }
 
+static void
+node_place(struct sim_node *n, const struct sim_node_opts *opts)
+{
+	n->place = (struct sim_place){ .access_ns = opts->access_ns,
+		.as_number = opts->as_number,
+		.region = (uint8_t)MAX(opts->region, 0) };
+	memcpy(n->place.country, opts->country, sizeof(n->place.country));
+	sim_place_draw(&n->place, opts->region < 0, n->world->seed, &n->ip);
+	if (opts->access_ns == 0 && n->world->regions) {
+		struct sim_random r;
+		uint64_t hash = sim_mix_bytes(n->ip.family, bytes_of(n->ip.ip, sizeof(n->ip.ip)));
+
+		/* By its address: a node that comes back has the line it had. */
+		sim_random_init(&r, n->world->seed, hash);
+		n->place.access_ns = sim_draw_access(&r);
+	}
+}
+
+static void
+node_network(struct sim_node *n, const struct sim_node_opts *opts)
+{
+	sim_node_bandwidth(&n->env, opts->up_bytes_s, opts->down_bytes_s);
+	if (opts->nat != SIM_NAT_NONE)
+		n->nat = nat_new(opts->nat, sim_mix(n->world->seed, n->number));
+	n->nat_refuses = opts->nat_refuses;
+	sim_node_island(&n->env, opts->island);
+	sim_node_loss(&n->env, &opts->loss);
+	outages_meet(n);
+}
+
 struct env *
 sim_node_add(struct sim_world *w, const struct sim_node_opts *opts)
 {
@@ -329,18 +345,15 @@ sim_node_add(struct sim_world *w, const struct sim_node_opts *opts)
 	must(opts->ip.family == ADDR_IPV4 || opts->ip.family == ADDR_IPV6);
 	must(world_node(w, &opts->ip) == NULL);
 	must(opts->region < SIM_REGIONS);
+	n->env.ops = &sim_ops;
 	n->world = w;
 	n->number = ++w->nodes_added;
 	n->ip = opts->ip;
 	n->ip.port = 0;
 	sim_random_init(&n->random, w->seed, n->number);
-	n->place.region = opts->region < 0 ? sim_draw_region(&w->random) : (unsigned)opts->region;
-	n->place.access_ns = opts->access_ns;
-	if (opts->access_ns == 0 && w->regions)
-		n->place.access_ns = sim_draw_access(&w->random);
+	node_place(n, opts);
+	node_network(n, opts);
 	n->clock_offset_ms = opts->clock_offset_ms;
-	n->up_bytes_s = opts->up_bytes_s;
-	n->down_bytes_s = opts->down_bytes_s;
 	n->work_ns[WORK_CPU] = SIM_WORK_CPU;
 	n->work_ns[WORK_DISK] = SIM_WORK_DISK;
 	event_init(&n->kick, kick_fire, n);
@@ -352,7 +365,6 @@ sim_node_add(struct sim_world *w, const struct sim_node_opts *opts)
 		n->own_disk = true;
 	}
 	sim_disk_on_crash(n->disk, disk_crashed, n);
-	n->env.ops = &sim_ops;
 	n->env.log = w->log;
 	n->env.disk = sim_disk_base(n->disk);
 	n->env.tasks = tasks_new_shared(&n->env, w->tasks_max, w->stacks);
@@ -395,6 +407,10 @@ sim_node_remove(struct env *env)
 		must(n->works[i] == 0);
 	world_cancel(w, &n->kick);
 	tasks_free(env->tasks);
+	line_orphan(n->up);
+	line_orphan(n->down);
+	nat_free(n->nat);
+	sim_node_loss(env, &(struct sim_line_loss){ 0 });
 	while (*at != n)
 		at = &(*at)->bucket_next;
 	*at = n->bucket_next;
@@ -423,13 +439,22 @@ sim_node_disk(struct env *env)
 	return node_of(env)->disk;
 }
 
+static void
+line_of(struct sim_world *w, struct line **line, uint64_t bytes_s)
+{
+	if (*line != NULL)
+		line_set_rate(*line, bytes_s);
+	else if (bytes_s > 0)
+		*line = line_new(w, bytes_s);
+}
+
 void
 sim_node_bandwidth(struct env *env, uint64_t up_bytes_s, uint64_t down_bytes_s)
 {
 	struct sim_node *n = node_of(env);
 
-	n->up_bytes_s = up_bytes_s;
-	n->down_bytes_s = down_bytes_s;
+	line_of(n->world, &n->up, up_bytes_s);
+	line_of(n->world, &n->down, down_bytes_s);
 }
 
 void
@@ -445,28 +470,15 @@ sim_node_work_time(struct env *env, enum work_pool pool, uint64_t ns)
 	node_of(env)->work_ns[pool] = ns;
 }
 
-/* ---- its line and its ports ---- */
+/* ---- its ports ---- */
 
-/* Bytes pass one after the other; a rate of 0 takes no time. */
-static uint64_t
-line_pass(uint64_t *line_free, uint64_t rate, uint64_t at, size_t bytes)
+/* What its interface has: behind a router an address of the house. */
+static struct addr
+node_local(const struct sim_node *n)
 {
-	if (rate == 0)
-		return at;
-	*line_free = MAX(*line_free, at) + (uint64_t)bytes * SECONDS(1) / rate;
-	return *line_free;
-}
+	static const struct addr house = { .family = ADDR_IPV4, .ip = { 192, 168, 1, 2 } };
 
-uint64_t
-node_uplink(struct sim_node *n, uint64_t at, size_t bytes)
-{
-	return line_pass(&n->up_free, n->up_bytes_s, at, bytes);
-}
-
-uint64_t
-node_downlink(struct sim_node *n, uint64_t at, size_t bytes)
-{
-	return line_pass(&n->down_free, n->down_bytes_s, at, bytes);
+	return n->nat != NULL && n->ip.family == ADDR_IPV4 ? house : n->ip;
 }
 
 int
@@ -477,7 +489,7 @@ node_bind_check(const struct sim_node *n, const struct addr *bind)
 	if (bind->family != n->ip.family)
 		return ERR_UNSUPPORTED;
 	if (memcmp(bind->ip, unspecified, sizeof(unspecified)) != 0 &&
-	    memcmp(bind->ip, n->ip.ip, sizeof(n->ip.ip)) != 0)
+	    memcmp(bind->ip, node_local(n).ip, sizeof(n->ip.ip)) != 0)
 		return ERR_IO; /* EADDRNOTAVAIL */
 	return ERR_OK;
 }
@@ -562,7 +574,7 @@ op_local_addrs(struct env *env, struct addr *out, size_t cap, size_t *count)
 {
 	*count = MIN(cap, (size_t)1);
 	if (cap > 0)
-		out[0] = node_of(env)->ip;
+		out[0] = node_local(node_of(env));
 	return ERR_OK;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Inside of the simulated world, shared by world.c (time, nodes), udp.c
- * (datagrams), link.c and conn.c (byte streams) and work.c. Nobody else includes it.
+ * Inside of the simulated world, shared by world.c (time, nodes), line.c (bandwidth),
+ * cut.c and clog.c (what does not pass), udp.c (datagrams), link.c and conn.c (byte
+ * streams) and work.c. Nobody else includes it.
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
@@ -24,6 +25,12 @@ struct sim_world {
 	struct sim_faults faults;
 	bool (*blocked)(void *arg, const struct addr *from, const struct addr *to);
 	void *blocked_arg;
+	uint64_t cuts[SIM_ISLANDS]; /* bit t of cuts[f]: nothing from island f to t */
+	struct outage *outages;
+	uint64_t outages_begun;
+	struct clog **clogs; /* NULL until the first */
+	size_t clogs_count;
+	size_t poor_lines;
 	struct sim_node **buckets; /* nodes by IP */
 	size_t buckets_count;
 	size_t nodes_count;
@@ -34,6 +41,11 @@ struct sim_world {
 	bool closing;        /* sim_free lets what is under way run out */
 	uint64_t at_instant; /* events since time last moved */
 	struct sim_traffic traffic;
+};
+
+struct line_loss {
+	struct sim_line_loss is;
+	bool bad; /* in a burst */
 };
 
 struct sim_node {
@@ -52,8 +64,12 @@ struct sim_node {
 	size_t works[SIM_WORK_POOLS];
 	uint64_t work_ns[SIM_WORK_POOLS];
 	uint64_t work_start[SIM_WORK_POOLS]; /* when the pool's next work may start */
-	uint64_t up_bytes_s, down_bytes_s;
-	uint64_t up_free, down_free; /* when the line is idle again */
+	struct line *up, *down;              /* NULL: unlimited from the beginning */
+	struct nat *nat;                     /* NULL: public */
+	bool nat_refuses;
+	uint8_t island;
+	uint16_t outages;       /* that it is in */
+	struct line_loss *loss; /* NULL: a good line */
 	uint16_t next_port;
 	struct udp *udps;
 	struct listener *listeners;
@@ -64,19 +80,33 @@ struct sim_node {
 
 struct sim_node *node_of(const struct env *env);
 struct sim_node *world_node(const struct sim_world *w, const struct addr *ip); /* or NULL */
-bool world_blocked(const struct sim_world *w, const struct addr *from, const struct addr *to);
+void world_each_node(
+    struct sim_world *w, void (*fn)(void *arg, struct sim_node *n), void *arg); /* in no order */
 /* The world's own events: t has no env. */
 void event_init(struct timer *t, void (*fire)(void *arg), void *arg);
 void world_at(struct sim_world *w, struct timer *t, uint64_t due);
 void world_cancel(struct sim_world *w, struct timer *t);
 void world_note(struct sim_world *w, uint64_t v); /* mixes v into the hash */
 
-/* Bandwidth: when `bytes` that are ready at `at` have passed the line, which is taken so long. */
-uint64_t node_uplink(struct sim_node *n, uint64_t at, size_t bytes);
-uint64_t node_downlink(struct sim_node *n, uint64_t at, size_t bytes);
 /* Whether a kernel would let the node bind to this address: its own, or none in particular. */
 int node_bind_check(const struct sim_node *n, const struct addr *bind);
 uint16_t node_port_next(struct sim_node *n); /* ephemeral, not checked for use */
+
+/* ---- cut.c ---- */
+bool world_blocked(
+    const struct sim_world *w, const struct sim_node *from, const struct sim_node *to);
+/* Draws whether a datagram is lost; the mean of that, for streams. */
+bool world_loses(struct sim_world *w, struct sim_node *from, struct sim_node *to);
+uint32_t world_loss_ppm(
+    const struct sim_world *w, const struct addr *from_ip, const struct addr *to_ip);
+void outages_meet(struct sim_node *n); /* a new node in the outages that there are */
+void outages_clear(struct sim_world *w);
+
+/* ---- clog.c ---- */
+struct clog *world_clog(
+    const struct sim_world *w, const struct addr *from, const struct addr *to); /* or NULL */
+/* The event fires when the clog is over; false: no room, the datagram is lost. */
+bool clog_hold(struct clog *c, struct timer *datagram);
 
 /* ---- what env_ops point to ---- */
 int sim_udp_open(struct env *env, const struct udp_opts *opts, struct udp **out);
