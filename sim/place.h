@@ -13,9 +13,10 @@
 #include "overlay/base/env.h"
 #include "sim/random.h"
 
-#define SIM_REGIONS        6 /* Europe, North America east and west, South America, East Asia, Oceania */
-#define SIM_AS_PER_COUNTRY 12 /* a head of a few and a tail: enough for outages to differ in size  \
-			       */
+/* Europe, North America east and west, South America, East Asia, Oceania. */
+#define SIM_REGIONS        6
+/* A head of a few and a tail, so that outages differ in size. */
+#define SIM_AS_PER_COUNTRY 12
 
 struct sim_place {
 	uint64_t access_ns; /* what the access line adds to a round trip */
