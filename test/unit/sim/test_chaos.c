@@ -1,8 +1,8 @@
 /*
- * Streams, datagrams, disks and work under random connects, closes, kills, restarts and
- * partitions. Judged: bytes of a stream are a prefix of what was sent, nothing
- * crashes or leaks (with the sanitizers), and the same seed gives the same run. Not
- * judged: that bytes arrive at all; test_stream.c does that.
+ * Streams, datagrams, disks and work under random connects, closes, kills, restarts,
+ * partitions, clogs, outages and changes of lines. Judged: bytes of a stream are a prefix of what
+ * was sent, nothing crashes or leaks (with the sanitizers), and the same seed gives the same run.
+ * Not judged: that bytes arrive at all; test_stream.c does that.
  */
 #include "test/unit/suite.h"
 
@@ -155,6 +155,9 @@ node_start(struct node *n)
 
 	if (sim_random_below(&n->chaos->random, 2) == 0)
 		opts.up_bytes_s = opts.down_bytes_s = 2000000;
+	if (sim_random_below(&n->chaos->random, 4) == 0)
+		opts.nat = (enum sim_nat)sim_random_below(&n->chaos->random, 4);
+	opts.nat_refuses = sim_random_below(&n->chaos->random, 2) == 0;
 	n->env = sim_node_add(n->chaos->w, &opts);
 	ck_assert_int_eq(env_listen(n->env,
 			     &(struct listen_opts){ .bind = { .family = ADDR_IPV4, .port = PORT },
@@ -280,6 +283,41 @@ cut_off(void *arg, const struct addr *from, const struct addr *to)
 }
 
 static void
+do_network(struct chaos *c, struct node *n)
+{
+	const struct addr *other = &c->nodes[sim_random_below(&c->random, NODES)].ip;
+	struct sim_scope scope = { .kind = SIM_SCOPE_NET, .net = *other };
+	uint64_t ns = sim_random_below(&c->random, SECONDS(40));
+
+	switch (sim_random_below(&c->random, 6)) {
+	case 0:
+		sim_clog(c->w, &n->ip, other, ns);
+		break;
+	case 1:
+		sim_clog(c->w, &n->ip, NULL, ns / 4);
+		break;
+	case 2:
+		sim_unclog_all(c->w);
+		break;
+	case 3:
+		scope.kind = sim_random_below(&c->random, 4) == 0 ? SIM_SCOPE_REGION : scope.kind;
+		sim_outage(c->w, &scope, ns / 4);
+		break;
+	case 4:
+		sim_node_bandwidth(n->env, 2000 * sim_random_below(&c->random, 200),
+		    2000 * sim_random_below(&c->random, 200));
+		break;
+	case 5:
+		sim_node_loss(
+		    n->env, &(struct sim_line_loss){ .in_ppm = 50000,
+				.burst_start_ppm = (uint32_t)sim_random_below(&c->random, 1000),
+				.burst_end_ppm = 1000,
+				.burst_loss_ppm = 500000 });
+		break;
+	}
+}
+
+static void
 step(struct chaos *c)
 {
 	struct node *n = &c->nodes[sim_random_below(&c->random, NODES)];
@@ -299,7 +337,9 @@ step(struct chaos *c)
 		do_kill(c, n);
 	else if (dice < 86)
 		node_stop(n);
-	else if (dice < 90)
+	else if (dice < 92)
+		do_network(c, n);
+	else if (dice < 95)
 		c->cut = (uint32_t)sim_random_below(&c->random, 1u << NODES);
 	else
 		c->cut = 0;
