@@ -384,6 +384,56 @@ START_TEST(nodes_leave_with_bytes_in_their_lines)
 }
 END_TEST
 
+/* What waits for a line passes it together, however small the writes were. */
+START_TEST(small_writes_are_no_more_events)
+{
+	static const uint8_t data[500];
+	struct bytes part = bytes_of(data, sizeof(data));
+	struct star s;
+	struct end *e;
+	uint64_t events, before;
+
+	star_start(&s, 0, RATE);
+	e = star_flow(&s, 0, RATE / 10);
+	s.ends[0].sends = false;
+	sim_run_for(s.w, SECONDS(10));
+	conn_want(s.ends[0].conn, false, false);
+	before = e->got;
+	events = sim_events(s.w);
+	for (int i = 0; i < 400; i++)
+		ck_assert_int_eq(conn_write(s.ends[0].conn, &part, 1), sizeof(data));
+	sim_run_for(s.w, SECONDS(10));
+	ck_assert_uint_eq(e->got - before, 400 * sizeof(data));
+	ck_assert_uint_le(sim_events(s.w) - events, 60);
+	star_stop(&s);
+}
+END_TEST
+
+/* A dead machine takes along what its line had not sent; a killed process leaves it to its kernel.
+ */
+START_TEST(what_waits_for_a_line_dies_with_the_machine)
+{
+	for (int how = SIM_KILLED; how <= SIM_SILENT; how++) {
+		struct star s;
+		struct end *e;
+		uint64_t before;
+
+		star_start(&s, 0, 0);
+		e = star_flow(&s, 0, RATE / 10);
+		sim_run_for(s.w, SECONDS(5));
+		sim_node_kill(s.leaves[0], (enum sim_death)how);
+		sim_run_for(s.w, MILLISECONDS(10));
+		before = e->got;
+		sim_run_for(s.w, SECONDS(5));
+		if (how == SIM_SILENT)
+			ck_assert_uint_eq(e->got, before);
+		else
+			ck_assert_uint_gt(e->got, before + KIB(64));
+		star_stop(&s);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -394,6 +444,7 @@ main(void)
 	    datagrams_wait_for_transfers_and_slow_them, shares_follow_the_naive_model, NULL);
 	suite_add(s, "streams", 0, two_senders_get_half_of_a_downlink_each,
 	    two_streams_get_half_of_an_uplink_each, the_narrower_line_decides_and_the_rest_is_used,
-	    bulk_costs_few_events_and_replays, nodes_leave_with_bytes_in_their_lines, NULL);
+	    bulk_costs_few_events_and_replays, nodes_leave_with_bytes_in_their_lines,
+	    small_writes_are_no_more_events, what_waits_for_a_line_dies_with_the_machine, NULL);
 	return suite_main(s);
 }

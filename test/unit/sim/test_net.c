@@ -257,14 +257,17 @@ START_TEST(clogs_hold_and_release_in_order)
 
 	net_start(&net, 1, true);
 	stream_open(&net, 0, 1);
+	stream_open(&net, 1, 0);
 	sim_clog(net.w, &net.nodes[0].addr, &net.nodes[1].addr, SECONDS(20));
 	for (uint32_t i = 1; i <= SIM_CLOG_QUEUE + 50; i++) {
 		send_number(&net, 0, 1, i);
 		sim_run_for(net.w, MILLISECONDS(15));
 	}
 	ck_assert_int_eq(stream_write(&net, 0), 1000);
+	ck_assert_int_eq(stream_write(&net, 1), 1000);
 	sim_run_for(net.w, SECONDS(2));
 	ck_assert_uint_eq(net.nodes[1].got + net.nodes[1].bytes, 0);
+	ck_assert_uint_eq(net.nodes[0].bytes, 0); /* streams need both ways */
 	ck_assert(passes(&net, 1, 0) && passes(&net, 2, 1));
 	net.nodes[1].got = net.nodes[1].last = 0;
 	sim_run_for(net.w, SECONDS(2));
@@ -272,6 +275,7 @@ START_TEST(clogs_hold_and_release_in_order)
 	ck_assert(!net.nodes[1].out_of_order);
 	ck_assert_uint_eq(net.nodes[1].last, SIM_CLOG_QUEUE);
 	ck_assert_uint_eq(net.nodes[1].bytes, 1000);
+	ck_assert_uint_eq(net.nodes[0].bytes, 1000);
 	ck_assert(all_pass(&net));
 	net_stop(&net);
 }
@@ -433,6 +437,23 @@ START_TEST(bursts_come_in_rows)
 }
 END_TEST
 
+START_TEST(floods_overflow_the_downlink)
+{
+	static const uint8_t data[972]; /* 1000 on the wire */
+	struct net net;
+
+	net_start(&net, 1, false);
+	sim_node_bandwidth(net.nodes[1].env, 0, 10000);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(
+		    udp_send(net.nodes[0].udp, &net.nodes[1].addr, bytes_of(data, sizeof(data))),
+		    ERR_OK);
+	sim_run_for(net.w, SECONDS(60));
+	ck_assert_uint_eq(net.nodes[1].got, 21); /* two seconds of them, and the first */
+	net_stop(&net);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -443,6 +464,7 @@ main(void)
 	suite_add(s, "clogs", 0, clogs_hold_and_release_in_order,
 	    clogged_lines_hold_both_ways_and_outlast_patience,
 	    swizzled_links_lose_nothing_and_replay, NULL);
-	suite_add(s, "loss", 0, poor_lines_lose_one_way_at_their_rate, bursts_come_in_rows, NULL);
+	suite_add(s, "loss", 0, poor_lines_lose_one_way_at_their_rate, bursts_come_in_rows,
+	    floods_overflow_the_downlink, NULL);
 	return suite_main(s);
 }
