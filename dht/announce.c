@@ -38,9 +38,30 @@ self_pack(struct dht *d)
 	    sizeof(d->self_record), &d->self_record_len);
 }
 
+static void plan(struct dht *d);
+
+/*
+ * What others look a peer up for. Free space is asked of the peer itself; published at each
+ * change of it, records would be most of a network's traffic.
+ */
+static bool
+same_peer(const struct peer_record *a, const struct peer_record *b)
+{
+	bool same = a->roles == b->roles && a->addrs_count == b->addrs_count &&
+		    memcmp(a->country, b->country, sizeof(a->country)) == 0 &&
+		    memcmp(a->region, b->region, sizeof(a->region)) == 0 &&
+		    pubkey_equal(&a->operator_key, &b->operator_key) &&
+		    strcmp(a->software, b->software) == 0 && a->version_max == b->version_max;
+
+	for (size_t i = 0; same && i < a->addrs_count; i++)
+		same = addr_equal(&a->addrs[i], &b->addrs[i]);
+	return same;
+}
+
 void
 dht_set_self(struct dht *d, const struct peer_record *self)
 {
+	bool news = d->self_peer == NULL || !same_peer(d->self_peer, self);
 	int err = ERR_NOMEM;
 
 	if (d->self_peer == NULL)
@@ -54,8 +75,11 @@ dht_set_self(struct dht *d, const struct peer_record *self)
 		d->self_record_len = 0;
 		return;
 	}
-	if (d->joined)
-		d->publish_at = env_now(d->env) + dht_paced(d, SOON_DELAY);
+	if (!news || !d->joined)
+		return;
+	d->publish_at = env_now(d->env) + dht_paced(d, SOON_DELAY);
+	if (!d->announcing)
+		plan(d);
 }
 
 static int
@@ -365,7 +389,33 @@ announce_run(void *arg)
 	if (err != ERR_OK && err != ERR_STATE && err != ERR_CANCELED)
 		log_debug(d->env, "announcing: %s", err_text(err));
 	d->announcing = false;
+	plan(d);
 	return err;
+}
+
+/* The earliest of what is due; 0: nothing is. */
+static uint64_t
+next_due(const struct dht *d)
+{
+	uint64_t at = d->publish_at;
+
+	if (d->has_announcer && d->sweep_at != 0)
+		at = at == 0 ? d->sweep_at : MIN(at, d->sweep_at);
+	if (d->has_announcer && d->soon_at != 0)
+		at = at == 0 ? d->soon_at : MIN(at, d->soon_at);
+	return at;
+}
+
+/* Wakes for the next thing to do, not every second; TICK later at the earliest. */
+static void
+plan(struct dht *d)
+{
+	uint64_t now = env_now(d->env), at = next_due(d), tick = dht_paced(d, TICK);
+
+	if (!d->announce_started || at == 0)
+		timer_stop(&d->announce);
+	else
+		timer_start(&d->announce, at > now + tick ? at - now : tick);
 }
 
 static void
@@ -373,12 +423,12 @@ on_tick(void *arg)
 {
 	struct dht *d = arg;
 
-	timer_start(&d->announce, dht_paced(d, TICK));
-	if (d->announcing || !d->joined)
-		return;
-	if (due(d, d->publish_at) ||
-	    (d->has_announcer && (due(d, d->sweep_at) || due(d, d->soon_at))))
+	if (d->announcing)
+		return; /* its end plans on */
+	if (d->joined && due(d, next_due(d)))
 		d->announcing = task_spawn(&d->group, "dht announce", announce_run, d) == ERR_OK;
+	if (!d->announcing)
+		plan(d);
 }
 
 void
@@ -392,12 +442,14 @@ dht_announce_start(struct dht *d)
 {
 	d->publish_at = jittered(d, JOIN_DELAY, JOIN_DELAY);
 	d->sweep_at = jittered(d, JOIN_DELAY, JOIN_DELAY);
-	timer_start(&d->announce, dht_paced(d, TICK));
+	d->announce_started = true;
+	plan(d);
 }
 
 void
 dht_announce_stop(struct dht *d)
 {
+	d->announce_started = false;
 	timer_stop(&d->announce);
 }
 
@@ -406,6 +458,8 @@ dht_set_announcer(struct dht *d, const struct announcer *a)
 {
 	d->announcer = *a;
 	d->has_announcer = true;
+	if (!d->announcing)
+		plan(d);
 }
 
 /* Memory for one more key; without any, the next full sweep has it. */
@@ -437,6 +491,8 @@ dht_announce_soon(struct dht *d, const struct id *key)
 		return; /* nobody could make its record */
 	if (!soon_room(d)) {
 		d->sweep_at = d->sweep_at == 0 ? at : MIN(d->sweep_at, at);
+		if (!d->announcing)
+			plan(d);
 		return;
 	}
 	while (i > 0 && id_compare(&d->soon[i - 1], key) > 0)
@@ -446,6 +502,9 @@ dht_announce_soon(struct dht *d, const struct id *key)
 	memmove(&d->soon[i + 1], &d->soon[i], (d->soon_count - i) * sizeof(*d->soon));
 	d->soon[i] = *key;
 	d->soon_count++;
-	if (d->soon_at == 0)
-		d->soon_at = at;
+	if (d->soon_at != 0)
+		return;
+	d->soon_at = at;
+	if (!d->announcing)
+		plan(d);
 }

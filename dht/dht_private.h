@@ -70,7 +70,7 @@ struct dht {
 	struct peer_cached *peers; /* DHT_PEER_CACHE, allocated with the first */
 
 	struct announcer announcer;
-	bool has_announcer, announcing;
+	bool has_announcer, announcing, announce_started;
 	struct id *soon; /* keys brought forward, sorted */
 	size_t soon_count, soon_cap;
 	uint64_t soon_at, sweep_at, publish_at; /* when due; 0: not */

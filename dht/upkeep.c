@@ -18,6 +18,7 @@
 #define SAVE_EVERY        MINUTES(10)
 #define RETRY_EVERY       SECONDS(30) /* bootstraps, while nobody is known */
 #define REFRESH_EVERY     SECONDS(5)
+#define BUCKET_LOOK       MINUTES(1) /* for idle ones */
 #define EXPIRE_EVERY      MINUTES(1)
 #define VERIFY_DELAY      MILLISECONDS(50) /* an answer to us would tell in that time */
 /* Lookups of own random targets until the size estimate can be trusted. */
@@ -216,17 +217,63 @@ since(const struct dht *d, uint64_t then)
 	return then == 0 ? UINT64_MAX : env_now(d->env) - then;
 }
 
+static uint64_t
+left(const struct dht *d, uint64_t then, uint64_t every)
+{
+	uint64_t passed = since(d, then), whole = dht_paced(d, every);
+
+	return passed >= whole ? 0 : whole - passed;
+}
+
+/* When to look again: for what is due next, at most a minute, since buckets fall idle unseen. */
+static void
+refresh_plan(struct dht *d)
+{
+	uint64_t jitter = dht_paced(d, REFRESH_EVERY / 2 + env_random_below(d->env, REFRESH_EVERY));
+	uint64_t wait = MIN(left(d, d->neighbourhood_at, NEIGHBOURHOOD), dht_paced(d, BUCKET_LOOK));
+
+	if (d->refreshing || table_count(d->table) == 0 || d->size.taken < SAMPLES_FIRST)
+		wait = 0;
+	else if (d->crowded)
+		wait = MIN(wait, left(d, d->neighbourhood_at, NEIGHBOURHOOD_MIN));
+	wait = MIN(wait, left(d, d->sampled_at, SAMPLE_EVERY));
+	timer_start(&d->refresh, wait + jitter);
+}
+
+/*
+ * A bootstrap that the table has lost is asked now and then: after a long cut both sides have
+ * forgotten each other, and nobody else would ever tell one of the other.
+ */
+static void
+knock_again(struct dht *d)
+{
+	const struct contact *c;
+
+	if (d->bootstraps_count == 0)
+		return;
+	c = &d->bootstraps[env_random_below(d->env, d->bootstraps_count)];
+	if (!table_has(d->table, c) && dht_contact_ok(d, c) && verify_find(d, &c->pub) == NULL)
+		verify_queue(d, c);
+}
+
+static void refresh_choose(struct dht *d);
+
 static void
 on_refresh(void *arg)
 {
 	struct dht *d = arg;
+
+	if (!d->refreshing)
+		refresh_choose(d);
+	refresh_plan(d);
+}
+
+static void
+refresh_choose(struct dht *d)
+{
 	uint64_t now = env_now(d->env);
 	struct id random, target;
 
-	timer_start(
-	    &d->refresh, dht_paced(d, REFRESH_EVERY / 2 + env_random_below(d->env, REFRESH_EVERY)));
-	if (d->refreshing)
-		return;
 	env_random(d->env, random.b, sizeof(random.b));
 	if (table_count(d->table) == 0) {
 		if (since(d, d->retried_at) >= dht_paced(d, RETRY_EVERY)) {
@@ -239,6 +286,7 @@ on_refresh(void *arg)
 	    (d->crowded && since(d, d->neighbourhood_at) >= dht_paced(d, NEIGHBOURHOOD_MIN))) {
 		d->neighbourhood_at = now;
 		d->crowded = false;
+		knock_again(d);
 		refresh_start(d, REFRESH_OWN, &d->self);
 	} else if (d->size.taken < SAMPLES_FIRST ||
 		   since(d, d->sampled_at) >= dht_paced(d, SAMPLE_EVERY)) {
