@@ -34,6 +34,14 @@ call_done(struct rpc_call *c, int err, struct bytes reply)
 }
 
 static void
+note_sent(struct ask *a, unsigned bit)
+{
+	a->pending |= bit;
+	if (a->sent != NULL)
+		++*a->sent;
+}
+
+static void
 call_slow(struct rpc_call *c)
 {
 	struct ask *a = c->arg;
@@ -43,7 +51,7 @@ call_slow(struct rpc_call *c)
 	/* Not to be sent twice is no failure: the first call is still under way. */
 	if (now < a->ends_at &&
 	    rpc_start(a->ep, &a->calls[1], a->to, a->method, a->body, a->ends_at - now) == ERR_OK)
-		a->pending |= 2;
+		note_sent(a, 2);
 	if (a->slow != NULL)
 		a->slow(a);
 }
@@ -58,8 +66,10 @@ start(struct ask *a)
 		return ERR_TIMEOUT;
 	a->calls[0] = (struct rpc_call){ .done = call_done, .slow = call_slow, .arg = a };
 	err = rpc_start(a->ep, &a->calls[0], a->to, a->method, a->body, a->ends_at - now);
-	if (err == ERR_OK)
-		a->pending = 1;
+	if (err == ERR_OK) {
+		a->pending = 0;
+		note_sent(a, 1);
+	}
 	return err;
 }
 

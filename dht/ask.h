@@ -14,6 +14,7 @@ struct ask { /* embedded in its owner; zeroed before the first start */
 	void (*done)(struct ask *a, int err, struct bytes reply);
 	void (*slow)(struct ask *a); /* may be NULL */
 	void *arg;
+	uint32_t *sent;      /* counts requests that went out, second tries included; may be NULL */
 	struct endpoint *ep; /* private from here */
 	const struct contact *to;
 	uint16_t method;

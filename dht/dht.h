@@ -54,6 +54,8 @@ SUSPENDS int dht_join(struct dht *d, uint64_t timeout);
  */
 void dht_seed_contact(struct dht *d, const struct contact *c, uint64_t rtt);
 
+void dht_seed_done(struct dht *d, uint64_t size);
+
 /* ---- finding nodes ---- */
 struct lookup_opts {
 	size_t count;     /* closest wanted; 0: DHT_K */
@@ -87,6 +89,7 @@ struct dht_put_result {
 	uint32_t region; /* nodes addressed */
 	uint32_t stored; /* said yes */
 	uint32_t full;   /* said full */
+	uint32_t rpcs;   /* requests sent, the lookup's included */
 	uint64_t done_after;
 };
 /* To the region of the record's key. ERR_OK when one of the closest stored it; out may be NULL. */

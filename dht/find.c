@@ -70,7 +70,7 @@ lookup_once(struct dht *d, const struct id *target, const struct lookup_opts *op
 		out->count = lookup_closest(&w->state, out->closest, w->state.want);
 		out->first_after = lookup_first_after(&w->state);
 		out->done_after = env_now(d->env) - start;
-		out->rpcs = w->state.asked;
+		out->rpcs = w->sent;
 		out->failures = w->state.failed;
 	}
 	walk_free(w);

@@ -26,9 +26,11 @@ lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_t now
 	s->seeds = 0;
 }
 
-static bool
-known(const struct lookup_state *s, const struct contact *c, uint64_t top)
+bool
+lookup_known(const struct lookup_state *s, const struct contact *c)
 {
+	uint64_t top = id_distance_top(&s->target, &c->id);
+
 	for (size_t i = 0; i < s->count; i++)
 		if (s->at[i].top == top && id_equal(&s->at[i].contact.id, &c->id))
 			return true;
@@ -42,7 +44,7 @@ network_full(const struct lookup_state *s, const struct contact *c)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->count; i++)
-		n += addr_group(&s->at[i].contact.addr) == network;
+		n += s->at[i].network == network;
 	return n >= LOOKUP_PER_NETWORK;
 }
 
@@ -80,10 +82,11 @@ insert(struct lookup_state *s, const struct contact *c, unsigned path, bool susp
 	uint64_t top = id_distance_top(&s->target, &c->id);
 	size_t slot, i;
 
-	if (id_equal(&c->id, &s->self) || known(s, c, top) || !slot_free(s, top, path, &slot))
+	if (id_equal(&c->id, &s->self) || lookup_known(s, c) || !slot_free(s, top, path, &slot))
 		return;
 	s->at[slot] = (struct candidate){ .contact = *c,
 		.top = top,
+		.network = addr_group(&c->addr),
 		.state = CANDIDATE_NEW,
 		.path = (uint8_t)path,
 		.suspect = suspect };

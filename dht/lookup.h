@@ -29,7 +29,8 @@ enum candidate_state {
 
 struct candidate {
 	struct contact contact;
-	uint64_t top; /* of its distance */
+	uint64_t top;     /* of its distance */
+	uint64_t network; /* addr_group() */
 	uint64_t asked_at, answered_at;
 	uint8_t state;
 	uint8_t path;
@@ -60,6 +61,8 @@ void lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_
 
 /* A contact of the own table; those given first go to different paths. */
 void lookup_seed(struct lookup_state *s, const struct contact *c, bool suspect);
+/* Whether it is a candidate already: most that answers name are. */
+bool lookup_known(const struct lookup_state *s, const struct contact *c);
 /* A contact that the candidate in slot from told us of. */
 void lookup_learn(struct lookup_state *s, size_t from, const struct contact *c, bool suspect);
 

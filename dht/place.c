@@ -196,6 +196,7 @@ listing_run(struct listing *l)
 			.body_of = listing_body,
 			.timeout = PLACE_TIMEOUT,
 			.answer = listing_answer,
+			.sent = &l->place->sent,
 			.arg = l };
 		int err;
 
@@ -254,6 +255,7 @@ place_gather(struct place *p, struct dht *d, const struct place_opts *opts)
 			.target = opts->key, .want = DHT_K, .method = DHT_FIND_NODE },
 		    &own);
 		walk = own;
+		p->sent = own == NULL ? 0 : own->sent;
 	}
 	if (err == ERR_OK) {
 		struct contact any[DHT_K];

@@ -15,7 +15,8 @@
 struct place {
 	struct dht *dht;
 	struct region region;
-	size_t want; /* k of the region */
+	size_t want;   /* k of the region */
+	uint32_t sent; /* requests */
 	size_t count;
 	struct contact nodes[REGION_NODES_MAX]; /* nearest to the key first */
 	bool answered[REGION_NODES_MAX];        /* itself, not only told about */

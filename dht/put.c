@@ -81,10 +81,12 @@ put_others(struct dht *d, struct putting *p, const struct record *r)
 		.method = DHT_PUT,
 		.timeout_of = put_timeout,
 		.answer = put_answer,
+		.sent = &p->result.rpcs,
 		.arg = p };
 	int err = place_gather(
 	    &p->place, d, &(struct place_opts){ .key = r->key, .k = dht_copies(r->kind) });
 
+	p->result.rpcs = p->place.sent;
 	if (err != ERR_OK)
 		return err;
 	fan.count = place_choose(&p->place, DHT_REGION_MAX, p->chosen);

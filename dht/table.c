@@ -91,10 +91,11 @@ list_remove(struct list *l, size_t i)
 }
 
 static struct entry *
-list_find(const struct list *l, const struct pubkey *pub)
+list_find(const struct list *l, uint64_t top, const struct pubkey *pub)
 {
 	for (size_t i = 0; i < l->count; i++)
-		if (memcmp(l->at[i].pub, pub->b, sizeof(pub->b)) == 0)
+		if (entry_top(&l->at[i]) == top &&
+		    memcmp(l->at[i].pub, pub->b, sizeof(pub->b)) == 0)
 			return &l->at[i];
 	return NULL;
 }
@@ -102,36 +103,62 @@ list_find(const struct list *l, const struct pubkey *pub)
 static struct entry *
 find(const struct table *t, const struct contact *c, struct bucket **in, bool *spare)
 {
+	uint64_t top = id_top(&c->id);
 	struct entry *e;
 
-	*in = table_bucket_of(t, id_top(&c->id));
+	*in = table_bucket_of(t, top);
 	*spare = false;
-	e = list_find(&(*in)->live, &c->pub);
+	e = list_find(&(*in)->live, top, &c->pub);
 	if (e != NULL)
 		return e;
 	*spare = true;
-	return list_find(&(*in)->spare, &c->pub);
+	return list_find(&(*in)->spare, top, &c->pub);
 }
 
 /* ---- limits ---- */
 
+/* A /24 or /64 as entries keep it: what addr_group() tells apart, without a look at each byte. */
+struct network {
+	uint64_t bits, mask;
+	uint8_t family;
+};
+
+static struct network
+network_of(const struct addr *a)
+{
+	static const uint8_t of_24[8] = { 0xff, 0xff, 0xff };
+	struct network n = { .mask = UINT64_MAX, .family = a->family };
+
+	if (a->family == ADDR_IPV4)
+		memcpy(&n.mask, of_24, sizeof(n.mask));
+	memcpy(&n.bits, a->ip, sizeof(n.bits));
+	n.bits &= n.mask;
+	return n;
+}
+
+static bool
+entry_in_network(const struct entry *e, struct network n)
+{
+	uint64_t bits;
+
+	memcpy(&bits, e->ip, sizeof(bits));
+	return (bits & n.mask) == n.bits && e->family == n.family;
+}
+
 static size_t
-list_of_network(const struct list *l, uint64_t network)
+list_of_network(const struct list *l, struct network network)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < l->count; i++) {
-		struct addr a = entry_addr(&l->at[i]);
-
-		n += addr_group(&a) == network;
-	}
+	for (size_t i = 0; i < l->count; i++)
+		n += entry_in_network(&l->at[i], network);
 	return n;
 }
 
 static bool
 network_allows(const struct table *t, const struct bucket *b, const struct addr *a)
 {
-	uint64_t network = addr_group(a);
+	struct network network = network_of(a);
 	size_t all = 0;
 
 	if (!t->ip_limits)
@@ -287,9 +314,9 @@ table_wants(const struct table *t, const struct contact *c, enum table_source so
 		return false;
 	if (source == TABLE_INBOUND && list_inbound(&b->live) >= TABLE_INBOUND_MAX)
 		return false;
-	if (!network_allows(t, b, &c->addr))
-		return false;
-	return bucket_has_room(t, b) || b->spare.count < TABLE_SPARES;
+	/* What looks at the whole table comes last. */
+	return (bucket_has_room(t, b) || b->spare.count < TABLE_SPARES) &&
+	       network_allows(t, b, &c->addr);
 }
 
 static enum table_result

@@ -20,7 +20,7 @@ static void
 learn(struct walk *w, size_t slot, const struct contacts *c)
 {
 	for (size_t i = 0; i < MIN(c->count, LOOKUP_REPLY_MAX); i++)
-		if (dht_contact_ok(w->dht, &c->at[i]))
+		if (!lookup_known(&w->state, &c->at[i]) && dht_contact_ok(w->dht, &c->at[i]))
 			lookup_learn(&w->state, slot, &c->at[i], dht_suspect(w->dht, &c->at[i]));
 }
 
@@ -45,6 +45,21 @@ read_reply(struct walk *w, size_t slot, struct bytes reply)
 	return ERR_OK;
 }
 
+static bool start_all(struct walk *w);
+
+/*
+ * Goes on from inside the answer; the task need not run for that. It is woken when there is
+ * something for it: the end, or somebody new whose silence it has to time.
+ */
+static void
+go_on(struct walk *w)
+{
+	bool timed = !w->stopped && start_all(w);
+
+	if (timed || w->stopped || lookup_done(&w->state, env_now(w->dht->env)))
+		wait_wake(&w->wake, ERR_OK);
+}
+
 static void
 answered(struct ask *a, int err, struct bytes reply)
 {
@@ -57,7 +72,7 @@ answered(struct ask *a, int err, struct bytes reply)
 		lookup_answered(&w->state, slot, env_now(w->dht->env));
 	else
 		lookup_failed(&w->state, slot);
-	wait_wake(&w->wake, ERR_OK);
+	go_on(w);
 }
 
 static void
@@ -69,21 +84,25 @@ slow(struct ask *a)
 	wait_wake(&w->wake, ERR_OK);
 }
 
-static void
+/* Whether one of those now asked is given little time: see lookup_wakeup(). */
+static bool
 start_all(struct walk *w)
 {
+	bool timed = false;
 	size_t slot;
 
 	while (lookup_next(&w->state, env_now(w->dht->env), &slot)) {
 		struct ask *a = &w->asks[slot];
 
-		*a = (struct ask){ .done = answered, .slow = slow, .arg = w };
+		timed |= w->state.at[slot].suspect;
+		*a = (struct ask){ .done = answered, .slow = slow, .arg = w, .sent = &w->sent };
 		if (ask_start(a, &(struct ask_what){ .ep = w->dht->ep,
 				     .to = lookup_contact(&w->state, slot),
 				     .method = w->opts.method,
 				     .body = buf_bytes(&w->body) }) != ERR_OK)
 			lookup_failed(&w->state, slot);
 	}
+	return timed;
 }
 
 static int
@@ -149,7 +168,7 @@ run(struct walk *w)
 		return ERR_NO_NETWORK;
 	table_touch(w->dht->table, &w->opts.target, now);
 	while (err == ERR_OK && !w->stopped) {
-		start_all(w);
+		(void)start_all(w);
 		if (lookup_done(&w->state, env_now(w->dht->env)))
 			break;
 		err = wait_more(w, deadline);
@@ -205,6 +224,8 @@ struct flight {
 	struct wait wake;
 };
 
+static void fan_start(struct flight *fl);
+
 static void
 fan_answered(struct ask *a, int err, struct bytes reply)
 {
@@ -213,7 +234,9 @@ fan_answered(struct ask *a, int err, struct bytes reply)
 	fl->live--;
 	if (fl->fan->answer(fl->fan->arg, (size_t)(a - fl->asks), err, reply))
 		fl->enough = true;
-	wait_wake(&fl->wake, ERR_OK);
+	fan_start(fl);
+	if (fl->enough || fl->live == 0)
+		wait_wake(&fl->wake, ERR_OK);
 }
 
 static void
@@ -226,7 +249,7 @@ fan_start(struct flight *fl)
 		struct ask *a = &fl->asks[i];
 		int err;
 
-		*a = (struct ask){ .done = fan_answered, .arg = fl };
+		*a = (struct ask){ .done = fan_answered, .arg = fl, .sent = f->sent };
 		err = ask_start(a,
 		    &(struct ask_what){ .ep = f->dht->ep,
 			.to = &f->to[i],

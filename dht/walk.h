@@ -30,6 +30,7 @@ struct walk {
 	struct buf body;
 	struct wait wake;
 	bool stopped;
+	uint32_t sent; /* requests */
 	/* An answer being read; too large for the stack and only one at a time. */
 	union {
 		struct nodes_reply nodes;
@@ -57,6 +58,7 @@ struct fan {
 	/* The answer of to[i]; true: enough, the rest is abandoned. */
 	bool (*answer)(void *arg, size_t i, int err, struct bytes reply);
 	void *arg;
+	uint32_t *sent; /* counts requests; may be NULL */
 };
 #define FAN_MAX    REGION_NODES_MAX
 /* Requests in flight of one fan-out: all of a region at once, as each is one datagram. */
