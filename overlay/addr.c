@@ -207,6 +207,9 @@ in_prefix(const uint8_t *ip, const struct prefix *p)
 	unsigned bytes = p->bits / 8, rest = p->bits % 8;
 	uint8_t mask = (uint8_t)(0xff00 >> rest);
 
+	/* The first byte settles nearly all, without a call. */
+	if (bytes > 0 && ip[0] != p->ip[0])
+		return false;
 	return memcmp(ip, p->ip, bytes) == 0 &&
 	       (rest == 0 || (ip[bytes] & mask) == (p->ip[bytes] & mask));
 }
@@ -261,11 +264,12 @@ addr_usable(const struct addr *a, bool loopback_net)
 bool
 addr_tellable(const struct addr *a, const struct addr *to)
 {
-	enum addr_scope about = addr_scope(a), asker = addr_scope(to);
+	enum addr_scope about = addr_scope(a), asker;
 
-	switch (about) {
-	case ADDR_GLOBAL:
+	if (about == ADDR_GLOBAL)
 		return true;
+	asker = addr_scope(to);
+	switch (about) {
 	case ADDR_PRIVATE:
 		return asker == ADDR_PRIVATE || asker == ADDR_LOOPBACK;
 	case ADDR_LOOPBACK:
@@ -278,9 +282,11 @@ addr_tellable(const struct addr *a, const struct addr *to)
 uint64_t
 addr_group(const struct addr *a)
 {
-	struct unpacker u = unpacker_on(bytes_of(a->ip, sizeof(a->ip)));
-	uint64_t top = unpack_u64(&u);
+	uint64_t top = 0;
 
+	/* By hand: tables and lookups ask for hundreds at a time. */
+	for (size_t i = 0; i < sizeof(top); i++)
+		top = top << 8 | a->ip[i];
 	switch (a->family) {
 	case ADDR_IPV4:
 		/* As a /64 this would be multicast, so it is no IPv6 peer's. */

@@ -141,6 +141,12 @@ send_bytes(struct dgram *d, const struct addr *to, const uint8_t *data, size_t l
 	return ERR_OK;
 }
 
+static size_t
+counted(uint16_t method)
+{
+	return method < ENDPOINT_METHODS_COUNTED ? method : 0;
+}
+
 int
 dgram_send(struct dgram *d, const struct dgram_out *o)
 {
@@ -170,7 +176,10 @@ dgram_send(struct dgram *d, const struct dgram_out *o)
 	if (o->nonce != NULL)
 		memcpy(o->nonce, h.nonce, sizeof(h.nonce));
 	o->peer->bytes_out += len;
-	return send_bytes(d, o->to, wire, len);
+	err = send_bytes(d, o->to, wire, len);
+	if (err == ERR_OK)
+		d->opts.counters->sent_by_method[counted(o->envelope->method)] += len;
+	return err;
 }
 
 /* ---- in ---- */

@@ -105,6 +105,14 @@ void endpoint_add_method(struct endpoint *ep, const struct rpc_method *m);      
 void endpoint_add_stream_method(struct endpoint *ep, const struct stream_method *m); /* copied */
 
 /*
+ * For simulations of peers that lie: m's handler takes the place of the one that is there for its
+ * number, which is given back in *m to be called through. A handler of datagrams that returns
+ * ERR_CANCELED says nothing at all.
+ */
+void endpoint_swap_method(struct endpoint *ep, struct rpc_method *m);
+void endpoint_swap_stream_method(struct endpoint *ep, struct stream_method *m);
+
+/*
  * Called on the loop for every authenticated datagram or session from a peer that
  * calls itself a server (the DHT considers it as a candidate contact), and for every request of
  * ours that was answered (rtt > 0) or hard-failed (rtt 0, err set).

@@ -39,6 +39,9 @@ struct endpoint {
 	struct endpoint_observer observer;
 	struct endpoint_counters counters;
 	struct agreed_clock clock;
+	struct agreed_time time; /* as last read: for a second, every record that comes asks */
+	uint64_t time_at, time_own_ms;
+	size_t time_met;
 	struct limits requests;
 	struct peers *peers;
 	struct dgram *dgram;

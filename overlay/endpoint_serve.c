@@ -80,6 +80,34 @@ endpoint_add_stream_method(struct endpoint *ep, const struct stream_method *m)
 		    .number = m->number, .session_only = true, .serve = m->serve, .arg = m->arg });
 }
 
+void
+endpoint_swap_method(struct endpoint *ep, struct rpc_method *m)
+{
+	size_t at = method_at(ep, m->number);
+	struct method *there = &ep->methods[at], old;
+
+	must(method_find(ep, m->number) == there && there->answer != NULL);
+	old = *there;
+	there->answer = m->answer;
+	there->arg = m->arg;
+	m->answer = old.answer;
+	m->arg = old.arg;
+}
+
+void
+endpoint_swap_stream_method(struct endpoint *ep, struct stream_method *m)
+{
+	size_t at = method_at(ep, m->number);
+	struct method *there = &ep->methods[at], old;
+
+	must(method_find(ep, m->number) == there && there->serve != NULL);
+	old = *there;
+	there->serve = m->serve;
+	there->arg = m->arg;
+	m->serve = old.serve;
+	m->arg = old.arg;
+}
+
 /* ---- datagrams ---- */
 
 /*
@@ -92,6 +120,7 @@ reply_send(struct endpoint *ep, const struct dgram_in *in, struct envelope *e)
 	int err;
 
 	e->id = in->envelope.id;
+	e->method = in->envelope.method; /* not sent: for the counters */
 	e->sent_ms = env_wall_ms(ep->env);
 	e->version = PROTOCOL_VERSION;
 	e->server = ep->server;
@@ -179,7 +208,8 @@ answer(struct endpoint *ep, const struct dgram_in *in, const struct method *m)
 	if (e.status == ERR_OK)
 		e.body = buf_bytes(&reply);
 	/* The handler may have ended us, or asked others until its asker left the book. */
-	if (!ep->closing && peers_find(ep->peers, &in->from.pub) == in->peer)
+	if (e.status != ERR_CANCELED && !ep->closing &&
+	    peers_find(ep->peers, &in->from.pub) == in->peer)
 		reply_send(ep, in, &e);
 	buf_fini(&reply);
 }

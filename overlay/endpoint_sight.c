@@ -147,6 +147,9 @@ endpoint_blame(struct endpoint *ep, const struct contact *who, const char *reaso
 
 /* ---- time ---- */
 
+/* Sixty-four clocks are gathered and sorted for a reading, and each record that comes in asks. */
+#define AGREED_FRESH_MS 1000
+
 struct clocks {
 	int64_t offsets[AGREED_CLOCKS_MAX];
 	uint64_t groups[AGREED_CLOCKS_MAX];
@@ -176,28 +179,50 @@ clocks_gather(const struct endpoint *ep, bool one_per_group, struct clocks *c)
 	}
 }
 
+/* What was read within the last second still holds, unless our clock jumped or somebody was met. */
+static bool
+time_fresh(const struct endpoint *ep, uint64_t now, uint64_t own_ms, size_t met)
+{
+	uint64_t passed_ms = (now - ep->time_at) / MILLISECONDS(1);
+
+	return ep->time_at != 0 && passed_ms < AGREED_FRESH_MS && met == ep->time_met &&
+	       own_ms - ep->time_own_ms - passed_ms + 1 <= 2;
+}
+
 void
 endpoint_agreed_time(struct endpoint *ep, struct agreed_time *out)
 {
 	size_t met = peers_met(ep->peers);
+	uint64_t now = env_now(ep->env), own_ms = env_wall_ms(ep->env);
 	struct clocks c;
+
+	if (time_fresh(ep, now, own_ms, met)) {
+		*out = ep->time;
+		out->unix_ms += (now - ep->time_at) / MILLISECONDS(1);
+		return;
+	}
 
 	/* Many nodes in one network are one voice, unless there is no other. */
 	clocks_gather(ep, !ep->loopback_net, &c);
 	if (c.count < AGREED_CLOCKS_MIN)
 		clocks_gather(ep, false, &c);
 	agreed_clock_read(&ep->clock,
-	    &(struct agreed_input){ .now = env_now(ep->env),
-		.own_ms = env_wall_ms(ep->env),
+	    &(struct agreed_input){ .now = now,
+		.own_ms = own_ms,
 		.offsets = c.offsets,
 		.offsets_count = c.count,
 		.all = met == 0 ? ep->first_node : met < AGREED_CLOCKS_MIN && c.count > 0 },
 	    out);
+	ep->time = *out;
+	ep->time_at = now;
+	ep->time_own_ms = own_ms;
+	ep->time_met = met;
 }
 
 void
 endpoint_agreed_time_restore(struct endpoint *ep, uint64_t unix_ms)
 {
+	ep->time_at = 0;
 	agreed_clock_restore(&ep->clock, unix_ms, env_now(ep->env));
 }
 

@@ -45,10 +45,15 @@ void endpoint_agreed_time_restore(struct endpoint *ep, uint64_t unix_ms);
 	X(handshakes_failed) X(handshakes_timeout) X(frames_bad) X(streams_refused)                \
 	X(session_bytes_in) X(session_bytes_out) X(sessions_idle_closed) X(blames)
 /* clang-format on */
+/* Datagram methods that are told apart below: those of the overlay and the DHT (doc/protocol.md).
+ */
+#define ENDPOINT_METHODS_COUNTED 40
 struct endpoint_counters {
 #define X(name) uint64_t name;
 	ENDPOINT_COUNTERS(X)
 #undef X
+	/* Bytes of requests and answers by method; 0: of other methods, and what has none. */
+	uint64_t sent_by_method[ENDPOINT_METHODS_COUNTED];
 };
 const struct endpoint_counters *endpoint_counters(const struct endpoint *ep); /* lends */
 /* For status and tests: what is held right now. */
