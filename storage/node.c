@@ -9,9 +9,12 @@
 #include <stdlib.h>
 
 /* What we say of our free space may be so old; divided by pace. */
-#define SELF_INTERVAL   SECONDS(60)
-#define REJOIN_INTERVAL SECONDS(10)
-#define PATH_BYTES_MAX  4096
+#define SELF_INTERVAL       SECONDS(60)
+/* Without a store nothing changes but the date, which only has to be younger than the record's
+ * life. */
+#define SELF_INTERVAL_STILL MINUTES(10)
+#define REJOIN_INTERVAL     SECONDS(10)
+#define PATH_BYTES_MAX      4096
 
 struct node {
 	struct node_opts opts; /* pointers inside are not kept, but for env */
@@ -26,6 +29,7 @@ struct node {
 	struct task_group group;
 	char software[PEER_SOFTWARE_MAX + 1];
 	bool joined;
+	bool probing; /* whether the store may take shards again */
 };
 
 /* ---- what we say of ourselves ---- */
@@ -77,13 +81,31 @@ announce_self(struct node *n)
 	free(r);
 }
 
+static int
+probe_run(void *arg)
+{
+	struct node *n = arg;
+	int err = store_probe(n->store);
+
+	n->probing = false;
+	if (err == ERR_OK)
+		announce_self(n);
+	return err;
+}
+
 static void
 self_fire(void *arg)
 {
 	struct node *n = arg;
+	struct store_status s = { 0 };
 
 	announce_self(n);
-	timer_start(&n->self_timer, SELF_INTERVAL / MAX(n->opts.pace, 1));
+	if (n->store != NULL)
+		store_status(n->store, &s);
+	if (s.refusing && !n->probing)
+		n->probing = task_spawn(&n->group, "store probe", probe_run, n) == ERR_OK;
+	timer_start(&n->self_timer,
+	    (n->store == NULL ? SELF_INTERVAL_STILL : SELF_INTERVAL) / MAX(n->opts.pace, 1));
 }
 
 static void
@@ -152,6 +174,7 @@ open_endpoint(struct node *n)
 		.client_only = n->opts.client,
 		.pow_bits = n->opts.pow_bits,
 		.loopback_net = n->opts.loopback_net,
+		.peers_max = n->opts.peers_max,
 	    },
 	    &n->endpoint);
 }
@@ -239,7 +262,7 @@ rejoin_task(void *arg)
 static int
 join(struct node *n)
 {
-	int err = dht_join(n->dht, NODE_JOIN_TIMEOUT);
+	int err = n->opts.seeded ? ERR_OK : dht_join(n->dht, NODE_JOIN_TIMEOUT);
 
 	n->joined = err == ERR_OK;
 	if (n->joined)

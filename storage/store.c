@@ -179,6 +179,35 @@ store_close(struct store *s)
 	free(s);
 }
 
+/* ---- refusing, and no more ---- */
+
+struct probe {
+	struct store *store;
+	struct disk_space space;
+};
+
+static int
+probe_run(void *arg)
+{
+	struct probe *p = arg;
+
+	return disk_space(p->store->env->disk, p->store->dir, &p->space);
+}
+
+int
+store_probe(struct store *s)
+{
+	struct probe p = { .store = s };
+	int err = env_offload(s->env, WORK_DISK, probe_run, &p, 0);
+
+	if (err != ERR_OK)
+		return err;
+	s->disk_free = p.space.free_bytes;
+	/* The next shard may need a new segment. */
+	s->disk_low = p.space.free_bytes < s->reserve + s->segment_bytes;
+	return store_ready(s);
+}
+
 /* ---- sight ---- */
 
 void

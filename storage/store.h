@@ -40,6 +40,11 @@ struct store_opts {
 /* Recovers; ERR_BUSY when another process has it open, ERR_VERSION for a newer store (logged with
  * both). */
 SUSPENDS int store_open(const struct store_opts *opts, struct store **out); /* gives */
+/*
+ * For a store that refuses: looks whether its reason is over (room on the disk, a disk that failed)
+ * and takes up work again. Nothing else would: who is refused does not come again.
+ */
+SUSPENDS int store_probe(struct store *s);
 /* Syncs, closes; all writers are gone. */
 SUSPENDS void store_close(struct store *s);
 
