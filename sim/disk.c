@@ -171,6 +171,7 @@ sim_read(struct file *base, uint64_t offset, void *dst, size_t len, size_t *got)
 		return ERR_INVALID;
 	if (strike(f->disk, SIM_DISK_READ) != STRIKE_NONE)
 		return struck(f->disk, f->disk->crashed ? STRIKE_CRASH : STRIKE_FAIL, ERR_OK);
+	f->disk->cost += (uint64_t)len * SIM_DISK_BYTE_PS / 1000;
 	inode_read(f->inode, offset, dst, len, got);
 	return ERR_OK;
 }
@@ -193,8 +194,9 @@ sim_write(struct file *base, uint64_t offset, const void *src, size_t len)
 		len = (size_t)sim_random_below(&d->random, (uint64_t)len + 1);
 		len -= len % SIM_SECTOR_BYTES;
 		(void)inode_write(d, f->inode, offset, src, len);
-		return d->fault.err;
+		return struck(d, s, ERR_OK);
 	}
+	d->cost += (uint64_t)len * SIM_DISK_BYTE_PS / 1000;
 	return struck(d, s, inode_write(d, f->inode, offset, src, len));
 }
 
@@ -208,6 +210,7 @@ sim_sync(struct file *base)
 
 	if (err != ERR_OK)
 		return err;
+	d->cost += SIM_DISK_SYNC_NS;
 	s = strike(d, SIM_DISK_SYNC);
 	if (s == STRIKE_FAIL)
 		inode_scatter(d, f->inode, &d->random);

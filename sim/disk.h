@@ -70,7 +70,17 @@ struct sim_disk_fault {
 };
 
 void sim_disk_arm(struct sim_disk *d, const struct sim_disk_fault *f); /* copied; NULL: none */
-uint64_t sim_disk_points(const struct sim_disk *d);                    /* so far */
+/* Besides an armed fault: each operation of these kinds fails with ERR_IO by chance. 0: none. */
+void sim_disk_error_rate(struct sim_disk *d, unsigned ops, uint32_t ppm);
+/*
+ * What operations cost a common solid-state disk, in device time: a sync SIM_DISK_SYNC_NS, bytes
+ * SIM_DISK_BYTE_PS picoseconds each. A slow disk takes a multiple. The world charges it.
+ */
+#define SIM_DISK_SYNC_NS MICROSECONDS(500)
+#define SIM_DISK_BYTE_PS 2000 /* 500 MB/s */
+void sim_disk_slow(struct sim_disk *d, unsigned factor);
+uint64_t sim_disk_take_cost(struct sim_disk *d);    /* ns since the last call */
+uint64_t sim_disk_points(const struct sim_disk *d); /* so far */
 bool sim_disk_crashed(const struct sim_disk *d);
 /* As if the process died now: everything answers ERR_IO until one of the next two. */
 void sim_disk_crash(struct sim_disk *d);

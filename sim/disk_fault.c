@@ -12,8 +12,13 @@ strike(struct sim_disk *d, unsigned op)
 
 	if (op != SIM_DISK_READ)
 		d->points++;
-	if (!d->armed || (ops & op) == 0 || d->points < d->fault.at)
-		return STRIKE_NONE;
+	if (!d->armed || (ops & op) == 0 || d->points < d->fault.at) {
+		d->struck_err = ERR_IO;
+		return (d->rate_ops & op) != 0 && sim_random_chance(&d->random, d->rate_ppm)
+			   ? STRIKE_FAIL
+			   : STRIKE_NONE;
+	}
+	d->struck_err = d->fault.err;
 	if (d->fault.crash) {
 		d->armed = false;
 		sim_disk_crash(d);
@@ -27,7 +32,7 @@ int
 struck(struct sim_disk *d, enum strike s, int err)
 {
 	if (s == STRIKE_FAIL)
-		return d->fault.err;
+		return d->struck_err;
 	return s == STRIKE_CRASH ? ERR_IO : err;
 }
 
@@ -39,6 +44,28 @@ sim_disk_arm(struct sim_disk *d, const struct sim_disk_fault *f)
 		return;
 	must(f->crash || f->err != ERR_OK);
 	d->fault = *f;
+}
+
+void
+sim_disk_error_rate(struct sim_disk *d, unsigned ops, uint32_t ppm)
+{
+	d->rate_ops = ops;
+	d->rate_ppm = ppm;
+}
+
+void
+sim_disk_slow(struct sim_disk *d, unsigned factor)
+{
+	d->slow = factor;
+}
+
+uint64_t
+sim_disk_take_cost(struct sim_disk *d)
+{
+	uint64_t cost = d->cost * MAX(d->slow, 1u);
+
+	d->cost = 0;
+	return cost;
 }
 
 uint64_t

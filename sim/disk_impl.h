@@ -82,6 +82,11 @@ struct sim_disk {
 	uint64_t generation; /* files of an older one answer ERR_IO */
 	struct sim_disk_fault fault;
 	bool armed;
+	int struck_err;
+	unsigned rate_ops; /* of enum sim_disk_op: fail by chance */
+	uint32_t rate_ppm;
+	unsigned slow;
+	uint64_t cost; /* ns of device time since it was last asked for */
 	struct sim_inode *root;
 	struct sim_rename *journal; /* oldest first */
 	size_t journal_len;

@@ -1,7 +1,11 @@
 /* Seeded streams of numbers, and the mix that hashes the run of events. Nothing here can fail. */
 #include "sim/random.h"
 
+#include <endian.h>
+
 #include "overlay/base/err.h"
+
+#define LANES_FROM 64 /* below, one lane is as fast */
 
 /* Finaliser of SplitMix64: a bijection in which every input bit reaches every output bit. */
 static uint64_t
@@ -83,19 +87,40 @@ sim_mix(uint64_t hash, uint64_t v)
 	return finalise((rotate_left(hash, 5) ^ v) + UINT64_C(0x9e3779b97f4a7c15));
 }
 
+/* Little-endian, so that either byte order gives the same. */
+static uint64_t
+word_at(const uint8_t *at)
+{
+	uint64_t v;
+
+	memcpy(&v, at, sizeof(v));
+	return le64toh(v);
+}
+
+/* One lane: for what is short, and for the rest of what is not. */
+static uint64_t
+mix_words(uint64_t hash, const uint8_t *at, size_t len)
+{
+	for (; len >= 8; at += 8, len -= 8)
+		hash = (rotate_left(hash, 5) ^ word_at(at)) * UINT64_C(0x9e3779b97f4a7c15);
+	for (; len > 0; at++, len--)
+		hash = (rotate_left(hash, 5) ^ *at) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash;
+}
+
 uint64_t
 sim_mix_bytes(uint64_t hash, struct bytes data)
 {
+	uint64_t lanes[4] = { hash, hash + 1, hash + 2, hash + 3 };
 	size_t i = 0;
 
-	for (; i + 8 <= data.len; i += 8) {
-		uint64_t v = 0;
-
-		for (unsigned j = 0; j < 8; j++)
-			v |= (uint64_t)data.data[i + j] << (8 * j);
-		hash = (rotate_left(hash, 5) ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	/* Four lanes side by side: one multiplication need not wait for the one before. */
+	for (; data.len >= LANES_FROM && i + 32 <= data.len; i += 32) {
+		for (size_t j = 0; j < 4; j++)
+			lanes[j] = (rotate_left(lanes[j], 5) ^ word_at(data.data + i + 8 * j)) *
+				   UINT64_C(0x9e3779b97f4a7c15);
 	}
-	for (; i < data.len; i++)
-		hash = (rotate_left(hash, 5) ^ data.data[i]) * UINT64_C(0x9e3779b97f4a7c15);
-	return sim_mix(hash, data.len);
+	for (size_t j = 1; i > 0 && j < 4; j++)
+		lanes[0] = (rotate_left(lanes[0], 23) ^ lanes[j]) * UINT64_C(0x9e3779b97f4a7c15);
+	return sim_mix(mix_words(lanes[0], data.data + i, data.len - i), data.len);
 }

@@ -8,12 +8,14 @@
 
 #include "overlay/base/types.h"
 #include "sim/histogram.h"
+#include "sim/sim.h"
 
-#define RESULT_SAMPLES 96 /* moments in a run that are remembered: a point per 8 pixels of a plot  \
-			   */
-#define RESULT_ALIVE   20 /* chunks by alive − k: < 0, 0, 1 … 17, ≥ 18 */
-#define RESULT_NAME    64
-#define RESULT_MARKS   64 /* faults of the timeline, for the plots */
+#define RESULT_SAMPLES                                                                             \
+	96              /* moments in a run that are remembered: a point per 8 pixels of a plot    \
+			 */
+#define RESULT_ALIVE 20 /* chunks by alive − k: < 0, 0, 1 … 17, ≥ 18 */
+#define RESULT_NAME  64
+#define RESULT_MARKS 64 /* faults of the timeline, for the plots */
 
 /* What a node sends, by purpose. */
 enum traffic_class {
@@ -23,17 +25,6 @@ enum traffic_class {
 	TRAFFIC_OTHER,   /* other datagrams: addresses, challenges */
 	TRAFFIC_STREAMS, /* sessions: shards, leases, hand-shakes */
 	TRAFFIC_CLASSES,
-};
-
-/* What an event was. */
-enum event_kind {
-	EVENT_TIMER,    /* a node's timer */
-	EVENT_DATAGRAM, /* one arrived */
-	EVENT_STREAM,   /* bytes, acknowledgements, connects */
-	EVENT_WORK,     /* offloaded work ended */
-	EVENT_TURN,     /* a node's tasks ran */
-	EVENT_WORLD,    /* the world's own */
-	EVENT_KINDS,
 };
 
 /* The network at one moment, and what happened since the moment before. */
@@ -72,7 +63,7 @@ struct result {
 
 	uint64_t wall_ms, cpu_ms; /* of the host: from the first event to the last */
 	uint64_t setup_cpu_ms;    /* before that */
-	uint64_t events, event_hash, events_by_kind[EVENT_KINDS];
+	uint64_t events, event_hash, events_by_kind[SIM_EVENT_KINDS];
 	uint64_t node_ms; /* node-hours, in ms: members that were up, summed over time */
 	uint64_t resident_peak_bytes;
 
@@ -88,6 +79,7 @@ struct result {
 	uint64_t objects_put, objects_refused, objects_got, objects_get_failed;
 	uint64_t objects_lost;   /* fewer than k shards of a chunk exist anywhere */
 	uint64_t objects_unread; /* k exist, all members back, and still not to be had */
+	uint64_t objects_wrong;  /* gets that gave a byte which had not been put: never */
 	struct histogram object_put, object_get;
 
 	uint64_t joins, leaves, deaths;

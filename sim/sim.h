@@ -65,6 +65,9 @@ struct sim_node_opts {
 	uint64_t up_bytes_s; /* bandwidth; 0: unlimited */
 	uint64_t down_bytes_s;
 	struct sim_disk *disk; /* lent, outlives the node; NULL: an own one that goes with it */
+	/* Called when the node dies, by whatever; at that very point, on any stack. May be NULL. */
+	void (*died)(void *arg);
+	void *died_arg;
 };
 
 struct env *sim_node_add(struct sim_world *w, const struct sim_node_opts *opts); /* gives */
@@ -107,6 +110,17 @@ int sim_run_task(struct sim_world *w, struct env *env, int (*fn)(void *arg), voi
 /* ---- what happened ---- */
 uint64_t sim_events(const struct sim_world *w);     /* how many so far */
 uint64_t sim_event_hash(const struct sim_world *w); /* equal runs, equal hashes */
+/* What an event was. */
+enum sim_event_kind {
+	SIM_EVENT_TIMER,    /* a node's timer */
+	SIM_EVENT_DATAGRAM, /* one arrived */
+	SIM_EVENT_STREAM,   /* bytes, acknowledgements, connects, lines */
+	SIM_EVENT_WORK,     /* offloaded work ended */
+	SIM_EVENT_TURN,     /* a node's tasks ran */
+	SIM_EVENT_KINDS,
+};
+
+void sim_events_by_kind(const struct sim_world *w, uint64_t out[SIM_EVENT_KINDS]);
 struct sim_traffic {
 	uint64_t datagrams_sent;
 	uint64_t datagrams_received; /* delivered to a socket; duplicates count twice */

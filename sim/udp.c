@@ -149,6 +149,7 @@ packet_arrive(void *arg)
 		world_at(w, &p->event, due);
 		return;
 	}
+	w->events_of[SIM_EVENT_DATAGRAM]++;
 	world_note(w, n->number);
 	world_note(w, sim_mix_bytes(p->from.port, bytes_of(p->data, p->len)));
 	w->traffic.datagrams_received++;

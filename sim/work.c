@@ -18,15 +18,40 @@ struct work_event {
 };
 
 static void
-work_fire(void *arg)
+work_done(void *arg)
 {
 	struct work_event e = *(struct work_event *)arg;
 
 	free(arg);
-	world_note(e.node->world, e.node->number);
-	e.work->run(e.work);
 	e.node->works[e.pool]--;
 	e.work->done(e.work);
+}
+
+/* What it asked of the disk takes the device's time, in which the pool does nothing else. */
+static void
+charge(struct work_event *e)
+{
+	struct sim_world *w = e->node->world;
+	uint64_t cost = e->pool == WORK_DISK ? sim_disk_take_cost(e->node->disk) : 0;
+
+	e->node->work_start[e->pool] = MAX(e->node->work_start[e->pool], w->now) + cost;
+	if (cost == 0) {
+		work_done(e);
+		return;
+	}
+	event_init(&e->event, work_done, e);
+	world_at(w, &e->event, w->now + cost);
+}
+
+static void
+work_fire(void *arg)
+{
+	struct work_event *e = arg;
+
+	world_note(e->node->world, e->node->number);
+	e->node->world->events_of[SIM_EVENT_WORK]++;
+	e->work->run(e->work);
+	charge(e);
 }
 
 int

@@ -70,6 +70,7 @@ step(struct sim_world *w, uint64_t end)
 		struct sim_node *n = node_of(t->env);
 
 		n->timers_armed--;
+		w->events_of[SIM_EVENT_TIMER]++;
 		world_note(w, n->number);
 	}
 	t->fire(t->arg);
@@ -223,6 +224,15 @@ sim_event_hash(const struct sim_world *w)
 }
 
 void
+sim_events_by_kind(const struct sim_world *w, uint64_t out[SIM_EVENT_KINDS])
+{
+	memcpy(out, w->events_of, sizeof(w->events_of));
+	out[SIM_EVENT_STREAM] = w->events_count;
+	for (size_t i = 0; i < SIM_EVENT_KINDS; i++)
+		out[SIM_EVENT_STREAM] -= i == SIM_EVENT_STREAM ? 0 : w->events_of[i];
+}
+
+void
 sim_traffic(const struct sim_world *w, struct sim_traffic *out)
 {
 	*out = w->traffic;
@@ -293,6 +303,7 @@ kick_fire(void *arg)
 	struct sim_node *n = arg;
 
 	world_note(n->world, n->number);
+	n->world->events_of[SIM_EVENT_TURN]++;
 	tasks_run(n->env.tasks);
 }
 
@@ -353,6 +364,8 @@ sim_node_add(struct sim_world *w, const struct sim_node_opts *opts)
 	sim_random_init(&n->random, w->seed, n->number);
 	node_place(n, opts);
 	node_network(n, opts);
+	n->died = opts->died;
+	n->died_arg = opts->died_arg;
 	n->clock_offset_ms = opts->clock_offset_ms;
 	n->work_ns[WORK_CPU] = SIM_WORK_CPU;
 	n->work_ns[WORK_DISK] = SIM_WORK_DISK;
@@ -386,6 +399,8 @@ sim_node_kill(struct env *env, enum sim_death how)
 	env->log = NULL;
 	sim_disk_crash(n->disk);
 	streams_die(n, how);
+	if (n->died != NULL)
+		n->died(n->died_arg);
 }
 
 bool

@@ -36,6 +36,7 @@ struct sim_world {
 	size_t nodes_count;
 	uint64_t nodes_added; /* numbers them: a restarted node draws a stream of its own */
 	uint64_t events_count;
+	uint64_t events_of[SIM_EVENT_KINDS]; /* streams are what is left */
 	uint64_t hash;
 	uint64_t seed;
 	bool closing;        /* sim_free lets what is under way run out */
@@ -58,6 +59,8 @@ struct sim_node {
 	int64_t clock_offset_ms;
 	bool dead;
 	enum sim_death death;
+	void (*died)(void *arg);
+	void *died_arg;
 	struct sim_random random;
 	struct timer kick;
 	size_t timers_armed;

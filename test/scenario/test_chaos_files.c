@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "test/scenario/spoil.h"
+#include "sim/spoil.h"
 #include "test/scenario/world.h"
 #include "test/unit/suite.h"
 

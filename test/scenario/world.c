@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "test/scenario/spoil.h"
+#include "sim/spoil.h"
 
 struct world_node {
 	struct identity identity;

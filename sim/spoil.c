@@ -1,5 +1,5 @@
 /* Walks the segment files as the store wrote them and turns one bit per leaf of payload. */
-#include "test/scenario/spoil.h"
+#include "sim/spoil.h"
 
 #include <stdio.h>
 

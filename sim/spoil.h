@@ -1,6 +1,6 @@
 /* Rot where it hurts: for stories about holders whose disk gives wrong bytes. */
-#ifndef TEST_SCENARIO_SPOIL_H
-#define TEST_SCENARIO_SPOIL_H
+#ifndef SIM_SPOIL_H
+#define SIM_SPOIL_H
 
 #include "sim/disk.h"
 

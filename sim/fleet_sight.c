@@ -1,0 +1,76 @@
+/*
+ * What can be seen of a fleet from outside: tables against the truth, bytes sent by purpose. A
+ * node's counters go with it, so they are added up when it stops.
+ */
+#include <stdlib.h>
+
+#include "dht/messages.h"
+#include "sim/fleet_private.h"
+
+#define TABLES_MAX        200 /* members looked at: their mean is off by a tenth of a percent or so */
+#define CONTACTS_MAX_SEEN 2048
+
+static enum traffic_class
+class_of(uint16_t method)
+{
+	switch (method) {
+	case DHT_PING:
+		return TRAFFIC_UPKEEP;
+	case DHT_FIND_NODE:
+	case DHT_FIND_REGION:
+		return TRAFFIC_LOOKUP;
+	case DHT_PUT:
+	case DHT_GET:
+	case DHT_SELF:
+		return TRAFFIC_RECORDS;
+	default:
+		return TRAFFIC_OTHER;
+	}
+}
+
+void
+fleet_count_traffic(const struct member *m, uint64_t out[TRAFFIC_CLASSES])
+{
+	const struct endpoint_counters *c;
+
+	if (m->node == NULL)
+		return;
+	c = endpoint_counters(node_endpoint(m->node));
+	for (uint16_t i = 0; i < ENDPOINT_METHODS_COUNTED; i++)
+		out[class_of(i)] += c->sent_by_method[i];
+	out[TRAFFIC_STREAMS] += c->session_bytes_out;
+}
+
+void
+fleet_traffic(struct fleet *f, uint64_t out[TRAFFIC_CLASSES])
+{
+	memcpy(out, f->sent, sizeof(f->sent));
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->members[i].state == MEMBER_UP)
+			fleet_count_traffic(&f->members[i], out);
+	}
+}
+
+void
+fleet_tables(struct fleet *f, struct fleet_tables *out)
+{
+	struct contact *seen = calloc(CONTACTS_MAX_SEEN, sizeof(*seen));
+	size_t every = f->count / TABLES_MAX + 1;
+
+	must(seen != NULL);
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < f->count; i += every) {
+		const struct member *m = &f->members[i];
+		size_t count;
+
+		if (m->state != MEMBER_UP)
+			continue;
+		count = MIN(dht_contacts(node_dht(m->node), seen, CONTACTS_MAX_SEEN),
+		    (size_t)CONTACTS_MAX_SEEN);
+		out->members++;
+		out->contacts += count;
+		for (size_t j = 0; j < count; j++)
+			out->stale += fleet_by_id(f, &seen[j].id) == NULL;
+	}
+	free(seen);
+}

@@ -1,0 +1,180 @@
+/*
+ * Whole runs of scenarios: they replay, they measure, the page of them is whole. That each shipped
+ * file runs is the business of test/e2e/sim.
+ */
+#include <stdlib.h>
+
+#include "overlay/base/crypto_stand_in.h"
+#include "sim/report.h"
+#include "sim/run.h"
+#include "test/unit/suite.h"
+
+#define PAGE_MAX MIB(4)
+
+static uint64_t
+nothing(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static void
+a_day(struct scenario *s)
+{
+	scenario_init(s);
+	s->storing = 12;
+	s->code = (struct code_params){ .k = 2, .r = 3, .n = 4 };
+	s->lookups_per_hour = 600;
+	s->record_puts_per_hour = 120;
+	s->record_gets_per_hour = 240;
+	s->object_puts_per_hour = 60;
+	s->object_gets_per_hour = 60;
+	s->object_most = KIB(64);
+	s->churn = true;
+	ck_assert_int_eq(lifetime_parse("exponential mean 1h", &s->session, NULL), ERR_OK);
+	ck_assert_int_eq(lifetime_parse("exponential mean 2m", &s->absence, NULL), ERR_OK);
+	s->faults[s->faults_count++] = (struct fault){ .name = "<cut & back>",
+		.kind = FAULT_PARTITION,
+		.at_ppm = 400000,
+		.span_ppm = 200000,
+		.share_ppm = 300000 };
+}
+
+static struct result *
+run(const struct scenario *s, uint64_t seed)
+{
+	struct result *r = calloc(1, sizeof(*r));
+
+	ck_assert_ptr_nonnull(r);
+	result_init(r);
+	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = s,
+					  .nodes = 50,
+					  .seed = seed,
+					  .span = MINUTES(30),
+					  .lookups = 20,
+					  .stand_in = true,
+					  .host = { nothing, nothing, nothing, NULL, NULL, NULL } },
+			     r),
+	    ERR_OK);
+	return r;
+}
+
+static void
+done(struct result *r)
+{
+	result_fini(r);
+	free(r);
+}
+
+START_TEST(a_run_replays_and_measures)
+{
+	struct scenario s;
+	struct result *a, *b, *c;
+
+	a_day(&s);
+	a = run(&s, 1);
+	b = run(&s, 1);
+	c = run(&s, 2);
+	ck_assert_uint_eq(a->event_hash, b->event_hash);
+	ck_assert_uint_eq(a->events, b->events);
+	ck_assert_uint_ne(a->event_hash, c->event_hash);
+	ck_assert_uint_eq(a->samples_count, RESULT_SAMPLES + 1);
+	ck_assert_uint_gt(a->lookup_first.count, 100);
+	ck_assert_uint_gt(a->put.count, 10);
+	ck_assert_uint_gt(a->objects_put, 5);
+	ck_assert_uint_gt(a->joins, 5);
+	ck_assert_uint_eq(a->objects_lost + a->objects_unread + a->objects_wrong, 0);
+	ck_assert_uint_gt(a->recall_found * 100, a->recall_true * 80);
+	done(a);
+	done(b);
+	done(c);
+}
+END_TEST
+
+/* Every element that is opened is closed, in order; void elements stand alone. */
+static void
+balanced(char *page)
+{
+	static const char *const voids[] = { "meta", "!doctype", "rect/", "line/" };
+	char names[64][16];
+	size_t depth = 0;
+
+	for (char *at = strchr(page, '<'); at != NULL; at = strchr(at + 1, '<')) {
+		size_t len = strcspn(at + 1 + (at[1] == '/'), " >/");
+		const char *end = strchr(at, '>');
+		char name[16];
+		bool alone = false;
+
+		ck_assert_ptr_nonnull(end);
+		ck_assert_uint_lt(len, sizeof(name));
+		memcpy(name, at + 1 + (at[1] == '/'), len);
+		name[len] = '\0';
+		for (size_t i = 0; i < ARRAY_LEN(voids); i++)
+			alone |= strcmp(name, voids[i]) == 0;
+		if (alone || end[-1] == '/')
+			continue;
+		if (at[1] != '/') {
+			ck_assert_uint_lt(depth, ARRAY_LEN(names));
+			strcpy(names[depth++], name);
+			continue;
+		}
+		ck_assert_uint_gt(depth, 0);
+		ck_assert_str_eq(names[--depth], name);
+	}
+	ck_assert_uint_eq(depth, 0);
+}
+
+START_TEST(the_page_is_whole)
+{
+	static const char *const must_have[] = { "Members", "Lookups", "Sent by a node",
+		"Chunks by shards", "Objects", "Repair traffic", "lookups by paths",
+		"prefers-color-scheme", "&lt;cut &amp; back&gt;" };
+	struct scenario s;
+	struct result *r;
+	struct buf page;
+
+	a_day(&s);
+	r = run(&s, 3);
+	buf_init(&page, PAGE_MAX);
+	ck_assert_int_eq(report_html(r, &page), ERR_OK);
+	ck_assert_int_eq(buf_append(&page, "", 1), ERR_OK);
+	for (size_t i = 0; i < ARRAY_LEN(must_have); i++)
+		ck_assert_msg(strstr((char *)page.data, must_have[i]) != NULL, "%s", must_have[i]);
+	ck_assert_ptr_null(strstr((char *)page.data, "nan"));
+	ck_assert_ptr_null(strstr((char *)page.data, "<cut"));
+	ck_assert_ptr_null(strstr((char *)page.data, "http"));
+	balanced((char *)page.data);
+	buf_fini(&page);
+	done(r);
+}
+END_TEST
+
+START_TEST(a_page_of_nothing_is_a_page)
+{
+	struct result *r = calloc(1, sizeof(*r));
+	struct buf page;
+
+	ck_assert_ptr_nonnull(r);
+	result_init(r);
+	buf_init(&page, PAGE_MAX);
+	ck_assert_int_eq(report_html(r, &page), ERR_OK);
+	ck_assert_int_eq(buf_append(&page, "", 1), ERR_OK);
+	ck_assert_ptr_null(strstr((char *)page.data, "nan"));
+	balanced((char *)page.data);
+	buf_fini(&page);
+	done(r);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("run");
+
+	crypto_use_stand_in();
+	if (crypto_init() != ERR_OK)
+		return EXIT_FAILURE;
+	suite_add(s, "runs", 120, a_run_replays_and_measures, the_page_is_whole, NULL);
+	suite_add(s, "page", 0, a_page_of_nothing_is_a_page, NULL);
+	return suite_main(s);
+}

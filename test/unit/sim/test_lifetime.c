@@ -1,0 +1,151 @@
+/* Draws against their analytic medians and quartiles; text; fixed point against libm. */
+#include "test/unit/suite.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "overlay/base/err.h"
+#include "sim/lifetime.h"
+#include "sim/units.h"
+
+#define DRAWS 20001
+
+static char error[LIFETIME_TEXT_MAX];
+
+static int
+compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Quartiles in hours within 4 %. */
+static void
+quartiles(const char *text, double low, double middle, double high)
+{
+	static uint64_t v[DRAWS];
+	const double right[3] = { low, middle, high };
+	struct lifetime l;
+	struct sim_random r;
+
+	sim_random_init(&r, 5, 0);
+	ck_assert_int_eq(lifetime_parse(text, &l, error), ERR_OK);
+	for (size_t i = 0; i < DRAWS; i++)
+		v[i] = lifetime_draw(&l, &r, 0, 0);
+	qsort(v, DRAWS, sizeof(*v), compare);
+	for (size_t i = 0; i < 3; i++) {
+		double is = (double)v[DRAWS * (i + 1) / 4] / (double)HOURS(1);
+
+		ck_assert_msg(is > right[i] * 0.96 && is < right[i] * 1.04,
+		    "%s: quartile %zu is %.3f h, right would be %.3f h", text, i + 1, is, right[i]);
+	}
+}
+
+START_TEST(draws_have_their_quartiles)
+{
+	quartiles("exponential median 2h", 2 * log(4.0 / 3) / log(2), 2, 4);
+	quartiles("exponential mean 3h", 3 * log(4.0 / 3), 3 * log(2), 3 * log(4));
+	quartiles("weibull scale 3h shape 0.6", 3 * pow(log(4.0 / 3), 1 / 0.6),
+	    3 * pow(log(2), 1 / 0.6), 3 * pow(log(4), 1 / 0.6));
+	quartiles(
+	    "lognormal median 2h sigma 1.2", 2 * exp(-0.6745 * 1.2), 2, 2 * exp(0.6745 * 1.2));
+	quartiles("fixed 5h", 5, 5, 5);
+}
+END_TEST
+
+START_TEST(days_follow_the_place)
+{
+	struct lifetime l;
+	struct sim_random r;
+
+	sim_random_init(&r, 5, 0);
+	ck_assert_int_eq(lifetime_parse("diurnal from 8h for 10h", &l, error), ERR_OK);
+	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(12), 0), HOURS(6));
+	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(12), 120), HOURS(4));
+	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(12), -300), HOURS(11));
+	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(20), 0), HOURS(22)); /* tomorrow */
+}
+END_TEST
+
+START_TEST(traces_are_drawn_from)
+{
+	struct lifetime l;
+	struct sim_random r;
+
+	sim_random_init(&r, 5, 0);
+	ck_assert_int_eq(lifetime_parse("trace up.txt", &l, error), ERR_OK);
+	ck_assert_str_eq(l.trace_name, "up.txt");
+	ck_assert_int_eq(lifetime_trace_parse("60 120\n 180\n", &l, error), ERR_OK);
+	ck_assert_uint_eq(l.trace_count, 3);
+	for (int i = 0; i < 100; i++)
+		ck_assert_uint_eq(lifetime_draw(&l, &r, 0, 0) % SECONDS(60), 0);
+	lifetime_fini(&l);
+	ck_assert_int_eq(lifetime_trace_parse("60 soon", &l, error), ERR_INVALID);
+	ck_assert_int_eq(lifetime_trace_parse(" \n", &l, error), ERR_INVALID);
+}
+END_TEST
+
+START_TEST(wrong_text_is_refused)
+{
+	static const char *const bad[] = { "", "sometimes", "fixed", "fixed 2", "none 2h",
+		"exponential 2h", "exponential mean", "exponential mean 2h shape 1",
+		"weibull scale 2h", "weibull scale 2h shape 0", "lognormal median 2h sigma x",
+		"diurnal from 25h for 2h", "trace", "exponential mean 0" };
+	struct lifetime l;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		ck_assert_msg(lifetime_parse(bad[i], &l, error) == ERR_INVALID, "%s", bad[i]);
+		ck_assert_ptr_nonnull(strstr(error, "right would be"));
+	}
+}
+END_TEST
+
+START_TEST(fixed_point_agrees_with_libm)
+{
+	struct sim_random r;
+
+	sim_random_init(&r, 9, 0);
+	for (int i = 0; i < 2000; i++) {
+		uint64_t v = (sim_random_u64(&r) >> (1 + sim_random_below(&r, 62))) | 1;
+		double log = (double)fixed_log2(v) / (double)FIXED_ONE, back;
+
+		ck_assert_double_eq_tol(log, log2((double)v), 1e-8);
+		back = (double)fixed_exp2(fixed_log2(v));
+		ck_assert_double_eq_tol(back / (double)v, 1.0, v < 1000 ? 0.5 : 1e-3);
+	}
+	ck_assert_uint_eq(fixed_exp2(INT64_C(63) << 32), UINT64_MAX);
+	ck_assert_uint_eq(fixed_exp2(-(INT64_C(5) << 32)), 0);
+}
+END_TEST
+
+START_TEST(units_are_read_exactly)
+{
+	uint64_t v;
+	uint32_t ppm;
+
+	ck_assert(units_duration("1.5h", &v) && v == MINUTES(90));
+	ck_assert(units_duration("20m", &v) && v == MINUTES(20));
+	ck_assert(units_duration("0", &v) && v == 0);
+	ck_assert(!units_duration("20", &v) && !units_duration("1.h", &v) &&
+		  !units_duration("-1s", &v) && !units_duration("1 h", &v));
+	ck_assert(units_size("64K", &v) && v == KIB(64));
+	ck_assert(units_size("100", &v) && v == 100);
+	ck_assert(!units_size("64k", &v) && !units_size("", &v));
+	ck_assert(units_percent("0.1%", &ppm) && ppm == 1000);
+	ck_assert(units_percent("500ppm", &ppm) && ppm == 500);
+	ck_assert(!units_percent("101%", &ppm) && !units_percent("15", &ppm));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("sim/lifetime");
+
+	suite_add(s, "draws", 0, draws_have_their_quartiles, days_follow_the_place,
+	    traces_are_drawn_from, NULL);
+	suite_add(s, "text", 0, wrong_text_is_refused, fixed_point_agrees_with_libm,
+	    units_are_read_exactly, NULL);
+	return suite_main(s);
+}

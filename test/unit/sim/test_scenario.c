@@ -1,0 +1,152 @@
+/* Scenario files: what they may say, what is refused and how, and that those shipped are right. */
+#include "test/unit/suite.h"
+
+#include <stdio.h>
+
+#include "overlay/base/err.h"
+#include "sim/liar.h"
+#include "sim/scenario.h"
+#include "sim/story.h"
+
+static char error[SCENARIO_ERROR_MAX];
+
+static void
+good(struct scenario *s, const char *section, const char *key, const char *value)
+{
+	ck_assert_msg(scenario_set(s, section, key, value, error) == ERR_OK, "%s.%s = %s: %s",
+	    section, key, value, error);
+}
+
+static void
+bad(const char *section, const char *key, const char *value, const char *says)
+{
+	struct scenario s;
+
+	scenario_init(&s);
+	ck_assert_int_eq(scenario_set(&s, section, key, value, error), ERR_INVALID);
+	ck_assert_msg(strstr(error, says) != NULL, "\"%s\" does not say \"%s\"", error, says);
+}
+
+START_TEST(values_reach_their_fields)
+{
+	struct scenario s;
+
+	scenario_init(&s);
+	good(&s, "scenario", "name", "test");
+	good(&s, "network", "loss", "2.5%");
+	good(&s, "network", "regions", "no");
+	good(&s, "nodes", "code", "4/6/8");
+	good(&s, "nodes", "clock-skew", "3s");
+	good(&s, "churn", "session", "exponential median 2h");
+	good(&s, "workload", "object-most", "4M");
+	good(&s, "fault a", "kind", "kill");
+	good(&s, "fault b", "kind", "clock");
+	good(&s, "fault b", "jump", "-30m");
+	good(&s, "fault a", "at", "25%");
+	good(&s, "fault a", "for", "10m");
+	ck_assert_uint_eq(s.loss_ppm, 25000);
+	ck_assert(!s.regions && s.churn);
+	ck_assert_uint_eq(s.code.r, 6);
+	ck_assert_uint_eq(s.clock_skew_ms, 3000);
+	ck_assert_int_ne(s.session.kind, LIFETIME_NONE);
+	ck_assert_uint_eq(s.object_most, MIB(4));
+	ck_assert_uint_eq(s.faults_count, 2);
+	ck_assert_int_eq(s.faults[0].kind, FAULT_KILL);
+	ck_assert_int_eq(s.faults[1].jump_ms, -1800000);
+	ck_assert_int_eq(scenario_check(&s, error), ERR_OK);
+	ck_assert_int_eq(scenario_set_text(&s, "network.loss=1%", error), ERR_OK);
+	ck_assert_uint_eq(s.loss_ppm, 10000);
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_said)
+{
+	struct scenario s;
+
+	bad("weather", "rain", "1", "there is no section [weather]");
+	bad("network", "los", "1%", "has no \"los\"");
+	bad("network", "los", "1%", "loss");
+	bad("network", "loss", "much", "15%");
+	bad("nodes", "code", "8/4/6", "4/6/8");
+	bad("churn", "session", "sometimes", "");
+	bad("fault x", "kind", "earthquake", "partition");
+	bad("fault x", "where", "region atlantis", "us-east");
+	bad("fault ", "kind", "kill", "name");
+	scenario_init(&s);
+	ck_assert_int_eq(scenario_set_text(&s, "loss=1%", error), ERR_INVALID);
+	ck_assert_int_eq(scenario_set_text(&s, "network.loss", error), ERR_INVALID);
+	good(&s, "fault x", "share", "10%");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(error, "has no kind"));
+}
+END_TEST
+
+START_TEST(spans_follow_the_length_of_the_run)
+{
+	struct fault f = { .at_ppm = 500000, .span_ppm = UINT32_MAX, .span = HOURS(2) };
+	uint64_t from, to;
+
+	scenario_fault_span(&f, HOURS(10), &from, &to);
+	ck_assert_uint_eq(from, HOURS(5));
+	ck_assert_uint_eq(to, HOURS(7));
+	scenario_fault_span(&f, HOURS(1), &from, &to); /* ends with the run */
+	ck_assert_uint_eq(from, MINUTES(30));
+	ck_assert_uint_eq(to, HOURS(1));
+}
+END_TEST
+
+START_TEST(every_key_has_a_meaning)
+{
+	for (size_t i = 0; i < scenario_keys(); i++) {
+		const char *section, *key, *right;
+
+		scenario_key(i, &section, &key, &right);
+		ck_assert(section[0] != '\0' && key[0] != '\0' && right[0] != '\0');
+	}
+}
+END_TEST
+
+/* A story's text is a scenario: each of its lines is understood, and gives the same plan. */
+START_TEST(stories_are_scenarios)
+{
+	struct story *s = calloc(1, sizeof(*s));
+	char *text = malloc(STORY_TEXT_MAX), section[64] = "", key[64], value[160];
+
+	ck_assert(s != NULL && text != NULL);
+	for (uint64_t seed = 1; seed < 200; seed++) {
+		struct scenario again;
+
+		story_plan(seed, s);
+		ck_assert_msg(scenario_check(&s->scenario, error) == ERR_OK, "seed %llu: %s",
+		    (unsigned long long)seed, error);
+		scenario_init(&again);
+		story_text(s, text);
+		for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+			if (sscanf(line, "[%63[^]]]", section) == 1 || line[0] == ';')
+				continue;
+			ck_assert_int_eq(sscanf(line, "%63[^ =] = %159[^\n]", key, value), 2);
+			good(&again, section, key, value);
+		}
+		ck_assert_uint_eq(again.faults_count, s->scenario.faults_count);
+		ck_assert_uint_eq(again.code.n, s->scenario.code.n);
+		ck_assert_uint_eq(again.object_puts_per_hour, s->scenario.object_puts_per_hour);
+		for (size_t i = 0; i < again.faults_count; i++) {
+			ck_assert_int_eq(again.faults[i].kind, s->scenario.faults[i].kind);
+			ck_assert_uint_eq(again.faults[i].lies, s->scenario.faults[i].lies);
+		}
+	}
+	free(s);
+	free(text);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("sim/scenario");
+
+	suite_add(s, "lines", 0, values_reach_their_fields, what_is_wrong_is_said,
+	    spans_follow_the_length_of_the_run, every_key_has_a_meaning, NULL);
+	suite_add(s, "stories", 10, stories_are_scenarios, NULL);
+	return suite_main(s);
+}
