@@ -26,6 +26,7 @@ struct command {
 	const char *brief;    /* one line for `skerry help` */
 	const char *about;    /* some lines for --help: what it does, exit codes, example */
 	size_t operands_least, operands_most;
+	bool own_crypto; /* calls crypto_init() itself: it may choose the simulation's stand-in */
 	/* Tables that options_help() shows, NULL at the end. */
 	const struct option *const *options;
 	/* argv[0] is the command's name. */
@@ -34,7 +35,7 @@ struct command {
 
 extern const struct command command_init, command_node, command_testnet, command_put, command_get,
     command_verify, command_stat, command_peers, command_status, command_check, command_operator,
-    command_bench;
+    command_bench, command_sim;
 
 /*
  * Parses argv into the groups. False when the command is over: *code is its exit code (--help was

@@ -15,6 +15,7 @@ struct reading {
 	void *arg;
 	unsigned line;
 	bool too_long, refused, section;
+	bool sections; /* are welcome */
 };
 
 static char *
@@ -27,7 +28,7 @@ read_line(char *out, int cap, void *stream)
 		return NULL;
 	r->line++;
 	/* Sections would be skipped without a word, and with them nothing of ours is meant. */
-	r->section = out[strspn(out, " \t")] == '[';
+	r->section = !r->sections && out[strspn(out, " \t")] == '[';
 	if (r->section)
 		return NULL;
 	len = strlen(out);
@@ -45,9 +46,8 @@ read_line(char *out, int cap, void *stream)
 static int
 on_item(void *arg, const char *section, const char *key, const char *value)
 {
-	(void)section; /* there is none: see read_line */
 	struct reading *r = arg;
-	struct ini_item item = { r->line, key, value };
+	struct ini_item item = { r->line, section, key, value };
 
 	if (r->refused)
 		return 0;
@@ -56,10 +56,10 @@ on_item(void *arg, const char *section, const char *key, const char *value)
 }
 
 int
-ini_read(FILE *f, bool (*each)(void *arg, const struct ini_item *item), void *arg, unsigned *line,
-    char error[INI_ERROR_MAX])
+ini_read(FILE *f, bool sections, bool (*each)(void *arg, const struct ini_item *item), void *arg,
+    unsigned *line, char error[INI_ERROR_MAX])
 {
-	struct reading r = { .file = f, .each = each, .arg = arg };
+	struct reading r = { .file = f, .each = each, .arg = arg, .sections = sections };
 	int result = ini_parse_stream(read_line, &r, on_item, &r);
 
 	*line = r.line;

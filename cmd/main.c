@@ -32,7 +32,7 @@ static const struct command *const commands[] = {
 	&command_check,
 	&command_operator,
 	&command_bench,
-
+	&command_sim,
 };
 
 static const struct command *
@@ -102,10 +102,6 @@ main(int argc, char **argv)
 		    NULL, "the kernel does not let privileges be given up: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (crypto_init() != ERR_OK) {
-		say_error(NULL, "the cryptographic libraries do not start");
-		return EXIT_FAILED;
-	}
 	if (argc < 2) {
 		(void)help(1, argv);
 		return EXIT_USAGE;
@@ -116,5 +112,11 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)
 		return version();
 	c = find(argv[1]);
-	return c != NULL ? flushed(c->run(c, argc - 1, argv + 1)) : unknown(argv[1]);
+	if (c == NULL)
+		return unknown(argv[1]);
+	if (!c->own_crypto && crypto_init() != ERR_OK) {
+		say_error(NULL, "the cryptographic libraries do not start");
+		return EXIT_FAILED;
+	}
+	return flushed(c->run(c, argc - 1, argv + 1));
 }

@@ -163,7 +163,7 @@ settings_load(const char *dir, struct settings *s, char error[SETTINGS_ERROR_MAX
 		return ERR_NOMEM;
 	}
 	*l.s = *s;
-	err = ini_read(f, on_item, &l, &line, why);
+	err = ini_read(f, false, on_item, &l, &line, why);
 	if (err == ERR_OK && ferror(f)) {
 		err = ERR_IO;
 		(void)snprintf(error, SETTINGS_ERROR_MAX, "cannot read %s", path);

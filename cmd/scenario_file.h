@@ -1,0 +1,14 @@
+/*
+ * A scenario from its file: lines by inih, traces beside it. What is wrong is said on stderr with
+ * file, line and what would be right.
+ */
+#ifndef CMD_SCENARIO_FILE_H
+#define CMD_SCENARIO_FILE_H
+
+#include "sim/scenario.h"
+
+/* out is initialised here. ERR_NOT_FOUND, ERR_INVALID, ERR_IO: told already. Blocks. */
+int scenario_load(const char *command, const char *path, struct scenario *out);
+void scenario_unload(struct scenario *s); /* frees its traces */
+
+#endif
