@@ -447,6 +447,16 @@ dht_announce_start(struct dht *d)
 }
 
 void
+dht_announce_spread(struct dht *d)
+{
+	uint64_t now = env_now(d->env);
+
+	d->publish_at = now + 1 + env_random_below(d->env, dht_paced(d, SELF_EVERY));
+	d->sweep_at = now + 1 + env_random_below(d->env, dht_paced(d, SWEEP_EVERY));
+	plan(d);
+}
+
+void
 dht_announce_stop(struct dht *d)
 {
 	d->announce_started = false;

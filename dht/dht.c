@@ -125,10 +125,3 @@ dht_seed_contact(struct dht *d, const struct contact *c, uint64_t rtt)
 	d->joined = true;
 	table_offer(d->table, c, rtt, TABLE_OUTBOUND, env_now(d->env));
 }
-
-void
-dht_seed_done(struct dht *d, uint64_t size)
-{
-	(void)size;
-	dht_upkeep_start(d);
-}

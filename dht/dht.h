@@ -50,10 +50,14 @@ SUSPENDS int dht_join(struct dht *d, uint64_t timeout);
 
 /*
  * For simulations, which start with a network that is years old: takes c for a server that has
- * just answered, and ourselves for joined. Upkeep does not start.
+ * just answered, and ourselves for joined.
  */
 void dht_seed_contact(struct dht *d, const struct contact *c, uint64_t rtt);
 
+/*
+ * After those: upkeep starts, in the middle of its intervals, and the network is known to have
+ * about size servers.
+ */
 void dht_seed_done(struct dht *d, uint64_t size);
 
 /* ---- finding nodes ---- */

@@ -115,5 +115,6 @@ bool dht_holds(const struct dht *d, const struct place *p); /* this node is insi
 void dht_announce_init(struct dht *d);
 void dht_announce_start(struct dht *d);
 void dht_announce_stop(struct dht *d);
+void dht_announce_spread(struct dht *d); /* as if the last ones were made at random times */
 
 #endif

@@ -352,3 +352,22 @@ dht_upkeep_stop(struct dht *d)
 	for (size_t i = 0; d->verify != NULL && i < DHT_VERIFY_MAX; i++)
 		ask_abandon(&d->verify[i].ask);
 }
+
+/* ---- for simulations ---- */
+
+void
+dht_seed_done(struct dht *d, uint64_t size)
+{
+	uint64_t now = env_now(d->env);
+	/* Where the k-th of so many ids lies on average, in units of id_distance_top(). */
+	uint64_t kth = size <= DHT_K ? UINT64_MAX : UINT64_MAX / size * DHT_K;
+
+	for (unsigned i = 0; size > DHT_K && i < SAMPLES_FIRST; i++)
+		size_sample(&d->size, DHT_K, DHT_K, kth, now);
+	dht_upkeep_start(d);
+	/* Somewhere in the middle of each interval; a time before the beginning wraps, as ages do.
+	 */
+	d->neighbourhood_at = now - 1 - env_random_below(d->env, dht_paced(d, NEIGHBOURHOOD));
+	d->sampled_at = now - 1 - env_random_below(d->env, dht_paced(d, SAMPLE_EVERY));
+	dht_announce_spread(d);
+}
