@@ -43,7 +43,7 @@ stand_in_decided(void)
 static uint64_t
 rotate(uint64_t v, unsigned bits)
 {
-	return v << bits | v >> (64 - bits);
+	return v << bits | v >> (-bits & 63); /* also by none */
 }
 
 /* SplitMix64's finaliser: a permutation in which every bit reaches every other. */
