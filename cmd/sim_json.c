@@ -241,7 +241,7 @@ sim_text(const struct result *r)
 		printf("recall of the closest 20: %.4f; %" PRIu64 " of %" PRIu64
 		       " lookups failed\n",
 		    recall(r), r->lookups_failed, r->lookups);
-	if (r->objects_put > 0)
+	if (r->objects_put + r->objects_refused > 0)
 		printf("objects: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64
 		       " read, %" PRIu64 " reads failed under way\n",
 		    r->objects_put, r->objects_refused, r->objects_got, r->objects_get_failed);

@@ -638,6 +638,52 @@ START_TEST(bits_flip)
 }
 END_TEST
 
+/* What disk_write_file has acknowledged is there after any loss of power, its name too. */
+START_TEST(small_files_survive_whole)
+{
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		struct sim_disk *d = new_disk(seed);
+		struct buf back;
+
+		ck_assert_int_eq(
+		    disk_write_file(sim_disk_base(d), "/key", bytes_of("first", 5)), ERR_OK);
+		sim_disk_power_loss(d, seed);
+		buf_init(&back, 100);
+		ck_assert_int_eq(disk_read_file(sim_disk_base(d), "/key", &back), ERR_OK);
+		ck_assert_uint_eq(back.len, 5);
+		buf_fini(&back);
+		sim_disk_free(d);
+	}
+}
+END_TEST
+
+START_TEST(errors_come_at_their_rate_and_cost_time)
+{
+	struct sim_disk *d = new_disk(5);
+	struct file *f = open_file(d, "/f", FILE_READ | FILE_WRITE | FILE_CREATE);
+	unsigned failed = 0;
+	uint8_t byte = 0;
+
+	(void)sim_disk_take_cost(d);
+	sim_disk_error_rate(d, SIM_DISK_WRITE, 250000);
+	for (int i = 0; i < 1000; i++)
+		failed += file_write(f, 0, &byte, 1) == ERR_IO;
+	ck_assert_uint_gt(failed, 200);
+	ck_assert_uint_lt(failed, 300);
+	ck_assert_int_eq(file_sync(f), ERR_OK); /* not of the kinds that fail */
+	sim_disk_error_rate(d, 0, 0);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(file_write(f, 0, &byte, 1), ERR_OK);
+	ck_assert_uint_ge(sim_disk_take_cost(d), SIM_DISK_SYNC_NS);
+	ck_assert_uint_eq(sim_disk_take_cost(d), 0);
+	sim_disk_slow(d, 10);
+	ck_assert_int_eq(file_sync(f), ERR_OK);
+	ck_assert_uint_eq(sim_disk_take_cost(d), 10 * SIM_DISK_SYNC_NS);
+	file_close(f);
+	sim_disk_free(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -654,6 +700,7 @@ main(void)
 	    random_programs_lose_nothing_synced, NULL);
 	suite_add(s, "faults", 20, crash_at_every_point_leaves_old_or_new,
 	    ignored_syncs_are_found_out, errors_strike_once_or_for_ever, failed_sync_forgets,
-	    kill_keeps_what_was_written, bits_flip, NULL);
+	    kill_keeps_what_was_written, bits_flip, small_files_survive_whole,
+	    errors_come_at_their_rate_and_cost_time, NULL);
 	return suite_main(s);
 }
