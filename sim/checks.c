@@ -228,7 +228,8 @@ look_up(struct checks *c)
 	struct looking *l = calloc(1, sizeof(*l));
 	struct member *m = fleet_any(c->fleet);
 	struct oracle_entry nearest;
-	int err;
+	bool found = false;
+	int err = ERR_OK;
 
 	must(l != NULL);
 	if (m == NULL) {
@@ -238,11 +239,15 @@ look_up(struct checks *c)
 	}
 	l->dht = node_dht(m->node);
 	sim_random_bytes(fleet_dice(c->fleet), l->target.b, sizeof(l->target.b));
-	err = sim_run_task(fleet_world(c->fleet), m->env, look_run, l);
-	c->looked++;
-	if (oracle_closest(fleet_oracle(c->fleet), &l->target, m->index, &nearest, 1) == 1 &&
-	    (err != ERR_OK || l->result.count == 0 ||
-		!id_equal(&l->result.closest[0].id, &nearest.id)))
+	if (oracle_closest(fleet_oracle(c->fleet), &l->target, m->index, &nearest, 1) == 0)
+		found = true;
+	for (int i = 0; i < READ_TRIES && !found; i++) {
+		err = sim_run_task(fleet_world(c->fleet), m->env, look_run, l);
+		c->looked++;
+		found = err == ERR_OK && l->result.count > 0 &&
+			id_equal(&l->result.closest[0].id, &nearest.id);
+	}
+	if (!found)
 		checks_fail(c, "tables", "a lookup by member %u misses the closest member %u: %s",
 		    m->index, nearest.member, err_text(err));
 	free(l);

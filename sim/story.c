@@ -121,13 +121,6 @@ check(struct play *p)
 		checks_secrets(c, p->workload);
 }
 
-/* A member that neither rot nor lies have spoiled. */
-static bool
-sound(const struct play *p, uint32_t index)
-{
-	return !timeline_spoiled(p->timeline, index);
-}
-
 static bool
 is_offline(void *arg)
 {
@@ -142,7 +135,7 @@ check_stores(struct play *p)
 	for (size_t i = 0; i < fleet_count(p->fleet) && !p->checks.failed; i++) {
 		struct member *m = fleet_member(p->fleet, i);
 
-		if (m->disk == NULL || !sound(p, m->index))
+		if (m->disk == NULL || timeline_torn(p->timeline, m->index))
 			continue;
 		fleet_stop(m, FLEET_FAREWELL, false);
 		if (!sim_run_until(fleet_world(p->fleet), is_offline, m, MINUTES(5))) {

@@ -362,15 +362,20 @@ timeline_clock(const struct timeline *t)
 	return &t->clock;
 }
 
+static bool
+tears(enum fault_kind kind)
+{
+	return kind == FAULT_DISK_ROT || kind == FAULT_LIE || kind == FAULT_DISK_EIO ||
+	       kind == FAULT_DISK_CRASH || kind == FAULT_POWER;
+}
+
 bool
-timeline_spoiled(const struct timeline *t, uint32_t index)
+timeline_torn(const struct timeline *t, uint32_t index)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		const struct strike *s = &t->strikes[i];
 
-		bool rots = s->fault->kind == FAULT_DISK_ROT || s->fault->kind == FAULT_LIE;
-
-		for (size_t j = 0; rots && j < s->count; j++) {
+		for (size_t j = 0; tears(s->fault->kind) && j < s->count; j++) {
 			if (s->struck[j] == index)
 				return true;
 		}

@@ -22,8 +22,12 @@ void timeline_free(struct timeline *t); /* NULL accepted */
 /* To be called from the fleet's `changed`: a member that came back late is struck, too. */
 void timeline_changed(struct timeline *t, struct member *m);
 const struct fault_clock *timeline_clock(const struct timeline *t); /* lends */
-/* Whether a member was struck by rot, or lied: its store may not be what it wrote. */
-bool timeline_spoiled(const struct timeline *t, uint32_t index);
+/*
+ * Whether a member's store may hold shards that are not whole: it rotted or lied, or lost
+ * what was not synced. The latter were never acknowledged, but without the index, which is in
+ * memory here, nobody can tell them from those that were.
+ */
+bool timeline_torn(const struct timeline *t, uint32_t index);
 /* Ends everything that goes on, and what was to come does not. */
 void timeline_end(struct timeline *t);
 
