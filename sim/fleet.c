@@ -323,6 +323,7 @@ fleet_start(struct member *m)
 	const struct scenario *s = f->scenario;
 	struct sim_random drift;
 	int64_t skew = 0;
+	int32_t drift_ppm = 0;
 
 	if (m->state != MEMBER_OFFLINE) {
 		m->again = m->state == MEMBER_STOPPING;
@@ -332,9 +333,14 @@ fleet_start(struct member *m)
 	if (s->clock_skew_ms > 0)
 		skew = (int64_t)sim_random_below(&drift, 2 * s->clock_skew_ms + 1) -
 		       (int64_t)s->clock_skew_ms;
+	if (s->clock_drift_ppm > 0)
+		drift_ppm =
+		    (int32_t)sim_random_below(&drift, UINT64_C(2) * s->clock_drift_ppm + 1) -
+		    (int32_t)s->clock_drift_ppm;
 	m->env = sim_node_add(f->world, &(struct sim_node_opts){ .ip = m->contact.addr,
 					    .region = -1,
 					    .clock_offset_ms = skew,
+					    .clock_drift_ppm = drift_ppm,
 					    .nat = m->nat,
 					    .up_bytes_s = s->up_bytes_s,
 					    .down_bytes_s = s->down_bytes_s,

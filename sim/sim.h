@@ -62,7 +62,8 @@ struct sim_node_opts {
 	uint8_t island;     /* see net.h */
 	struct sim_line_loss loss;
 	int64_t clock_offset_ms;
-	uint64_t up_bytes_s; /* bandwidth; 0: unlimited */
+	int32_t clock_drift_ppm; /* of its wall clock; the monotonic one is true */
+	uint64_t up_bytes_s;     /* bandwidth; 0: unlimited */
 	uint64_t down_bytes_s;
 	struct sim_disk *disk; /* lent, outlives the node; NULL: an own one that goes with it */
 	/* Called when the node dies, by whatever; at that very point, on any stack. May be NULL. */

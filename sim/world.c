@@ -367,6 +367,7 @@ sim_node_add(struct sim_world *w, const struct sim_node_opts *opts)
 	n->died = opts->died;
 	n->died_arg = opts->died_arg;
 	n->clock_offset_ms = opts->clock_offset_ms;
+	n->clock_drift_ppm = opts->clock_drift_ppm;
 	n->work_ns[WORK_CPU] = SIM_WORK_CPU;
 	n->work_ns[WORK_DISK] = SIM_WORK_DISK;
 	event_init(&n->kick, kick_fire, n);
@@ -527,8 +528,10 @@ static uint64_t
 op_wall_ms(const struct env *env)
 {
 	const struct sim_node *n = node_of(env);
+	uint64_t ms = n->world->now / MILLISECONDS(1);
+	int64_t drift = (int64_t)ms * n->clock_drift_ppm / SIM_PPM;
 
-	return SIM_EPOCH_MS + n->world->now / MILLISECONDS(1) + (uint64_t)n->clock_offset_ms;
+	return SIM_EPOCH_MS + ms + (uint64_t)(n->clock_offset_ms + drift);
 }
 
 static void

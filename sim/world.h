@@ -57,6 +57,7 @@ struct sim_node {
 	struct addr ip; /* port 0 */
 	struct sim_place place;
 	int64_t clock_offset_ms;
+	int32_t clock_drift_ppm;
 	bool dead;
 	enum sim_death death;
 	void (*died)(void *arg);

@@ -496,13 +496,31 @@ START_TEST(tasks_of_the_dead_unwind)
 }
 END_TEST
 
+START_TEST(clocks_drift_and_monotonic_time_does_not)
+{
+	struct sim_world *w = sim_new(&(struct sim_opts){ .seed = 1 });
+	struct env *fast = sim_node_add(w,
+	    &(struct sim_node_opts){ .ip = sim_addr(1, 0), .region = 0, .clock_drift_ppm = 100 });
+	struct env *slow = sim_node_add(w,
+	    &(struct sim_node_opts){ .ip = sim_addr(2, 0), .region = 0, .clock_drift_ppm = -100 });
+
+	sim_run_for(w, SECONDS(10000));
+	ck_assert_uint_eq(env_wall_ms(fast), SIM_EPOCH_MS + 10001000);
+	ck_assert_uint_eq(env_wall_ms(slow), SIM_EPOCH_MS + 9999000);
+	ck_assert_uint_eq(env_now(fast), env_now(slow));
+	sim_node_remove(fast);
+	sim_node_remove(slow);
+	sim_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("sim/world");
 
 	suite_add(s, "replay", 60, same_seed_same_run, two_thousand_nodes_for_a_minute,
-	    idle_nodes_are_small, NULL);
+	    idle_nodes_are_small, clocks_drift_and_monotonic_time_does_not, NULL);
 	suite_add(s, "time", 0, clocks, timers_fire_in_order, NULL);
 	suite_add(s, "tasks", 0, tasks_run_to_their_end, endless_tasks_are_cancelled,
 	    work_queues_and_takes_time, addresses_of_a_node, NULL);
