@@ -1,157 +1,29 @@
-/* Coordinates are points of a 760 × 250 view box that scales with the page. */
+/*
+ * A plot is an <svg> without a view box, as wide as the page lets it: text and grid are placed in
+ * percent and pixels. The curves are in an inner one of 1000 × 1000 that is stretched, with
+ * strokes that are not.
+ */
 #include "sim/plot.h"
 
-#include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 
-#define WIDTH  760.0
-#define HEIGHT 250.0
-#define LEFT   58.0
-#define RIGHT  746.0
-#define TOP    14.0
-#define BOTTOM 214.0
-#define TICKS  5
+#include "sim/plot_private.h"
 
-int
-html_print(struct buf *out, const char *fmt, ...)
+#define SIDE 1000.0
+
+struct frame { /* a plot with its axes settled */
+	const struct plot *p;
+	struct html *h;
+	struct plot_axis x, y;
+};
+
+/* ---- what there is ---- */
+
+static bool
+shown(const struct frame *f, double v)
 {
-	char text[1024];
-	va_list ap;
-	int len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	must(len >= 0 && (size_t)len < sizeof(text));
-	return buf_append(out, text, (size_t)len);
-}
-
-int
-html_text(struct buf *out, const char *text)
-{
-	int err = ERR_OK;
-
-	for (; err == ERR_OK && *text != '\0'; text++) {
-		switch (*text) {
-		case '&':
-			err = buf_append(out, "&amp;", 5);
-			break;
-		case '<':
-			err = buf_append(out, "&lt;", 4);
-			break;
-		case '>':
-			err = buf_append(out, "&gt;", 4);
-			break;
-		case '"':
-			err = buf_append(out, "&quot;", 6);
-			break;
-		default:
-			err = buf_append(out, text, 1);
-		}
-	}
-	return err;
-}
-
-/* The highest point, of a stack or of any line. */
-static double
-highest(const struct plot *p)
-{
-	double top = 0;
-
-	for (size_t i = 0; i < p->count; i++) {
-		double sum = 0;
-
-		for (size_t s = 0; s < p->series_count; s++) {
-			double v = p->series[s].values[i];
-
-			sum = p->stacked ? sum + v : MAX(sum, v);
-		}
-		top = MAX(top, sum);
-	}
-	return top;
-}
-
-/* A step of 1, 2 or 5 times a power of ten that gives about TICKS of them. */
-static double
-step_for(double span)
-{
-	double step = 1;
-
-	while (step * TICKS < span)
-		step *= 10;
-	while (step * TICKS >= span * 10)
-		step /= 10;
-	if (step / 5 * TICKS >= span)
-		return step / 5;
-	return step / 2 * TICKS >= span ? step / 2 : step;
-}
-
-static double
-x_at(const struct plot *p, double hours)
-{
-	double last = p->count > 0 ? p->hours[p->count - 1] : 0;
-
-	return LEFT + (last > 0 ? hours / last : 0) * (RIGHT - LEFT);
-}
-
-static double
-y_at(double v, double top)
-{
-	return BOTTOM - (top > 0 ? v / top : 0) * (BOTTOM - TOP);
-}
-
-static int
-put_marks(const struct plot *p, struct buf *out)
-{
-	int err = ERR_OK;
-
-	for (size_t i = 0; err == ERR_OK && i < p->marks_count; i++) {
-		const struct result_mark *m = &p->marks[i];
-		double from = x_at(p, (double)m->from / (double)HOURS(1));
-		double to = MAX(x_at(p, (double)m->to / (double)HOURS(1)), from + 1);
-
-		err = html_print(out,
-		    "<rect class=\"mark\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-		    "height=\"%.1f\"><title>",
-		    from, TOP, MIN(to, RIGHT) - from, BOTTOM - TOP);
-		if (err == ERR_OK)
-			err = html_text(out, m->text);
-		if (err == ERR_OK)
-			err = html_print(out,
-			    "</title></rect><text class=\"flag\" x=\"%.1f\" y=\"%.1f\">%zu</text>",
-			    from + 2, TOP + 9, i + 1);
-	}
-	return err;
-}
-
-static int
-put_axes(const struct plot *p, double top, double step, struct buf *out)
-{
-	double last = p->hours[p->count - 1], hour_step = step_for(last);
-	int err = ERR_OK;
-
-	for (double v = 0; err == ERR_OK && v <= top * 1.0001; v += step)
-		err = html_print(out,
-		    "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-		    "<text class=\"y\" x=\"%.1f\" y=\"%.1f\">%.6g</text>",
-		    LEFT, RIGHT, y_at(v, top), y_at(v, top), LEFT - 6, y_at(v, top) + 3.5, v);
-	for (double h = 0; err == ERR_OK && h <= last * 1.0001; h += hour_step)
-		err = html_print(out, "<text class=\"x\" x=\"%.1f\" y=\"%.1f\">%.4g h</text>",
-		    x_at(p, h), BOTTOM + 16, h);
-	return err;
-}
-
-static int
-put_line(const struct plot *p, size_t s, double top, struct buf *out)
-{
-	int err =
-	    html_print(out, "<polyline fill=\"none\" stroke-width=\"1.8\" stroke=\"%s\" points=\"",
-		p->series[s].color);
-
-	for (size_t i = 0; err == ERR_OK && i < p->count; i++)
-		err = html_print(
-		    out, "%.1f,%.1f ", x_at(p, p->hours[i]), y_at(p->series[s].values[i], top));
-	return err == ERR_OK ? html_print(out, "\"/>") : err;
+	return isfinite(v) && (!f->y.log || v > 0);
 }
 
 /* What series 0 … s − 1 add up to at i. */
@@ -161,66 +33,214 @@ below(const struct plot *p, size_t s, size_t i)
 	double sum = 0;
 
 	for (size_t j = 0; j < s; j++)
-		sum += p->series[j].values[i];
+		sum += p->series[j].y[i];
 	return sum;
 }
 
-static int
-put_area(const struct plot *p, size_t s, double top, struct buf *out)
+static double
+value(const struct plot *p, size_t s, size_t i)
 {
-	int err = html_print(out, "<polygon fill=\"%s\" points=\"", p->series[s].color);
-
-	for (size_t i = 0; err == ERR_OK && i < p->count; i++)
-		err = html_print(
-		    out, "%.1f,%.1f ", x_at(p, p->hours[i]), y_at(below(p, s + 1, i), top));
-	for (size_t i = p->count; err == ERR_OK && i-- > 0;)
-		err =
-		    html_print(out, "%.1f,%.1f ", x_at(p, p->hours[i]), y_at(below(p, s, i), top));
-	return err == ERR_OK ? html_print(out, "\"/>") : err;
+	return p->stacked ? below(p, s + 1, i) : p->series[s].y[i];
 }
 
-static int
-put_legend(const struct plot *p, struct buf *out)
+struct range {
+	double low, high;
+	size_t count;
+};
+
+static void
+stretch(struct range *r, double v)
 {
-	int err = html_print(out, "<p class=\"legend\">");
+	r->low = r->count == 0 ? v : MIN(r->low, v);
+	r->high = r->count == 0 ? v : MAX(r->high, v);
+	r->count++;
+}
 
-	for (size_t s = 0; err == ERR_OK && s < p->series_count; s++) {
-		bool any = false;
+static void
+measure(const struct frame *f, struct range *x, struct range *y)
+{
+	for (size_t s = 0; s < f->p->series_count; s++) {
+		const struct plot_series *e = &f->p->series[s];
 
-		for (size_t i = 0; i < p->count; i++)
-			any |= p->series[s].values[i] != 0;
-		if (!any && p->series_count > 4)
-			continue; /* of many only those that are seen */
-		err = html_print(out, "<span><i style=\"background:%s\"></i>%s</span> ",
-		    p->series[s].color, p->series[s].name);
+		for (size_t i = 0; i < e->count; i++) {
+			double v = value(f->p, s, i);
+
+			if (!shown(f, v) || !isfinite(e->x[i]) || (f->x.log && e->x[i] <= 0))
+				continue;
+			stretch(x, e->x[i]);
+			stretch(y, v);
+		}
 	}
-	return err == ERR_OK ? html_print(out, "</p></figure>\n") : err;
 }
 
-int
-plot_svg(const struct plot *p, struct buf *out)
+/* Settles the axes; false: there is nothing to draw. */
+static bool
+settle(struct frame *f)
 {
-	double top = highest(p), step;
-	int err = html_print(
-	    out, "<figure><figcaption>%s <small>%s</small></figcaption>", p->title, p->unit);
+	struct range x = { 0 }, y = { 0 };
 
-	if (err != ERR_OK)
-		return err;
-	if (p->count < 2 || (top == 0 && p->none != NULL))
-		return html_print(out, "<p class=\"none\">%s</p></figure>\n",
-		    p->none != NULL ? p->none : "Too short a run for a plot.");
-	step = step_for(top > 0 ? top : 1);
-	top = MAX(top, step);
-	err = html_print(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\">", WIDTH, HEIGHT - 14);
-	if (err == ERR_OK)
-		err = put_marks(p, out);
-	for (size_t s = 0; err == ERR_OK && s < p->series_count; s++)
-		err = p->stacked ? put_area(p, s, top, out) : ERR_OK;
-	if (err == ERR_OK)
-		err = put_axes(p, top, step, out);
-	for (size_t s = 0; err == ERR_OK && s < p->series_count; s++)
-		err = p->stacked ? ERR_OK : put_line(p, s, top, out);
-	if (err == ERR_OK)
-		err = html_print(out, "</svg>");
-	return err == ERR_OK ? put_legend(p, out) : err;
+	measure(f, &x, &y);
+	if (x.count < 2 || (x.low == x.high && !f->x.log) || (y.high <= 0 && f->p->none != NULL))
+		return false;
+	if (f->x.to == 0)
+		f->x = (struct plot_axis){ f->x.unit, f->x.log, f->x.log ? x.low : 0, x.high };
+	if (f->y.to == 0)
+		f->y = (struct plot_axis){ f->y.unit, f->y.log, f->y.log ? y.low : 0, y.high };
+	plot_axis_round(&f->x);
+	plot_axis_round(&f->y);
+	return true;
+}
+
+/* ---- axes ---- */
+
+static void
+put_y(const struct frame *f)
+{
+	struct plot_ticks t;
+
+	plot_axis_ticks(&f->y, &t);
+	for (size_t i = 0; i < t.count; i++) {
+		double y = 100 - 100 * plot_scale(&f->y, t.at[i]);
+
+		html_put(f->h,
+		    "<line class=\"%s\" x1=\"0\" x2=\"100%%\" y1=\"%.2f%%\" y2=\"%.2f%%\"/>"
+		    "<text class=\"y\" x=\"-8\" y=\"%.2f%%\" dy=\".33em\">%s</text>",
+		    i == 0 ? "base" : "grid", y, y, y, t.text[i]);
+	}
+}
+
+static void
+put_x(const struct frame *f)
+{
+	struct plot_ticks t;
+
+	plot_axis_ticks(&f->x, &t);
+	for (size_t i = 0; i < t.count; i++) {
+		double x = 100 * plot_scale(&f->x, t.at[i]);
+
+		html_put(f->h,
+		    "<line class=\"%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%s\" y2=\"100%%\"/>"
+		    "<text class=\"x\" x=\"%.2f%%\" y=\"100%%\" dy=\"1.6em\">%s</text>",
+		    f->x.log ? "grid" : "tick", x, x, f->x.log ? "0" : "98%", x, t.text[i]);
+	}
+}
+
+/* ---- curves ---- */
+
+static void
+put_point(const struct frame *f, char command, double x, double y)
+{
+	double at_x = SIDE * plot_scale(&f->x, x), at_y = SIDE - SIDE * plot_scale(&f->y, y);
+
+	html_put(f->h, "%c%.1f %.1f", command, at_x, MAX(-SIDE, MIN(at_y, 2 * SIDE)));
+}
+
+static void
+put_line(const struct frame *f, const struct plot_series *s)
+{
+	bool open = false;
+
+	html_put(f->h, "<path class=\"line%s\" style=\"color:%s\" d=\"", s->dashed ? " dashed" : "",
+	    s->color);
+	for (size_t i = 0; i < s->count; i++) {
+		bool there = shown(f, s->y[i]) && (!f->x.log || s->x[i] > 0);
+		bool alone = there && !open && (i + 1 == s->count || !shown(f, s->y[i + 1]));
+
+		if (there)
+			put_point(f, open ? 'L' : 'M', s->x[i], s->y[i]);
+		if (alone) /* a round dot */
+			html_raw(f->h, "h0");
+		open = there;
+	}
+	html_raw(f->h, "\"/>");
+}
+
+static bool
+any(const struct plot_series *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		if (isfinite(s->y[i]) && s->y[i] != 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+put_area(const struct frame *f, size_t s)
+{
+	const struct plot_series *e = &f->p->series[s];
+
+	if (!any(e))
+		return;
+	html_put(f->h, "<path class=\"area\" style=\"color:%s\" d=\"", e->color);
+	for (size_t i = 0; i < e->count; i++)
+		put_point(f, i == 0 ? 'M' : 'L', e->x[i], below(f->p, s + 1, i));
+	for (size_t i = e->count; i-- > 0;)
+		put_point(f, 'L', e->x[i], below(f->p, s, i));
+	html_raw(f->h, "Z\"/>");
+}
+
+static void
+put_curves(const struct frame *f)
+{
+	html_put(f->h, "<svg viewBox=\"0 0 %.0f %.0f\" preserveAspectRatio=\"none\">", SIDE, SIDE);
+	for (size_t s = 0; s < f->p->series_count; s++) {
+		if (f->p->stacked)
+			put_area(f, s);
+		else
+			put_line(f, &f->p->series[s]);
+	}
+	html_raw(f->h, "</svg>");
+}
+
+static void
+put_legend(const struct frame *f)
+{
+	bool many = f->p->series_count > 6; /* then only those that are seen */
+
+	if (f->p->series_count < 2)
+		return;
+	html_raw(f->h, "<ul class=\"legend\">");
+	for (size_t s = 0; s < f->p->series_count; s++) {
+		const struct plot_series *e = &f->p->series[s];
+
+		if (many && !any(e))
+			continue;
+		html_put(f->h, "<li><i class=\"%s\" style=\"color:%s\"></i>%s</li>",
+		    f->p->stacked ? "area"
+		    : e->dashed   ? "line dashed"
+				  : "line",
+		    e->color, e->name);
+	}
+	html_raw(f->h, "</ul>");
+}
+
+/* ---- the whole ---- */
+
+void
+plot_put(const struct plot *p, struct html *h)
+{
+	struct frame f = { .p = p, .h = h, .x = p->x, .y = p->y };
+
+	must(p->series_count <= PLOT_SERIES_MAX);
+	html_put(
+	    h, "<figure%s><figcaption><h3>%s</h3>", p->wide ? " class=\"wide\"" : "", p->title);
+	if (!settle(&f)) {
+		html_raw(h, "</figcaption><p class=\"none\">");
+		html_raw(h, p->none != NULL ? p->none : "Too few values for a plot.");
+		html_raw(h, "</p></figure>\n");
+		return;
+	}
+	html_put(h, "<p>%s</p></figcaption>", p->note);
+	put_legend(&f);
+	html_put(h, "<svg class=\"chart lanes%zu%s\" role=\"img\" aria-label=\"%s\">",
+	    plot_marks_put(p, &f.x, NULL), p->stacked ? " stacked" : "", p->title);
+	(void)plot_marks_put(p, &f.x, h);
+	if (!p->stacked)
+		put_y(&f);
+	put_curves(&f);
+	if (p->stacked) /* the grid is seen through areas, not hidden by them */
+		put_y(&f);
+	put_x(&f);
+	html_raw(h, "</svg></figure>\n");
 }

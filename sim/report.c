@@ -1,340 +1,276 @@
 /*
- * Columns of numbers are taken out of the samples, one plot after the other, between a head with
- * the verdict and a foot that says how to replay it. Fails only for want of room.
+ * The page from top to bottom: what was run and its verdict, the figures that matter, the faults,
+ * plots by subject, tables, terms. Fails only for want of room.
  */
 #include "sim/report.h"
 
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "sim/plot.h"
+#include "sim/report_private.h"
 
-#define COLUMNS PLOT_SERIES_MAX
+#define P50 500000
+#define P95 950000
+#define P99 990000
 
-struct page {
-	const struct result *r;
-	struct buf *out;
-	double hours[RESULT_SAMPLES + 1];
-	double values[COLUMNS][RESULT_SAMPLES + 1];
-	int err;
-};
-
-static const char style[] =
-    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-    "<style>:root{--fg:#1d2733;--dim:#66727f;--bg:#fbfaf7;--card:#fff;--line:#e3e1da;"
-    "--mark:#d9822b}@media(prefers-color-scheme:dark){:root{--fg:#e4e7ea;--dim:#98a3ae;"
-    "--bg:#14181d;--card:#1b2128;--line:#303943;--mark:#e0a050}}"
-    "body{margin:0 auto;max-width:1060px;padding:28px 18px;color:var(--fg);background:var(--bg);"
-    "font:15px/1.5 system-ui,sans-serif}h1{font-size:26px;margin:0}"
-    "h1 small,figcaption small{color:var(--dim);font-weight:400;font-size:14px}"
-    "code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}"
-    ".cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;"
-    "margin:18px 0}.cards div,figure,table{background:var(--card);border:1px solid var(--line);"
-    "border-radius:8px}.cards div{padding:10px 12px}.cards b{display:block;font-size:21px}"
-    ".cards span{color:var(--dim);font-size:13px}.bad b{color:#c0392b}"
-    ".grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));"
-    "gap:14px}figure{margin:0;padding:12px 12px 6px}figcaption{font-weight:600}"
-    "svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:12px}"
-    "svg .y{text-anchor:end}svg .x{text-anchor:middle}svg .grid{stroke:var(--line)}"
-    ".mark{fill:var(--mark);opacity:.16}svg .flag{fill:var(--mark);font-size:10px}"
-    ".legend{margin:2px 0 4px;color:var(--dim);font-size:13px}.legend span{margin-right:12px}"
-    ".legend i{display:inline-block;width:10px;height:10px;border-radius:2px;"
-    "margin-right:5px}.none{color:var(--dim);padding:8px 0}"
-    "table{border-collapse:separate;border-spacing:0;padding:8px 12px;margin:14px 0;width:100%}"
-    "td,th{text-align:right;padding:2px 8px}td:first-child,th:first-child{text-align:left}"
-    "th{color:var(--dim);font-weight:500}</style><title>";
-
-#define P(p, ...)                                                                                  \
-	do {                                                                                       \
-		if ((p)->err == ERR_OK)                                                            \
-			(p)->err = html_print((p)->out, __VA_ARGS__);                              \
-	} while (0)
+/* ---- the head ---- */
 
 static void
-text(struct page *p, const char *s)
+put_facts(const struct result *r, struct html *h)
 {
-	if (p->err == ERR_OK)
-		p->err = html_text(p->out, s);
+	char v[HTML_NUMBER_MAX];
+
+	html_put(h, "<ul class=\"facts\"><li><b>%s</b> nodes</li>", html_count(r->nodes, v));
+	html_put(h, "<li><b>%.*f</b> simulated hours</li>", r->span % HOURS(1) == 0 ? 0 : 2,
+	    (double)r->span / (double)HOURS(1));
+	html_put(h, "<li>seed <b>%" PRIu64 "</b></li>", r->seed);
+	if (r->n > 0)
+		html_put(h, "<li>code k/r/n <b>%u/%u/%u</b></li>", r->k, r->r, r->n);
+	html_put(h, "<li><b>%s</b> cryptography</li>", r->stand_in ? "stand-in" : "real");
+	if (r->liars_ppm > 0)
+		html_put(h, "<li><b>%.1f %%</b> liars</li>", r->liars_ppm / 1e4);
+	html_raw(h, "</ul>");
 }
 
-static double
-ms(uint64_t ns)
-{
-	return (double)ns / 1e6;
-}
-
-/* ---- the verdict ---- */
-
+/* One sentence, red when something was lost that nobody may lose. */
 static void
-card(struct page *p, bool bad, const char *value, const char *what)
+put_verdict(const struct result *r, struct html *h)
 {
-	P(p, "<div%s><b>%s</b><span>%s</span></div>", bad ? " class=\"bad\"" : "", value, what);
+	bool bad = r->objects_lost + r->objects_unread + r->objects_wrong > 0;
+	char v[HTML_NUMBER_MAX], share[HTML_NUMBER_MAX];
+
+	html_put(h, "<p class=\"verdict %s\">", bad ? "bad" : r->objects_put > 0 ? "good" : "");
+	if (bad)
+		html_put(h,
+		    "Not everything came back: %" PRIu64 " objects lost, %" PRIu64
+		    " unreadable, %" PRIu64 " with wrong bytes.",
+		    r->objects_lost, r->objects_unread, r->objects_wrong);
+	else if (r->objects_put == 0)
+		html_raw(h, "No objects were stored in this run.");
+	else if (r->objects_put == 1)
+		html_raw(h, "The one acknowledged object is still there.");
+	else
+		html_put(h, "All %s acknowledged objects are still there.",
+		    html_count(r->objects_put, v));
+	if (r->lookups == 0)
+		html_raw(h, "<small>No lookups were made.</small></p>");
+	else
+		html_put(h, "<small>%s of %s lookups failed.</small></p>",
+		    html_share(r->lookups_failed, r->lookups, share), html_count(r->lookups, v));
 }
 
 static void
-cards(struct page *p)
+put_replay(const struct result *r, struct html *h)
 {
-	const struct result *r = p->r;
-	char v[64];
+	char v[HTML_NUMBER_MAX];
 
-	P(p, "<div class=\"cards\">");
-	(void)snprintf(v, sizeof(v), "%llu", (unsigned long long)r->objects_lost);
-	card(p, r->objects_lost > 0, v, "objects lost");
-	(void)snprintf(v, sizeof(v), "%llu", (unsigned long long)r->objects_unread);
-	card(p, r->objects_unread > 0, v, "there, and unreadable");
-	(void)snprintf(v, sizeof(v), "%.2f %%",
-	    r->lookups == 0 ? 0 : 100.0 * (double)r->lookups_failed / (double)r->lookups);
-	card(p, false, v, "of lookups failed");
-	(void)snprintf(v, sizeof(v), "%.4f",
-	    r->recall_true == 0 ? 0 : (double)r->recall_found / (double)r->recall_true);
-	card(p, false, v, "recall of the closest 20");
-	(void)snprintf(v, sizeof(v), "%.0f ms", ms(histogram_percentile(&r->lookup_first, 500000)));
-	card(p, false, v, "first answer, median");
-	(void)snprintf(v, sizeof(v), "%.0f ms", ms(histogram_percentile(&r->put, 950000)));
-	card(p, false, v, "record put, 95 %");
-	(void)snprintf(v, sizeof(v), "%.0f",
-	    r->cpu_ms == 0 ? 0 : (double)r->events * 1000 / (double)r->cpu_ms);
-	card(p, false, v, "events a second");
-	(void)snprintf(v, sizeof(v), "%.1f KiB",
-	    r->nodes == 0 ? 0 : (double)r->resident_peak_bytes / 1024 / (double)r->nodes);
-	card(p, false, v, "memory a node");
-	P(p, "</div>");
+	html_put(h,
+	    "<div class=\"replay\">The same again, event by event:<code>skerry sim run FILE "
+	    "--nodes %" PRIu64 " --hours %s --seed %" PRIu64 " --crypto %s</code>",
+	    r->nodes, html_hours(r->span, v), r->seed, r->stand_in ? "stand-in" : "real");
+	html_put(h,
+	    "with the scenario&#8217;s file, and the same <span>--set</span> and "
+	    "<span>--lookups</span> if there were any. "
+	    "Event hash <span>%016" PRIx64 "</span>.</div></header>\n",
+	    r->event_hash);
 }
 
 static void
-row(struct page *p, const char *what, const struct histogram *h, double unit)
+put_head(const struct result *r, struct html *h)
 {
-	if (h->count == 0)
+	html_raw(h, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/>"
+		    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>"
+		    "<title>");
+	html_text(h, r->scenario);
+	html_raw(h, " &#183; skerry sim</title><style>");
+	html_raw(h, report_style);
+	html_raw(h, "</style></head>\n<body><header><p class=\"kicker\">Skerry, simulated</p><h1>");
+	html_text(h, r->scenario);
+	html_raw(h, "</h1>");
+	put_facts(r, h);
+	put_verdict(r, h);
+	put_replay(r, h);
+}
+
+/* ---- the verdict in figures ---- */
+
+static void
+put_tile(struct html *h, bool bad, const char *what, const char *value, const char *more)
+{
+	html_put(h, "<div%s><dt>%s</dt><dd><b>%s</b><span>%s</span></dd></div>",
+	    bad ? " class=\"bad\"" : "", what, value, more);
+}
+
+static void
+put_times(struct html *h, const char *what, const struct histogram *times)
+{
+	char p50[HTML_NUMBER_MAX], p95[HTML_NUMBER_MAX], p99[HTML_NUMBER_MAX], more[160];
+
+	if (times->count == 0) {
+		put_tile(h, false, what, "&#8211;", "not measured");
 		return;
-	P(p, "<tr><td>%s</td><td>%.0f</td><td>%.0f</td><td>%.0f</td><td>%llu</td></tr>", what,
-	    (double)histogram_percentile(h, 500000) / unit,
-	    (double)histogram_percentile(h, 950000) / unit,
-	    (double)histogram_percentile(h, 990000) / unit, (unsigned long long)h->count);
-}
-
-static void
-tables(struct page *p)
-{
-	static const char *const kinds[SIM_EVENT_KINDS] = { "timers", "datagrams", "streams",
-		"work", "turns of tasks" };
-	const struct result *r = p->r;
-	double hours = (double)r->node_ms / 3600000.0;
-
-	P(p, "<table><tr><th>ms of simulated time</th><th>p50</th><th>p95</th><th>p99</th>"
-	     "<th>count</th></tr>");
-	row(p, "lookup: first of the closest answered", &r->lookup_first, 1e6);
-	row(p, "lookup: all live closest answered", &r->lookup_done, 1e6);
-	row(p, "record put: all live closest answered", &r->put, 1e6);
-	row(p, "record get", &r->record_get, 1e6);
-	row(p, "object put", &r->object_put, 1e6);
-	row(p, "object get", &r->object_get, 1e6);
-	row(p, "requests of a lookup", &r->lookup_rpcs, 1);
-	row(p, "requests of a record put", &r->put_rpcs, 1);
-	P(p, "</table><table><tr><th>lookups by paths</th><th>found the closest</th>"
-	     "<th>requests, p50</th><th>count</th></tr>");
-	for (size_t i = 0; i < RESULT_PATHS; i++) {
-		const struct result_paths *s = &r->paths[i];
-
-		if (s->lookups > 0)
-			P(p, "<tr><td>%u</td><td>%.2f %%</td><td>%llu</td><td>%llu</td></tr>",
-			    s->paths, 100.0 * (double)s->succeeded / (double)s->lookups,
-			    (unsigned long long)histogram_percentile(&s->rpcs, 500000),
-			    (unsigned long long)s->lookups);
 	}
-	P(p, "</table><table><tr><th>events per node and hour</th>");
-	for (size_t i = 0; i < SIM_EVENT_KINDS; i++)
-		P(p, "<th>%s</th>", kinds[i]);
-	P(p, "</tr><tr><td>%.0f</td>", hours > 0 ? (double)r->events / hours : 0);
-	for (size_t i = 0; i < SIM_EVENT_KINDS; i++)
-		P(p, "<td>%.0f</td>", hours > 0 ? (double)r->events_by_kind[i] / hours : 0);
-	P(p, "</tr></table>");
+	(void)snprintf(more, sizeof(more), "<i>p95 %s &#183;</i> <i>p99 %s</i>",
+	    html_time(histogram_percentile(times, P95), p95),
+	    html_time(histogram_percentile(times, P99), p99));
+	put_tile(h, false, what, html_time(histogram_percentile(times, P50), p50), more);
 }
-
-/* ---- plots ---- */
 
 static void
-draw(struct page *p, const char *title, const char *unit, const char *none, bool stacked,
-    const struct plot_series *series, size_t count)
+put_tiles_of_data(const struct result *r, struct html *h)
 {
-	const struct plot plot = { .title = title,
-		.unit = unit,
-		.none = none,
-		.hours = p->hours,
-		.count = p->r->samples_count,
-		.series = series,
-		.series_count = count,
-		.stacked = stacked,
-		.marks = p->r->marks,
-		.marks_count = p->r->marks_count };
+	char v[HTML_NUMBER_MAX], a[HTML_NUMBER_MAX], more[160];
 
-	if (p->err == ERR_OK)
-		p->err = plot_svg(&plot, p->out);
+	(void)snprintf(more, sizeof(more), "of %s acknowledged", html_count(r->objects_put, a));
+	put_tile(h, r->objects_lost > 0, "Objects lost", html_count(r->objects_lost, v), more);
+	(void)snprintf(more, sizeof(more), "%s of %s", html_count(r->lookups_failed, v),
+	    html_count(r->lookups, a));
+	put_tile(h, false, "Lookups failed", html_share(r->lookups_failed, r->lookups, v), more);
+	if (r->recall_true == 0)
+		put_tile(h, false, "Recall", "&#8211;", "not measured");
+	else
+		put_tile(h, false, "Recall", html_share(r->recall_found, r->recall_true, v),
+		    "of the true closest, found");
 }
 
-#define COLUMN(p, c, expression)                                                                   \
-	for (size_t i = 0; i < (p)->r->samples_count; i++) {                                       \
-		const struct result_sample *s = &(p)->r->samples[i];                               \
-                                                                                                   \
-		(p)->values[c][i] = (double)(expression);                                          \
+static void
+put_requests(const struct result *r, struct html *h)
+{
+	char v[HTML_NUMBER_MAX], a[HTML_NUMBER_MAX], more[160];
+
+	(void)snprintf(more, sizeof(more), "%s in all", html_count(r->rpcs_total, a));
+	if (r->lookup_rpcs.count == 0)
+		put_tile(h, false, "Requests of a lookup, median", "&#8211;", more);
+	else
+		put_tile(h, false, "Requests of a lookup, median",
+		    html_count(histogram_percentile(&r->lookup_rpcs, P50), v), more);
+}
+
+static void
+put_cost(const struct result *r, struct html *h)
+{
+	char v[HTML_NUMBER_MAX], a[HTML_NUMBER_MAX], more[160];
+
+	(void)snprintf(more, sizeof(more), "%s in %.0f s of processor", html_count(r->events, a),
+	    (double)r->cpu_ms / 1e3);
+	if (r->cpu_ms == 0)
+		put_tile(h, false, "Events a second", "&#8211;", more);
+	else
+		put_tile(h, false, "Events a second",
+		    html_count((uint64_t)((double)r->events * 1e3 / (double)r->cpu_ms), v), more);
+	(void)snprintf(
+	    more, sizeof(more), "%s in all", html_bytes((double)r->resident_peak_bytes, a));
+	if (r->nodes == 0)
+		put_tile(h, false, "Memory a node", "&#8211;", more);
+	else
+		put_tile(h, false, "Memory a node",
+		    html_bytes((double)(r->resident_peak_bytes / r->nodes), v), more);
+}
+
+static void
+put_tiles(const struct result *r, struct html *h)
+{
+	html_raw(h, "<dl class=\"tiles\">");
+	put_tiles_of_data(r, h);
+	put_requests(r, h);
+	put_times(h, "Lookup, first answer", &r->lookup_first);
+	put_times(h, "Record put, done", &r->put);
+	put_cost(r, h);
+	html_raw(h, "</dl>\n");
+}
+
+/* ---- faults of the timeline ---- */
+
+static void
+put_fault(const struct result *r, size_t i, struct html *h)
+{
+	const struct result_mark *m = &r->marks[i];
+	double hour = (double)HOURS(1);
+	uint64_t span = MAX(r->span, (uint64_t)1);
+	double left = 100.0 * (double)MIN(m->from, span) / (double)span;
+	double right = 100.0 * (double)MIN(MAX(m->to, m->from), span) / (double)span;
+
+	html_put(h, "<li><b>%zu</b><em>", i + 1);
+	html_text(h, m->text);
+	html_put(h, "</em><span>%.2f", (double)m->from / hour);
+	if (m->to > m->from)
+		html_put(h, " &#8211; %.2f", (double)m->to / hour);
+	html_put(h,
+	    " h</span><u><i style=\"left:min(%.2f%%,100%% - 4px);width:%.2f%%\"></i></u></li>",
+	    left, right - left);
+}
+
+static void
+put_faults(const struct result *r, struct html *h)
+{
+	html_raw(h, "<figure class=\"wide\"><figcaption><h3>Faults of the timeline</h3>");
+	if (r->marks_count == 0) {
+		html_raw(h, "</figcaption><p class=\"none\">The scenario plans no faults.</p>"
+			    "</figure>\n");
+		return;
 	}
-
-static void
-plot_members(struct page *p)
-{
-	const struct plot_series series[] = { { "up", "#2a9d8f", p->values[0] },
-		{ "offline", "#e9a03b", p->values[1] } };
-
-	COLUMN(p, 0, s->up)
-	COLUMN(p, 1, s->offline)
-	draw(p, "Members", "", NULL, false, series, ARRAY_LEN(series));
-}
-
-static void
-plot_lookups(struct page *p)
-{
-	const char *none = "No lookups were made.";
-	const struct plot_series times[] = { { "first p50", "#3a86c8", p->values[0] },
-		{ "first p95", "#8ab8dd", p->values[1] }, { "done p50", "#7a5195", p->values[2] },
-		{ "done p95", "#bc9fcd", p->values[3] } };
-	const struct plot_series ends[] = { { "recall", "#2a9d8f", p->values[4] },
-		{ "failed", "#c0392b", p->values[5] } };
-
-	COLUMN(p, 0, ms(s->first_p50))
-	COLUMN(p, 1, ms(s->first_p95))
-	COLUMN(p, 2, ms(s->done_p50))
-	COLUMN(p, 3, ms(s->done_p95))
-	COLUMN(p, 4, s->recall_ppm / 1e4)
-	COLUMN(p, 5, s->lookups == 0 ? 0 : 100.0 * (double)s->lookups_failed / (double)s->lookups)
-	draw(p, "Lookups", "ms", none, false, times, ARRAY_LEN(times));
-	draw(p, "Lookups: recall and failures", "%", none, false, ends, ARRAY_LEN(ends));
-}
-
-static void
-plot_traffic(struct page *p)
-{
-	const struct plot_series series[] = { { "pings", "#9aa5b1", p->values[0] },
-		{ "lookups", "#3a86c8", p->values[1] }, { "records", "#2a9d8f", p->values[2] },
-		{ "other datagrams", "#c9b458", p->values[3] },
-		{ "sessions", "#7a5195", p->values[4] } };
-	const struct plot_series stale[] = { { "stale contacts", "#c0392b", p->values[5] } };
-	const struct plot_series size[] = { { "contacts in a table", "#3a86c8", p->values[6] } };
-	double step = p->r->samples_count > 1 ? (double)p->r->samples[1].at / 1e9 : 1;
-
-	for (size_t c = 0; c < TRAFFIC_CLASSES; c++)
-		COLUMN(p, c, i == 0 || s->up == 0 ? 0 : (double)s->sent_bytes[c] / step / s->up)
-	COLUMN(p, 5, s->stale_ppm / 1e4)
-	COLUMN(p, 6, s->contacts_mean)
-	draw(p, "Sent by a node", "bytes a second", "Nothing was sent.", true, series,
-	    ARRAY_LEN(series));
-	draw(p, "Tables: contacts that are not up", "%", NULL, false, stale, ARRAY_LEN(stale));
-	draw(p, "Tables: contacts, mean", "", NULL, false, size, ARRAY_LEN(size));
-}
-
-static void
-plot_chunks(struct page *p)
-{
-	static const char *const names[RESULT_ALIVE] = { "fewer than k", "k", "k+1", "k+2", "k+3",
-		"k+4", "k+5", "k+6", "k+7", "k+8", "k+9", "k+10", "k+11", "k+12", "k+13", "k+14",
-		"k+15", "k+16", "k+17", "more" };
-	static const char *const colors[RESULT_ALIVE] = { "#8e1b13", "#d1495b", "#ea8c55",
-		"#edc95a", "#b7c96b", "#84b86c", "#5aa66d", "#3d946e", "#2a826d", "#1f716a",
-		"#1a6066", "#17515f", "#154357", "#13364d", "#112b43", "#0f2239", "#0d1a2f",
-		"#0b1326", "#0a0e1e", "#080a17" };
-	const char *none = "No objects were stored.";
-	struct plot_series series[RESULT_ALIVE];
-	const struct plot_series kept[] = { { "acknowledged", "#2a9d8f", p->values[20] },
-		{ "lost", "#c0392b", p->values[21] } };
-
-	for (size_t c = 0; c < RESULT_ALIVE; c++) {
-		series[c] = (struct plot_series){ names[c], colors[c], p->values[c] };
-		COLUMN(p, c, s->chunks[c])
-	}
-	COLUMN(p, 20, s->objects)
-	COLUMN(p, 21, s->objects_lost)
-	draw(p, "Chunks by shards on members that are up", "", none, true, series, RESULT_ALIVE);
-	draw(p, "Objects", "", none, false, kept, ARRAY_LEN(kept));
-}
-
-static void
-plot_repair(struct page *p)
-{
-	const struct plot_series series[] = { { "repair", "#7a5195", p->values[0] },
-		{ "expected by the formula", "#9aa5b1", p->values[1] } };
-	double each = p->r->samples_count == 0
-			  ? 0
-			  : (double)p->r->repair_expected_bytes / (double)p->r->samples_count;
-
-	COLUMN(p, 0, s->repair_bytes)
-	COLUMN(p, 1, each + 0 * (double)s->at)
-	draw(p, "Repair traffic", "bytes an interval",
-	    "Nothing was repaired: peers do not repair by themselves yet, so there is nothing to "
-	    "compare with B = "
-	    "&lambda;(k+n&minus;r)/(k&middot;(H<sub>n</sub>&minus;H<sub>r</sub>)).",
-	    false, series, ARRAY_LEN(series));
+	html_raw(h, "<p>Shaded, with these numbers, in every plot over time</p></figcaption>"
+		    "<ul class=\"faults\">");
+	for (size_t i = 0; i < r->marks_count; i++)
+		put_fault(r, i, h);
+	html_raw(h, "</ul></figure>\n");
 }
 
 /* ---- the page ---- */
 
 static void
-head(struct page *p)
+section(struct html *h, const char *title, const char *about)
 {
-	const struct result *r = p->r;
-
-	if (p->err == ERR_OK)
-		p->err = buf_append(p->out, style, sizeof(style) - 1);
-	text(p, r->scenario);
-	P(p, " &middot; skerry sim</title></head><body><h1>");
-	text(p, r->scenario);
-	P(p,
-	    " <small>%llu nodes, %.4g hours, seed %llu, %s cryptography</small></h1>"
-	    "<p>event hash <code>%016llx</code>, %llu events; replay: "
-	    "<code>skerry sim run FILE --nodes %llu --hours %.4g --seed %llu</code></p>",
-	    (unsigned long long)r->nodes, (double)r->span / (double)HOURS(1),
-	    (unsigned long long)r->seed, r->stand_in ? "stand-in" : "real",
-	    (unsigned long long)r->event_hash, (unsigned long long)r->events,
-	    (unsigned long long)r->nodes, (double)r->span / (double)HOURS(1),
-	    (unsigned long long)r->seed);
+	html_put(h, "<h2>%s</h2><p>%s</p><div class=\"grid2\">\n", title, about);
 }
 
 static void
-foot(struct page *p)
+put_plots(const struct result *r, struct report_plots *p, struct html *h)
 {
-	const struct result *r = p->r;
+	section(h, "What happened", "Who was there, and what went wrong by plan.");
+	put_faults(r, h);
+	report_plot_members(p, h);
+	report_plot_traffic(p, h);
+	html_raw(h, "</div>");
+	section(h, "Lookups",
+	    "<i>First</i>: one of the true closest answered. <i>Done</i>: all that live did.");
+	report_plot_lookups(p, h);
+	report_table_paths(r, h);
+	html_raw(h, "</div>");
+	section(h, "What is stored", "A chunk is read from any k of its n shards; fewer is loss.");
+	report_plot_data(p, h);
+	html_raw(h, "</div>");
+}
 
-	if (r->marks_count > 0)
-		P(p, "<p class=\"legend\">Shaded: ");
-	for (size_t i = 0; i < r->marks_count; i++) {
-		P(p, "%s%zu ", i > 0 ? ", " : "", i + 1);
-		text(p, r->marks[i].text);
-	}
-	P(p, "%s</body></html>\n", r->marks_count > 0 ? ".</p>" : "");
+static void
+put_terms(struct html *h)
+{
+	html_raw(h,
+	    "<h2>Terms</h2><dl class=\"terms\"><dt>First</dt><dd>the first of the true k closest "
+	    "peers answered.</dd><dt>Done</dt><dd>all live ones of them answered.</dd>"
+	    "<dt>Request</dt><dd>one sent, repeated ones included.</dd><dt>Event</dt><dd>one item "
+	    "taken from the simulator&#8217;s heap.</dd><dt>Up, offline, gone</dt><dd>answers; "
+	    "will be back with its disk; will not.</dd><dt>Lost</dt><dd>acknowledged, and a chunk "
+	    "of it has fewer than k shards on any disk that exists.</dd><dt>Unreadable</dt><dd>k "
+	    "exist, everybody is back, and still it cannot be read.</dd><dt>Times</dt><dd>are of "
+	    "the simulated network, unless they are of the processor.</dd></dl></body></html>\n");
 }
 
 int
 report_html(const struct result *r, struct buf *out)
 {
-	struct page *p = calloc(1, sizeof(*p));
-	int err;
+	struct report_plots *p = report_plots_new(r);
+	struct html h = { .out = out, .err = ERR_OK };
 
 	if (p == NULL)
 		return ERR_NOMEM;
-	p->r = r;
-	p->out = out;
-	for (size_t i = 0; i < r->samples_count; i++)
-		p->hours[i] = (double)r->samples[i].at / (double)HOURS(1);
-	head(p);
-	cards(p);
-	P(p, "<div class=\"grid2\">");
-	plot_members(p);
-	plot_lookups(p);
-	plot_traffic(p);
-	plot_chunks(p);
-	plot_repair(p);
-	P(p, "</div>");
-	tables(p);
-	foot(p);
-	err = p->err;
-	free(p);
-	return err;
+	put_head(r, &h);
+	put_tiles(r, &h);
+	put_plots(r, p, &h);
+	section(&h, "Figures", "Percentiles are at most a thirty-second below the true ones.");
+	report_tables(r, &h);
+	html_raw(&h, "</div>");
+	put_terms(&h);
+	report_plots_free(p);
+	return h.err;
 }
