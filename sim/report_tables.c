@@ -25,7 +25,8 @@ static void
 none(struct html *h, const char *title, const char *sentence)
 {
 	html_put(h,
-	    "<figure><figcaption><h3>%s</h3></figcaption><p class=\"none\">%s</p></figure>\n",
+	    "<figure class=\"wide\"><figcaption><h3>%s</h3></figcaption><p "
+	    "class=\"none\">%s</p></figure>\n",
 	    title, sentence);
 }
 
@@ -135,7 +136,7 @@ table_operations(const struct result *r, struct html *h)
 	row_done(h, "record puts", r->record_puts, r->record_puts_failed);
 	row_done(h, "record gets", r->record_gets, r->record_gets_failed);
 	row_done(h, "object puts", r->objects_put + r->objects_refused, r->objects_refused);
-	row_done(h, "object gets", r->objects_got + r->objects_get_failed, r->objects_get_failed);
+	row_done(h, "object gets", r->objects_got, r->objects_get_failed);
 	end(h);
 }
 
@@ -197,14 +198,13 @@ table_traffic(const struct result *r, struct html *h)
 {
 	static const char *const classes[] = { "pings", "lookups", "records", "other datagrams",
 		"sessions" };
-	double seconds = (double)r->node_ms / 1000.0;
-	uint64_t sums[TRAFFIC_CLASSES] = { 0 }, all = 0;
+	double seconds = (double)result_sampled_node_ms(r) / 1000.0;
+	uint64_t sums[TRAFFIC_CLASSES], all = 0;
 	char a[HTML_NUMBER_MAX], b[HTML_NUMBER_MAX];
 
 	static_assert(ARRAY_LEN(classes) == TRAFFIC_CLASSES, "every class has a name");
 	for (size_t c = 0; c < TRAFFIC_CLASSES; c++) {
-		for (size_t i = 0; i < r->samples_count; i++)
-			sums[c] += r->samples[i].sent_bytes[c];
+		sums[c] = result_sent_bytes(r, (enum traffic_class)c);
 		all += sums[c];
 	}
 	begin(h, "", "Traffic", "Sent by all members");

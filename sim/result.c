@@ -24,3 +24,28 @@ result_fini(struct result *r)
 	r->samples = NULL;
 	r->samples_count = 0;
 }
+
+uint64_t
+result_sent_bytes(const struct result *r, enum traffic_class class)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 1; i < r->samples_count; i++) /* the first has nothing before it */
+		sum += r->samples[i].sent_bytes[class];
+	return sum;
+}
+
+uint64_t
+result_sampled_node_ms(const struct result *r)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 1; i < r->samples_count; i++) {
+		const struct result_sample *s = &r->samples[i];
+		uint64_t up = (uint64_t)s[-1].up + s->up;
+
+		if (s->at > s[-1].at)
+			sum += up * ((s->at - s[-1].at) / MILLISECONDS(1)) / 2;
+	}
+	return sum;
+}

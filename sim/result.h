@@ -85,7 +85,8 @@ struct result {
 	uint64_t joins, leaves, deaths;
 	uint64_t datagrams_sent, datagram_bytes, stream_bytes;
 	uint8_t k, r, n;
-	/* Repair against its formula, bytes per chunk-byte and year; 0: nothing repairs. */
+	/* Of the whole span: shards read and written by repair, and by its formula; 0: nothing
+	 * repairs. */
 	uint64_t repair_bytes, repair_expected_bytes;
 
 	struct result_sample *samples;
@@ -96,5 +97,10 @@ struct result {
 
 void result_init(struct result *r);
 void result_fini(struct result *r);
+
+/* Over what the samples cover, so that both may be divided: bytes of a class sent by all … */
+uint64_t result_sent_bytes(const struct result *r, enum traffic_class class);
+/* … and node-hours, in ms: without warm-up and healing, which node_ms may have. */
+uint64_t result_sampled_node_ms(const struct result *r);
 
 #endif
