@@ -86,7 +86,7 @@ text_scaled(char *out, double v, double step, const char *const units[4])
 	size_t u = high >= 1e9 ? 3 : high >= 1e6 ? 2 : high >= 1e3 ? 1 : 0;
 	double scale = (double[]){ 1, 1e3, 1e6, 1e9 }[u];
 
-	(void)snprintf(out, PLOT_TICK_TEXT, "%.*f%s", MIN(decimals(step / scale), 2), v / scale,
+	(void)snprintf(out, PLOT_TICK_TEXT, "%.*f%s", decimals(step / scale), v / scale,
 	    v == 0 ? "" : units[u]);
 }
 

@@ -157,7 +157,8 @@ put_cost(const struct result *r, struct html *h)
 		put_tile(h, false, "Events a second", "&#8211;", more);
 	else
 		put_tile(h, false, "Events a second",
-		    html_count((uint64_t)((double)r->events * 1e3 / (double)r->cpu_ms), v), more);
+		    html_count((uint64_t)((unsigned __int128)r->events * 1000 / r->cpu_ms), v),
+		    more);
 	(void)snprintf(
 	    more, sizeof(more), "%s in all", html_bytes((double)r->resident_peak_bytes, a));
 	if (r->nodes == 0)
@@ -248,7 +249,8 @@ put_terms(struct html *h)
 	html_raw(h,
 	    "<h2>Terms</h2><dl class=\"terms\"><dt>First</dt><dd>the first of the true k closest "
 	    "peers answered.</dd><dt>Done</dt><dd>all live ones of them answered.</dd>"
-	    "<dt>Request</dt><dd>one sent, repeated ones included.</dd><dt>Event</dt><dd>one item "
+	    "<dt>Request</dt><dd>one sent to a peer, second tries "
+	    "included.</dd><dt>Event</dt><dd>one item "
 	    "taken from the simulator&#8217;s heap.</dd><dt>Up, offline, gone</dt><dd>answers; "
 	    "will be back with its disk; will not.</dd><dt>Lost</dt><dd>acknowledged, and a chunk "
 	    "of it has fewer than k shards on any disk that exists.</dd><dt>Unreadable</dt><dd>k "

@@ -9,6 +9,7 @@
 #define MOMENTS    (RESULT_SAMPLES + 1)
 #define CDF_POINTS 401 /* steps of a quarter of a percent: one per pixel of a phone */
 #define CDF_CURVES 6
+#define CDF_LEAST  1.0 /* ms; what needs nobody else takes no time, and a log axis has no 0 */
 
 struct report_plots {
 	const struct result *r;
@@ -220,7 +221,7 @@ plot_distribution(struct report_plots *p, struct html *h)
 			uint64_t ns = histogram_percentile(
 			    all[c].h, (uint32_t)(i * (1000000 / (CDF_POINTS - 1))));
 
-			p->cdf_x[count][i] = MAX((double)ns / 1e6, 0.1);
+			p->cdf_x[count][i] = MAX((double)ns / 1e6, CDF_LEAST);
 		}
 		series[count] = (struct plot_series){ .name = all[c].name,
 			.color = all[c].color,
