@@ -31,7 +31,13 @@ struct verify {
 	bool used;
 };
 
-enum refresh { REFRESH_OWN, REFRESH_BUCKET, REFRESH_SAMPLE, REFRESH_RETRY };
+enum refresh {
+	REFRESH_OWN,     /* the own neighbourhood, all of it */
+	REFRESH_NEAREST, /* its inner part: who came lately and is nearest */
+	REFRESH_SAMPLE,  /* a target drawn at random: fills its bucket and tells the network's size
+			  */
+	REFRESH_RETRY,   /* nobody is known: bootstraps and the saved table again */
+};
 
 struct peer_cached {
 	uint64_t at; /* 0: empty */
@@ -60,6 +66,7 @@ struct dht {
 	struct buf empty;      /* the body of PING and SELF */
 	struct verify *verify; /* DHT_VERIFY_MAX, allocated with the first stranger */
 	bool refreshing, crowded;
+	uint8_t short_refreshes; /* of the neighbourhood since the last full one */
 	enum refresh refresh_what;
 	struct id refresh_target;
 	uint64_t neighbourhood_at, table_saved_at, retried_at, sampled_at; /* 0: never */
@@ -102,8 +109,8 @@ bool dht_suspect(const struct dht *d, const struct contact *c);
 SUSPENDS int dht_table_load(struct dht *d, struct contact *out, size_t cap, size_t *count);
 SUSPENDS int dht_table_save(struct dht *d);
 SUSPENDS int dht_rejoin(struct dht *d); /* knocks at all doors again */
-/* Looks target up so that its bucket fills; sample: it was random, so it tells the size. */
-SUSPENDS int dht_refresh(struct dht *d, const struct id *target, bool sample);
+/* Looks target up so that its bucket fills. */
+SUSPENDS int dht_refresh(struct dht *d, const struct id *target, enum refresh what);
 
 /* ---- put.c ---- */
 struct place;

@@ -12,13 +12,15 @@
 #include "dht/walk.h"
 #include "overlay/base/pack.h"
 
-#define SAVED_DOMAIN "skerry/contacts/1"
-#define SAVED_MAX    512 /* a full table of a network of a million; others are found again */
-#define SAVED_BYTES  (sizeof(SAVED_DOMAIN) + 4 + 2 + SAVED_MAX * CONTACT_PACKED_BYTES + 32)
+#define SAVED_DOMAIN         "skerry/contacts/1"
+#define SAVED_MAX            512 /* a full table of a network of a million; others are found again */
+#define SAVED_BYTES          (sizeof(SAVED_DOMAIN) + 4 + 2 + SAVED_MAX * CONTACT_PACKED_BYTES + 32)
 /* As many as a fan-out holds: when none of so many answers, the line is down. */
-#define KNOCK_MAX    FAN_MAX
-#define KNOCK_PAUSE  SECONDS(2) /* before the same are asked again */
-#define JOIN_TIMEOUT SECONDS(30)
+#define KNOCK_MAX            FAN_MAX
+#define KNOCK_PAUSE          SECONDS(2) /* before the same are asked again */
+#define JOIN_TIMEOUT         SECONDS(30)
+/* Who is that near knows of everybody who came to us lately. */
+#define REFRESH_NEAREST_WANT 6
 
 /* ---- the saved table ---- */
 
@@ -248,15 +250,23 @@ recheck(struct dht *d, struct contact *to, size_t count)
 	free(to);
 }
 
+/*
+ * Disjoint paths cost half as much again; they guard what others could hide from us by owning one
+ * path, which is the own neighbourhood. A sample that liars bend is one of many.
+ */
 int
-dht_refresh(struct dht *d, const struct id *target, bool sample)
+dht_refresh(struct dht *d, const struct id *target, enum refresh what)
 {
 	struct walk *w = NULL;
 	struct contact closest[DHT_K];
 	int err = walk_run(d,
-	    &(struct walk_opts){ .target = *target, .want = DHT_K, .method = DHT_FIND_NODE }, &w);
+	    &(struct walk_opts){ .target = *target,
+		.want = what == REFRESH_NEAREST ? REFRESH_NEAREST_WANT : DHT_K,
+		.paths = what == REFRESH_OWN ? DHT_PATHS : 1,
+		.method = DHT_FIND_NODE },
+	    &w);
 
-	if (err == ERR_OK && sample) {
+	if (err == ERR_OK && what == REFRESH_SAMPLE) {
 		size_t n = lookup_closest(&w->state, closest, DHT_K);
 
 		size_sample(&d->size, n, DHT_K,
@@ -277,7 +287,7 @@ dht_rejoin(struct dht *d)
 		return err;
 	err = count == 0 ? ERR_NO_NETWORK : knock(d, to, count);
 	if (err == ERR_OK)
-		err = dht_refresh(d, &d->self, false);
+		err = dht_refresh(d, &d->self, REFRESH_OWN);
 	if (err == ERR_OK) {
 		d->joined = true;
 		recheck(d, to, count);
@@ -306,7 +316,7 @@ join_until(struct dht *d, uint64_t deadline)
 			break;
 	}
 	if (err == ERR_OK && count > 0)
-		err = dht_refresh(d, &d->self, false);
+		err = dht_refresh(d, &d->self, REFRESH_OWN);
 	if (err == ERR_OK && count > 1)
 		recheck(d, to, count);
 	else

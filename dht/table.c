@@ -66,7 +66,7 @@ table_free(struct table *t)
 static bool
 list_add(struct list *l, const struct entry *e, uint8_t max)
 {
-	if (l->count == max)
+	if (l->count >= max)
 		return false;
 	if (l->count == l->cap) {
 		uint8_t cap = (uint8_t)MIN(l->cap + GROW, max);
@@ -245,13 +245,15 @@ bucket_drop_dead(struct bucket *b)
 static void
 bucket_promote(struct table *t, struct bucket *b, uint32_t now_s)
 {
+	uint8_t max = table_bucket_max(t, b);
+
 	while (b->spare.count > 0) {
 		size_t best = spare_pick(t, b, false, now_s);
 		struct entry e = b->spare.at[best];
 
-		if (b->live.count == TABLE_BUCKET && !bucket_drop_dead(b))
+		if (b->live.count >= max && !bucket_drop_dead(b))
 			return;
-		if (!list_add(&b->live, &e, TABLE_BUCKET))
+		if (!list_add(&b->live, &e, max))
 			return;
 		list_remove(&b->spare, best);
 	}
@@ -270,7 +272,7 @@ bucket_move(struct table *t, struct list *from, size_t i, bool spare)
 	if (spare)
 		(void)list_add(&to->spare, &e, TABLE_SPARES);
 	else
-		(void)list_add(&to->live, &e, TABLE_BUCKET);
+		(void)list_add(&to->live, &e, TABLE_BUCKET_WIDE);
 }
 
 static bool
@@ -297,7 +299,7 @@ table_split(struct table *t, uint32_t now_s)
 static bool
 bucket_has_room(const struct table *t, const struct bucket *b)
 {
-	if (b->live.count < TABLE_BUCKET)
+	if (b->live.count < table_bucket_max(t, b))
 		return true;
 	for (size_t i = 0; i < b->live.count; i++)
 		if (b->live.at[i].strikes >= TABLE_STRIKES_DEAD)
@@ -312,11 +314,16 @@ table_wants(const struct table *t, const struct contact *c, enum table_source so
 
 	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE || table_has(t, c))
 		return false;
-	if (source == TABLE_INBOUND && list_inbound(&b->live) >= TABLE_INBOUND_MAX)
+	if (source == TABLE_INBOUND &&
+	    list_inbound(&b->live) >= table_bucket_max(t, b) / TABLE_INBOUND_SHARE)
+		return false;
+	if (!bucket_has_room(t, b) &&
+	    (b->spare.count == TABLE_SPARES ||
+		(source == TABLE_INBOUND &&
+		    list_inbound(&b->spare) >= TABLE_SPARES / TABLE_INBOUND_SHARE)))
 		return false;
 	/* What looks at the whole table comes last. */
-	return (bucket_has_room(t, b) || b->spare.count < TABLE_SPARES) &&
-	       network_allows(t, b, &c->addr);
+	return network_allows(t, b, &c->addr);
 }
 
 static enum table_result
@@ -343,7 +350,7 @@ spare_add(struct table *t, struct bucket *b, const struct entry *e, uint32_t now
 	size_t worst;
 
 	t->turned_away = true;
-	if (e->inbound && list_inbound(&b->spare) >= TABLE_SPARES / 2)
+	if (e->inbound && list_inbound(&b->spare) >= TABLE_SPARES / TABLE_INBOUND_SHARE)
 		return TABLE_REFUSED;
 	if (list_add(&b->spare, e, TABLE_SPARES))
 		return TABLE_SPARED;
@@ -368,6 +375,7 @@ table_offer(
 		.inbound = source == TABLE_INBOUND };
 	struct bucket *b;
 	bool spare;
+	uint8_t max;
 	struct entry *e = find(t, c, &b, &spare);
 
 	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE)
@@ -383,11 +391,11 @@ table_offer(
 		b = table_bucket_of(t, top);
 		if (!network_allows(t, b, &c->addr))
 			return TABLE_REFUSED;
-		if (source == TABLE_INBOUND && list_inbound(&b->live) >= TABLE_INBOUND_MAX)
+		max = table_bucket_max(t, b);
+		if (source == TABLE_INBOUND && list_inbound(&b->live) >= max / TABLE_INBOUND_SHARE)
 			return TABLE_REFUSED;
-		if (b->live.count < TABLE_BUCKET)
-			return list_add(&b->live, &fresh, TABLE_BUCKET) ? TABLE_ADDED
-									: TABLE_REFUSED;
+		if (b->live.count < max)
+			return list_add(&b->live, &fresh, max) ? TABLE_ADDED : TABLE_REFUSED;
 		if (bucket_drop_dead(b))
 			continue;
 		if (b != &t->buckets[t->buckets_count - 1] || !table_split(t, now_s))

@@ -1,7 +1,9 @@
 /*
  * The routing table: pure, no I/O; the caller says what happened and when. Buckets of
  * DHT_K contacts by shared prefix with the own id, with spare contacts behind each; only
- * the bucket around the own id splits. What is put in has been verified by the caller: it is
+ * the bucket around the own id splits. One is wide while those nearer to us hold fewer than
+ * DHT_K together: the DHT_K nearest to us are in it, and must all be known (irregular trees,
+ * section 2.4 of the Kademlia paper). What is put in has been verified by the caller: it is
  * a server and answered us at that address.
  *
  * Contacts are kept in 68 bytes (the full id is derived again when asked for), so that
@@ -13,13 +15,15 @@
 #include "overlay/contact.h"
 
 #define TABLE_BUCKET             20 /* = DHT_K */
-#define TABLE_SPARES             8  /* enough for the ~5 of 20 that leave between two refreshes */
-#define TABLE_INBOUND_MAX        10 /* half a bucket: who calls us must not choose whom we know */
+#define TABLE_BUCKET_WIDE        40
+#define TABLE_SPARES             8 /* enough for the ~5 of 20 that leave between two refreshes */
+/* Of a bucket; who calls us must not choose whom we know. */
+#define TABLE_INBOUND_SHARE      2
 #define TABLE_BUCKETS_MAX        48 /* 2^48 nodes; deeper ones are ground ids */
 #define TABLE_PER_NETWORK_BUCKET 2  /* of one /24 or /64 in a bucket, spares included */
 #define TABLE_PER_NETWORK        10 /* and in the whole table */
 #define TABLE_STRIKES_SILENT     2  /* not relayed, not used first */
-#define TABLE_STRIKES_DEAD       4  /* replaced when somebody waits */
+#define TABLE_STRIKES_DEAD       3  /* replaced when somebody waits */
 #define TABLE_STRIKES_GONE       8  /* dropped even without a replacement */
 #define TABLE_STRIKE_GAP_S       2  /* between two strikes: a request is sent twice when slow */
 /* Someone must have answered this recently, else our own line is down, not theirs. */
@@ -88,11 +92,20 @@ uint64_t table_size_guess(const struct table *t);
 bool table_holds_all(const struct table *t);
 
 /* ---- upkeep ---- */
-/* The contact whose last sign of life or test is oldest, if older than min_age. */
-bool table_stalest(const struct table *t, uint64_t min_age, uint64_t now, struct contact *out);
-/* A bucket no lookup went into for idle; gives a target in it from 32 random bytes. */
-bool table_idle_bucket(
-    const struct table *t, uint64_t idle, uint64_t now, const struct id *random, struct id *target);
+/*
+ * The contact to test next, and when: min_age after its last sign of life or test, or doubted_age
+ * if it failed that one. False: the table is empty.
+ */
+bool table_stalest(const struct table *t, uint64_t min_age, uint64_t doubted_age,
+    struct contact *out, uint64_t *due);
+/*
+ * A bucket no lookup went into for idle; gives a target in it from 32 random bytes. poor_only: not
+ * one that is full and has spares.
+ */
+bool table_idle_bucket(const struct table *t, uint64_t idle, bool poor_only, uint64_t now,
+    const struct id *random, struct id *target);
+/* Whether it would be in one of the two buckets around ourselves. */
+bool table_close(const struct table *t, const struct contact *c);
 /* A lookup of target is under way: its bucket is not idle. */
 void table_touch(struct table *t, const struct id *target, uint64_t now);
 

@@ -72,4 +72,16 @@ table_bucket_of(const struct table *t, uint64_t top)
 	return (struct bucket *)&t->buckets[MIN(shared, t->buckets_count - 1u)];
 }
 
+/* How many a bucket may hold now. */
+static inline uint8_t
+table_bucket_max(const struct table *t, const struct bucket *b)
+{
+	size_t nearer = 0;
+
+	for (const struct bucket *n = b + 1; n < t->buckets + t->buckets_count; n++)
+		nearer += n->live.count;
+	return b + 1 < t->buckets + t->buckets_count && nearer < TABLE_BUCKET ? TABLE_BUCKET_WIDE
+									      : TABLE_BUCKET;
+}
+
 #endif

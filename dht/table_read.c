@@ -130,7 +130,7 @@ table_size_guess(const struct table *t)
 	size_t first = t->buckets_count - 1u, members = 0;
 
 	for (; first > 0; first--)
-		if (t->buckets[first - 1].live.count == TABLE_BUCKET)
+		if (t->buckets[first - 1].live.count >= table_bucket_max(t, &t->buckets[first - 1]))
 			break;
 	for (size_t i = first; i < t->buckets_count; i++)
 		members += t->buckets[i].live.count;
@@ -145,34 +145,52 @@ table_holds_all(const struct table *t)
 
 /* ---- upkeep ---- */
 
-bool
-table_stalest(const struct table *t, uint64_t min_age, uint64_t now, struct contact *out)
+static uint32_t
+due_of(const struct entry *e, uint32_t min_s, uint32_t doubted_s)
 {
-	const struct entry *stalest = NULL;
+	return e->checked_s + (e->strikes > 0 ? doubted_s : min_s);
+}
+
+bool
+table_stalest(const struct table *t, uint64_t min_age, uint64_t doubted_age, struct contact *out,
+    uint64_t *due)
+{
+	uint32_t min_s = (uint32_t)(min_age / SECONDS(1));
+	uint32_t doubted_s = (uint32_t)(doubted_age / SECONDS(1));
+	uint32_t first_s = UINT32_MAX;
+	const struct entry *first = NULL;
 	struct table_view v;
 
 	for (size_t i = 0; i < t->buckets_count; i++)
 		for (size_t j = 0; j < t->buckets[i].live.count; j++) {
 			const struct entry *e = &t->buckets[i].live.at[j];
+			uint32_t due_s = due_of(e, min_s, doubted_s);
 
-			if (stalest == NULL || e->checked_s < stalest->checked_s)
-				stalest = e;
+			if (due_s < first_s) {
+				first = e;
+				first_s = due_s;
+			}
 		}
-	if (stalest == NULL || table_seconds(now) - stalest->checked_s < min_age / SECONDS(1))
+	if (first == NULL)
 		return false;
-	view_of(stalest, &v);
+	view_of(first, &v);
 	table_contact(&v, out);
+	/* table_seconds() counts from 1, and what happens within a second is of that second. */
+	*due = (first_s - 1) * SECONDS(1);
 	return true;
 }
 
 bool
-table_idle_bucket(
-    const struct table *t, uint64_t idle, uint64_t now, const struct id *random, struct id *target)
+table_idle_bucket(const struct table *t, uint64_t idle, bool poor_only, uint64_t now,
+    const struct id *random, struct id *target)
 {
 	for (size_t i = 0; i < t->buckets_count; i++) {
+		const struct bucket *b = &t->buckets[i];
 		struct id edge = t->self;
 
-		if (table_seconds(now) - t->buckets[i].touched_s < idle / SECONDS(1))
+		if (table_seconds(now) - b->touched_s < idle / SECONDS(1))
+			continue;
+		if (poor_only && b->live.count + b->spare.count >= TABLE_BUCKET + TABLE_SPARES / 2)
 			continue;
 		/* i shared bits, then one that differs; the last bucket takes all that follows. */
 		edge.b[i / 8] ^= (uint8_t)(0x80 >> i % 8);
@@ -183,6 +201,12 @@ table_idle_bucket(
 		return true;
 	}
 	return false;
+}
+
+bool
+table_close(const struct table *t, const struct contact *c)
+{
+	return table_bucket_of(t, id_top(&c->id)) + 2 >= t->buckets + t->buckets_count;
 }
 
 void

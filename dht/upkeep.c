@@ -1,17 +1,20 @@
 /*
- * Keeping the table true without storms: one contact is pinged every few seconds, a bucket is
- * looked up only when nothing else went there for an hour, the own neighbourhood every ten
- * minutes. Strangers that call us are asked back before they enter the table. All through timers
- * that start a task or a single request; a failure of any shows in the table, and the next
- * round tries again.
+ * Keeping the table true without storms: a contact is pinged when nothing was heard of it for
+ * half an hour, and again soon when it does not answer, one at a time; a bucket is looked up only
+ * when it lacks contacts and nothing else went there for an hour, the own neighbourhood every ten
+ * minutes, mostly by a short lookup that ends at the nearest few. Strangers that call us are asked
+ * back before they enter the table. All through timers that start a task or a single request; a
+ * failure of any shows in the table, and the next round tries again.
  */
 #include <stdlib.h>
 
 #include "dht/dht_private.h"
 
-#define PING_MIN          SECONDS(5) /* between two pings; the pause is drawn from here … */
-#define PING_SPREAD       SECONDS(5) /* … and so much more: 264 contacts in half an hour */
-#define PING_FRESH        MINUTES(2) /* heard so lately, a contact needs no ping */
+#define PING_MIN          SECONDS(5)  /* between two pings; the pause is drawn from here … */
+#define PING_SPREAD       SECONDS(5)  /* … and so much more: 240 contacts in half an hour */
+#define PING_FRESH        MINUTES(30) /* heard so lately, a contact needs no ping */
+#define PING_DOUBTED      SECONDS(30) /* unless it failed then */
+#define PING_LOOK         SECONDS(30) /* when nothing is due, since any may fail meanwhile */
 #define BUCKET_IDLE       HOURS(1)
 #define NEIGHBOURHOOD     MINUTES(10)
 #define NEIGHBOURHOOD_MIN SECONDS(30) /* brought forward no oftener than this */
@@ -21,9 +24,11 @@
 #define BUCKET_LOOK       MINUTES(1) /* for idle ones */
 #define EXPIRE_EVERY      MINUTES(1)
 #define VERIFY_DELAY      MILLISECONDS(50) /* an answer to us would tell in that time */
-/* Lookups of own random targets until the size estimate can be trusted. */
-#define SAMPLES_FIRST     SIZE_CLAMP_AFTER
-#define SAMPLE_EVERY      MINUTES(10) /* afterwards */
+/* Lookups of own random targets until the size estimate is good enough to place records by. */
+#define SAMPLES_FIRST     (SIZE_SAMPLES_MIN + 2)
+#define SAMPLE_EVERY      MINUTES(30) /* afterwards */
+/* Of the refreshes of the own neighbourhood so many are short, then a full one. */
+#define SHORT_REFRESHES   5
 
 bool
 dht_contact_ok(const struct dht *d, const struct contact *c)
@@ -112,7 +117,7 @@ on_heard(void *arg, const struct contact *from, bool server)
 		return;
 	if (table_wants(d->table, from, TABLE_INBOUND))
 		verify_queue(d, from);
-	else if (table_wants(d->table, from, TABLE_OUTBOUND))
+	else if (table_close(d->table, from) && table_wants(d->table, from, TABLE_OUTBOUND))
 		d->crowded = true; /* it may still come in when others tell us about it */
 }
 
@@ -154,14 +159,6 @@ dht_observe(struct dht *d)
 /* ---- pings ---- */
 
 static void
-ping_next(struct dht *d)
-{
-	uint64_t pause = PING_MIN + env_random_below(d->env, PING_SPREAD);
-
-	timer_start(&d->ping, dht_paced(d, pause));
-}
-
-static void
 ping_done(struct ask *a, int err, struct bytes reply)
 {
 	(void)a; /* seen by the observer */
@@ -170,22 +167,35 @@ ping_done(struct ask *a, int err, struct bytes reply)
 }
 
 static void
-on_ping(void *arg)
+ping_start(struct dht *d)
 {
-	struct dht *d = arg;
-	struct contact to;
-
-	ping_next(d);
-	if (ask_pending(&d->ping_ask) ||
-	    !table_stalest(d->table, dht_paced(d, PING_FRESH), env_now(d->env), &to))
-		return;
-	d->ping_to = to;
 	d->ping_ask = (struct ask){ .done = ping_done, .arg = d };
 	if (ask_start(&d->ping_ask, &(struct ask_what){ .ep = d->ep,
 					.to = &d->ping_to,
 					.method = DHT_PING,
 					.body = buf_bytes(&d->empty) }) != ERR_OK)
 		log_debug(d->env, "a ping could not be sent");
+}
+
+/* Pings whoever is due. The next look is when the next one will be, within PING_LOOK. */
+static void
+on_ping(void *arg)
+{
+	struct dht *d = arg;
+	uint64_t now = env_now(d->env), due = 0, wait = dht_paced(d, PING_LOOK);
+	struct contact to;
+	bool any = !ask_pending(&d->ping_ask) && table_stalest(d->table, dht_paced(d, PING_FRESH),
+						     dht_paced(d, PING_DOUBTED), &to, &due);
+
+	if (any && due <= now) {
+		d->ping_to = to;
+		ping_start(d);
+		wait = 0;
+	} else if (any) {
+		wait = MIN(wait, due - now);
+	}
+	wait += dht_paced(d, PING_MIN + env_random_below(d->env, PING_SPREAD));
+	timer_start(&d->ping, wait);
 }
 
 /* ---- refreshes ---- */
@@ -197,7 +207,7 @@ refresh_run(void *arg)
 	struct dht *d = arg;
 	int err = d->refresh_what == REFRESH_RETRY
 		      ? dht_rejoin(d)
-		      : dht_refresh(d, &d->refresh_target, d->refresh_what == REFRESH_SAMPLE);
+		      : dht_refresh(d, &d->refresh_target, d->refresh_what);
 
 	d->refreshing = false;
 	return err;
@@ -284,16 +294,25 @@ refresh_choose(struct dht *d)
 	}
 	if (since(d, d->neighbourhood_at) >= dht_paced(d, NEIGHBOURHOOD) ||
 	    (d->crowded && since(d, d->neighbourhood_at) >= dht_paced(d, NEIGHBOURHOOD_MIN))) {
+		bool whole = d->crowded || d->short_refreshes >= SHORT_REFRESHES;
+
 		d->neighbourhood_at = now;
+		d->short_refreshes = whole ? 0 : (uint8_t)(d->short_refreshes + 1);
 		d->crowded = false;
 		knock_again(d);
-		refresh_start(d, REFRESH_OWN, &d->self);
+		refresh_start(d, whole ? REFRESH_OWN : REFRESH_NEAREST, &d->self);
 	} else if (d->size.taken < SAMPLES_FIRST ||
 		   since(d, d->sampled_at) >= dht_paced(d, SAMPLE_EVERY)) {
 		d->sampled_at = now;
-		refresh_start(d, REFRESH_SAMPLE, &random);
-	} else if (table_idle_bucket(d->table, dht_paced(d, BUCKET_IDLE), now, &random, &target)) {
-		refresh_start(d, REFRESH_BUCKET, &target);
+		/* Any target that we draw ourselves samples; best one that a bucket is due for. */
+		if (!table_idle_bucket(
+			d->table, dht_paced(d, BUCKET_IDLE), false, now, &random, &target))
+			target = random;
+		refresh_start(d, REFRESH_SAMPLE, &target);
+	} else if (table_idle_bucket(
+		       d->table, dht_paced(d, BUCKET_IDLE), true, now, &random, &target)) {
+		d->sampled_at = now;
+		refresh_start(d, REFRESH_SAMPLE, &target);
 	}
 }
 
@@ -334,7 +353,7 @@ void
 dht_upkeep_start(struct dht *d)
 {
 	d->table_saved_at = env_now(d->env);
-	ping_next(d);
+	timer_start(&d->ping, dht_paced(d, PING_MIN + env_random_below(d->env, PING_SPREAD)));
 	timer_start(&d->refresh, dht_paced(d, env_random_below(d->env, REFRESH_EVERY)));
 	timer_start(&d->minute, EXPIRE_EVERY);
 	dht_announce_start(d);

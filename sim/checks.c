@@ -61,7 +61,7 @@ limits_of(struct checks *c, struct member *m)
 	within(c, m, "entries in the peer book", load.peers, PEERS_MAX + load.sessions);
 	within(c, m, "tasks", tasks_live(m->env->tasks), TASKS_MAX);
 	dht_status(node_dht(m->node), &dht);
-	within(c, m, "contacts", dht.contacts, (uint64_t)TABLE_BUCKETS_MAX * TABLE_BUCKET);
+	within(c, m, "contacts", dht.contacts, (uint64_t)TABLE_BUCKETS_MAX * TABLE_BUCKET_WIDE);
 	within(
 	    c, m, "spare contacts", dht.replacements, (uint64_t)TABLE_BUCKETS_MAX * TABLE_SPARES);
 	within(c, m, "bytes of records", dht.records_bytes, MIB(DHT_RECORDS_MB));

@@ -14,7 +14,7 @@
 
 #define POOL  3000
 #define STEPS 12000
-#define VIEWS (TABLE_BUCKETS_MAX * TABLE_BUCKET)
+#define VIEWS (TABLE_BUCKETS_MAX * TABLE_BUCKET_WIDE)
 
 struct naive {
 	struct contact pool[POOL];
@@ -111,7 +111,7 @@ check_buckets(const struct contact *self, size_t all, bool ip_limits)
 	for (size_t i = 0; i < all; i++)
 		depth_count[top_shared_bits(naive.views[i].top, id_top(&self->id))]++;
 	for (size_t i = 0; i < 65; i++)
-		ck_assert_uint_le(depth_count[i], TABLE_BUCKET);
+		ck_assert_uint_le(depth_count[i], TABLE_BUCKET_WIDE);
 	if (!ip_limits)
 		return;
 	for (size_t i = 0; i < all; i++)
@@ -225,8 +225,8 @@ START_TEST(inbound_fills_half_a_bucket_at_most)
 		if ((c.id.b[0] ^ self.id.b[0]) & 0x80)
 			inbound += table_offer(t, &c, 0, TABLE_INBOUND, SECONDS(5)) == TABLE_ADDED;
 	}
-	ck_assert_uint_eq(inbound, TABLE_INBOUND_MAX);
-	ck_assert_uint_eq(table_count(t), TABLE_INBOUND_MAX);
+	ck_assert_uint_eq(inbound, TABLE_BUCKET / TABLE_INBOUND_SHARE);
+	ck_assert_uint_eq(table_count(t), TABLE_BUCKET / TABLE_INBOUND_SHARE);
 	/* Those that others told us about still find room. */
 	for (size_t i = 0; i < 200; i++) {
 		struct contact c = node_random(&d);
@@ -243,7 +243,7 @@ START_TEST(dead_are_replaced_with_spread)
 	struct dice d = { 12 };
 	struct contact self, added[TABLE_BUCKET];
 	struct table *t = fresh_table(&d, &self, false);
-	size_t n = 0;
+	size_t n = 0, near = 0;
 
 	/* A full first bucket whose contacts all lie in slots 0 to 3. */
 	while (n < TABLE_BUCKET || table_spares(t) < 2) {
@@ -251,11 +251,14 @@ START_TEST(dead_are_replaced_with_spread)
 		bool far = (c.id.b[0] ^ self.id.b[0]) & 0x80;
 		bool low = (c.id.b[0] & 0x40) == 0;
 
-		if (!far) { /* the own half splits the bucket */
-			if (table_buckets(t) == 1)
-				table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(5));
+		if (!far) { /* the own half splits the bucket, and holds enough to keep it narrow */
+			if (near < 2 * TABLE_BUCKET &&
+			    table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(5)) == TABLE_ADDED)
+				near++;
 			continue;
 		}
+		if (near < 2 * TABLE_BUCKET)
+			continue;
 		if (n < TABLE_BUCKET && low) {
 			if (table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(5)) == TABLE_ADDED)
 				added[n++] = c;
@@ -307,29 +310,58 @@ START_TEST(own_outage_empties_nothing)
 }
 END_TEST
 
+START_TEST(the_nearest_are_all_known_in_a_lopsided_tree)
+{
+	struct dice d = { 17 };
+	struct contact self, c;
+	struct table *t = fresh_table(&d, &self, false);
+
+	/* Eight share our first bit, thirty do not: twelve of those are among our nearest twenty.
+	 */
+	for (size_t near = 0, far = 0; near < 8 || far < 30;) {
+		bool other = ((c = node_random(&d)).id.b[0] ^ self.id.b[0]) & 0x80;
+		size_t *n = other ? &far : &near;
+
+		if (*n == (other ? 30 : 8))
+			continue;
+		++*n;
+		ck_assert(table_wants(t, &c, TABLE_OUTBOUND));
+		ck_assert_int_eq(table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(5)), TABLE_ADDED);
+	}
+	ck_assert_uint_eq(table_count(t), 38);
+	ck_assert(table_holds_all(t));
+	table_free(t);
+}
+END_TEST
+
 START_TEST(upkeep_finds_the_stalest_and_the_idle)
 {
 	struct dice d = { 14 };
 	struct contact self, c, got;
 	struct table *t = fresh_table(&d, &self, false);
 	struct id random, target;
-	uint64_t now = HOURS(3);
+	uint64_t now = HOURS(3), due = 0;
 
-	ck_assert(!table_stalest(t, 0, now, &got));
+	ck_assert(!table_stalest(t, 0, 0, &got, &due));
 	for (size_t i = 0; i < 400; i++) {
 		c = node_random(&d);
 		table_offer(t, &c, 0, TABLE_OUTBOUND, now - MINUTES(i % 7));
 	}
-	ck_assert(table_stalest(t, MINUTES(5), now, &got));
+	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due));
 	ck_assert(table_has(t, &got));
-	ck_assert(!table_stalest(t, MINUTES(10), now, &got));
+	ck_assert_uint_eq(due, now + MINUTES(4));
+	/* One that failed comes first, but not at once. */
+	table_failed(t, &c, now);
+	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due));
+	ck_assert(contact_equal(&got, &c));
+	ck_assert_uint_eq(due, now + SECONDS(30));
 	for (size_t i = 0; i < table_buckets(t); i++) {
 		dice_bytes(&d, random.b, sizeof(random.b));
-		ck_assert(table_idle_bucket(t, HOURS(1), now, &random, &target));
+		ck_assert(table_idle_bucket(t, HOURS(1), false, now, &random, &target));
 		ck_assert_uint_ge(top_shared_bits(id_top(&target), id_top(&self.id)), i);
 		table_touch(t, &target, now);
 	}
-	ck_assert(!table_idle_bucket(t, HOURS(1), now, &random, &target));
+	ck_assert(!table_idle_bucket(t, HOURS(1), false, now, &random, &target));
 	table_free(t);
 }
 END_TEST
@@ -364,7 +396,7 @@ main(void)
 	tcase_add_loop_test(tc, random_operations_keep_the_rules, 0, 4);
 	suite_add_tcase(s, tc);
 	suite_add(s, "rules", 0, inbound_fills_half_a_bucket_at_most, dead_are_replaced_with_spread,
-	    own_outage_empties_nothing, upkeep_finds_the_stalest_and_the_idle,
-	    ten_thousand_nodes_fit_in_24_kib, NULL);
+	    own_outage_empties_nothing, the_nearest_are_all_known_in_a_lopsided_tree,
+	    upkeep_finds_the_stalest_and_the_idle, ten_thousand_nodes_fit_in_24_kib, NULL);
 	return suite_main(s);
 }
