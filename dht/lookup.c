@@ -26,13 +26,22 @@ lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_t now
 	s->seeds = 0;
 }
 
-bool
-lookup_known(const struct lookup_state *s, const struct contact *c)
+static uint64_t
+pub_top(const struct pubkey *pub)
 {
-	uint64_t top = id_distance_top(&s->target, &c->id);
+	uint64_t top;
+
+	memcpy(&top, pub->b, sizeof(top));
+	return top;
+}
+
+bool
+lookup_known(const struct lookup_state *s, const struct pubkey *pub)
+{
+	uint64_t top = pub_top(pub);
 
 	for (size_t i = 0; i < s->count; i++)
-		if (s->at[i].top == top && id_equal(&s->at[i].contact.id, &c->id))
+		if (s->pub_tops[i] == top && pubkey_equal(&s->at[i].contact.pub, pub))
 			return true;
 	return false;
 }
@@ -82,8 +91,10 @@ insert(struct lookup_state *s, const struct contact *c, unsigned path, bool susp
 	uint64_t top = id_distance_top(&s->target, &c->id);
 	size_t slot, i;
 
-	if (id_equal(&c->id, &s->self) || lookup_known(s, c) || !slot_free(s, top, path, &slot))
+	if (id_equal(&c->id, &s->self) || lookup_known(s, &c->pub) ||
+	    !slot_free(s, top, path, &slot))
 		return;
+	s->pub_tops[slot] = pub_top(&c->pub);
 	s->at[slot] = (struct candidate){ .contact = *c,
 		.top = top,
 		.network = addr_group(&c->addr),

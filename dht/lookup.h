@@ -45,7 +45,9 @@ struct lookup_state {
 	uint64_t started;
 	uint32_t asked, failed, seeds;
 	uint16_t count;
-	uint16_t order[LOOKUP_CANDIDATES_MAX];      /* slots, nearest first */
+	uint16_t order[LOOKUP_CANDIDATES_MAX]; /* slots, nearest first */
+	uint64_t
+	    pub_tops[LOOKUP_CANDIDATES_MAX]; /* by slot: of the key, so that few are compared */
 	struct candidate at[LOOKUP_CANDIDATES_MAX]; /* a candidate keeps its slot */
 };
 
@@ -62,7 +64,7 @@ void lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_
 /* A contact of the own table; those given first go to different paths. */
 void lookup_seed(struct lookup_state *s, const struct contact *c, bool suspect);
 /* Whether it is a candidate already: most that answers name are. */
-bool lookup_known(const struct lookup_state *s, const struct contact *c);
+bool lookup_known(const struct lookup_state *s, const struct pubkey *pub);
 /* A contact that the candidate in slot from told us of. */
 void lookup_learn(struct lookup_state *s, size_t from, const struct contact *c, bool suspect);
 

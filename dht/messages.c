@@ -64,16 +64,17 @@ contacts_read(struct bytes in, struct contacts *out)
 	out->count = 0;
 	while (unpack_left(&u) > 0) {
 		struct addr a = { .family = unpack_u8(&u) };
-		struct pubkey pub;
+		struct contact *c = &out->at[out->count];
 
 		if (out->count == CONTACTS_MAX || (a.family != ADDR_IPV4 && a.family != ADDR_IPV6))
 			return ERR_INVALID;
 		unpack_raw(&u, a.ip, a.family == ADDR_IPV4 ? IPV4_BYTES : IPV6_BYTES);
 		a.port = unpack_u16(&u);
-		unpack_raw(&u, pub.b, sizeof(pub.b));
+		unpack_raw(&u, c->pub.b, sizeof(c->pub.b));
 		if (u.failed || a.port == 0)
 			return ERR_INVALID;
-		contact_init(&out->at[out->count++], &pub, &a);
+		c->addr = a;
+		out->count++;
 	}
 	return ERR_OK;
 }

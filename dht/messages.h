@@ -32,7 +32,10 @@ enum dht_method {
 /* Records are ≥ 131 bytes (a signed one without value), so a datagram never holds more. */
 #define RECORDS_MAX        8
 
-/* The shape shared by FIND_NODE's and FIND_REGION's replies, and GET's. */
+/*
+ * The shape shared by FIND_NODE's and FIND_REGION's replies, and GET's: keys and addresses. The
+ * ids are not set; most that are told are known already, so contact_init() is for the others.
+ */
 struct contacts {
 	size_t count;
 	struct contact at[CONTACTS_MAX];

@@ -114,18 +114,21 @@ listing_answer(void *arg, size_t i, int err, struct bytes reply)
 {
 	struct listing *l = arg;
 	const struct contacts *c = &l->reply.contacts;
+	struct contact told = { .addr.family = ADDR_NONE };
 
 	l->more[i] = false;
 	if (err != ERR_OK || nodes_reply_unpack(reply, &l->reply) != ERR_OK)
 		return false;
 	l->answers++;
-	for (size_t j = 0; j < c->count; j++)
-		if (region_holds(&l->place->region, &c->at[j].id) &&
-		    dht_contact_ok(l->place->dht, &c->at[j]) &&
-		    !dht_suspect(l->place->dht, &c->at[j]) && !in_vain(l->walk, &c->at[j].id))
-			place_add(l->place, &c->at[j], false);
+	for (size_t j = 0; j < c->count; j++) {
+		contact_init(&told, &c->at[j].pub, &c->at[j].addr);
+		if (region_holds(&l->place->region, &told.id) &&
+		    dht_contact_ok(l->place->dht, &told) && !dht_suspect(l->place->dht, &told) &&
+		    !in_vain(l->walk, &told.id))
+			place_add(l->place, &told, false);
+	}
 	/* The next page, if there is one that leads on. */
-	if (l->reply.more && c->count > 0 && listing_ask(l, i, &c->at[c->count - 1].id) == ERR_OK)
+	if (l->reply.more && c->count > 0 && listing_ask(l, i, &told.id) == ERR_OK)
 		l->more[i] = true;
 	return ++l->answers_page >= PLACE_ENOUGH;
 }

@@ -70,6 +70,7 @@ struct table_view { /* lent until the next change */
 	uint64_t rtt; /* 0: unknown */
 	uint8_t strikes;
 };
+#define TABLE_VIEWS_MAX 512 /* of one call, whatever its cap: no table has so many */
 /* Nearest to target first, at most cap; those below max_strikes strikes. */
 size_t table_near(const struct table *t, const struct id *target, uint8_t max_strikes,
     struct table_view *out, size_t cap);

@@ -15,23 +15,40 @@ view_of(const struct entry *e, struct table_view *v)
 		.strikes = e->strikes };
 }
 
-/* Insertion by top ^ mask into out[start..*count), the largest falls off at cap. */
-static void
-view_insert(struct table_view *out, size_t start, size_t *count, size_t cap, const struct entry *e,
-    uint64_t mask)
-{
-	uint64_t rank = entry_top(e) ^ mask;
-	size_t i = *count;
+struct ranked {
+	uint64_t rank;
+	const struct entry *entry;
+};
 
-	if (*count == cap && (cap == start || (out[cap - 1].top ^ mask) <= rank))
-		return;
-	if (*count < cap)
-		(*count)++;
-	else
+/* Kept sorted by rank; the largest falls off at cap. */
+struct ranking {
+	struct ranked at[TABLE_VIEWS_MAX];
+	size_t count, cap;
+};
+
+static void
+ranking_add(struct ranking *r, uint64_t rank, const struct entry *e)
+{
+	size_t i = r->count;
+
+	if (r->count == r->cap) {
+		if (r->cap == 0 || r->at[r->cap - 1].rank <= rank)
+			return;
 		i--;
-	for (; i > start && (out[i - 1].top ^ mask) > rank; i--)
-		out[i] = out[i - 1];
-	view_of(e, &out[i]);
+	} else {
+		r->count++;
+	}
+	for (; i > 0 && r->at[i - 1].rank > rank; i--)
+		r->at[i] = r->at[i - 1];
+	r->at[i] = (struct ranked){ .rank = rank, .entry = e };
+}
+
+static size_t
+ranking_views(const struct ranking *r, struct table_view *out)
+{
+	for (size_t i = 0; i < r->count; i++)
+		view_of(r->at[i].entry, &out[i]);
+	return r->count;
 }
 
 size_t
@@ -40,8 +57,10 @@ table_near(const struct table *t, const struct id *target, uint8_t max_strikes,
 {
 	uint64_t mask = id_top(target);
 	size_t own = MIN(top_shared_bits(t->self_top, mask), t->buckets_count - 1u);
-	size_t count = 0, start;
+	size_t count = 0;
+	struct ranking r;
 
+	cap = MIN(cap, TABLE_VIEWS_MAX);
 	/*
 	 * Contacts of the target's bucket are nearest; all deeper buckets share the same
 	 * bits with it and come next, together; then each shallower bucket on its own.
@@ -50,12 +69,16 @@ table_near(const struct table *t, const struct id *target, uint8_t max_strikes,
 		size_t first = pass == 1 ? own + 1 : own - (pass == 0 ? 0 : pass - 1);
 		size_t last = pass == 1 ? t->buckets_count - 1u : first;
 
-		start = count;
+		r.count = 0;
+		r.cap = cap - count;
 		for (size_t i = first; i <= last; i++)
-			for (size_t j = 0; j < t->buckets[i].live.count; j++)
-				if (t->buckets[i].live.at[j].strikes < max_strikes)
-					view_insert(out, start, &count, cap,
-					    &t->buckets[i].live.at[j], mask);
+			for (size_t j = 0; j < t->buckets[i].live.count; j++) {
+				const struct entry *e = &t->buckets[i].live.at[j];
+
+				if (e->strikes < max_strikes)
+					ranking_add(&r, entry_top(e) ^ mask, e);
+			}
+		count += ranking_views(&r, out + count);
 	}
 	return count;
 }
@@ -66,8 +89,11 @@ table_range(const struct table *t, const struct id *prefix, unsigned bits, const
 {
 	uint64_t want = id_top(prefix), from = after == NULL ? 0 : id_top(after);
 	uint64_t mask = bits == 0 ? 0 : bits >= 64 ? UINT64_MAX : ~(UINT64_MAX >> bits);
-	size_t count = 0, found = 0;
+	struct ranking r;
+	size_t found = 0;
 
+	r.count = 0;
+	r.cap = MIN(cap, TABLE_VIEWS_MAX);
 	for (size_t i = 0; i < t->buckets_count; i++)
 		for (size_t j = 0; j < t->buckets[i].live.count; j++) {
 			const struct entry *e = &t->buckets[i].live.at[j];
@@ -77,8 +103,9 @@ table_range(const struct table *t, const struct id *prefix, unsigned bits, const
 			    e->strikes >= TABLE_STRIKES_SILENT)
 				continue;
 			found++;
-			view_insert(out, 0, &count, cap, e, 0);
+			ranking_add(&r, top, e);
 		}
+	(void)ranking_views(&r, out);
 	return found;
 }
 

@@ -19,9 +19,15 @@ slot_of(const struct walk *w, const struct ask *a)
 static void
 learn(struct walk *w, size_t slot, const struct contacts *c)
 {
-	for (size_t i = 0; i < MIN(c->count, LOOKUP_REPLY_MAX); i++)
-		if (!lookup_known(&w->state, &c->at[i]) && dht_contact_ok(w->dht, &c->at[i]))
-			lookup_learn(&w->state, slot, &c->at[i], dht_suspect(w->dht, &c->at[i]));
+	for (size_t i = 0; i < MIN(c->count, LOOKUP_REPLY_MAX); i++) {
+		struct contact told;
+
+		if (lookup_known(&w->state, &c->at[i].pub))
+			continue;
+		contact_init(&told, &c->at[i].pub, &c->at[i].addr);
+		if (dht_contact_ok(w->dht, &told))
+			lookup_learn(&w->state, slot, &told, dht_suspect(w->dht, &told));
+	}
 }
 
 static int

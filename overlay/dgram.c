@@ -121,7 +121,7 @@ dgram_peer(struct dgram *d, const struct contact *to, struct peer **out)
 		}
 		crypto_wipe(&keys, sizeof(keys));
 	} else {
-		peer = peers_get(d->opts.peers, to);
+		peers_used(d->opts.peers, peer);
 	}
 	if (peer == NULL)
 		return ERR_NOMEM;
@@ -267,11 +267,13 @@ deliver(struct dgram *d, struct dgram_in *in, const struct sealed_keys *keys)
 {
 	struct peer *peer = in->peer;
 
-	if (peer == NULL)
+	if (peer == NULL) {
 		contact_init(&in->from, &in->from.pub, &in->from.addr);
-	else
+		peer = peers_get(d->opts.peers, &in->from);
+	} else {
 		in->from.id = peer->contact.id;
-	peer = peers_get(d->opts.peers, &in->from);
+		peers_used(d->opts.peers, peer);
+	}
 	if (peer == NULL)
 		return; /* no memory: as if lost */
 	if (!peer->has_keys) {

@@ -39,7 +39,7 @@ struct endpoint {
 	struct endpoint_observer observer;
 	struct endpoint_counters counters;
 	struct agreed_clock clock;
-	struct agreed_time time; /* as last read: for a second, every record that comes asks */
+	struct agreed_time time; /* as last read: every record that comes asks */
 	uint64_t time_at, time_own_ms;
 	size_t time_met;
 	struct limits requests;

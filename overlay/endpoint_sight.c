@@ -148,7 +148,9 @@ endpoint_blame(struct endpoint *ep, const struct contact *who, const char *reaso
 /* ---- time ---- */
 
 /* Sixty-four clocks are gathered and sorted for a reading, and each record that comes in asks. */
-#define AGREED_FRESH_MS 1000
+#define AGREED_FRESH_MS      30000 /* medians of peers' clocks move with quartz */
+/* One more clock does not move the median of so many. */
+#define AGREED_CLOCKS_ENOUGH 16
 
 struct clocks {
 	int64_t offsets[AGREED_CLOCKS_MAX];
@@ -179,13 +181,17 @@ clocks_gather(const struct endpoint *ep, bool one_per_group, struct clocks *c)
 	}
 }
 
-/* What was read within the last second still holds, unless our clock jumped or somebody was met. */
+/*
+ * What was read lately still holds, unless our clock jumped or, while few are known, somebody was
+ * met.
+ */
 static bool
 time_fresh(const struct endpoint *ep, uint64_t now, uint64_t own_ms, size_t met)
 {
 	uint64_t passed_ms = (now - ep->time_at) / MILLISECONDS(1);
 
-	return ep->time_at != 0 && passed_ms < AGREED_FRESH_MS && met == ep->time_met &&
+	return ep->time_at != 0 && passed_ms < AGREED_FRESH_MS &&
+	       (met == ep->time_met || ep->time_met >= AGREED_CLOCKS_ENOUGH) &&
 	       own_ms - ep->time_own_ms - passed_ms + 1 <= 2;
 }
 

@@ -200,11 +200,15 @@ make_room(struct peers *p)
 		evict_from(p, &p->met);
 }
 
-static void
-used(struct peers *p, struct peer *peer)
+void
+peers_used(struct peers *p, struct peer *peer)
 {
-	list_remove(list_of(p, peer), peer);
-	list_add(list_of(p, peer), peer);
+	struct list *l = list_of(p, peer);
+
+	if (l->newest == peer)
+		return;
+	list_remove(l, peer);
+	list_add(l, peer);
 }
 
 struct peer *
@@ -213,7 +217,7 @@ peers_get(struct peers *p, const struct contact *contact)
 	struct peer *peer = peers_find(p, &contact->pub);
 
 	if (peer != NULL) {
-		used(p, peer);
+		peers_used(p, peer);
 		return peer;
 	}
 	make_room(p);

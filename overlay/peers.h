@@ -59,6 +59,7 @@ struct peer *peers_find(const struct peers *p, const struct pubkey *pub); /* NUL
  * memory.
  */
 struct peer *peers_get(struct peers *p, const struct contact *contact);
+void peers_used(struct peers *p, struct peer *peer); /* as peers_get() of one that is there */
 void peers_set_met(struct peers *p, struct peer *peer);
 /* Smoothed round trip, RFC 6298 section 2; also clears the strikes. rtt > 0. */
 void peer_answered(struct peer *peer, uint64_t rtt);

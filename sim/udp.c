@@ -22,6 +22,7 @@ struct udp {
 
 struct packet {
 	struct timer event;
+	struct packet *next; /* while it is unused */
 	struct sim_world *world;
 	struct addr from, to;
 	bool queued; /* waits for the downlink already */
@@ -105,6 +106,44 @@ socket_of(struct sim_node *n, const struct packet *p)
 	return u;
 }
 
+/* Most datagrams fit one size, and what one leaves behind the next takes. */
+#define PACKET_BYTES 1280
+
+static struct packet *
+packet_new(struct sim_world *w, size_t len)
+{
+	struct packet *p = len <= PACKET_BYTES ? w->packets : NULL;
+
+	if (p != NULL)
+		w->packets = p->next;
+	else
+		p = malloc(sizeof(*p) + MAX(len, PACKET_BYTES));
+	must(p != NULL); /* see disk.h: the host's memory is no part of the simulation */
+	return p;
+}
+
+static void
+packet_free(struct packet *p)
+{
+	if (p->len > PACKET_BYTES) {
+		free(p);
+		return;
+	}
+	p->next = p->world->packets;
+	p->world->packets = p;
+}
+
+void
+world_packets_free(struct sim_world *w)
+{
+	while (w->packets != NULL) {
+		struct packet *p = w->packets;
+
+		w->packets = p->next;
+		free(p);
+	}
+}
+
 /* Held back, or lost on the way by now. */
 static bool
 packet_stopped(struct packet *p, const struct sim_node *n)
@@ -114,15 +153,27 @@ packet_stopped(struct packet *p, const struct sim_node *n)
 	if (same_machine(&p->from, &p->to))
 		return false;
 	if (n != NULL && n->outages > 0) {
-		free(p);
+		packet_free(p);
 		return true;
 	}
 	c = world_clog(p->world, &p->from, &p->to);
 	if (c == NULL)
 		return false;
 	if (!clog_hold(c, &p->event))
-		free(p);
+		packet_free(p);
 	return true;
+}
+
+/* The end of a sealed datagram is its tag, which depends on all before. */
+#define MARK_BYTES 32
+
+static uint64_t
+packet_mark(const struct packet *p)
+{
+	size_t n = MIN(p->len, MARK_BYTES);
+
+	return sim_mix_bytes(
+	    p->from.port ^ (uint64_t)p->len << 16, bytes_of(p->data + p->len - n, n));
 }
 
 /* A datagram reaches its node's line, and when it has passed that, its socket. */
@@ -139,7 +190,7 @@ packet_arrive(void *arg)
 		return;
 	u = n == NULL || n->dead ? NULL : socket_of(n, p);
 	if (u == NULL || (!p->queued && line_full(n->down, SIM_DOWNLINK_WAIT))) {
-		free(p);
+		packet_free(p);
 		return;
 	}
 	if (!p->queued)
@@ -151,19 +202,18 @@ packet_arrive(void *arg)
 	}
 	w->events_of[SIM_EVENT_DATAGRAM]++;
 	world_note(w, n->number);
-	world_note(w, sim_mix_bytes(p->from.port, bytes_of(p->data, p->len)));
+	world_note(w, packet_mark(p));
 	w->traffic.datagrams_received++;
 	u->receive(u->arg, &p->from, bytes_of(p->data, p->len));
-	free(p);
+	packet_free(p);
 }
 
 static void
 packet_launch(struct sim_world *w, const struct addr *from, const struct addr *to,
     struct bytes data, uint64_t due)
 {
-	struct packet *p = malloc(sizeof(*p) + data.len);
+	struct packet *p = packet_new(w, data.len);
 
-	must(p != NULL); /* see disk.h: the host's memory is no part of the simulation */
 	p->world = w;
 	p->from = *from;
 	p->to = *to;

@@ -199,6 +199,7 @@ sim_free(struct sim_world *w)
 	while (step(w, UINT64_MAX))
 		;
 	timer_heap_fini(&w->events);
+	world_packets_free(w);
 	task_stacks_free(w->stacks);
 	free(w->buckets);
 	free(w->clogs);

@@ -31,6 +31,7 @@ struct sim_world {
 	struct clog **clogs; /* NULL until the first */
 	size_t clogs_count;
 	size_t poor_lines;
+	struct packet *packets;    /* unused ones, udp.c */
 	struct sim_node **buckets; /* nodes by IP */
 	size_t buckets_count;
 	size_t nodes_count;
@@ -105,6 +106,9 @@ uint32_t world_loss_ppm(
     const struct sim_world *w, const struct addr *from_ip, const struct addr *to_ip);
 void outages_meet(struct sim_node *n); /* a new node in the outages that there are */
 void outages_clear(struct sim_world *w);
+
+/* udp.c */
+void world_packets_free(struct sim_world *w);
 
 /* ---- clog.c ---- */
 struct clog *world_clog(

@@ -1,12 +1,16 @@
 /*
  * Timers flow in by add, and out by pop (due) or remove (stopped). Each knows
  * its slot, so removal costs log n. Only growth of the array can fail.
+ *
+ * Four children each: half as many levels as with two, and at each the slot of a timer somewhere
+ * in memory is written, which costs more than the comparisons.
  */
 #include "overlay/base/timer_heap.h"
 
 #include <stdlib.h>
 
 #define CAP_FIRST 64 /* an idle node's duties fit without growing */
+#define CHILDREN  4
 
 void
 timer_heap_init(struct timer_heap *h)
@@ -61,7 +65,7 @@ static void
 sift_up(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 {
 	while (slot > 0) {
-		size_t parent = (slot - 1) / 2;
+		size_t parent = (slot - 1) / CHILDREN;
 
 		if (!before(e, &h->entries[parent]))
 			break;
@@ -75,12 +79,13 @@ static void
 sift_down(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 {
 	for (;;) {
-		size_t child = 2 * slot + 1;
+		size_t child = CHILDREN * slot + 1, end = MIN(child + CHILDREN, h->count);
 
 		if (child >= h->count)
 			break;
-		if (child + 1 < h->count && before(&h->entries[child + 1], &h->entries[child]))
-			child++;
+		for (size_t i = child + 1; i < end; i++)
+			if (before(&h->entries[i], &h->entries[child]))
+				child = i;
 		if (!before(&h->entries[child], e))
 			break;
 		put(h, slot, &h->entries[child]);
@@ -92,7 +97,7 @@ sift_down(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 static void
 settle(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 {
-	if (slot > 0 && before(e, &h->entries[(slot - 1) / 2]))
+	if (slot > 0 && before(e, &h->entries[(slot - 1) / CHILDREN]))
 		sift_up(h, slot, e);
 	else
 		sift_down(h, slot, e);

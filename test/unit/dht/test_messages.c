@@ -72,10 +72,8 @@ START_TEST(as_many_contacts_as_fit)
 	ck_assert_uint_ge(got.contacts.count, 16);
 	ck_assert_uint_eq(got.contacts.count, _i == 1 ? 19 : 26);
 	ck_assert_int_eq(got.more, _i == 1);
-	for (size_t i = 0; i < got.contacts.count; i++) {
+	for (size_t i = 0; i < got.contacts.count; i++)
 		ck_assert(contact_equal(&got.contacts.at[i], &m.contacts.at[i]));
-		ck_assert(id_equal(&got.contacts.at[i].id, &m.contacts.at[i].id));
-	}
 	buf_fini(&b);
 	/* An unproven asker leaves less room. */
 	buf_init(&b, 200);
