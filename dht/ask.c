@@ -41,17 +41,26 @@ note_sent(struct ask *a, unsigned bit)
 		++*a->sent;
 }
 
-static void
-call_slow(struct rpc_call *c)
+void
+ask_again(struct ask *a)
 {
-	struct ask *a = c->arg;
 	uint64_t now = env_now(endpoint_env(a->ep));
 
+	must((a->pending & 2) == 0);
 	a->calls[1] = (struct rpc_call){ .done = call_done, .arg = a };
 	/* Not to be sent twice is no failure: the first call is still under way. */
 	if (now < a->ends_at &&
 	    rpc_start(a->ep, &a->calls[1], a->to, a->method, a->body, a->ends_at - now) == ERR_OK)
 		note_sent(a, 2);
+}
+
+static void
+call_slow(struct rpc_call *c)
+{
+	struct ask *a = c->arg;
+
+	if (!a->once)
+		ask_again(a);
 	if (a->slow != NULL)
 		a->slow(a);
 }
@@ -64,7 +73,9 @@ start(struct ask *a)
 
 	if (now >= a->ends_at)
 		return ERR_TIMEOUT;
-	a->calls[0] = (struct rpc_call){ .done = call_done, .slow = call_slow, .arg = a };
+	a->calls[0] = (struct rpc_call){
+		.done = call_done, .slow = a->once && a->slow == NULL ? NULL : call_slow, .arg = a
+	};
 	err = rpc_start(a->ep, &a->calls[0], a->to, a->method, a->body, a->ends_at - now);
 	if (err == ERR_OK) {
 		a->pending = 0;
@@ -83,6 +94,7 @@ ask_start(struct ask *a, const struct ask_what *what)
 	a->to = what->to;
 	a->method = what->method;
 	a->body = what->body;
+	a->once = what->once;
 	a->proved = false;
 	a->ends_at = env_now(endpoint_env(a->ep)) + timeout;
 	return start(a);

@@ -23,6 +23,7 @@ struct ask { /* embedded in its owner; zeroed before the first start */
 	struct rpc_call calls[2];
 	unsigned pending; /* bit per call in flight */
 	bool proved;      /* asked again with a token, see PUT */
+	bool once;
 };
 
 /* What is asked; to and body are lent until the end. */
@@ -32,9 +33,11 @@ struct ask_what {
 	uint16_t method;
 	struct bytes body;
 	uint64_t timeout; /* 0: RPC_TIMEOUT */
+	bool once;        /* not sent a second time, unless slow() calls ask_again() */
 };
 /* done, slow and arg are set by the owner before. On an error done is not called. */
 int ask_start(struct ask *a, const struct ask_what *what);
+void ask_again(struct ask *a);   /* from slow() of one that is asked once */
 void ask_abandon(struct ask *a); /* done will not be called; no-op when finished */
 bool ask_pending(const struct ask *a);
 

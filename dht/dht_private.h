@@ -62,6 +62,7 @@ struct dht {
 
 	struct timer ping, minute, refresh, verifier, announce;
 	struct ask ping_ask;
+	uint64_t ping_at; /* when the timer ping is due */
 	struct contact ping_to;
 	struct buf empty;      /* the body of PING and SELF */
 	struct verify *verify; /* DHT_VERIFY_MAX, allocated with the first stranger */

@@ -19,6 +19,7 @@ lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_t now
 	s->paths = plan->paths;
 	s->alpha = plan->alpha;
 	s->first_only = plan->first_only;
+	s->hasty = plan->hasty;
 	s->ip_limits = plan->ip_limits;
 	s->started = now;
 	s->asked = s->failed = 0;
@@ -138,7 +139,33 @@ holds_place(const struct candidate *c)
 }
 
 static bool
-path_next(const struct lookup_state *s, unsigned path, size_t *slot)
+settled(const struct lookup_state *s)
+{
+	size_t answered = 0;
+
+	for (size_t i = 0; i < s->count && answered < LOOKUP_SETTLED; i++) {
+		const struct candidate *c = &s->at[s->order[i]];
+
+		if (c->state == CANDIDATE_NEW)
+			return false;
+		answered += c->state == CANDIDATE_ANSWERED;
+	}
+	return answered == LOOKUP_SETTLED;
+}
+
+bool
+lookup_matters(const struct lookup_state *s, size_t slot)
+{
+	size_t nearer = 0;
+
+	for (size_t i = 0; i < s->count && s->order[i] != slot && nearer < s->want; i++)
+		nearer += s->at[s->order[i]].state != CANDIDATE_FAILED;
+	return nearer < s->want;
+}
+
+/* Few at a time as long as each answer leads on; all that are wanted when they no longer do. */
+static bool
+path_next(const struct lookup_state *s, unsigned path, size_t most, size_t *slot)
 {
 	size_t rank = 0, path_rank = 0, asked = 0;
 
@@ -157,7 +184,7 @@ path_next(const struct lookup_state *s, unsigned path, size_t *slot)
 		 */
 		if (path_rank > s->want || (rank > s->want && path_rank > s->alpha))
 			return false;
-		if (c->state == CANDIDATE_ASKED && ++asked == s->alpha)
+		if (c->state == CANDIDATE_ASKED && ++asked == most)
 			return false;
 		if (c->state == CANDIDATE_NEW) {
 			*slot = s->order[i];
@@ -170,10 +197,12 @@ path_next(const struct lookup_state *s, unsigned path, size_t *slot)
 bool
 lookup_next(struct lookup_state *s, uint64_t now, size_t *slot)
 {
+	size_t most = settled(s) ? s->want : s->alpha;
+
 	for (unsigned path = 0; path < s->paths; path++) {
 		struct candidate *c;
 
-		if (!path_next(s, path, slot))
+		if (!path_next(s, path, most, slot))
 			continue;
 		c = &s->at[*slot];
 		c->state = c->suspect ? CANDIDATE_SLOW : CANDIDATE_ASKED;
@@ -228,7 +257,8 @@ lookup_done(const struct lookup_state *s, uint64_t now)
 			answered++;
 		else if (c->state == CANDIDATE_NEW || c->state == CANDIDATE_ASKED)
 			return false;
-		else if (c->state == CANDIDATE_SLOW && now < presumed_dead_at(c) && !s->first_only)
+		else if (c->state == CANDIDATE_SLOW && now < presumed_dead_at(c) &&
+			 !s->first_only && !s->hasty)
 			return false;
 	}
 	if (answered >= want || answered == 0)

@@ -14,9 +14,11 @@
 #define LOOKUP_CANDIDATES_MAX 192
 #define LOOKUP_REPLY_MAX      32 /* contacts taken from one answer; a datagram holds 26 */
 /* Silent for this long, nobody waits for it any more: twice the farthest usual round trip. */
-#define LOOKUP_PRESUMED_DEAD  MILLISECONDS(900)
+#define LOOKUP_PRESUMED_DEAD  MILLISECONDS(750)
 /* And one that failed others lately, for this long. */
-#define LOOKUP_SUSPECT_DEAD   MILLISECONDS(600)
+#define LOOKUP_SUSPECT_DEAD   MILLISECONDS(450)
+/* The nearest so many have answered, and named nobody nearer: the rest can be asked at once. */
+#define LOOKUP_SETTLED        3
 #define LOOKUP_PER_NETWORK    2 /* candidates of one /24 or /64 taken from answers */
 
 enum candidate_state {
@@ -41,7 +43,7 @@ struct lookup_state {
 	struct id target, self;
 	size_t want;
 	unsigned paths, alpha;
-	bool first_only, ip_limits;
+	bool first_only, hasty, ip_limits;
 	uint64_t started;
 	uint32_t asked, failed, seeds;
 	uint16_t count;
@@ -57,6 +59,7 @@ struct lookup_plan {
 	size_t want;
 	unsigned paths, alpha;
 	bool first_only; /* done at the answer of the nearest known */
+	bool hasty;      /* does not wait for the slow */
 	bool ip_limits;
 };
 void lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_t now);
@@ -68,6 +71,8 @@ bool lookup_known(const struct lookup_state *s, const struct pubkey *pub);
 /* A contact that the candidate in slot from told us of. */
 void lookup_learn(struct lookup_state *s, size_t from, const struct contact *c, bool suspect);
 
+/* Whether it may be among the nearest want: worth a second request when the first is lost. */
+bool lookup_matters(const struct lookup_state *s, size_t slot);
 /* The next one to ask; marks it asked. False: none now. */
 bool lookup_next(struct lookup_state *s, uint64_t now, size_t *slot);
 void lookup_slow(struct lookup_state *s, size_t slot);

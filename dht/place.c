@@ -53,7 +53,8 @@ from_walk(struct place *p, const struct walk *w)
 			/* The nearest count wherever they are: the estimate may be too small. */
 			if (live++ < p->want || region_holds(&p->region, &c->contact.id))
 				place_add(p, &c->contact, true);
-		} else if (c->state == CANDIDATE_NEW && region_holds(&p->region, &c->contact.id)) {
+		} else if ((c->state == CANDIDATE_NEW || c->state == CANDIDATE_SLOW) &&
+			   region_holds(&p->region, &c->contact.id)) {
 			place_add(p, &c->contact, false);
 		}
 	}
@@ -62,7 +63,7 @@ from_walk(struct place *p, const struct walk *w)
 /* ---- FIND_REGION ---- */
 
 /* One round trip and some; the lists overlap, so a lost one is not missed. */
-#define PLACE_TIMEOUT MILLISECONDS(600)
+#define PLACE_TIMEOUT MILLISECONDS(500)
 /* Of PLACE_ASKS: the last two may be dead, or far. */
 #define PLACE_ENOUGH  (PLACE_ASKS - 2)
 
@@ -98,14 +99,13 @@ listing_ask(struct listing *l, size_t i, const struct id *after)
 	return find_region_pack(&m, &l->bodies[i]);
 }
 
-/* Asked in vain by the walk just now: the others' lists are older. */
+/* Asked in vain by the walk just now: the others' lists are older. The slow may still live. */
 static bool
 in_vain(const struct walk *w, const struct id *id)
 {
 	for (size_t i = 0; i < w->state.count; i++)
 		if (id_equal(&w->state.at[i].contact.id, id))
-			return w->state.at[i].state != CANDIDATE_NEW &&
-			       w->state.at[i].state != CANDIDATE_ANSWERED;
+			return w->state.at[i].state == CANDIDATE_FAILED;
 	return false;
 }
 
@@ -254,8 +254,10 @@ place_gather(struct place *p, struct dht *d, const struct place_opts *opts)
 	p->want = opts->k;
 	if (walk == NULL) {
 		err = walk_run(d,
-		    &(struct walk_opts){
-			.target = opts->key, .want = DHT_K, .method = DHT_FIND_NODE },
+		    &(struct walk_opts){ .target = opts->key,
+			.want = DHT_K,
+			.method = DHT_FIND_NODE,
+			.hasty = true },
 		    &own);
 		walk = own;
 		p->sent = own == NULL ? 0 : own->sent;

@@ -14,15 +14,14 @@
 #define PING_SPREAD       SECONDS(5)  /* … and so much more: 240 contacts in half an hour */
 #define PING_FRESH        MINUTES(30) /* heard so lately, a contact needs no ping */
 #define PING_DOUBTED      SECONDS(30) /* unless it failed then */
-#define PING_LOOK         SECONDS(30) /* when nothing is due, since any may fail meanwhile */
 #define BUCKET_IDLE       HOURS(1)
 #define NEIGHBOURHOOD     MINUTES(10)
 #define NEIGHBOURHOOD_MIN SECONDS(30) /* brought forward no oftener than this */
 #define SAVE_EVERY        MINUTES(10)
 #define RETRY_EVERY       SECONDS(30) /* bootstraps, while nobody is known */
 #define REFRESH_EVERY     SECONDS(5)
-#define BUCKET_LOOK       MINUTES(1) /* for idle ones */
-#define EXPIRE_EVERY      MINUTES(1)
+#define BUCKET_LOOK       MINUTES(5)       /* for idle ones */
+#define EXPIRE_EVERY      MINUTES(5)       /* who is asked for an expired record knows that it is */
 #define VERIFY_DELAY      MILLISECONDS(50) /* an answer to us would tell in that time */
 /* Lookups of own random targets until the size estimate is good enough to place records by. */
 #define SAMPLES_FIRST     (SIZE_SAMPLES_MIN + 2)
@@ -81,7 +80,8 @@ verify_start(void *arg)
 		if (ask_start(&v->ask, &(struct ask_what){ .ep = d->ep,
 					   .to = &v->who,
 					   .method = DHT_PING,
-					   .body = buf_bytes(&d->empty) }) != ERR_OK)
+					   .body = buf_bytes(&d->empty),
+					   .once = true }) != ERR_OK)
 			v->used = false; /* it may call again */
 	}
 }
@@ -98,6 +98,14 @@ verify_queue(struct dht *d, const struct contact *who)
 				timer_start(&d->verifier, VERIFY_DELAY);
 			return;
 		}
+}
+
+static void
+ping_after(struct dht *d, uint64_t wait)
+{
+	wait += dht_paced(d, PING_MIN + env_random_below(d->env, PING_SPREAD));
+	d->ping_at = env_now(d->env) + wait;
+	timer_start(&d->ping, wait);
 }
 
 /* ---- the endpoint's observer ---- */
@@ -144,8 +152,12 @@ on_failed(void *arg, const struct contact *to, int err)
 {
 	struct dht *d = arg;
 
-	if (err == ERR_TIMEOUT)
-		table_failed(d->table, to, env_now(d->env));
+	if (err != ERR_TIMEOUT)
+		return;
+	table_failed(d->table, to, env_now(d->env));
+	/* The doubted are asked again before the others are due. */
+	if (timer_armed(&d->ping) && d->ping_at > env_now(d->env) + dht_paced(d, PING_DOUBTED))
+		ping_after(d, dht_paced(d, PING_DOUBTED));
 }
 
 void
@@ -173,29 +185,31 @@ ping_start(struct dht *d)
 	if (ask_start(&d->ping_ask, &(struct ask_what){ .ep = d->ep,
 					.to = &d->ping_to,
 					.method = DHT_PING,
-					.body = buf_bytes(&d->empty) }) != ERR_OK)
+					.body = buf_bytes(&d->empty),
+					.once = true }) != ERR_OK)
 		log_debug(d->env, "a ping could not be sent");
 }
 
-/* Pings whoever is due. The next look is when the next one will be, within PING_LOOK. */
+/* Pings whoever is due, one at a time; then looks again when the next one will be. */
 static void
 on_ping(void *arg)
 {
 	struct dht *d = arg;
-	uint64_t now = env_now(d->env), due = 0, wait = dht_paced(d, PING_LOOK);
+	uint64_t now = env_now(d->env), due = 0, wait = dht_paced(d, PING_FRESH);
 	struct contact to;
 	bool any = !ask_pending(&d->ping_ask) && table_stalest(d->table, dht_paced(d, PING_FRESH),
 						     dht_paced(d, PING_DOUBTED), &to, &due);
 
-	if (any && due <= now) {
+	if (ask_pending(&d->ping_ask)) {
+		wait = 0;
+	} else if (any && due <= now) {
 		d->ping_to = to;
 		ping_start(d);
 		wait = 0;
 	} else if (any) {
 		wait = MIN(wait, due - now);
 	}
-	wait += dht_paced(d, PING_MIN + env_random_below(d->env, PING_SPREAD));
-	timer_start(&d->ping, wait);
+	ping_after(d, wait);
 }
 
 /* ---- refreshes ---- */
@@ -353,7 +367,7 @@ void
 dht_upkeep_start(struct dht *d)
 {
 	d->table_saved_at = env_now(d->env);
-	timer_start(&d->ping, dht_paced(d, PING_MIN + env_random_below(d->env, PING_SPREAD)));
+	ping_after(d, 0);
 	timer_start(&d->refresh, dht_paced(d, env_random_below(d->env, REFRESH_EVERY)));
 	timer_start(&d->minute, EXPIRE_EVERY);
 	dht_announce_start(d);

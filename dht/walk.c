@@ -87,6 +87,9 @@ slow(struct ask *a)
 	struct walk *w = a->arg;
 
 	lookup_slow(&w->state, slot_of(w, a));
+	/* Others have led us on meanwhile, or it is one of those that we are looking for. */
+	if (lookup_matters(&w->state, slot_of(w, a)))
+		ask_again(a);
 	wait_wake(&w->wake, ERR_OK);
 }
 
@@ -105,7 +108,8 @@ start_all(struct walk *w)
 		if (ask_start(a, &(struct ask_what){ .ep = w->dht->ep,
 				     .to = lookup_contact(&w->state, slot),
 				     .method = w->opts.method,
-				     .body = buf_bytes(&w->body) }) != ERR_OK)
+				     .body = buf_bytes(&w->body),
+				     .once = true }) != ERR_OK)
 			lookup_failed(&w->state, slot);
 	}
 	return timed;
@@ -165,8 +169,9 @@ run(struct walk *w)
 		.self = w->dht->self,
 		.want = w->opts.want,
 		.paths = w->opts.paths == 0 ? DHT_PATHS : w->opts.paths,
-		.alpha = DHT_ALPHA,
+		.alpha = w->opts.paths == 1 ? DHT_ALPHA : DHT_ALPHA_EACH,
 		.first_only = w->opts.first_only,
+		.hasty = w->opts.hasty,
 		.ip_limits = w->dht->ip_limits },
 	    now);
 	seed(w);

@@ -13,7 +13,7 @@ struct walk_opts {
 	struct id target;
 	size_t want;
 	unsigned paths;
-	bool first_only;
+	bool first_only, hasty; /* see lookup.h */
 	uint64_t timeout;
 	uint16_t method; /* DHT_FIND_NODE, or DHT_GET for kind */
 	enum record_kind kind;

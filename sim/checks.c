@@ -56,7 +56,8 @@ limits_of(struct checks *c, struct member *m)
 	endpoint_load(node_endpoint(m->node), &load);
 	within(c, m, "sessions", load.sessions, SESSIONS_MAX);
 	within(c, m, "half-open handshakes", load.handshakes, HANDSHAKES_MAX);
-	within(c, m, "streams", load.streams, (uint64_t)load.sessions * STREAMS_PER_SESSION);
+	/* Of sessions being dialled, too, and of those just lost. */
+	within(c, m, "streams", load.streams, (uint64_t)SESSIONS_MAX * STREAMS_PER_SESSION);
 	within(c, m, "calls in flight", load.calls, CALLS_MAX);
 	within(c, m, "entries in the peer book", load.peers, PEERS_MAX + load.sessions);
 	within(c, m, "tasks", tasks_live(m->env->tasks), TASKS_MAX);
