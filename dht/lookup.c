@@ -146,7 +146,7 @@ settled(const struct lookup_state *s)
 	for (size_t i = 0; i < s->count && answered < LOOKUP_SETTLED; i++) {
 		const struct candidate *c = &s->at[s->order[i]];
 
-		if (c->state == CANDIDATE_NEW)
+		if (c->state == CANDIDATE_NEW || c->state == CANDIDATE_ASKED)
 			return false;
 		answered += c->state == CANDIDATE_ANSWERED;
 	}

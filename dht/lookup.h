@@ -14,9 +14,9 @@
 #define LOOKUP_CANDIDATES_MAX 192
 #define LOOKUP_REPLY_MAX      32 /* contacts taken from one answer; a datagram holds 26 */
 /* Silent for this long, nobody waits for it any more: twice the farthest usual round trip. */
-#define LOOKUP_PRESUMED_DEAD  MILLISECONDS(750)
+#define LOOKUP_PRESUMED_DEAD  MILLISECONDS(900)
 /* And one that failed others lately, for this long. */
-#define LOOKUP_SUSPECT_DEAD   MILLISECONDS(450)
+#define LOOKUP_SUSPECT_DEAD   MILLISECONDS(600)
 /* The nearest so many have answered, and named nobody nearer: the rest can be asked at once. */
 #define LOOKUP_SETTLED        3
 #define LOOKUP_PER_NETWORK    2 /* candidates of one /24 or /64 taken from answers */

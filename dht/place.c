@@ -44,7 +44,7 @@ static void
 from_walk(struct place *p, const struct walk *w)
 {
 	const struct lookup_state *s = &w->state;
-	size_t live = 0;
+	size_t live = 0, slow = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
 		const struct candidate *c = &s->at[s->order[i]];
@@ -53,11 +53,15 @@ from_walk(struct place *p, const struct walk *w)
 			/* The nearest count wherever they are: the estimate may be too small. */
 			if (live++ < p->want || region_holds(&p->region, &c->contact.id))
 				place_add(p, &c->contact, true);
-		} else if ((c->state == CANDIDATE_NEW || c->state == CANDIDATE_SLOW) &&
-			   region_holds(&p->region, &c->contact.id)) {
+		} else if (c->state == CANDIDATE_SLOW && live < p->want) {
+			/* It may live; but if not, the next one shall be there in its stead. */
+			place_add(p, &c->contact, false);
+			slow++;
+		} else if (c->state == CANDIDATE_NEW && region_holds(&p->region, &c->contact.id)) {
 			place_add(p, &c->contact, false);
 		}
 	}
+	p->want += slow;
 }
 
 /* ---- FIND_REGION ---- */
@@ -105,7 +109,8 @@ in_vain(const struct walk *w, const struct id *id)
 {
 	for (size_t i = 0; i < w->state.count; i++)
 		if (id_equal(&w->state.at[i].contact.id, id))
-			return w->state.at[i].state == CANDIDATE_FAILED;
+			return w->state.at[i].state != CANDIDATE_NEW &&
+			       w->state.at[i].state != CANDIDATE_ANSWERED;
 	return false;
 }
 

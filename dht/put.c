@@ -8,9 +8,9 @@
 #include "dht/place.h"
 
 /* Two round trips around the world, as the first may only bring a token. */
-#define PUT_TIMEOUT       MILLISECONDS(800)
+#define PUT_TIMEOUT       SECONDS(1)
 /* For one that was only named: if it lives it gets the record, whether we hear of it or not. */
-#define PUT_TIMEOUT_NAMED MILLISECONDS(600)
+#define PUT_TIMEOUT_NAMED MILLISECONDS(700)
 
 struct putting {
 	struct place place;

@@ -416,15 +416,18 @@ reap(void *arg)
 {
 	struct member *m = arg;
 	struct fleet *f = m->fleet;
+	bool starts = m->state == MEMBER_STARTING && task_group_live(&m->life) > 0;
 
 	if (m->state == MEMBER_OFFLINE) { /* the pause after a failed start is over */
 		fleet_start(m);
 		return;
 	}
-	if (m->node != NULL) { /* it died by itself and has not been stopped yet */
+	if (m->state == MEMBER_UP || starts) { /* it died by itself and has not been stopped yet */
 		clear_away(m);
 		return;
 	}
+	if (m->state == MEMBER_STOPPING && task_group_live(&m->life) > 0)
+		return; /* its end reaps */
 	must(task_group_live(&m->life) == 0 && task_group_live(&m->work) == 0);
 	sim_node_remove(m->env);
 	m->env = NULL;

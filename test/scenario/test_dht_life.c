@@ -197,7 +197,7 @@ START_TEST(records_expire_and_stores_fill)
 	net_signed(n, 1, &r);
 	ck_assert_int_eq(net_put(n, 0, &r, NULL), ERR_OK);
 	ck_assert_int_eq(net_get(n, 1, &r.key, RECORD_SIGNED, &back, NULL), ERR_OK);
-	sim_run_for(n->world, RECORD_SIGNED_TTL + MINUTES(2));
+	sim_run_for(n->world, RECORD_SIGNED_TTL + MINUTES(6));
 	ck_assert_int_eq(net_get(n, 1, &r.key, RECORD_SIGNED, &back, NULL), ERR_NOT_FOUND);
 	dht_status(n->nodes[0].dht, &status);
 	ck_assert_uint_eq(status.records, 0);

@@ -18,8 +18,10 @@
 
 /* Seeds whose stories failed, each with what was wrong then. */
 static const uint64_t found[] = {
-	1014, /* after a long cut both sides had forgotten each other for ever */
-	1017, /* a store that had refused once, its disk being full, never took a shard again */
+	1014,   /* after a long cut both sides had forgotten each other for ever */
+	1017,   /* a store that had refused once, its disk being full, never took a shard again */
+	100082, /* in a lopsided tree a bucket of twenty hid some of the nearest twenty */
+	202342, /* the simulator's own: a disk that crashed while its node started */
 };
 
 static void
