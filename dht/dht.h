@@ -15,7 +15,7 @@
 
 #define DHT_K              20 /* bucket size and closest set (Kademlia, 2002, §2.2) */
 #define DHT_ALPHA          5  /* requests in flight at the top of a path's list */
-#define DHT_ALPHA_EACH     4  /* … of each of several paths */
+#define DHT_ALPHA_EACH     3  /* … of each of several paths */
 #define DHT_PATHS          2  /* disjoint paths of a lookup; DHT_PATHS_RETRY after a failure */
 #define DHT_PATHS_RETRY    4
 #define DHT_REGION_MAX     60 /* three times K: what a put or get of records may address */

@@ -262,6 +262,7 @@ place_gather(struct place *p, struct dht *d, const struct place_opts *opts)
 		    &(struct walk_opts){ .target = opts->key,
 			.want = DHT_K,
 			.method = DHT_FIND_NODE,
+			.alpha = DHT_ALPHA, /* who puts is in a hurry, and will ask many more */
 			.hasty = true },
 		    &own);
 		walk = own;

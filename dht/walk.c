@@ -157,6 +157,14 @@ pack_body(struct walk *w)
 					       : get_pack(&get, &w->body);
 }
 
+static unsigned
+alpha_of(const struct walk_opts *o)
+{
+	if (o->alpha != 0)
+		return o->alpha;
+	return o->paths == 1 ? DHT_ALPHA : DHT_ALPHA_EACH;
+}
+
 static int
 run(struct walk *w)
 {
@@ -169,7 +177,7 @@ run(struct walk *w)
 		.self = w->dht->self,
 		.want = w->opts.want,
 		.paths = w->opts.paths == 0 ? DHT_PATHS : w->opts.paths,
-		.alpha = w->opts.paths == 1 ? DHT_ALPHA : DHT_ALPHA_EACH,
+		.alpha = alpha_of(&w->opts),
 		.first_only = w->opts.first_only,
 		.hasty = w->opts.hasty,
 		.ip_limits = w->dht->ip_limits },

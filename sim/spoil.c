@@ -50,9 +50,8 @@ spoil_segment(void *arg, const char *name)
 		     leaf += LEAF_BYTES) {
 			uint64_t bit = leaf + MIN(BIT_AT, extent.payload_bytes - leaf - 1);
 
-			must(sim_disk_flip(s->disk, path, at.offset + SEGMENT_BLOCK + bit, 3) ==
-			     ERR_OK);
-			s->flipped++;
+			s->flipped += sim_disk_flip(s->disk, path, at.offset + SEGMENT_BLOCK + bit,
+					  3) == ERR_OK;
 		}
 		at.offset += extent.bytes;
 	}
@@ -64,6 +63,7 @@ spoil_shards(struct sim_disk *d, const char *dir)
 {
 	struct spoil s = { d, dir, 0 };
 
-	must(disk_list(sim_disk_base(d), dir, spoil_segment, &s) == ERR_OK);
+	/* A disk that does not answer keeps what it has. */
+	(void)disk_list(sim_disk_base(d), dir, spoil_segment, &s);
 	return s.flipped;
 }
