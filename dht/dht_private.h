@@ -15,7 +15,7 @@
 #include "overlay/base/task.h"
 
 /* Strangers that called us and are being asked back; others have to call again. */
-#define DHT_VERIFY_MAX     8
+#define DHT_VERIFY_MAX     4
 /* Peer records remembered for a minute: what one status page or placement looks at. */
 #define DHT_PEER_CACHE     64
 #define DHT_PEER_CACHE_TTL MINUTES(1)

@@ -45,6 +45,12 @@ table_new(const struct table_opts *opts)
 	t->self = opts->self;
 	t->self_top = id_top(&opts->self);
 	t->ip_limits = opts->ip_limits;
+	t->buckets_cap = GROW;
+	t->buckets = calloc(t->buckets_cap, sizeof(*t->buckets));
+	if (t->buckets == NULL) {
+		free(t);
+		return NULL;
+	}
 	t->buckets_count = 1;
 	return t;
 }
@@ -58,6 +64,7 @@ table_free(struct table *t)
 		free(t->buckets[i].live.at);
 		free(t->buckets[i].spare.at);
 	}
+	free(t->buckets);
 	free(t);
 }
 
@@ -275,13 +282,31 @@ bucket_move(struct table *t, struct list *from, size_t i, bool spare)
 		(void)list_add(&to->live, &e, TABLE_BUCKET_WIDE);
 }
 
+/* Room for one more. */
+static bool
+buckets_grow(struct table *t)
+{
+	uint8_t cap = (uint8_t)MIN(t->buckets_cap + GROW, TABLE_BUCKETS_MAX);
+	struct bucket *grown;
+
+	if (t->buckets_count < t->buckets_cap)
+		return true;
+	grown = realloc(t->buckets, cap * sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	t->buckets = grown;
+	t->buckets_cap = cap;
+	return true;
+}
+
 static bool
 table_split(struct table *t, uint32_t now_s)
 {
-	struct bucket *old = &t->buckets[t->buckets_count - 1];
+	struct bucket *old;
 
-	if (t->buckets_count == TABLE_BUCKETS_MAX)
+	if (t->buckets_count == TABLE_BUCKETS_MAX || !buckets_grow(t))
 		return false;
+	old = &t->buckets[t->buckets_count - 1];
 	t->buckets[t->buckets_count++] = (struct bucket){ .touched_s = old->touched_s };
 	for (size_t i = old->live.count; i-- > 0;)
 		if (table_bucket_of(t, entry_top(&old->live.at[i])) != old)

@@ -39,8 +39,8 @@ struct table {
 	bool ip_limits;
 	bool turned_away;    /* somebody found no room, so the table is not the network */
 	uint32_t answered_s; /* anybody's last answer */
-	uint8_t buckets_count;
-	struct bucket buckets[TABLE_BUCKETS_MAX];
+	uint8_t buckets_count, buckets_cap;
+	struct bucket *buckets; /* grows: a network of a million fills fifteen */
 };
 
 static inline uint32_t

@@ -144,7 +144,7 @@ table_buckets(const struct table *t)
 size_t
 table_bytes(const struct table *t)
 {
-	size_t n = sizeof(*t);
+	size_t n = sizeof(*t) + t->buckets_cap * sizeof(*t->buckets);
 
 	for (size_t i = 0; i < t->buckets_count; i++)
 		n += (t->buckets[i].live.cap + t->buckets[i].spare.cap) * sizeof(struct entry);
