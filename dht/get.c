@@ -8,6 +8,9 @@
 
 #include "dht/place.h"
 
+/* Two of the farthest round trips, as the first may only bring a token. */
+#define SELF_TIMEOUT MILLISECONDS(900)
+
 /* Distinct records given to the caller: four publishers in a few versions each. */
 #define GET_DISTINCT 16
 /* Further pages asked of one holder: at least one record each, four publishers. */
@@ -249,6 +252,7 @@ cache_slot(struct dht *d, const struct pubkey *pub)
 int
 dht_peer_record(struct dht *d, const struct contact *who, struct peer_record *out)
 {
+	static const struct rpc_opts opts = { .timeout = SELF_TIMEOUT };
 	struct peer_cached *cached = cache_slot(d, &who->pub);
 	struct peer_record record;
 	struct bytes raw;
@@ -262,9 +266,9 @@ dht_peer_record(struct dht *d, const struct contact *who, struct peer_record *ou
 	}
 	buf_init(&reply, RPC_DATAGRAM_BODY_MAX);
 	/* Twice: one datagram may be lost on the way. */
-	err = rpc_call(d->ep, who, DHT_SELF, buf_bytes(&d->empty), NULL, &reply);
+	err = rpc_call(d->ep, who, DHT_SELF, buf_bytes(&d->empty), &opts, &reply);
 	if (err == ERR_TIMEOUT && !task_canceled(d->env))
-		err = rpc_call(d->ep, who, DHT_SELF, buf_bytes(&d->empty), NULL, &reply);
+		err = rpc_call(d->ep, who, DHT_SELF, buf_bytes(&d->empty), &opts, &reply);
 	if (err == ERR_OK)
 		err = self_reply_unpack(buf_bytes(&reply), &raw);
 	if (err == ERR_OK)

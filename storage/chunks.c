@@ -10,6 +10,15 @@
 
 /* Peer records asked for at once: enough to hide round trips, few enough to lose no datagrams. */
 #define RECORDS_IN_FLIGHT 32
+/*
+ * Of so many servers for each shard the records are asked for, and with so many storing nodes among
+ * them the choice is wide enough; each put has another sample, CANDIDATES_MAX at most.
+ */
+#define ASKED_PER_WANTED  6
+#define ASKED_MIN         64
+#define ENOUGH_PER_WANTED 4
+#define ENOUGH_MIN        40
+#define STRAGGLERS        8 /* tasks, each waiting for somebody who may be gone */
 #define ASK_AGAIN         MILLISECONDS(200)
 #define SETTLED_ASKS      3
 /* Below, the table knows everybody and the count is exact ([7]). */
@@ -120,6 +129,8 @@ chunks_now_ms(const struct chunks *c)
 
 struct gather {
 	struct chunks *c;
+	size_t
+	    enough; /* candidates: the last of those asked may be gone and need not be waited for */
 	struct contact contacts[CANDIDATES_MAX];
 	size_t contacts_count, next;
 	struct candidate *out;
@@ -154,7 +165,7 @@ gather_task(void *arg)
 {
 	struct gather *g = arg;
 
-	while (g->next < g->contacts_count) {
+	while (g->next < g->contacts_count && g->count < g->enough) {
 		const struct contact *who = &g->contacts[g->next++];
 		struct peer_record r;
 		int err = dht_peer_record(g->c->opts.dht, who, &r);
@@ -169,10 +180,14 @@ gather_task(void *arg)
 }
 
 static int
-gather(struct chunks *c, struct gather *g)
+gather(struct chunks *c, struct gather *g, size_t want)
 {
 	struct task_group group;
-	int err = dht_sample(c->opts.dht, g->contacts, CANDIDATES_MAX, &g->contacts_count);
+	/* Mostly whom the table knows anyway: lookups for more would cost a second each. */
+	size_t most = MIN(MAX(ASKED_PER_WANTED * want, ASKED_MIN), CANDIDATES_MAX);
+	int err = dht_sample(c->opts.dht, g->contacts, most, &g->contacts_count);
+
+	g->enough = MIN(MAX(ENOUGH_PER_WANTED * want, ENOUGH_MIN), most);
 
 	if (err != ERR_OK)
 		return err;
@@ -180,13 +195,15 @@ gather(struct chunks *c, struct gather *g)
 	for (size_t i = 0; i < MIN(g->contacts_count, RECORDS_IN_FLIGHT) && err == ERR_OK; i++)
 		err = task_spawn(&group, "peer records", gather_task, g);
 	if (err == ERR_OK)
+		err = task_group_wait(&group, STRAGGLERS);
+	if (err == ERR_OK && g->count < g->enough)
 		err = task_group_wait(&group, 0);
 	task_group_fini(&group);
 	return err;
 }
 
 static int
-refresh_candidates(struct chunks *c)
+refresh_candidates(struct chunks *c, size_t want)
 {
 	struct gather *g = calloc(1, sizeof(*g));
 	int err = ERR_NOMEM;
@@ -196,7 +213,7 @@ refresh_candidates(struct chunks *c)
 	g->c = c;
 	g->out = calloc(CANDIDATES_MAX, sizeof(*g->out));
 	if (g->out != NULL)
-		err = gather(c, g);
+		err = gather(c, g, want);
 	if (err == ERR_OK) {
 		free(c->candidates);
 		c->candidates = g->out;
@@ -210,23 +227,23 @@ refresh_candidates(struct chunks *c)
 }
 
 /*
- * Gathers until want are known, the count has settled, or CANDIDATES_PATIENCE is over. A network
- * that is smaller than wanted costs one short wait.
+ * Gathers, for want shards, until at_least are known, the count has settled, or CANDIDATES_PATIENCE
+ * is over. A network that is smaller than wanted costs one short wait.
  */
 static int
-gather_enough(struct chunks *c, size_t want)
+gather_enough(struct chunks *c, size_t want, size_t at_least)
 {
 	uint64_t give_up = env_now(c->env) + CANDIDATES_PATIENCE;
 	size_t before = 0;
 	unsigned same = 0;
-	int err = refresh_candidates(c);
+	int err = refresh_candidates(c, want);
 
-	while (err == ERR_OK && c->candidates_count < want && same < SETTLED_ASKS &&
+	while (err == ERR_OK && c->candidates_count < at_least && same < SETTLED_ASKS &&
 	       env_now(c->env) < give_up) {
 		before = c->candidates_count;
 		err = task_sleep(c->env, ASK_AGAIN);
 		if (err == ERR_OK)
-			err = refresh_candidates(c);
+			err = refresh_candidates(c, want);
 		same = c->candidates_count == before ? same + 1 : 0;
 	}
 	return err;
@@ -240,7 +257,7 @@ chunks_candidates(struct chunks *c, size_t want, struct candidate *out, size_t c
 	if (err != ERR_OK)
 		return err;
 	if (c->candidates_at == 0 || env_now(c->env) - c->candidates_at > CANDIDATES_FRESH)
-		err = gather_enough(c, want);
+		err = gather_enough(c, want, want);
 	if (err == ERR_OK) {
 		*count = MIN(cap, c->candidates_count);
 		if (*count > 0)
@@ -260,7 +277,7 @@ chunks_servers(struct chunks *c, uint64_t *servers)
 		return err;
 	/* All the patience there is: a code too small for the network would stay with the file. */
 	if (c->candidates_at == 0 || env_now(c->env) - c->candidates_at > CANDIDATES_FRESH)
-		err = gather_enough(c, SERVERS_COUNTED);
+		err = gather_enough(c, SERVERS_COUNTED / ENOUGH_PER_WANTED, SERVERS_COUNTED);
 	estimate = dht_size_estimate(c->opts.dht);
 	if (err == ERR_OK)
 		*servers = c->candidates_count < SERVERS_COUNTED ? c->candidates_count

@@ -5,7 +5,9 @@
  */
 #include "storage/put_private.h"
 
-#define OPEN_TRIES 4
+#define OPEN_TRIES  4
+/* For connection, handshake and answer on the other side of the world: five round trips. */
+#define TRY_TIMEOUT MILLISECONDS(2000)
 
 static int
 open_stream(struct lane *l, const struct contact *to)
@@ -33,6 +35,18 @@ open_stream(struct lane *l, const struct contact *to)
 	return err == ERR_OK ? ERR_INVALID : err;
 }
 
+/* Who is gone without a word is noticed by his silence only: the next one shall have his turn. */
+static int
+open_in_time(struct lane *l, const struct contact *to)
+{
+	struct env *env = l->put->env;
+	uint64_t old = task_deadline(env, env_now(env) + TRY_TIMEOUT);
+	int err = open_stream(l, to);
+
+	task_deadline_restore(env, old);
+	return err;
+}
+
 static int
 open_somewhere(struct lane *l)
 {
@@ -45,7 +59,7 @@ open_somewhere(struct lane *l)
 
 		if (chosen != ERR_OK)
 			return err;
-		err = open_stream(l, &p->candidates[candidate].contact);
+		err = open_in_time(l, &p->candidates[candidate].contact);
 		if (err == ERR_OK && !p->closed) {
 			l->candidate = candidate;
 			return ERR_OK;
