@@ -25,8 +25,8 @@ enum overlay_method {
 #define REACH_DIAL_TIMEOUT  SECONDS(5)
 #define REACH_ASK_TIMEOUT   SECONDS(10)
 /* Divided by opts.pace. */
-#define REACH_SOON          SECONDS(2)  /* until a server is known */
-#define REACH_RETRY         MINUTES(2)  /* while not confirmed by REACH_CONFIRMS */
+#define REACH_SOON          SECONDS(2) /* until a server is known */
+#define REACH_RETRY         MINUTES(2) /* while not confirmed by REACH_CONFIRMS */
 #define REACH_AGAIN         HOURS(2)   /* after that; answers show a new address before */
 /* Dial-backs made for others: at once, and per network (one each 10 s after the first few). */
 #define REACH_DIALS_MAX     8

@@ -127,8 +127,8 @@ struct chunk_sink {
 };
 /*
  * Reads what covers bytes [from, from + len) (rows at the edges are given whole).
- * ERR_UNREACHABLE when fewer than k holders answer within GET_REFUSE_TIMEOUT: then missing, if not
- * NULL, tells.
+ * ERR_UNREACHABLE when fewer than k holders answer within GET_REFUSE_TIMEOUT, twice that when a
+ * search has found others meanwhile: then missing, if not NULL, tells.
  */
 struct chunk_missing {
 	uint8_t answered, needed, placed; /* holders that answered, k, n */

@@ -227,6 +227,8 @@ window_fetch(struct window *w)
 		int err;
 
 		if (columns_in(w, COLUMN_FETCHING) + done < k) {
+			if (env_now(g->env) - g->moved_at > GET_REFUSE_TIMEOUT)
+				return ERR_UNREACHABLE;
 			/* Too few even if all answer: look for more, and let running ones go on. */
 			err = holders_search(g->holders);
 		} else {
@@ -239,7 +241,8 @@ window_fetch(struct window *w)
 		if (err != ERR_OK)
 			return err;
 		done = columns_in(w, COLUMN_DONE);
-		if (done < k && env_now(g->env) - g->moved_at > GET_REFUSE_TIMEOUT)
+		/* Whom a search of that length has found shall have been asked, too. */
+		if (done < k && env_now(g->env) - g->moved_at > 2 * GET_REFUSE_TIMEOUT)
 			return ERR_UNREACHABLE;
 	}
 	return ERR_OK;
