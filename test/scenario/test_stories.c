@@ -21,6 +21,8 @@ static const uint64_t found[] = {
 	1014,   /* after a long cut both sides had forgotten each other for ever */
 	1017,   /* a store that had refused once, its disk being full, never took a shard again */
 	100082, /* in a lopsided tree a bucket of twenty hid some of the nearest twenty */
+	101196, /* an acknowledged object could not be read: its records had gone astray */
+	300561, /* the simulator's own: rot came to a disk that had crashed */
 	202342, /* the simulator's own: a disk that crashed while its node started */
 };
 
