@@ -34,8 +34,7 @@ struct verify {
 enum refresh {
 	REFRESH_OWN,     /* the own neighbourhood, all of it */
 	REFRESH_NEAREST, /* its inner part: who came lately and is nearest */
-	REFRESH_SAMPLE,  /* a target drawn at random: fills its bucket and tells the network's size
-			  */
+	REFRESH_SAMPLE,  /* a random target: fills its bucket, tells the network's size */
 	REFRESH_RETRY,   /* nobody is known: bootstraps and the saved table again */
 };
 

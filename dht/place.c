@@ -103,7 +103,7 @@ listing_ask(struct listing *l, size_t i, const struct id *after)
 	return find_region_pack(&m, &l->bodies[i]);
 }
 
-/* Asked in vain by the walk just now: the others' lists are older. The slow may still live. */
+/* Asked in vain by the walk just now: the others' lists are older. */
 static bool
 in_vain(const struct walk *w, const struct id *id)
 {

@@ -179,14 +179,15 @@ network_allows(const struct table *t, const struct bucket *b, const struct addr 
 	return all < TABLE_PER_NETWORK;
 }
 
-static size_t
-list_inbound(const struct list *l)
+/* Whether those who called us have their share of a list of so many. */
+static bool
+inbound_full(const struct list *l, size_t max)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->count; i++)
 		n += l->at[i].inbound;
-	return n;
+	return n >= max / TABLE_INBOUND_SHARE;
 }
 
 /* ---- choosing ---- */
@@ -339,13 +340,11 @@ table_wants(const struct table *t, const struct contact *c, enum table_source so
 
 	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE || table_has(t, c))
 		return false;
-	if (source == TABLE_INBOUND &&
-	    list_inbound(&b->live) >= table_bucket_max(t, b) / TABLE_INBOUND_SHARE)
+	if (source == TABLE_INBOUND && inbound_full(&b->live, table_bucket_max(t, b)))
 		return false;
 	if (!bucket_has_room(t, b) &&
 	    (b->spare.count == TABLE_SPARES ||
-		(source == TABLE_INBOUND &&
-		    list_inbound(&b->spare) >= TABLE_SPARES / TABLE_INBOUND_SHARE)))
+		(source == TABLE_INBOUND && inbound_full(&b->spare, TABLE_SPARES))))
 		return false;
 	/* What looks at the whole table comes last. */
 	return network_allows(t, b, &c->addr);
@@ -375,7 +374,7 @@ spare_add(struct table *t, struct bucket *b, const struct entry *e, uint32_t now
 	size_t worst;
 
 	t->turned_away = true;
-	if (e->inbound && list_inbound(&b->spare) >= TABLE_SPARES / TABLE_INBOUND_SHARE)
+	if (e->inbound && inbound_full(&b->spare, TABLE_SPARES))
 		return TABLE_REFUSED;
 	if (list_add(&b->spare, e, TABLE_SPARES))
 		return TABLE_SPARED;
@@ -417,7 +416,7 @@ table_offer(
 		if (!network_allows(t, b, &c->addr))
 			return TABLE_REFUSED;
 		max = table_bucket_max(t, b);
-		if (source == TABLE_INBOUND && list_inbound(&b->live) >= max / TABLE_INBOUND_SHARE)
+		if (source == TABLE_INBOUND && inbound_full(&b->live, max))
 			return TABLE_REFUSED;
 		if (b->live.count < max)
 			return list_add(&b->live, &fresh, max) ? TABLE_ADDED : TABLE_REFUSED;

@@ -179,8 +179,9 @@ ping_done(struct ask *a, int err, struct bytes reply)
 }
 
 static void
-ping_start(struct dht *d)
+ping_start(struct dht *d, const struct contact *to)
 {
+	d->ping_to = *to;
 	d->ping_ask = (struct ask){ .done = ping_done, .arg = d };
 	if (ask_start(&d->ping_ask, &(struct ask_what){ .ep = d->ep,
 					.to = &d->ping_to,
@@ -190,26 +191,27 @@ ping_start(struct dht *d)
 		log_debug(d->env, "a ping could not be sent");
 }
 
-/* Pings whoever is due, one at a time; then looks again when the next one will be. */
+/* Pings whoever is due, one at a time. How long until the next may be. */
+static uint64_t
+ping_stalest(struct dht *d)
+{
+	uint64_t now = env_now(d->env), due, fresh = dht_paced(d, PING_FRESH);
+	struct contact to;
+
+	if (ask_pending(&d->ping_ask))
+		return 0;
+	if (!table_stalest(d->table, fresh, dht_paced(d, PING_DOUBTED), &to, &due))
+		return fresh;
+	if (due > now)
+		return MIN(fresh, due - now);
+	ping_start(d, &to);
+	return 0;
+}
+
 static void
 on_ping(void *arg)
 {
-	struct dht *d = arg;
-	uint64_t now = env_now(d->env), due = 0, wait = dht_paced(d, PING_FRESH);
-	struct contact to;
-	bool any = !ask_pending(&d->ping_ask) && table_stalest(d->table, dht_paced(d, PING_FRESH),
-						     dht_paced(d, PING_DOUBTED), &to, &due);
-
-	if (ask_pending(&d->ping_ask)) {
-		wait = 0;
-	} else if (any && due <= now) {
-		d->ping_to = to;
-		ping_start(d);
-		wait = 0;
-	} else if (any) {
-		wait = MIN(wait, due - now);
-	}
-	ping_after(d, wait);
+	ping_after(arg, ping_stalest(arg));
 }
 
 /* ---- refreshes ---- */
@@ -297,6 +299,7 @@ refresh_choose(struct dht *d)
 {
 	uint64_t now = env_now(d->env);
 	struct id random, target;
+	bool sample, idle;
 
 	env_random(d->env, random.b, sizeof(random.b));
 	if (table_count(d->table) == 0) {
@@ -315,19 +318,17 @@ refresh_choose(struct dht *d)
 		d->crowded = false;
 		knock_again(d);
 		refresh_start(d, whole ? REFRESH_OWN : REFRESH_NEAREST, &d->self);
-	} else if (d->size.taken < SAMPLES_FIRST ||
-		   since(d, d->sampled_at) >= dht_paced(d, SAMPLE_EVERY)) {
-		d->sampled_at = now;
-		/* Any target that we draw ourselves samples; best one that a bucket is due for. */
-		if (!table_idle_bucket(
-			d->table, dht_paced(d, BUCKET_IDLE), false, now, &random, &target))
-			target = random;
-		refresh_start(d, REFRESH_SAMPLE, &target);
-	} else if (table_idle_bucket(
-		       d->table, dht_paced(d, BUCKET_IDLE), true, now, &random, &target)) {
-		d->sampled_at = now;
-		refresh_start(d, REFRESH_SAMPLE, &target);
+		return;
 	}
+	sample =
+	    d->size.taken < SAMPLES_FIRST || since(d, d->sampled_at) >= dht_paced(d, SAMPLE_EVERY);
+	/* Any target that we draw ourselves samples; best one that a bucket is due for. */
+	idle =
+	    table_idle_bucket(d->table, dht_paced(d, BUCKET_IDLE), !sample, now, &random, &target);
+	if (!idle && !sample)
+		return;
+	d->sampled_at = now;
+	refresh_start(d, REFRESH_SAMPLE, idle ? &target : &random);
 }
 
 /* ---- once a minute ---- */

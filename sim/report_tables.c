@@ -66,28 +66,19 @@ report_table_paths(const struct result *r, struct html *h)
 
 /* ---- times and requests ---- */
 
+/* A value as its column shows it: html_ms, html_count. */
+typedef const char *shown(uint64_t v, char out[HTML_NUMBER_MAX]);
+
 static void
-row_times(struct html *h, const char *what, const struct histogram *t)
+row(struct html *h, const char *what, const struct histogram *t, shown *show)
 {
 	char a[HTML_NUMBER_MAX], b[HTML_NUMBER_MAX], c[HTML_NUMBER_MAX], d[HTML_NUMBER_MAX];
 
 	if (t->count > 0)
 		html_put(h, "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>",
-		    what, html_ms(histogram_percentile(t, P50), a),
-		    html_ms(histogram_percentile(t, P95), b),
-		    html_ms(histogram_percentile(t, P99), c), html_count(t->count, d));
-}
-
-static void
-row_counts(struct html *h, const char *what, const struct histogram *t)
-{
-	char a[HTML_NUMBER_MAX], b[HTML_NUMBER_MAX], c[HTML_NUMBER_MAX], d[HTML_NUMBER_MAX];
-
-	if (t->count > 0)
-		html_put(h, "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>",
-		    what, html_count(histogram_percentile(t, P50), a),
-		    html_count(histogram_percentile(t, P95), b),
-		    html_count(histogram_percentile(t, P99), c), html_count(t->count, d));
+		    what, show(histogram_percentile(t, P50), a),
+		    show(histogram_percentile(t, P95), b), show(histogram_percentile(t, P99), c),
+		    html_count(t->count, d));
 }
 
 static void
@@ -103,16 +94,16 @@ table_percentiles(const struct result *r, struct html *h)
 	begin(h, " class=\"wide\"", "Percentiles", "Of all operations of the run");
 	html_raw(h, "<tr><th>milliseconds of simulated time</th><th>p50</th><th>p95</th>"
 		    "<th>p99</th><th>count</th></tr>");
-	row_times(h, "lookup, first", &r->lookup_first);
-	row_times(h, "lookup, done", &r->lookup_done);
-	row_times(h, "record put, done", &r->put);
-	row_times(h, "record get", &r->record_get);
-	row_times(h, "object put", &r->object_put);
-	row_times(h, "object get", &r->object_get);
+	row(h, "lookup, first", &r->lookup_first, html_ms);
+	row(h, "lookup, done", &r->lookup_done, html_ms);
+	row(h, "record put, done", &r->put, html_ms);
+	row(h, "record get", &r->record_get, html_ms);
+	row(h, "object put", &r->object_put, html_ms);
+	row(h, "object get", &r->object_get, html_ms);
 	html_raw(h, "<tr class=\"head\"><th>requests sent</th><th></th><th></th><th></th>"
 		    "<th></th></tr>");
-	row_counts(h, "lookup", &r->lookup_rpcs);
-	row_counts(h, "record put", &r->put_rpcs);
+	row(h, "lookup", &r->lookup_rpcs, html_count);
+	row(h, "record put", &r->put_rpcs, html_count);
 	end(h);
 }
 

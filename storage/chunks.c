@@ -129,8 +129,7 @@ chunks_now_ms(const struct chunks *c)
 
 struct gather {
 	struct chunks *c;
-	size_t
-	    enough; /* candidates: the last of those asked may be gone and need not be waited for */
+	size_t enough; /* candidates, so that the last need not be waited for */
 	struct contact contacts[CANDIDATES_MAX];
 	size_t contacts_count, next;
 	struct candidate *out;
@@ -187,10 +186,9 @@ gather(struct chunks *c, struct gather *g, size_t want)
 	size_t most = MIN(MAX(ASKED_PER_WANTED * want, ASKED_MIN), CANDIDATES_MAX);
 	int err = dht_sample(c->opts.dht, g->contacts, most, &g->contacts_count);
 
-	g->enough = MIN(MAX(ENOUGH_PER_WANTED * want, ENOUGH_MIN), most);
-
 	if (err != ERR_OK)
 		return err;
+	g->enough = MIN(MAX(ENOUGH_PER_WANTED * want, ENOUGH_MIN), most);
 	task_group_init(&group, c->env);
 	for (size_t i = 0; i < MIN(g->contacts_count, RECORDS_IN_FLIGHT) && err == ERR_OK; i++)
 		err = task_spawn(&group, "peer records", gather_task, g);
