@@ -155,8 +155,12 @@ on_failed(void *arg, const struct contact *to, int err)
 	if (err != ERR_TIMEOUT)
 		return;
 	table_failed(d->table, to, env_now(d->env));
-	/* The doubted are asked again before the others are due. */
-	if (timer_armed(&d->ping) && d->ping_at > env_now(d->env) + dht_paced(d, PING_DOUBTED))
+	/*
+	 * The doubted are asked again before the others are due. Only ever earlier: or failures one
+	 * after the other would put the next ping off for as long as they last.
+	 */
+	if (timer_armed(&d->ping) &&
+	    d->ping_at > env_now(d->env) + dht_paced(d, PING_DOUBTED + PING_MIN + PING_SPREAD))
 		ping_after(d, dht_paced(d, PING_DOUBTED));
 }
 

@@ -178,6 +178,55 @@ START_TEST(the_dead_are_forgotten)
 }
 END_TEST
 
+struct in_vain {
+	struct endpoint *ep;
+	struct contact nobody;
+};
+
+/* One request that nobody answers. */
+static int
+ask_in_vain(void *arg)
+{
+	const struct in_vain *v = arg;
+	struct rpc_opts opts = { .timeout = MILLISECONDS(10) };
+	struct buf reply;
+	int err;
+
+	buf_init(&reply, RPC_DATAGRAM_BODY_MAX);
+	err = rpc_call(v->ep, &v->nobody, DHT_FIND_REGION, bytes_of(NULL, 0), &opts, &reply);
+	buf_fini(&reply);
+	return err;
+}
+
+START_TEST(failures_do_not_put_pings_off)
+{
+	struct net *n =
+	    net_new(&(struct net_opts){ .seed = 319, .nodes = 12, .regions = true, .pace = 20 });
+	struct net_node *node = &n->nodes[0];
+	struct in_vain v = { 0 };
+	struct addr addr = sim_addr(4000, NET_PORT);
+	struct identity who;
+	uint64_t before;
+
+	join_all(n, 0, 12);
+	identity_from_seed(&(struct key){ { 7 } }, &who);
+	contact_init(&v.nobody, &who.pub, &addr);
+	v.ep = node->ep;
+	sim_run_for(n->world, MINUTES(2));
+	before = endpoint_counters(node->ep)->sent_by_method[DHT_PING];
+	/* A lookup finds one gone, whom upkeep then pings every 1.5 s, at pace 20. */
+	net_kill(n, 5);
+	for (size_t i = 0; i < 3000; i++) {
+		ck_assert_int_eq(sim_run_task(n->world, node->env, ask_in_vain, &v), ERR_TIMEOUT);
+		sim_run_for(n->world, MILLISECONDS(100));
+	}
+	/* As many as show that it is dead; a ping is 130 bytes or more. */
+	ck_assert_uint_ge(endpoint_counters(node->ep)->sent_by_method[DHT_PING],
+	    before + (uint64_t)TABLE_STRIKES_DEAD * 130);
+	net_free(n);
+}
+END_TEST
+
 START_TEST(records_expire_and_stores_fill)
 {
 	struct net *n = net_new(&(struct net_opts){ .seed = 314, .nodes = 3 });
@@ -342,7 +391,7 @@ main(void)
 	suite_add_tcase(s, tc);
 	suite_add(s, "life", 60, a_seed_replays, the_first_bootstrap_may_be_dead,
 	    nobody_there_is_said_and_tried_again, a_restart_finds_the_saved_table,
-	    the_dead_are_forgotten, records_expire_and_stores_fill, a_sweep_announces_everything,
-	    NULL);
+	    the_dead_are_forgotten, failures_do_not_put_pings_off, records_expire_and_stores_fill,
+	    a_sweep_announces_everything, NULL);
 	return suite_main(s);
 }
