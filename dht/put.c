@@ -8,9 +8,9 @@
 #include "dht/place.h"
 
 /* Two round trips around the world, as the first may only bring a token. */
-#define PUT_TIMEOUT       SECONDS(1)
+#define PUT_TIMEOUT       MILLISECONDS(900)
 /* For one that was only named: if it lives it gets the record, whether we hear of it or not. */
-#define PUT_TIMEOUT_NAMED MILLISECONDS(700)
+#define PUT_TIMEOUT_NAMED MILLISECONDS(600)
 
 struct putting {
 	struct place place;

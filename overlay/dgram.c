@@ -28,7 +28,6 @@ struct dgram {
 	struct key cookie_secret, token_secret;
 	uint64_t agreements_full_at;
 	struct limits agreements;
-	struct buf plain; /* of the datagram being sent */
 };
 
 static void receive(void *arg, const struct addr *from, struct bytes data);
@@ -44,7 +43,6 @@ dgram_new(const struct dgram_opts *opts)
 	env_random(opts->env, &d->cookie_secret, sizeof(d->cookie_secret));
 	env_random(opts->env, &d->token_secret, sizeof(d->token_secret));
 	limits_init(&d->agreements, &agreements_network, &opts->seed, opts->loopback_net);
-	buf_init(&d->plain, SEALED_BODY_MAX);
 	return d;
 }
 
@@ -75,7 +73,6 @@ dgram_free(struct dgram *d)
 		return;
 	dgram_close(d);
 	limits_fini(&d->agreements);
-	buf_wipe(&d->plain);
 	crypto_wipe(d, sizeof(*d));
 	free(d);
 }
@@ -83,7 +80,7 @@ dgram_free(struct dgram *d)
 size_t
 dgram_bytes(const struct dgram *d)
 {
-	return sizeof(*d) + d->plain.cap + limits_bytes(&d->agreements);
+	return sizeof(*d) + limits_bytes(&d->agreements);
 }
 
 /* ---- tokens: cookies on a slower clock, under a secret of their own ---- */
@@ -147,6 +144,21 @@ counted(uint16_t method)
 	return method < ENDPOINT_METHODS_COUNTED ? method : 0;
 }
 
+static int
+seal_envelope(const struct dgram_out *o, const struct sealed_header *h,
+    uint8_t wire[SEALED_DATAGRAM_MAX], size_t *len)
+{
+	struct buf plain;
+	int err;
+
+	buf_init(&plain, SEALED_BODY_MAX);
+	err = envelope_pack(o->envelope, o->pad ? SEALED_BODY_MAX : 0, &plain);
+	if (err == ERR_OK)
+		err = sealed_pack(h, &o->peer->keys.tx, buf_bytes(&plain), wire, len);
+	buf_wipe(&plain);
+	return err;
+}
+
 int
 dgram_send(struct dgram *d, const struct dgram_out *o)
 {
@@ -158,17 +170,13 @@ dgram_send(struct dgram *d, const struct dgram_out *o)
 	must(o->peer->has_keys);
 	if (d->udp == NULL)
 		return ERR_CLOSED;
-	buf_reset(&d->plain);
-	err = envelope_pack(o->envelope, o->pad ? SEALED_BODY_MAX : 0, &d->plain);
-	if (err != ERR_OK)
-		return err;
 	h.sender = d->opts.identity->pub;
 	env_random(d->opts.env, h.nonce, sizeof(h.nonce));
 	if (o->cookie != NULL) {
 		h.type = SEALED_COOKIE;
 		memcpy(h.cookie, o->cookie, sizeof(h.cookie));
 	}
-	err = sealed_pack(&h, &o->peer->keys.tx, buf_bytes(&d->plain), wire, &len);
+	err = seal_envelope(o, &h, wire, &len);
 	if (err != ERR_OK)
 		return err;
 	if (len > max)

@@ -140,7 +140,7 @@ endpoint_blame(struct endpoint *ep, const struct contact *who, const char *reaso
 	char text[CONTACT_TEXT_MAX];
 
 	ep->counters.blames++;
-	if (peer != NULL && peer->blames < UINT32_MAX)
+	if (peer != NULL && peer->blames < UINT16_MAX)
 		peer->blames++;
 	log_warn(ep->env, "peer %s: %s", contact_format(who, text), reason);
 }

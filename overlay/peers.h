@@ -20,16 +20,16 @@
 
 struct peer {
 	struct contact contact; /* address: last proven one, or first seen */
-	bool met;
-	bool addr_proven;
-	bool server;   /* by its own word */
-	bool has_keys; /* keys below are set */
-	bool has_token;
-	bool has_clock;
+	bool met : 1;
+	bool addr_proven : 1;
+	bool server : 1;   /* by its own word */
+	bool has_keys : 1; /* keys below are set */
+	bool has_token : 1;
+	bool has_clock : 1;
 	uint16_t version;
-	uint32_t strikes; /* hard failures since the last answer */
-	uint32_t blames;
-	uint32_t sessions;   /* open ones */
+	uint16_t sessions; /* open ones, ≤ SESSIONS_MAX */
+	uint16_t blames;
+	uint32_t strikes;    /* hard failures since the last answer */
 	uint64_t srtt;       /* ns, RFC 6298; 0: unknown */
 	uint64_t last_heard; /* 0: never from a proven address */
 	uint64_t bytes_in, bytes_out;
