@@ -67,7 +67,7 @@ from_walk(struct place *p, const struct walk *w)
 /* ---- FIND_REGION ---- */
 
 /* One round trip and some; the lists overlap, so a lost one is not missed. */
-#define PLACE_TIMEOUT MILLISECONDS(450)
+#define PLACE_TIMEOUT MILLISECONDS(400)
 /* Of PLACE_ASKS: the last two may be dead, or far. */
 #define PLACE_ENOUGH  (PLACE_ASKS - 2)
 

@@ -10,7 +10,7 @@
 /* Two round trips around the world, as the first may only bring a token. */
 #define PUT_TIMEOUT       MILLISECONDS(900)
 /* For one that was only named: if it lives it gets the record, whether we hear of it or not. */
-#define PUT_TIMEOUT_NAMED MILLISECONDS(600)
+#define PUT_TIMEOUT_NAMED MILLISECONDS(550)
 
 struct putting {
 	struct place place;

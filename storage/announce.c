@@ -129,15 +129,6 @@ derive_keys(void *arg)
 	return ERR_OK;
 }
 
-static void
-id_increment(struct hash *h)
-{
-	for (size_t i = sizeof(h->b); i-- > 0;) {
-		if (++h->b[i] != 0)
-			return;
-	}
-}
-
 static int
 read_store(struct announce *a, struct entry **out, size_t *out_count)
 {
@@ -158,8 +149,7 @@ read_store(struct announce *a, struct entry **out, size_t *out_count)
 		}
 		entries[count++].chunk = chunk;
 		from = chunk;
-		id_increment(&from);
-		if (hash_equal(&from, &(struct hash){ { 0 } }))
+		if (!store_name_after(&from))
 			break;
 	}
 	if (err != ERR_OK && err != ERR_NOT_FOUND) {

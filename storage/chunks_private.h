@@ -90,6 +90,18 @@ SUSPENDS int holders_descriptor(struct holders *h, const struct descriptor **out
 /* Distinct indices whose holder answered something well. */
 uint8_t holders_answered(const struct holders *h);
 
+/* ---- one shard to one node (shard_stream.c) ---- */
+/* Until the node has reserved the room. gives */
+SUSPENDS int shard_stream_open(
+    struct chunks *c, const struct contact *to, const struct shard_put *m, struct stream **out);
+/* u32 length and packed commit, as the stream wants it behind the leaves. */
+int shard_commit_message(
+    const struct descriptor *d, const struct lease *l, struct network_id net, struct buf *out);
+/* Behind the last leaf: ERR_OK with the node's receipt, which was checked; a forged one is blamed.
+ */
+SUSPENDS int shard_stream_commit(struct chunks *c, struct stream *st, struct bytes message,
+    const struct lease *lease, uint8_t index);
+
 /* One request over a session to whoever: reply reset and filled with the tail. */
 SUSPENDS int storage_ask(struct chunks *c, const struct contact *to, uint16_t method,
     struct bytes head, struct buf *reply);

@@ -103,32 +103,67 @@ lease_pack(const struct lease *l, struct network_id net, uint8_t *out)
 	return p.len;
 }
 
+/* Layout and ranges; *covered: how many bytes the signature is over. */
+static int
+parse_lease(struct bytes in, struct network_id net, struct lease *out, size_t *covered)
+{
+	struct unpacker u = unpacker_on(in);
+	int err = unpack_domain(&u, lease_domain, &net);
+
+	*out = (struct lease){ 0 };
+	if (err != ERR_OK)
+		return err;
+	unpack_raw(&u, out->key.b, sizeof(out->key.b));
+	unpack_raw(&u, out->chunk.b, sizeof(out->chunk.b));
+	out->generation = unpack_u64(&u);
+	out->until = unpack_u64(&u);
+	out->lock_until = unpack_u64(&u);
+	err = unpack_constraints(&u, &out->constraints);
+	if (err != ERR_OK)
+		return err;
+	*covered = u.pos;
+	unpack_raw(&u, out->sig.b, sizeof(out->sig.b));
+	return unpack_done(&u) ? ERR_OK : ERR_INVALID;
+}
+
 int
 lease_unpack(struct bytes in, struct network_id net, struct lease *out)
 {
-	struct unpacker u = unpacker_on(in);
-	struct lease l = { 0 };
-	int err = unpack_domain(&u, lease_domain, &net);
+	struct lease l;
+	size_t covered;
+	int err = parse_lease(in, net, &l, &covered);
 
-	if (err != ERR_OK)
-		return err;
-	unpack_raw(&u, l.key.b, sizeof(l.key.b));
-	unpack_raw(&u, l.chunk.b, sizeof(l.chunk.b));
-	l.generation = unpack_u64(&u);
-	l.until = unpack_u64(&u);
-	l.lock_until = unpack_u64(&u);
-	err = unpack_constraints(&u, &l.constraints);
-	if (err != ERR_OK)
-		return err;
+	if (err == ERR_OK && !crypto_verify(&l.sig, &l.key, in.data, covered))
+		err = ERR_AUTH;
+	if (err == ERR_OK)
+		*out = l;
+	return err;
+}
 
-	size_t covered = u.pos;
+int
+lease_read(struct bytes in, struct network_id net, struct lease *out)
+{
+	struct lease l;
+	size_t covered;
+	int err = parse_lease(in, net, &l, &covered);
 
-	unpack_raw(&u, l.sig.b, sizeof(l.sig.b));
-	if (!unpack_done(&u))
-		return ERR_INVALID;
-	if (!crypto_verify(&l.sig, &l.key, in.data, covered))
-		return ERR_AUTH;
-	*out = l;
+	if (err == ERR_OK)
+		*out = l;
+	return err;
+}
+
+int
+lease_acceptable(const struct lease *l, uint64_t now_unix_s)
+{
+	/* Locks need the longest lock that a node grants, which is none until there is a setting.
+	 */
+	if (l->lock_until != 0)
+		return ERR_UNSUPPORTED;
+	if (l->until == 0)
+		return ERR_OK;
+	if (l->until + LEASE_CLOCK_SLACK_S < now_unix_s ||
+	    l->until > now_unix_s + LEASE_AHEAD_MAX_S)
+		return ERR_REFUSED;
 	return ERR_OK;
 }
 

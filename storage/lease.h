@@ -18,6 +18,8 @@
 #define LEASE_RENEW_BELOW_S ((uint64_t)370 * 24 * 3600)
 /* Farther ahead than this no node promises (clock faults would make it eternal). */
 #define LEASE_AHEAD_MAX_S   ((uint64_t)800 * 24 * 3600)
+/* Clock error that a lease may show against ours before it is called past or too far ahead. */
+#define LEASE_CLOCK_SLACK_S 3600
 #define LEASE_COUNTRIES_MAX 8
 #define LEASE_BYTES_MAX     256
 #define RECEIPT_BYTES       205
@@ -52,6 +54,14 @@ size_t lease_pack(
 /* Checks layout, ranges and the signature: ERR_INVALID, ERR_VERSION, ERR_WRONG_NETWORK, ERR_AUTH.
  */
 int lease_unpack(struct bytes in, struct network_id net, struct lease *out);
+/* The same without the signature, for what was checked when it came and is one's own since. */
+int lease_read(struct bytes in, struct network_id net, struct lease *out);
+/*
+ * Whether a node that knows the time promises what l asks for: ERR_REFUSED when it is past or
+ * farther ahead than LEASE_AHEAD_MAX_S, ERR_UNSUPPORTED when it asks for a lock. A tombstone
+ * (until 0) is always taken: it promises nothing.
+ */
+int lease_acceptable(const struct lease *l, uint64_t now_unix_s);
 bool constraints_valid(const struct constraints *c);
 
 struct receipt {

@@ -377,3 +377,44 @@ lease_update_unpack(struct bytes in, struct network_id net, struct lease_update 
 	msg_free(m);
 	return err;
 }
+
+/* ---- leases ---- */
+
+int
+leases_pack(const struct lease *leases, size_t count, struct network_id net, struct buf *out)
+{
+	int err = ERR_OK;
+
+	for (size_t i = 0; err == ERR_OK && i < count; i++) {
+		uint8_t text[2 + LEASE_BYTES_MAX];
+		struct packer p = packer_on(text, 2);
+		size_t len = lease_pack(&leases[i], net, text + 2);
+
+		pack_u16(&p, (uint16_t)len);
+		err = buf_append(out, text, 2 + len);
+	}
+	return err;
+}
+
+int
+leases_unpack(struct bytes in, struct network_id net, struct lease *out, size_t cap, size_t *count)
+{
+	struct unpacker u = unpacker_on(in);
+	size_t n = 0;
+
+	while (u.pos < in.len) {
+		struct bytes packed = unpack_lend(&u, unpack_u16(&u));
+		int err;
+
+		if (u.failed)
+			return ERR_INVALID;
+		if (n == cap)
+			return ERR_TOO_BIG;
+		err = lease_unpack(packed, net, &out[n]);
+		if (err != ERR_OK)
+			return err;
+		n++;
+	}
+	*count = n;
+	return ERR_OK;
+}

@@ -23,6 +23,9 @@ enum storage_method {
 	METHOD_SHARD_GET = 67,    /* shard_range → the leaves' bytes */
 	METHOD_SHARD_HASHES = 68, /* shard_range → 32 bytes per leaf */
 	METHOD_LEASE = 69,        /* lease_update → tail: packed receipt */
+	METHOD_HOLDS = 70,        /* holds (holds.h) → holds_reply; datagram */
+	METHOD_LEASES = 71,       /* chunk_query → tail: leases */
+	METHOD_CLAIM = 72,        /* chunk_query → nothing: its repair has begun; datagram */
 };
 
 struct chunk_query {
@@ -90,6 +93,12 @@ struct lease_update {
 	struct lease lease;
 	struct siblings_note note;
 };
+/* The leases that a node keeps of a chunk: each u16 length and packed lease. */
+int leases_pack(const struct lease *leases, size_t count, struct network_id net, struct buf *out);
+/* Checks every signature; more than cap: ERR_TOO_BIG. */
+int leases_unpack(
+    struct bytes in, struct network_id net, struct lease *out, size_t cap, size_t *count);
+
 int lease_update_pack(const struct lease_update *m, struct network_id net, struct buf *out);
 int lease_update_unpack(struct bytes in, struct network_id net, struct lease_update *out);
 

@@ -23,6 +23,7 @@ struct node {
 	struct store *store;
 	struct endpoint *endpoint;
 	struct dht *dht;
+	struct keeper *keeper;
 	struct service *service;
 	struct reach *reach;
 	struct timer self_timer;
@@ -218,11 +219,22 @@ open_services(struct node *n, bool first)
 	int err = ERR_OK;
 
 	if (n->store != NULL)
+		err = keeper_new(
+		    &(struct keeper_opts){
+			.endpoint = n->endpoint,
+			.dht = n->dht,
+			.store = n->store,
+			.pace = n->opts.repair_pace == 0 ? n->opts.pace : n->opts.repair_pace,
+			.repair_bytes_s = n->opts.repair_bytes_s,
+		    },
+		    &n->keeper);
+	if (err == ERR_OK && n->store != NULL)
 		err = service_new(
 		    &(struct service_opts){
 			.endpoint = n->endpoint,
 			.dht = n->dht,
 			.store = n->store,
+			.keeper = n->keeper,
 			.pace = n->opts.pace,
 		    },
 		    &n->service);
@@ -343,11 +355,13 @@ node_stop(struct node *n)
 	task_group_fini(&n->group);
 	/* All of them stop asking before the endpoint, which they ask through, ends what is served.
 	 */
+	SHUT_DOWN(n, keeper);
 	SHUT_DOWN(n, service);
 	SHUT_DOWN(n, reach);
 	SHUT_DOWN(n, dht);
 	SHUT_DOWN(n, endpoint);
 	service_free(n->service);
+	keeper_free(n->keeper);
 	reach_free(n->reach);
 	dht_free(n->dht);
 	endpoint_free(n->endpoint);
@@ -381,6 +395,12 @@ struct service *
 node_service(struct node *n)
 {
 	return n->service;
+}
+
+struct keeper *
+node_keeper(struct node *n)
+{
+	return n->keeper;
 }
 
 void

@@ -11,6 +11,7 @@
 #include "overlay/endpoint.h"
 #include "overlay/peer_record.h"
 #include "overlay/reach.h"
+#include "storage/keeper.h"
 #include "storage/service.h"
 #include "storage/store.h"
 
@@ -37,7 +38,9 @@ struct node_opts {
 	size_t peers_max;                      /* of the peer book; 0: as endpoint_opts */
 	uint64_t segment_bytes, reserve_bytes; /* as store_opts; reserve UINT64_MAX: the default */
 	uint64_t records_bytes_max;
-	uint64_t pace; /* divides upkeep intervals on test networks; 0 or 1: as documented */
+	uint64_t pace;        /* divides upkeep intervals on test networks; 0 or 1: as documented */
+	uint64_t repair_pace; /* the same for what keeps chunks alive (keeper.h); 0: as pace */
+	uint64_t repair_bytes_s; /* as keeper_opts */
 	char country[2];
 	char region[PEER_REGION_MAX + 1];
 	bool countersigned;
@@ -58,6 +61,7 @@ struct endpoint *node_endpoint(struct node *n);
 struct dht *node_dht(struct node *n);
 struct store *node_store(struct node *n); /* NULL: stores nothing */
 struct service *node_service(struct node *n);
+struct keeper *node_keeper(struct node *n); /* NULL: stores nothing */
 /* "PUBKEY@host:port" that others reach us at, as far as we know. */
 void node_contact(struct node *n, struct contact *out);
 bool node_joined(const struct node *n);

@@ -275,18 +275,8 @@ make_commit(struct put *p)
 		.constraints = p->constraints,
 	};
 	p->opts->signer.sign(p->opts->signer.arg, &p->lease);
-
-	static const uint8_t room[4];
-
-	err = buf_append(&p->commit, room, sizeof(room));
-	if (err == ERR_OK)
-		err = shard_commit_pack(&r->descriptor, &p->lease, p->c->net, &p->commit);
-	if (err == ERR_OK) {
-		struct packer lead = packer_on(p->commit.data, sizeof(room));
-
-		pack_u32(&lead, (uint32_t)(p->commit.len - sizeof(room)));
-		p->commit_ready = true;
-	}
+	err = shard_commit_message(&r->descriptor, &p->lease, p->c->net, &p->commit);
+	p->commit_ready = err == ERR_OK;
 	return err;
 }
 

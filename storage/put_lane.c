@@ -9,39 +9,15 @@
 /* For connection, handshake and answer on the other side of the world: five round trips. */
 #define TRY_TIMEOUT MILLISECONDS(2000)
 
-static int
-open_stream(struct lane *l, const struct contact *to)
-{
-	struct put *p = l->put;
-	struct shard_put m = { p->layout.k, p->layout.n, l->index, p->layout.chunk_bytes };
-	struct buf head;
-	uint8_t go;
-	int err;
-
-	buf_init(&head, KIB(1));
-	err = shard_put_pack(&m, &head);
-	if (err == ERR_OK)
-		err = stream_open(
-		    p->c->opts.endpoint, to, METHOD_SHARD_PUT, buf_bytes(&head), &l->stream);
-	buf_fini(&head);
-	if (err != ERR_OK)
-		return err;
-	/* The node says that it has reserved the room: only then the shard counts on it. */
-	err = stream_read(l->stream, &go, 1);
-	if (err == ERR_OK && go == 1)
-		return ERR_OK;
-	stream_close(l->stream);
-	l->stream = NULL;
-	return err == ERR_OK ? ERR_INVALID : err;
-}
-
 /* Who is gone without a word is noticed by his silence only: the next one shall have his turn. */
 static int
 open_in_time(struct lane *l, const struct contact *to)
 {
 	struct env *env = l->put->env;
 	uint64_t old = task_deadline(env, env_now(env) + TRY_TIMEOUT);
-	int err = open_stream(l, to);
+	const struct put *p = l->put;
+	struct shard_put m = { p->layout.k, p->layout.n, l->index, p->layout.chunk_bytes };
+	int err = shard_stream_open(p->c, to, &m, &l->stream);
 
 	task_deadline_restore(env, old);
 	return err;
@@ -101,45 +77,17 @@ send_leaves(struct lane *l)
 	return ERR_OK;
 }
 
-static bool
-receipt_fits(const struct lane *l, const struct receipt *r)
-{
-	const struct put *p = l->put;
-
-	return hash_equal(&r->chunk, &p->lease.chunk) && r->index == l->index &&
-	       pubkey_equal(&r->lease_key, &p->lease.key) && r->generation == p->lease.generation &&
-	       r->until == p->lease.until &&
-	       pubkey_equal(&r->node, &p->candidates[l->candidate].contact.pub);
-}
-
 static int
 commit(struct lane *l)
 {
 	struct put *p = l->put;
-	struct receipt r;
-	struct buf tail;
 	int err = ERR_OK;
 
 	while (!p->commit_ready && err == ERR_OK)
 		err = p->err != ERR_OK ? p->err : put_wait(p, &l->waiter, 0);
-	if (err == ERR_OK)
-		err = stream_write(l->stream, buf_bytes(&p->commit));
-	if (err == ERR_OK)
-		err = stream_finish(l->stream, ERR_OK, bytes_of(NULL, 0));
 	if (err != ERR_OK)
 		return err;
-	buf_init(&tail, RPC_HEAD_BYTES_MAX);
-	err = stream_read_tail(l->stream, &tail);
-	if (err == ERR_OK) {
-		err = receipt_unpack(buf_bytes(&tail), p->c->net, &r);
-		if (err == ERR_OK && !receipt_fits(l, &r))
-			err = ERR_AUTH;
-		if (err != ERR_OK)
-			endpoint_blame(
-			    p->c->opts.endpoint, stream_peer(l->stream), "forged receipt");
-	}
-	buf_fini(&tail);
-	return err;
+	return shard_stream_commit(p->c, l->stream, buf_bytes(&p->commit), &p->lease, l->index);
 }
 
 int

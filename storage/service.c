@@ -13,19 +13,18 @@
 
 #include "overlay/base/pack.h"
 #include "storage/announce.h"
+#include "storage/keeper.h"
 #include "storage/messages.h"
 #include "storage/transfers.h"
 
 /* Leaves moved per step: 1 MiB keeps the disk busy and a stream's share of memory small. */
-#define STEP_LEAVES         16
-#define STEP_BYTES          (STEP_LEAVES * LEAF_BYTES)
+#define STEP_LEAVES   16
+#define STEP_BYTES    (STEP_LEAVES * LEAF_BYTES)
 /* 64 MiB of buffers at most: what a node may use for bulk in flight; beyond, streams wait. */
-#define TRANSFERS_MAX       64
+#define TRANSFERS_MAX 64
 /* What must come or go within a stall's time (transfers.h): the slowest honest peer shares a poor
  * line with the lanes of a dozen other nodes, at a few KB/s. */
-#define PIECE_BYTES         LEAF_BYTES
-/* Clock error that a lease may show against ours before it is called past or too far ahead. */
-#define LEASE_CLOCK_SLACK_S 3600
+#define PIECE_BYTES   LEAF_BYTES
 
 struct service {
 	struct service_opts opts;
@@ -95,21 +94,6 @@ now_unix_s(const struct service *s)
 
 	endpoint_agreed_time(s->opts.endpoint, &t);
 	return t.unix_ms / 1000;
-}
-
-/* Whether we would promise to keep it: not past, not farther ahead than anybody asks for. */
-static int
-lease_acceptable(const struct service *s, const struct lease *l)
-{
-	uint64_t now = now_unix_s(s);
-
-	if (l->until + LEASE_CLOCK_SLACK_S < now || l->until > now + LEASE_AHEAD_MAX_S)
-		return ERR_REFUSED;
-	/* Locks need the longest lock that a node grants, which is none until there is a setting.
-	 */
-	if (l->lock_until != 0)
-		return ERR_UNSUPPORTED;
-	return ERR_OK;
 }
 
 static int
@@ -219,7 +203,10 @@ commit_fits(const struct service *s, const struct shard_put *m, const struct com
 	if (!hash_equal(&id, &c->lease.chunk) || c->lease.constraints.repair_at < m->k ||
 	    c->lease.constraints.repair_at > m->n)
 		return ERR_INVALID;
-	return lease_acceptable(s, &c->lease);
+	/* A shard that nobody wants kept is no shard to take. */
+	if (c->lease.until == 0)
+		return ERR_REFUSED;
+	return lease_acceptable(&c->lease, now_unix_s(s));
 }
 
 /* From the first leaf to the durable shard; nothing stays of one that fails. */
@@ -243,6 +230,13 @@ take_shard(struct service *s, struct stream *st, struct taking *t)
 	return shard_commit(t->writer, &c->descriptor, &c->lease);
 }
 
+static void
+changed(struct service *s, const struct hash *chunk)
+{
+	if (s->opts.keeper != NULL)
+		keeper_changed(s->opts.keeper, chunk);
+}
+
 /* With a place held: bytes, receipt. */
 static int
 take(struct service *s, struct stream *st, struct taking *t)
@@ -251,6 +245,7 @@ take(struct service *s, struct stream *st, struct taking *t)
 
 	if (err == ERR_OK) {
 		s->counters.puts++;
+		changed(s, &t->commit.lease.chunk);
 		return answer_receipt(s, st, &t->commit.lease, t->head.index);
 	}
 	s->counters.puts_failed++;
@@ -475,6 +470,23 @@ note_acceptable(struct service *s, const struct lease_update *m)
 	return err;
 }
 
+/* What holders have told each other is not forgotten for what an owner knew; who is gone is struck
+ * out by those who miss him. */
+static void
+join_siblings(struct siblings *to, const struct siblings *more)
+{
+	for (size_t i = 0; i < more->count && to->count < SHARDS_MAX; i++) {
+		const struct sibling *s = &more->at[i];
+		size_t j = 0;
+
+		while (j < to->count &&
+		       (to->at[j].index != s->index || !pubkey_equal(&to->at[j].node, &s->node)))
+			j++;
+		if (j == to->count)
+			to->at[to->count++] = *s;
+	}
+}
+
 static int
 keep_siblings(struct service *s, const struct lease_update *m)
 {
@@ -486,14 +498,21 @@ keep_siblings(struct service *s, const struct lease_update *m)
 	if (err != ERR_OK)
 		return err;
 
+	struct siblings_note *ours = calloc(1, sizeof(*ours));
 	uint8_t *packed = malloc(SHARDS_MAX * SIBLING_BYTES);
 
-	if (packed == NULL)
-		return ERR_NOMEM;
+	if (ours == NULL || packed == NULL)
+		err = ERR_NOMEM;
+	if (err == ERR_OK)
+		err = read_siblings(s, &m->lease.chunk, SHARDS_MAX, ours);
+	if (err == ERR_OK) {
+		uint64_t sequence = MAX(m->note.sequence, ours->sequence + 1);
 
-	err = store_set_siblings(s->opts.store, &m->lease.chunk, m->note.sequence,
-	    bytes_of(packed, siblings_pack(&m->note.siblings, packed)));
-
+		join_siblings(&ours->siblings, &m->note.siblings);
+		err = store_set_siblings(s->opts.store, &m->lease.chunk, sequence,
+		    bytes_of(packed, siblings_pack(&ours->siblings, packed)));
+	}
+	free(ours);
 	free(packed);
 	return err;
 }
@@ -508,7 +527,7 @@ serve_lease(void *arg, struct stream *st, const struct rpc_request *req)
 	int err = m == NULL ? ERR_NOMEM : lease_update_unpack(req->body, s->net, m);
 
 	if (err == ERR_OK)
-		err = lease_acceptable(s, &m->lease);
+		err = lease_acceptable(&m->lease, now_unix_s(s));
 	if (err == ERR_OK)
 		err = store_find(s->opts.store, &m->lease.chunk, &index, 1, &count);
 	/* Siblings first: the lease's sync carries them along. */
@@ -519,6 +538,7 @@ serve_lease(void *arg, struct stream *st, const struct rpc_request *req)
 	if (err == ERR_OK) {
 		s->counters.leases++;
 		announce_chunk(s->announce, &m->lease.chunk);
+		changed(s, &m->lease.chunk);
 		err = answer_receipt(s, st, &m->lease, index);
 	} else {
 		s->counters.leases_refused++;

@@ -9,12 +9,14 @@
 #include "dht/dht.h"
 #include "storage/store.h"
 
+struct keeper;
 struct service;
 
 struct service_opts {
 	struct endpoint *endpoint; /* lent, as the others */
 	struct dht *dht;
 	struct store *store;
+	struct keeper *keeper; /* hears of what comes; may be NULL in tests */
 	uint64_t pace; /* divides announcing delays on test networks; 0 or 1: as documented */
 };
 int service_new(const struct service_opts *opts, struct service **out);

@@ -127,6 +127,8 @@ SUSPENDS int store_siblings(
 /* ---- walking: chunk ids in order; the smallest ≥ from. ERR_NOT_FOUND at the end ---- */
 SUSPENDS int store_next(struct store *s, const struct hash *from, struct hash *chunk);
 
+/* For the next step of a walk: the name behind h. False: there is none. */
+bool store_name_after(struct hash *h);
 /* The same over chunks that have a lease, with or without a shard here. */
 SUSPENDS int store_next_leased(struct store *s, const struct hash *from, struct hash *chunk);
 

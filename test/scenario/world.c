@@ -123,6 +123,23 @@ boot(struct world *w, size_t i)
 	contact_init(&n->contact, &n->identity.pub, &ip);
 }
 
+size_t
+world_add(struct world *w)
+{
+	size_t i = w->opts.nodes++;
+	struct world_node *n = &w->nodes[i];
+	struct key seed = { { 0x11, (uint8_t)i } };
+
+	must(i < WORLD_NODES_MAX);
+	identity_from_seed(&seed, &n->identity);
+	n->disk = sim_disk_new(&(struct sim_disk_opts){ .seed = w->opts.seed + i });
+	must(disk_mkdir(sim_disk_base(n->disk), "/node") == ERR_OK);
+	must(disk_sync_dir(sim_disk_base(n->disk), "/") == ERR_OK);
+	boot(w, i);
+	w->bootstraps[w->bootstraps_count++] = n->contact;
+	return i;
+}
+
 void
 world_kill(struct world *w, size_t i)
 {
@@ -286,17 +303,9 @@ world_new(const struct world_opts *opts)
 	w->log = story_log(w);
 	w->sim = sim_new(&(struct sim_opts){
 	    .seed = opts->seed, .regions = opts->regions, .faults = opts->faults, .log = w->log });
-	for (size_t i = 0; i < opts->nodes; i++) {
-		struct world_node *n = &w->nodes[i];
-		struct key seed = { { 0x11, (uint8_t)i } };
-
-		identity_from_seed(&seed, &n->identity);
-		n->disk = sim_disk_new(&(struct sim_disk_opts){ .seed = opts->seed + i });
-		must(disk_mkdir(sim_disk_base(n->disk), "/node") == ERR_OK);
-		must(disk_sync_dir(sim_disk_base(n->disk), "/") == ERR_OK);
-		boot(w, i);
-		w->bootstraps[w->bootstraps_count++] = n->contact;
-	}
+	w->opts.nodes = 0;
+	for (size_t i = 0; i < opts->nodes; i++)
+		world_add(w);
 	world_new_client(w);
 	return w;
 }

@@ -31,6 +31,7 @@ void world_free(struct world *w);
 struct sim_world *world_sim(struct world *w);
 
 /* ---- nodes ---- */
+size_t world_add(struct world *w);              /* one more, which then joins; its number */
 void world_kill(struct world *w, size_t node); /* for good, until world_restart */
 void world_restart(
     struct world *w, size_t node); /* same identity and disk; also a stopped or killed one */

@@ -1,0 +1,87 @@
+/*
+ * What no lease asks for is let go ([8]). A chunk that its owners have deleted goes at once: their
+ * signed tombstones stay, so that neither repair nor an old lease brings it back. One whose leases
+ * have merely run out stays COURTESY longer while there is room, and of those no more than a share
+ * goes in a day: a clock that has gone wrong everywhere shall not empty a node overnight. Without
+ * agreed time nothing is collected.
+ */
+#include "storage/keeper_private.h"
+
+#define COURTESY_S      ((uint64_t)30 * 24 * 3600)
+#define DAY             HOURS(24)
+/* Of the shards here, a day; at least so many where there are few. */
+#define DAILY_SHARE     50 /* one in fifty: 2 % */
+#define DAILY_MIN       16
+/* "Room": less than this share of the capacity is used. */
+#define CROWDED_PERCENT 90
+
+static bool
+crowded(const struct keeper *k)
+{
+	struct store_status s;
+
+	store_status(k->opts.store, &s);
+	return s.refusing || s.bytes_used / 100 > s.capacity / 100 * CROWDED_PERCENT / 100;
+}
+
+/* Whether one more expired shard may go today; counts it. */
+static bool
+within_day(struct keeper *k)
+{
+	uint64_t now = env_now(k->env);
+	size_t most = MAX(ledger_count(k->ledger) / DAILY_SHARE, (size_t)DAILY_MIN);
+
+	if (k->day_at == 0 || now - k->day_at >= keeper_time(k, DAY)) {
+		k->day_at = now;
+		k->collected_today = 0;
+	}
+	if (k->collected_today >= most)
+		return false;
+	k->collected_today++;
+	return true;
+}
+
+enum lease_end { LEASES_RUN, LEASES_EXPIRED, LEASES_DELETED };
+
+static enum lease_end
+leases_end(const struct keeper *k, const struct chunk_facts *f, uint64_t now_s)
+{
+	uint64_t until = facts_until(f), courtesy = COURTESY_S / MAX(k->opts.pace, (uint64_t)1);
+
+	/* No lease at all is no deletion: the shard's own may have rotted. */
+	if (f->leases_more || f->leases_count == 0)
+		return LEASES_RUN;
+	if (until == 0)
+		return LEASES_DELETED;
+	if (until + LEASE_CLOCK_SLACK_S > now_s || (until + courtesy > now_s && !crowded(k)))
+		return LEASES_RUN;
+	return LEASES_EXPIRED;
+}
+
+bool
+keeper_collect(struct keeper *k, const struct chunk_facts *f)
+{
+	bool trusted, all = true;
+	enum lease_end end = leases_end(k, f, keeper_now_unix_s(k, &trusted));
+
+	if (!trusted || end == LEASES_RUN || (end == LEASES_EXPIRED && !within_day(k)))
+		return false;
+	for (size_t i = 0; i < f->count; i++) {
+		struct held *h;
+		int err = store_drop(k->opts.store, &f->chunk, f->indices[i]);
+
+		if (err != ERR_OK && err != ERR_NOT_FOUND) {
+			log_warn(k->env, "a shard that has ended stays: %s", err_text(err));
+			all = false;
+			continue;
+		}
+		h = ledger_find(k->ledger, &f->chunk, f->indices[i]);
+		if (h != NULL)
+			ledger_remove(k->ledger, h);
+		if (end == LEASES_DELETED)
+			k->status.collected_deleted++;
+		else
+			k->status.collected_expired++;
+	}
+	return all;
+}

@@ -1,0 +1,398 @@
+/*
+ * Tours and what starts them. A tour reads the facts of every chunk, in the order of their names,
+ * and leaves a ledger and a set of questions; the questions are asked behind it. A tick looks every
+ * few minutes whether a tour is due, asks the silent again, and starts a tour early when somebody
+ * has passed his grace. What comes in between is judged chunk by chunk (intake).
+ *
+ * How it can fail: a store that refuses ends the tour, the next one comes; a queue that is full
+ * refuses, and who told us tells again.
+ */
+#include "storage/keeper.h"
+
+#include <stdlib.h>
+
+#include "storage/keeper_private.h"
+
+uint64_t
+keeper_now_unix_s(const struct keeper *k, bool *trusted)
+{
+	struct agreed_time t;
+
+	endpoint_agreed_time(k->opts.endpoint, &t);
+	*trusted = t.trusted;
+	return t.unix_ms / 1000;
+}
+
+bool
+keeper_is_self(const struct keeper *k, const struct pubkey *pub)
+{
+	return pubkey_equal(&endpoint_identity(k->opts.endpoint)->pub, pub);
+}
+
+/* ---- what a tour leaves ---- */
+
+static void
+sum_up(struct keeper *k)
+{
+	struct keeper_status *s = &k->status;
+	size_t cursor = 0;
+	const struct held *h;
+
+	memset(s->by_margin, 0, sizeof(s->by_margin));
+	s->chunks = s->unreadable = s->due = s->waiting = 0;
+	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
+		if (h->index == INDEX_NONE)
+			continue;
+		s->chunks++;
+		s->unreadable += h->alive < h->k;
+		s->by_margin[MIN(h->alive - MIN(h->alive, h->k), KEEPER_MARGINS - 1)]++;
+		s->due += h->due;
+		s->waiting += h->due && h->retry_at > env_now(k->env);
+	}
+}
+
+/* Entries whose chunks the tour has not met are gone from the store. */
+static void
+forget_unmet(struct keeper *k)
+{
+	size_t cursor = 0;
+	struct held *h;
+
+	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
+		if (h->tour == k->tour || h->index == INDEX_NONE)
+			continue;
+		/* Removing moves later entries up, at most onto the place just looked at. */
+		ledger_remove(k->ledger, h);
+		cursor--;
+	}
+}
+
+static void
+forget_neighbours(struct keeper *k)
+{
+	struct neighbour *one, *last = NULL;
+	size_t cursor = 0;
+
+	/* One at a time, because a removal ends the walk. */
+	do {
+		if (last != NULL)
+			neighbours_remove(k->neighbours, last);
+		last = NULL;
+		cursor = 0;
+		while (last == NULL && (one = neighbours_next(k->neighbours, &cursor)) != NULL) {
+			if (one->tour != k->tour && !one->asking)
+				last = one;
+		}
+	} while (last != NULL);
+}
+
+static SUSPENDS int
+tour_held(struct keeper *k)
+{
+	struct hash from = { { 0 } };
+	int err;
+
+	while ((err = store_next_facts(k->opts.store, &from, k->facts)) == ERR_OK) {
+		uint64_t until = facts_until(k->facts);
+
+		from = k->facts->chunk;
+		if (until != 0 &&
+		    (k->status.earliest_until == 0 || until < k->status.earliest_until))
+			k->status.earliest_until = until;
+		err = keeper_judge(k, k->facts);
+		if (err != ERR_OK)
+			return err;
+		if (!store_name_after(&from))
+			return ERR_OK;
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* What only has leases any more: once is enough, later ones are added as shards are dropped. */
+static SUSPENDS int
+tour_leased(struct keeper *k)
+{
+	struct hash from = { { 0 } };
+	int err;
+
+	while ((err = store_next_leased_facts(k->opts.store, &from, k->facts)) == ERR_OK) {
+		from = k->facts->chunk;
+		if (k->facts->count == 0)
+			err = keeper_judge(k, k->facts);
+		if (err != ERR_OK)
+			return err;
+		if (!store_name_after(&from))
+			return ERR_OK;
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static SUSPENDS int
+tour(struct keeper *k)
+{
+	int err = k->booted ? ERR_OK : tour_leased(k);
+
+	k->status.earliest_until = 0;
+	if (err == ERR_OK)
+		err = tour_held(k);
+	if (err != ERR_OK)
+		return err;
+	k->booted = true;
+	forget_unmet(k);
+	forget_neighbours(k);
+	sum_up(k);
+	k->status.tours++;
+	k->status.toured_at = env_now(k->env);
+	return keeper_ask_all(k);
+}
+
+static int
+tour_task(void *arg)
+{
+	struct keeper *k = arg;
+	int err;
+
+	k->tour++;
+	k->eager = false;
+	err = tour(k);
+	k->touring = false;
+	if (err == ERR_CANCELED)
+		return err;
+	if (err != ERR_OK)
+		log_warn(k->env, "looking through the chunks ended early: %s", err_text(err));
+	k->tour_due =
+	    env_now(k->env) + keeper_time(k, k->eager || err != ERR_OK ? TOUR_EAGER : TOUR_LAZY);
+	keeper_repair_soon(k);
+	return err;
+}
+
+void
+keeper_tour_soon(struct keeper *k)
+{
+	k->tour_due = MIN(k->tour_due, env_now(k->env));
+}
+
+/* ---- the tick ---- */
+
+bool
+keeper_paused(const struct keeper *k)
+{
+	return k->paused_at != 0;
+}
+
+static void
+look_for_outage(struct keeper *k)
+{
+	uint64_t now = env_now(k->env), grace = keeper_time(k, GRACE_EAGER);
+	uint64_t window = keeper_time(k, PAUSE_WINDOW), most = keeper_time(k, PAUSE_MAX);
+
+	if (k->paused_at == 0) {
+		if (now >= k->resumed_until &&
+		    neighbours_vanished(k->neighbours, now, grace, window, window)) {
+			k->paused_at = now;
+			log_warn(k->env, "many nodes vanished at once: repair waits, but for the "
+					 "most endangered chunks");
+		}
+		return;
+	}
+	if (now - k->paused_at < most &&
+	    neighbours_vanished(k->neighbours, now, grace, most + window, window))
+		return;
+	/* They stay away: it is a loss, and they shall not stop us again. */
+	if (now - k->paused_at >= most)
+		k->resumed_until = now + window;
+	k->paused_at = 0;
+	keeper_tour_soon(k);
+}
+
+/* Whether somebody has passed a grace since the last tour: his chunks are to be counted anew. */
+static bool
+somebody_went(const struct keeper *k)
+{
+	uint64_t now = env_now(k->env), since = now - k->status.toured_at;
+	uint64_t graces[] = { keeper_time(k, GRACE_EAGER), keeper_time(k, GRACE_LAZY) };
+	const struct neighbour *one;
+	size_t cursor = 0;
+
+	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
+		for (size_t i = 0; i < ARRAY_LEN(graces); i++) {
+			if (neighbour_gone(one, now, graces[i]) &&
+			    !neighbour_gone(one, now, graces[i] + since))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+tick_fire(void *arg)
+{
+	struct keeper *k = arg;
+
+	timer_start(&k->tick, keeper_time(k, TOUR_EAGER));
+	if (k->touring)
+		return;
+	look_for_outage(k);
+	if (env_now(k->env) >= k->tour_due || somebody_went(k)) {
+		k->touring = task_spawn(&k->group, "tour", tour_task, k) == ERR_OK;
+		return;
+	}
+	/* The silent are asked again, so that they are noticed when they are back. */
+	k->touring = false;
+	keeper_ask_silent(k);
+	keeper_repair_soon(k);
+}
+
+/* ---- intake ---- */
+
+/* One that was judged: as a tour would, and its questions go out at once where something is told.
+ */
+static SUSPENDS int
+take_in(struct keeper *k, const struct intake *what, struct chunk_facts *f)
+{
+	int err;
+
+	if (what->kind == INTAKE_LEASES)
+		return keeper_fetch_leases(k, &what->chunk, &what->node);
+	err = store_facts(k->opts.store, &what->chunk, f);
+	if (err != ERR_OK)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	if (f->count > 0 && what->kind != INTAKE_CHANGED) {
+		if (what->index >= f->n)
+			return ERR_OK;
+		err = keeper_set_sibling(k, f, what->index, &what->node, what->kind == INTAKE_TOLD);
+		if (err == ERR_OK)
+			err = store_facts(k->opts.store, &what->chunk, f);
+	}
+	return err == ERR_OK ? keeper_judge(k, f) : err;
+}
+
+static int
+intake_task(void *arg)
+{
+	struct keeper *k = arg;
+	struct chunk_facts *f = malloc(sizeof(*f));
+	int err = f == NULL ? ERR_NOMEM : ERR_OK;
+
+	while (err != ERR_CANCELED && err != ERR_NOMEM && k->intake_count > 0) {
+		struct intake what = k->intake[k->intake_first];
+
+		k->intake_first = (k->intake_first + 1) % INTAKE_MAX;
+		k->intake_count--;
+		err = take_in(k, &what, f);
+		if (err != ERR_OK && err != ERR_CANCELED)
+			log_debug(k->env, "a word about a chunk led nowhere: %s", err_text(err));
+	}
+	free(f);
+	k->taking_in = false;
+	if (err == ERR_CANCELED)
+		return err;
+	err = keeper_ask_told(k);
+	keeper_repair_soon(k);
+	return err;
+}
+
+bool
+keeper_intake(struct keeper *k, const struct intake *what)
+{
+	if (k->intake == NULL) {
+		k->intake = calloc(INTAKE_MAX, sizeof(*k->intake));
+		if (k->intake == NULL)
+			return false;
+	}
+	if (k->intake_count == INTAKE_MAX)
+		return false;
+	k->intake[(k->intake_first + k->intake_count++) % INTAKE_MAX] = *what;
+	if (!k->taking_in)
+		k->taking_in = task_spawn(&k->group, "keeper intake", intake_task, k) == ERR_OK;
+	return true;
+}
+
+void
+keeper_changed(struct keeper *k, const struct hash *chunk)
+{
+	/* Lost when the queue is full: the next tour sees it. */
+	keeper_intake(k, &(struct intake){ .kind = INTAKE_CHANGED, .chunk = *chunk });
+}
+
+/* ---- assembly ---- */
+
+int
+keeper_new(const struct keeper_opts *opts, struct keeper **out)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+	struct seeded seed;
+	int err = ERR_NOMEM;
+
+	if (k == NULL)
+		return ERR_NOMEM;
+	k->opts = *opts;
+	k->env = endpoint_env(opts->endpoint);
+	k->net = endpoint_net(opts->endpoint);
+	task_group_init(&k->group, k->env);
+	timer_init(&k->tick, k->env, tick_fire, k);
+	env_random(k->env, &seed, sizeof(seed));
+	k->ledger = ledger_new(&seed);
+	k->neighbours = neighbours_new(&seed);
+	k->facts = malloc(sizeof(*k->facts));
+	if (k->ledger != NULL && k->neighbours != NULL && k->facts != NULL)
+		err = chunks_new(&(struct chunks_opts){ opts->endpoint, opts->dht }, &k->chunks);
+	if (err != ERR_OK) {
+		keeper_free(k);
+		return err;
+	}
+	keeper_talk_serve(k);
+	/* The first tour at once: siblings shall know that we are back. */
+	timer_start(&k->tick, TIME_FLOOR);
+	*out = k;
+	return ERR_OK;
+}
+
+void
+keeper_shutdown(struct keeper *k, void (*done)(void *arg), void *arg)
+{
+	timer_stop(&k->tick);
+	keeper_talk_stop(k);
+	task_group_shutdown(&k->group, done, arg);
+}
+
+void
+keeper_free(struct keeper *k)
+{
+	if (k == NULL)
+		return;
+	timer_stop(&k->tick);
+	keeper_talk_stop(k);
+	chunks_free(k->chunks);
+	ledger_free(k->ledger);
+	neighbours_free(k->neighbours);
+	free(k->facts);
+	free(k->intake);
+	free(k);
+}
+
+void
+keeper_status(const struct keeper *k, struct keeper_status *out)
+{
+	uint64_t now = env_now(k->env), grace = keeper_time(k, GRACE_EAGER);
+	const struct neighbour *one;
+	size_t cursor = 0;
+
+	*out = k->status;
+	out->neighbours = neighbours_count(k->neighbours);
+	out->silent = out->gone = 0;
+	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
+		out->silent += one->silent_at != 0;
+		out->gone += neighbour_gone(one, now, grace);
+	}
+	out->paused = keeper_paused(k);
+}
+
+size_t
+keeper_bytes(const struct keeper *k)
+{
+	return sizeof(*k) + sizeof(*k->facts) + ledger_bytes(k->ledger) +
+	       neighbours_count(k->neighbours) *
+		   (sizeof(struct neighbour) + 2 * sizeof(struct holds)) +
+	       (k->intake == NULL ? 0 : INTAKE_MAX * sizeof(*k->intake));
+}

@@ -1,0 +1,59 @@
+/*
+ * What keeps data alive on one node, without keys and without anybody's order ([8], [10] of the
+ * design): it knows what it holds (ledger.h), watches the nodes that hold the rest of the same
+ * chunks (neighbours.h), lets go what no lease asks for any more (collect.c), and rebuilds what was
+ * lost (repair.h).
+ *
+ *	tour   store → facts of each chunk → alive, due, lease over? → questions to siblings
+ *	ask    HOLDS datagram → lives / silent, has its shard / lost it, other leases
+ *	intake what came in (shards, leases, siblings' words) → facts anew
+ *
+ * Who repairs needs no agreement: the live holder with the lowest H(chunk, node) begins at once,
+ * the second after a claim's time without a sign of progress, and so on; two at once cost traffic,
+ * never data.
+ */
+#ifndef STORAGE_KEEPER_H
+#define STORAGE_KEEPER_H
+
+#include "dht/dht.h"
+#include "storage/chunks.h"
+#include "storage/store.h"
+
+struct keeper;
+
+struct keeper_opts {
+	struct endpoint *endpoint; /* lent, as the others */
+	struct dht *dht;
+	struct store *store;
+	uint64_t pace;           /* divides all its times on test networks; 0 or 1: as documented */
+	uint64_t repair_bytes_s; /* what repair may move a second; 0: REPAIR_BYTES_S */
+};
+/* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
+int keeper_new(const struct keeper_opts *opts, struct keeper **out);
+void keeper_shutdown(struct keeper *k, void (*done)(void *arg), void *arg);
+/* After the endpoint's shutdown, whose methods point here. NULL accepted. */
+void keeper_free(struct keeper *k);
+
+/* A shard, lease or sibling of the chunk came: it is looked at soon. */
+void keeper_changed(struct keeper *k, const struct hash *chunk);
+
+/* alive − k of 0 … KEEPER_MARGINS−2, and all above in the last; [0] also what is below. */
+#define KEEPER_MARGINS 34
+struct keeper_status {
+	uint64_t chunks;                    /* with a shard here, as of the last tour */
+	uint64_t by_margin[KEEPER_MARGINS]; /* chunks by alive − k */
+	uint64_t unreadable;                /* of those, fewer than k are alive */
+	uint64_t due, waiting;              /* to be repaired; of those, for nodes that fit */
+	uint64_t neighbours, silent, gone;
+	uint64_t earliest_until;   /* first lease to end, unix seconds; 0: none */
+	uint64_t tours, toured_at; /* env_now scale */
+	bool paused;               /* too many vanished at once */
+	/* Counters. */
+	uint64_t repairs, repairs_failed, shards_rebuilt, bytes_fetched, bytes_sent;
+	uint64_t collected_deleted, collected_expired, duplicates_dropped, denials;
+	uint64_t leases_exchanged;
+};
+void keeper_status(const struct keeper *k, struct keeper_status *out);
+size_t keeper_bytes(const struct keeper *k); /* memory held */
+
+#endif

@@ -1,0 +1,391 @@
+/*
+ * One chunk's facts, judged: who of its holders lives, whether it is to be repaired, by whom first,
+ * and what its siblings are to be asked and told.
+ *
+ * A node adds itself to the siblings that it was told when it is not among them, and tells all: so
+ * a shard that repair has placed makes itself known, and one that comes back does. A sibling that
+ * is gone is struck out only when somebody else has its index; until then it may return.
+ */
+#include <stdlib.h>
+
+#include "storage/keeper_private.h"
+
+void
+keeper_rank(const struct hash *chunk, const struct pubkey *node, struct hash *out)
+{
+	struct bytes parts[] = { { chunk->b, sizeof(chunk->b) }, { node->b, sizeof(node->b) } };
+
+	crypto_sha256_parts(out, parts, ARRAY_LEN(parts));
+}
+
+/* ---- siblings ---- */
+
+static size_t
+find_sibling(const struct siblings *s, uint8_t index, const struct pubkey *node)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->at[i].index == index && pubkey_equal(&s->at[i].node, node))
+			return i;
+	}
+	return s->count;
+}
+
+/* Whether the list has changed. */
+static bool
+edit_siblings(struct siblings *s, uint8_t index, const struct pubkey *node, bool holds)
+{
+	size_t at = find_sibling(s, index, node);
+
+	if (holds == (at < s->count))
+		return false;
+	if (!holds) {
+		s->at[at] = s->at[--s->count];
+		return true;
+	}
+	if (s->count == SHARDS_MAX)
+		return false;
+	s->at[s->count++] = (struct sibling){ index, *node };
+	return true;
+}
+
+static SUSPENDS int
+write_siblings(struct keeper *k, const struct chunk_facts *f, const struct siblings *s)
+{
+	uint8_t *packed = malloc(SHARDS_MAX * SIBLING_BYTES);
+	bool trusted;
+	uint64_t sequence = MAX(f->sequence + 1, keeper_now_unix_s(k, &trusted) * 1000);
+	int err;
+
+	if (packed == NULL)
+		return ERR_NOMEM;
+	err = store_set_siblings(
+	    k->opts.store, &f->chunk, sequence, bytes_of(packed, siblings_pack(s, packed)));
+	free(packed);
+	return err;
+}
+
+int
+keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
+    const struct pubkey *node, bool holds)
+{
+	struct siblings *s = malloc(sizeof(*s));
+	int err = ERR_OK;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	*s = f->siblings;
+	if (edit_siblings(s, index, node, holds))
+		err = write_siblings(k, f, s);
+	free(s);
+	return err;
+}
+
+/* ---- who lives ---- */
+
+/* A look at one chunk; large, on the heap. */
+struct view {
+	bool known[SHARDS_MAX]; /* somebody has been told of */
+	bool alive[SHARDS_MAX];
+	uint8_t known_count, alive_count;
+	bool edited; /* f->siblings is not what the store has */
+};
+
+static void
+count_alive(struct view *v, uint8_t index)
+{
+	v->alive_count += !v->alive[index];
+	v->alive[index] = true;
+	v->known_count += !v->known[index];
+	v->known[index] = true;
+}
+
+static void
+see(struct keeper *k, const struct chunk_facts *f, struct view *v, uint64_t grace)
+{
+	uint64_t now = env_now(k->env);
+
+	memset(v->alive, 0, sizeof(v->alive));
+	memset(v->known, 0, sizeof(v->known));
+	v->alive_count = v->known_count = 0;
+	for (size_t i = 0; i < f->count; i++)
+		count_alive(v, f->indices[i]);
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		const struct sibling *s = &f->siblings.at[i];
+		struct neighbour *one;
+
+		if (s->index >= f->n || keeper_is_self(k, &s->node))
+			continue;
+		one = neighbours_get(k->neighbours, &s->node, now);
+		/* Nobody is taken for gone because we had no memory to ask. */
+		if (one == NULL || !neighbour_gone(one, now, grace))
+			count_alive(v, s->index);
+		else
+			v->known_count += !v->known[s->index];
+		v->known[s->index] = true;
+	}
+}
+
+/* Those that are gone and replaced are struck out; we are put in. */
+static void
+mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t grace)
+{
+	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
+	uint64_t now = env_now(k->env);
+
+	for (size_t i = 0; i < f->siblings.count;) {
+		const struct sibling *s = &f->siblings.at[i];
+		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+		bool ours = keeper_is_self(k, &s->node);
+		bool gone = one != NULL && neighbour_gone(one, now, grace) && v->alive[s->index];
+
+		for (size_t j = 0; ours && j < f->count; j++)
+			ours = f->indices[j] != s->index; /* then it is true */
+		if (gone || ours || s->index >= f->n) {
+			f->siblings.at[i] = f->siblings.at[--f->siblings.count];
+			v->edited = true;
+		} else {
+			i++;
+		}
+	}
+	for (size_t i = 0; i < f->count; i++) {
+		struct held *h = ledger_find(k->ledger, &f->chunk, f->indices[i]);
+
+		if (edit_siblings(&f->siblings, f->indices[i], self, true)) {
+			v->edited = true;
+			if (h != NULL)
+				h->tell = true;
+		}
+	}
+}
+
+/* ---- what follows ---- */
+
+static uint8_t
+rank_of(const struct keeper *k, const struct chunk_facts *f, uint64_t grace)
+{
+	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
+	uint64_t now = env_now(k->env);
+	struct hash ours, theirs;
+	uint8_t before = 0;
+
+	keeper_rank(&f->chunk, self, &ours);
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		const struct pubkey *node = &f->siblings.at[i].node;
+		const struct neighbour *one = neighbours_find(k->neighbours, node);
+
+		if (one == NULL || keeper_is_self(k, node) || neighbour_gone(one, now, grace))
+			continue;
+		keeper_rank(&f->chunk, node, &theirs);
+		before += memcmp(theirs.b, ours.b, sizeof(ours.b)) < 0;
+	}
+	return before;
+}
+
+/* n are to be there again: too few live, or a fresh one was never whole. */
+static bool
+is_due(
+    const struct keeper *k, const struct chunk_facts *f, const struct held *h, const struct view *v)
+{
+	uint64_t now_s = env_wall_ms(k->env) / 1000, age_s = now_s - MIN(now_s, f->stored_unix_s);
+	bool trusted, fresh = age_s * SECONDS(1) < keeper_time(k, FRESH_FOR);
+	bool late = age_s * SECONDS(1) >= keeper_time(k, COMPLETE_AFTER);
+
+	if (f->sequence == 0 || v->alive_count >= f->n ||
+	    facts_until(f) <= keeper_now_unix_s(k, &trusted))
+		return false;
+	return v->alive_count <= h->r || (fresh && late && v->known_count < f->n);
+}
+
+static void
+note_due(struct keeper *k, const struct chunk_facts *f, struct held *h, const struct view *v,
+    uint64_t grace)
+{
+	bool due = is_due(k, f, h, v);
+
+	h->alive = v->alive_count;
+	h->urgent = v->alive_count <= f->k + 1;
+	if (due && !h->due)
+		h->due_at = env_now(k->env);
+	if (!due)
+		h->progress_at = h->retry_at = 0;
+	h->due = due;
+	if (due)
+		h->rank = rank_of(k, f, grace);
+}
+
+/* Somebody else who lives and holds one of ours: the lower hash keeps it, the other's clock runs.
+ */
+static void
+note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
+{
+	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
+	uint64_t now = env_now(k->env), since = h->twin_at;
+	struct hash ours, theirs;
+
+	h->twin_at = 0;
+	keeper_rank(&f->chunk, self, &ours);
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		const struct sibling *s = &f->siblings.at[i];
+		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+
+		if (s->index != h->index || keeper_is_self(k, &s->node) || one == NULL ||
+		    one->silent_at != 0 || one->asked_at == 0)
+			continue;
+		keeper_rank(&f->chunk, &s->node, &theirs);
+		if (memcmp(theirs.b, ours.b, sizeof(ours.b)) > 0)
+			continue;
+		h->twin_at = since != 0 && pubkey_equal(&h->twin, &s->node) ? since : now;
+		h->twin = s->node;
+		return;
+	}
+}
+
+static uint64_t
+random_below(void *arg, uint64_t below)
+{
+	return env_random_below(arg, below);
+}
+
+/* Questions to one sibling, and what it may not know yet. */
+static SUSPENDS int
+talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s, bool tell,
+    uint32_t lease_sum)
+{
+	struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+	struct hold h = { .yours = s->index, .lease_sum = lease_sum };
+
+	if (one == NULL)
+		return ERR_OK;
+	memcpy(h.chunk, f->chunk.b, sizeof(h.chunk));
+	/* Who is silent hears it when he is back. */
+	if (tell && one->silent_at != 0)
+		one->tell_all = true;
+	h.tell = (tell || one->tell_all) && one->silent_at == 0;
+	for (size_t i = 0; i < (h.tell ? f->count : 1u); i++) {
+		h.mine = f->indices[i];
+		if (!neighbour_offer(one, &h, random_below, k->env)) {
+			int err = keeper_ask(k, one);
+
+			if (err != ERR_OK)
+				return err;
+			one = neighbours_find(k->neighbours, &s->node);
+			if (one == NULL || !neighbour_offer(one, &h, random_below, k->env))
+				return ERR_OK;
+		}
+	}
+	return ERR_OK;
+}
+
+static void
+count_in(struct keeper *k, const struct pubkey *node)
+{
+	struct neighbour *one = neighbours_find(k->neighbours, node);
+
+	if (one == NULL)
+		return;
+	if (one->tour != k->tour)
+		one->chunks = 0;
+	one->tour = k->tour;
+	one->chunks++;
+}
+
+static SUSPENDS int
+talk(struct keeper *k, const struct chunk_facts *f, bool tell, uint32_t lease_sum)
+{
+	int err = ERR_OK;
+
+	for (size_t i = 0; err == ERR_OK && i < f->siblings.count; i++) {
+		const struct sibling *s = &f->siblings.at[i];
+
+		if (keeper_is_self(k, &s->node))
+			continue;
+		count_in(k, &s->node);
+		err = talk_to(k, f, s, tell, lease_sum);
+	}
+	return err;
+}
+
+/* Into the ledger, as far as facts alone say. False: no memory. */
+static bool
+enter(struct keeper *k, const struct chunk_facts *f)
+{
+	const struct lease *best = facts_lease(f);
+	uint8_t r = best == NULL ? f->k : MIN(MAX(best->constraints.repair_at, f->k), f->n);
+	struct held *bare = ledger_find(k->ledger, &f->chunk, INDEX_NONE);
+
+	if (f->count > 0 && bare != NULL)
+		ledger_remove(k->ledger, bare);
+	for (size_t i = 0; i < MAX(f->count, 1u); i++) {
+		uint8_t index = f->count == 0 ? INDEX_NONE : f->indices[i];
+		struct held *h = ledger_find(k->ledger, &f->chunk, index);
+
+		if (h == NULL) {
+			h = ledger_add(k->ledger, &f->chunk, index);
+			if (h == NULL)
+				return false;
+			/* After a start: others may have forgotten us meanwhile. */
+			h->tell = !k->booted && f->count > 0;
+		}
+		h->k = f->k;
+		h->r = r;
+		h->n = f->n;
+		h->lease_sum = facts_lease_sum(f);
+		h->tour = k->tour;
+	}
+	return true;
+}
+
+/* With a shard here. */
+static SUSPENDS int
+judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
+{
+	struct held *h = ledger_find(k->ledger, &f->chunk, f->indices[0]);
+	uint64_t grace = keeper_grace(k, h);
+	bool tell = false;
+	int err = ERR_OK;
+
+	/* The nearer the end, the less patience. */
+	see(k, f, v, keeper_time(k, GRACE_EAGER));
+	if (v->alive_count > f->k + 1)
+		see(k, f, v, grace);
+	else
+		grace = keeper_time(k, GRACE_EAGER);
+	k->eager |= h->r + 1 >= h->n;
+	if (f->sequence != 0)
+		mend_siblings(k, f, v, grace);
+	for (size_t i = 0; i < f->count; i++) {
+		h = ledger_find(k->ledger, &f->chunk, f->indices[i]);
+		if (h == NULL)
+			continue;
+		note_due(k, f, h, v, grace);
+		note_twin(k, f, h);
+		tell |= h->tell;
+		h->tell = false;
+	}
+	if (v->edited)
+		err = write_siblings(k, f, &f->siblings);
+	/* Somebody's newer word came in between: that is looked at by itself. */
+	if (err == ERR_STALE || err == ERR_NOT_FOUND)
+		err = ERR_OK;
+	return err == ERR_OK ? talk(k, f, tell, facts_lease_sum(f)) : err;
+}
+
+int
+keeper_judge(struct keeper *k, struct chunk_facts *f)
+{
+	struct view *v;
+	int err;
+
+	if (f->count > 0 && keeper_collect(k, f))
+		f->count = 0;
+	if (!enter(k, f))
+		return ERR_NOMEM;
+	if (f->count == 0)
+		return ERR_OK;
+	v = calloc(1, sizeof(*v));
+	if (v == NULL)
+		return ERR_NOMEM;
+	err = judge_held(k, f, v);
+	free(v);
+	return err;
+}

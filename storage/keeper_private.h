@@ -1,0 +1,128 @@
+/*
+ * What the files of the keeper share: keeper.c (tours), keeper_judge.c (what a chunk's facts mean),
+ * keeper_talk.c (questions and answers), collect.c, repair.c.
+ */
+#ifndef STORAGE_KEEPER_PRIVATE_H
+#define STORAGE_KEEPER_PRIVATE_H
+
+#include "storage/keeper.h"
+#include "storage/neighbours.h"
+#include "storage/store_facts.h"
+
+/* A tour where a loss must be noticed soon (eager codes), and where it may wait (lazy ones). */
+#define TOUR_EAGER      SECONDS(200)
+#define TOUR_LAZY       MINUTES(40)
+/* So long may a sibling be silent until its shards count as lost: a restart, a lost line … */
+#define GRACE_EAGER     MINUTES(10)
+/* … or an evening offline, where the code has shards to spare. */
+#define GRACE_LAZY      HOURS(2)
+/* Whose turn it is to repair has so long until a sign of progress ([10]). */
+#define CLAIM_TIME      MINUTES(10)
+/* A fresh chunk is completed to n by its gateway first, then by its siblings ([7]). */
+#define COMPLETE_AFTER  MINUTES(5)
+#define FRESH_FOR       HOURS(48)
+/* Too many vanished within the first: repair waits, at most for the second ([10]). */
+#define PAUSE_WINDOW    HOURS(1)
+#define PAUSE_MAX       HOURS(6)
+/* Of two holders of one shard the one with the higher hash drops its copy after so long. */
+#define DUPLICATE_AFTER HOURS(24)
+/* What test networks' times are not divided below: a datagram's way and its repetition. */
+#define TIME_FLOOR      SECONDS(1)
+
+#define INTAKE_MAX 1024
+
+enum intake_kind {
+	INTAKE_CHANGED, /* look at the chunk again */
+	INTAKE_TOLD,    /* node holds index */
+	INTAKE_DENIED,  /* node does not hold index any more */
+	INTAKE_LEASES,  /* node knows other leases */
+};
+struct intake {
+	enum intake_kind kind;
+	struct hash chunk;
+	uint8_t index;
+	struct pubkey node;
+};
+
+struct keeper {
+	struct keeper_opts opts;
+	struct env *env;
+	struct network_id net;
+	struct ledger *ledger;
+	struct neighbours *neighbours;
+	struct chunks *chunks;
+	struct task_group group;
+	struct timer tick;
+	uint32_t tour; /* the running or last one */
+	bool touring;
+	bool booted; /* a whole tour is done: the ledger is complete */
+	bool eager;  /* some chunk has a code that repairs at the first loss */
+	uint64_t tour_due;
+	uint64_t paused_at;        /* 0: not; env_now scale */
+	uint64_t resumed_until;    /* a pause has lasted PAUSE_MAX: none again before */
+	struct chunk_facts *facts; /* of the tour */
+	struct intake *intake;     /* a ring */
+	size_t intake_first, intake_count;
+	bool taking_in, asking_silent;
+	bool repairing;
+	size_t collected_today; /* expired ones; a day is counted from day_at */
+	uint64_t day_at;
+	uint64_t bucket_at; /* repair's token bucket: when it is full again */
+	struct keeper_status status;
+};
+
+/* A time of the documentation at this network's pace. */
+static inline uint64_t
+keeper_time(const struct keeper *k, uint64_t documented)
+{
+	return MAX(documented / MAX(k->opts.pace, (uint64_t)1), TIME_FLOOR);
+}
+
+static inline uint64_t
+keeper_grace(const struct keeper *k, const struct held *h)
+{
+	return keeper_time(k, h->r + 1 >= h->n ? GRACE_EAGER : GRACE_LAZY);
+}
+
+uint64_t keeper_now_unix_s(const struct keeper *k, bool *trusted);
+bool keeper_is_self(const struct keeper *k, const struct pubkey *pub);
+
+/* keeper.c */
+/* False: the queue is full. */
+bool keeper_intake(struct keeper *k, const struct intake *what);
+void keeper_tour_soon(struct keeper *k);
+
+/* keeper_judge.c */
+/*
+ * What the facts of one chunk mean, into the ledger and the neighbours' questions. Suspends only to
+ * write siblings, to drop what has ended, or to ask a neighbour whose question is full.
+ */
+SUSPENDS int keeper_judge(struct keeper *k, struct chunk_facts *f);
+/* H(chunk, node): who repairs first, who keeps a duplicate. */
+void keeper_rank(const struct hash *chunk, const struct pubkey *node, struct hash *out);
+/* Another holder of an index, or one less; written with the next sync. */
+SUSPENDS int keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
+    const struct pubkey *node, bool holds);
+
+/* keeper_talk.c */
+void keeper_talk_serve(struct keeper *k);
+void keeper_talk_stop(struct keeper *k); /* abandons questions */
+/* Sends the batch; waits for an earlier question first. What fails only shows in silence. */
+SUSPENDS int keeper_ask(struct keeper *k, struct neighbour *one);
+SUSPENDS int keeper_ask_all(struct keeper *k);  /* behind a tour */
+SUSPENDS int keeper_ask_told(struct keeper *k); /* those who have something to be told */
+void keeper_ask_silent(struct keeper *k);       /* in a task of its own */
+/* Tells a sibling that the repair of a chunk has begun; nobody waits for its answer. */
+void keeper_claim(struct keeper *k, const struct contact *to, const struct hash *chunk);
+SUSPENDS int keeper_fetch_leases(
+    struct keeper *k, const struct hash *chunk, const struct pubkey *node);
+
+/* collect.c */
+/* Drops the shards of a chunk whose leases are over. true: it is gone from here. */
+SUSPENDS bool keeper_collect(struct keeper *k, const struct chunk_facts *f);
+
+/* repair.c */
+void keeper_repair_soon(struct keeper *k);
+bool keeper_paused(const struct keeper *k);
+
+#endif

@@ -1,0 +1,458 @@
+/*
+ * What siblings ask each other. An answer proves that the node lives and says, for a sample of the
+ * shared chunks, whether its shards are there; no answer makes it silent. Both sides ask: what
+ * arrives unasked proves nothing, because it might be an old datagram sent again.
+ */
+#include <stdlib.h>
+
+#include "overlay/base/msg.h"
+#include "storage/chunks_private.h"
+#include "storage/keeper_private.h"
+
+/* A question under way ends within RPC_TIMEOUT. */
+#define ASKING_LOOK      MILLISECONDS(100)
+#define ASKS_IN_FLIGHT   16
+#define LEASES_REPLY_MAX (FACTS_LEASES_MAX * (2 + LEASE_BYTES_MAX))
+
+/* ---- the answer to our question ---- */
+
+static void
+hear(struct keeper *k, struct neighbour *one, const struct holds_reply *r)
+{
+	const struct holds *asked = one->asked;
+	uint64_t grace = keeper_time(k, GRACE_EAGER);
+
+	/* Back from where we had given up on it: its chunks are counted anew. */
+	if (neighbour_gone(one, env_now(k->env), grace))
+		keeper_tour_soon(k);
+	one->silent_at = 0;
+	for (size_t i = 0; i < MIN(asked->count, r->count); i++) {
+		const struct held *h = ledger_any(k->ledger, asked->at[i].chunk);
+		struct intake what = { .index = asked->at[i].yours, .node = one->contact.pub };
+
+		if (h == NULL || h->index == INDEX_NONE)
+			continue;
+		what.chunk = h->chunk;
+		if ((r->at[i] & HOLD_YES) == 0) {
+			k->status.denials++;
+			what.kind = INTAKE_DENIED;
+			keeper_intake(k, &what);
+		}
+		if ((r->at[i] & HOLD_LEASES) != 0) {
+			what.kind = INTAKE_LEASES;
+			keeper_intake(k, &what);
+		}
+	}
+}
+
+static void
+answered(struct rpc_call *call, int err, struct bytes reply)
+{
+	struct neighbour *one = call->arg;
+	struct keeper *k = one->owner;
+	struct holds_reply r;
+
+	one->asking = false;
+	if (err == ERR_OK)
+		err = holds_reply_unpack(reply, &r);
+	if (err == ERR_OK) {
+		hear(k, one, &r);
+		return;
+	}
+	/* What was told did not arrive, or was not taken. */
+	one->tell_all = true;
+	if (err == ERR_BUSY)
+		one->silent_at = 0;
+	else if (one->silent_at == 0)
+		one->silent_at = one->asked_at;
+}
+
+/* ---- asking ---- */
+
+static SUSPENDS int
+find_address(struct keeper *k, struct contact *to)
+{
+	struct peer_info info;
+	int err;
+
+	if (endpoint_peer(k->opts.endpoint, &to->pub, &info) && info.strikes == 0 &&
+	    info.contact.addr.family != ADDR_NONE) {
+		*to = info.contact;
+		return ERR_OK;
+	}
+	struct contact found;
+
+	err = dht_resolve(k->opts.dht, to->id.b, &found);
+	if (err == ERR_OK && pubkey_equal(&found.pub, &to->pub))
+		*to = found;
+	else if (err == ERR_OK)
+		err = ERR_NOT_FOUND;
+	return err;
+}
+
+static void
+start_asking(struct keeper *k, struct neighbour *one)
+{
+	struct buf body;
+	int err;
+
+	buf_init(&body, RPC_DATAGRAM_BODY_MAX);
+	one->asked_at = env_now(k->env);
+	one->owner = k;
+	one->call = (struct rpc_call){ .done = answered, .arg = one };
+	err = holds_pack(one->asked, &body);
+	if (err == ERR_OK) {
+		one->asking = true;
+		err = rpc_start(
+		    k->opts.endpoint, &one->call, &one->contact, METHOD_HOLDS, buf_bytes(&body), 0);
+	}
+	if (err != ERR_OK)
+		answered(&one->call, err, bytes_of(NULL, 0));
+	buf_fini(&body);
+}
+
+int
+keeper_ask(struct keeper *k, struct neighbour *one)
+{
+	struct contact to = one->contact;
+	int err = ERR_OK;
+
+	while (one != NULL && one->asking && err == ERR_OK) {
+		err = task_sleep(k->env, ASKING_LOOK);
+		one = neighbours_find(k->neighbours, &to.pub);
+	}
+	if (err != ERR_OK || one == NULL)
+		return err;
+	if (to.addr.family == ADDR_NONE || one->silent_at != 0) {
+		err = find_address(k, &to);
+		one = neighbours_find(k->neighbours, &to.pub);
+		if (err == ERR_CANCELED || one == NULL || one->asking)
+			return err == ERR_CANCELED ? err : ERR_OK;
+		if (err == ERR_OK)
+			one->contact = to;
+	}
+	if (one->batch != NULL && one->batch->count > 0) {
+		free(one->asked);
+		one->asked = one->batch;
+		one->batch = NULL;
+	}
+	if (one->asked == NULL)
+		return ERR_OK;
+	if (one->contact.addr.family == ADDR_NONE) {
+		/* Nobody knows where it is: as if it did not answer. */
+		one->asked_at = env_now(k->env);
+		answered(&(struct rpc_call){ .arg = (one->owner = k, one) }, ERR_UNREACHABLE,
+		    bytes_of(NULL, 0));
+		return ERR_OK;
+	}
+	start_asking(k, one);
+	return ERR_OK;
+}
+
+/* Some of the neighbours, asked by several tasks at once. */
+struct round {
+	struct keeper *k;
+	struct pubkey *nodes;
+	size_t count, next;
+};
+
+static int
+round_task(void *arg)
+{
+	struct round *r = arg;
+
+	while (r->next < r->count) {
+		struct neighbour *one = neighbours_find(r->k->neighbours, &r->nodes[r->next++]);
+		int err = one == NULL ? ERR_OK : keeper_ask(r->k, one);
+
+		if (err == ERR_CANCELED)
+			return err;
+	}
+	return ERR_OK;
+}
+
+static SUSPENDS int
+ask_those(struct keeper *k, bool (*wanted)(const struct neighbour *one))
+{
+	struct round r = { .k = k };
+	struct task_group group;
+	const struct neighbour *one;
+	size_t cursor = 0;
+	int err = ERR_OK;
+
+	r.nodes = malloc((neighbours_count(k->neighbours) + 1) * sizeof(*r.nodes));
+	if (r.nodes == NULL)
+		return ERR_NOMEM;
+	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
+		if (wanted(one))
+			r.nodes[r.count++] = one->contact.pub;
+	}
+	task_group_init(&group, k->env);
+	for (size_t i = 0; i < MIN(r.count, ASKS_IN_FLIGHT) && err == ERR_OK; i++)
+		err = task_spawn(&group, "ask siblings", round_task, &r);
+	if (err == ERR_OK)
+		err = task_group_wait(&group, 0);
+	task_group_fini(&group);
+	free(r.nodes);
+	return err;
+}
+
+static bool
+any(const struct neighbour *one)
+{
+	(void)one;
+	return true;
+}
+
+static bool
+silent(const struct neighbour *one)
+{
+	return one->silent_at != 0;
+}
+
+static bool
+to_be_told(const struct neighbour *one)
+{
+	return one->batch != NULL && one->batch->count > 0 && one->batch->at[0].tell;
+}
+
+int
+keeper_ask_all(struct keeper *k)
+{
+	struct neighbour *one;
+	size_t cursor = 0;
+
+	/* All that is shared with them has been offered for telling. */
+	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL)
+		one->tell_all &= one->silent_at != 0;
+	return ask_those(k, any);
+}
+
+int
+keeper_ask_told(struct keeper *k)
+{
+	return ask_those(k, to_be_told);
+}
+
+static int
+silent_task(void *arg)
+{
+	struct keeper *k = arg;
+	int err = ask_those(k, silent);
+
+	k->asking_silent = false;
+	return err;
+}
+
+void
+keeper_ask_silent(struct keeper *k)
+{
+	const struct neighbour *one;
+	size_t cursor = 0;
+
+	while (!k->asking_silent && (one = neighbours_next(k->neighbours, &cursor)) != NULL) {
+		if (silent(one))
+			k->asking_silent =
+			    task_spawn(&k->group, "ask the silent", silent_task, k) == ERR_OK;
+	}
+}
+
+/* ---- claims ---- */
+
+struct claim {
+	struct keeper *k;
+	struct contact to;
+	struct hash chunk;
+};
+
+static int
+claim_task(void *arg)
+{
+	struct claim *c = arg;
+	struct buf body, reply;
+	int err;
+
+	buf_init(&body, RPC_DATAGRAM_BODY_MAX);
+	buf_init(&reply, RPC_DATAGRAM_BODY_MAX);
+	err = chunk_query_pack(&(struct chunk_query){ c->chunk }, &body);
+	if (err == ERR_OK)
+		err = rpc_call(
+		    c->k->opts.endpoint, &c->to, METHOD_CLAIM, buf_bytes(&body), NULL, &reply);
+	buf_fini(&body);
+	buf_fini(&reply);
+	free(c);
+	return err;
+}
+
+void
+keeper_claim(struct keeper *k, const struct contact *to, const struct hash *chunk)
+{
+	struct claim *c = malloc(sizeof(*c));
+
+	if (c == NULL)
+		return;
+	*c = (struct claim){ k, *to, *chunk };
+	if (task_spawn(&k->group, "claim", claim_task, c) != ERR_OK)
+		free(c);
+}
+
+/* ---- what others ask us ---- */
+
+static int
+serve_hold(struct keeper *k, const struct rpc_request *req, const struct hold *ask, uint8_t *answer)
+{
+	const struct held *h = ledger_any(k->ledger, ask->chunk);
+	struct intake what = { .kind = INTAKE_TOLD, .index = ask->mine, .node = req->from.pub };
+
+	*answer = 0;
+	if (h == NULL)
+		return ERR_OK;
+	if (ledger_find(k->ledger, &h->chunk, ask->yours) != NULL)
+		*answer |= HOLD_YES;
+	if (h->lease_sum != ask->lease_sum)
+		*answer |= HOLD_LEASES;
+	if (!ask->tell || ask->mine == INDEX_NONE || h->index == INDEX_NONE)
+		return ERR_OK;
+	what.chunk = h->chunk;
+	return keeper_intake(k, &what) ? ERR_OK : ERR_BUSY;
+}
+
+static int
+answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
+{
+	struct keeper *k = arg;
+	struct neighbour *one = neighbours_find(k->neighbours, &req->from.pub);
+	struct holds_reply r = { 0 };
+	struct holds asked;
+	int err = holds_unpack(req->body, &asked);
+
+	if (err != ERR_OK)
+		return err;
+	/* Before the first tour we do not know what we have, and deny nothing. */
+	if (!k->booted)
+		return ERR_BUSY;
+	if (one != NULL && !one->asking && req->proven)
+		one->contact = req->from;
+	r.count = asked.count;
+	for (size_t i = 0; err == ERR_OK && i < asked.count; i++)
+		err = serve_hold(k, req, &asked.at[i], &r.at[i]);
+	return err == ERR_OK ? holds_reply_pack(&r, reply) : err;
+}
+
+/* Somebody has begun to repair a chunk: the others wait a claim's time longer. */
+static int
+answer_claim(void *arg, const struct rpc_request *req, struct buf *reply)
+{
+	struct keeper *k = arg;
+	struct chunk_query q;
+	struct held *h;
+	int err = chunk_query_unpack(req->body, &q);
+
+	(void)reply;
+	if (err != ERR_OK)
+		return err;
+	if (neighbours_find(k->neighbours, &req->from.pub) == NULL)
+		return ERR_REFUSED;
+	h = ledger_any(k->ledger, q.chunk.b);
+	if (h != NULL && hash_equal(&h->chunk, &q.chunk))
+		h->progress_at = env_now(k->env);
+	return ERR_OK;
+}
+
+/* ---- leases ---- */
+
+static int
+serve_leases(void *arg, struct stream *st, const struct rpc_request *req)
+{
+	struct keeper *k = arg;
+	struct chunk_facts *f = malloc(sizeof(*f));
+	struct chunk_query q;
+	struct buf tail;
+	int err = f == NULL ? ERR_NOMEM : chunk_query_unpack(req->body, &q);
+
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	if (err == ERR_OK)
+		err = store_facts(k->opts.store, &q.chunk, f);
+	if (err == ERR_OK)
+		err = leases_pack(f->leases, f->leases_count, k->net, &tail);
+	if (err == ERR_OK)
+		err = stream_finish(st, ERR_OK, buf_bytes(&tail));
+	buf_fini(&tail);
+	free(f);
+	return err;
+}
+
+static SUSPENDS int
+take_leases(struct keeper *k, const struct hash *chunk, const struct lease *leases, size_t count)
+{
+	bool trusted;
+	uint64_t now = keeper_now_unix_s(k, &trusted);
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < count && (err == ERR_OK || err == ERR_STALE); i++) {
+		if (!hash_equal(&leases[i].chunk, chunk) ||
+		    lease_acceptable(&leases[i], now) != ERR_OK)
+			continue;
+		err = store_lease(k->opts.store, &leases[i]);
+		k->status.leases_exchanged += err == ERR_OK;
+	}
+	return err == ERR_STALE ? ERR_OK : err;
+}
+
+int
+keeper_fetch_leases(struct keeper *k, const struct hash *chunk, const struct pubkey *node)
+{
+	struct neighbour *one = neighbours_find(k->neighbours, node);
+	struct lease *leases = calloc(FACTS_LEASES_MAX, sizeof(*leases));
+	struct contact to;
+	struct buf head, reply;
+	size_t count = 0;
+	int err = leases == NULL ? ERR_NOMEM : ERR_OK;
+
+	buf_init(&head, KIB(1));
+	buf_init(&reply, RPC_HEAD_BYTES_MAX);
+	if (err == ERR_OK && one == NULL)
+		err = ERR_NOT_FOUND;
+	if (err == ERR_OK) {
+		to = one->contact;
+		err = chunk_query_pack(&(struct chunk_query){ *chunk }, &head);
+	}
+	if (err == ERR_OK)
+		err = storage_ask(k->chunks, &to, METHOD_LEASES, buf_bytes(&head), &reply);
+	if (err == ERR_OK)
+		err = leases_unpack(buf_bytes(&reply), k->net, leases, FACTS_LEASES_MAX, &count);
+	if (err == ERR_OK)
+		err = take_leases(k, chunk, leases, count);
+	if (err == ERR_OK && count > 0)
+		keeper_changed(k, chunk);
+	buf_fini(&head);
+	buf_fini(&reply);
+	free(leases);
+	return err;
+}
+
+/* ---- assembly ---- */
+
+void
+keeper_talk_serve(struct keeper *k)
+{
+	endpoint_add_method(k->opts.endpoint,
+	    &(struct rpc_method){ .number = METHOD_HOLDS, .answer = answer_holds, .arg = k });
+	endpoint_add_method(k->opts.endpoint,
+	    &(struct rpc_method){ .number = METHOD_CLAIM, .answer = answer_claim, .arg = k });
+	endpoint_add_stream_method(
+	    k->opts.endpoint, &(struct stream_method){ METHOD_LEASES, serve_leases, k });
+}
+
+void
+keeper_talk_stop(struct keeper *k)
+{
+	struct neighbour *one;
+	size_t cursor = 0;
+
+	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
+		if (one->asking)
+			rpc_abandon(&one->call);
+		one->asking = false;
+	}
+}

@@ -1,0 +1,65 @@
+/*
+ * The nodes that hold shards of the same chunks as this one: a node watches sibling *nodes*, not
+ * shards ([10]). Who left a question unanswered is silent; who stays silent longer than a grace
+ * counts as gone for the chunks that have that grace. The table holds no more than the tours put
+ * in; it decides nothing but who is gone and whether too many went at once. Pure.
+ */
+#ifndef STORAGE_NEIGHBOURS_H
+#define STORAGE_NEIGHBOURS_H
+
+#include "overlay/endpoint.h"
+#include "overlay/seeded.h"
+#include "storage/holds.h"
+
+struct neighbour {
+	struct contact contact; /* addr ADDR_NONE: not known yet */
+	uint64_t since;         /* known since; env_now scale, as the others */
+	uint64_t silent_at;     /* of the first question that it left unanswered; 0: it lives */
+	uint64_t asked_at;      /* 0: never */
+	uint32_t chunks;        /* shared with it, as the last tour counted */
+	uint32_t tour;          /* the last one that met it */
+	bool tell_all;          /* it may have forgotten what we hold */
+	struct holds *batch;    /* to be asked; NULL: nothing */
+	uint32_t offered;       /* holds offered for the batch: a fair sample is kept */
+	/* A question under way. */
+	bool asking;
+	struct holds *asked; /* the last question */
+	struct rpc_call call;
+	void *owner; /* of the call */
+};
+
+struct neighbours;
+
+struct neighbours *neighbours_new(const struct seeded *seed); /* gives; NULL: no memory */
+/* No question is under way. NULL accepted. */
+void neighbours_free(struct neighbours *n);
+size_t neighbours_count(const struct neighbours *n);
+struct neighbour *neighbours_find(const struct neighbours *n, const struct pubkey *pub);
+/* Finds or adds; lent until it is removed. NULL: no memory. */
+struct neighbour *neighbours_get(struct neighbours *n, const struct pubkey *pub, uint64_t now);
+void neighbours_remove(struct neighbours *n, struct neighbour *one);
+/* All: *cursor starts at 0; NULL at the end. Nothing may be added or removed meanwhile. */
+struct neighbour *neighbours_next(const struct neighbours *n, size_t *cursor);
+
+static inline bool
+neighbour_gone(const struct neighbour *one, uint64_t now, uint64_t grace)
+{
+	return one->silent_at != 0 && now - one->silent_at > grace;
+}
+
+/*
+ * Whether more than max(2, a tenth) of those known for longer than age have gone, silent longer
+ * than grace, and did so within the last window: then it is rather we, or a cable, than they.
+ */
+bool neighbours_vanished(
+    const struct neighbours *n, uint64_t now, uint64_t grace, uint64_t window, uint64_t age);
+
+/*
+ * Puts a hold into the next question. Those to be told come first and are never displaced (false:
+ * no room is left, ask first); of the others a fair sample stays: random gives a number below its
+ * argument. False also for want of memory.
+ */
+bool neighbour_offer(struct neighbour *one, const struct hold *h,
+    uint64_t (*random)(void *arg, uint64_t below), void *arg);
+
+#endif

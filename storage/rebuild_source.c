@@ -1,0 +1,140 @@
+/*
+ * A source of a rebuild: its leaf hashes first, checked against the root that the descriptor names,
+ * then its leaves as one stream from the first to the last. A source that does not open gives way
+ * to the next; one that fails later ends the rebuild, which is begun again without it.
+ */
+#include <stdlib.h>
+
+#include "storage/rebuild_private.h"
+
+/* A handshake, a queue of transfers on the other side, and the hashes. */
+#define SOURCE_OPEN_TIMEOUT SECONDS(15)
+/* Without a group of leaves for so long it is taken for gone. */
+#define SOURCE_READ_TIMEOUT SECONDS(30)
+
+static SUSPENDS int
+open_range(struct source *s, uint16_t method, struct stream **out)
+{
+	const struct rebuild *r = s->w->r;
+	struct shard_range range = {
+		.chunk = *r->chunk, .index = s->shard->index, .count = s->w->layout.rows
+	};
+	struct buf head;
+	int err;
+
+	buf_init(&head, KIB(1));
+	err = shard_range_pack(&range, &head);
+	if (err == ERR_OK)
+		err = stream_open(
+		    r->chunks->opts.endpoint, &s->shard->holder, method, buf_bytes(&head), out);
+	buf_fini(&head);
+	if (err == ERR_OK)
+		err = stream_finish(*out, ERR_OK, bytes_of(NULL, 0));
+	return err;
+}
+
+static SUSPENDS int
+fetch_hashes(struct source *s)
+{
+	struct stream *st = NULL;
+	int err = open_range(s, METHOD_SHARD_HASHES, &st);
+
+	if (err == ERR_OK)
+		err = stream_read(st, s->leaves, s->w->layout.rows * sizeof(*s->leaves));
+	stream_close(st);
+	return err;
+}
+
+static SUSPENDS int
+own_hashes(struct source *s)
+{
+	uint32_t count;
+	int err =
+	    store_leaf_hashes(s->w->r->store, s->w->r->chunk, s->shard->index, s->leaves, &count);
+
+	return err == ERR_OK && count != s->w->layout.rows ? ERR_CORRUPT : err;
+}
+
+static int
+check_root(const struct source *s)
+{
+	const struct layout *l = &s->w->layout;
+	struct hash root;
+	int err = merkle_root(&root, s->leaves, l->rows, l->shard_bytes);
+
+	if (err == ERR_OK && !hash_equal(&root, &s->w->r->descriptor->roots[s->shard->index]))
+		err = ERR_CORRUPT;
+	return err;
+}
+
+static SUSPENDS int
+open_one(struct source *s)
+{
+	uint64_t old = task_deadline(s->w->env, env_now(s->w->env) + SOURCE_OPEN_TIMEOUT);
+	int err = s->shard->own ? own_hashes(s) : fetch_hashes(s);
+
+	if (err == ERR_OK)
+		err = check_root(s);
+	if (err == ERR_CORRUPT && !s->shard->own)
+		endpoint_blame(s->w->r->chunks->opts.endpoint, &s->shard->holder,
+		    "hashes of a shard do not lead to its root");
+	if (err == ERR_OK && !s->shard->own)
+		err = open_range(s, METHOD_SHARD_GET, &s->stream);
+	task_deadline_restore(s->w->env, old);
+	return err;
+}
+
+int
+source_open_task(void *arg)
+{
+	struct source *s = arg;
+	struct rebuilding *w = s->w;
+
+	s->err = ERR_UNREACHABLE;
+	while (w->next_source < w->r->sources_count) {
+		s->shard = &w->r->sources[w->next_source++];
+		if (s->shard->failed)
+			continue;
+		s->err = open_one(s);
+		if (s->err == ERR_OK || s->err == ERR_CANCELED)
+			break;
+		stream_close(s->stream);
+		s->stream = NULL;
+		s->shard->failed = true;
+		log_info(w->env, "shard %u is no source of a repair: %s", s->shard->index,
+		    err_text(s->err));
+	}
+	return s->err;
+}
+
+static SUSPENDS int
+read_own(struct source *s, uint8_t *dst)
+{
+	struct rebuilding *w = s->w;
+	size_t len;
+	int err = store_read(w->r->store, w->r->chunk, s->shard->index, w->reading * w->step,
+	    work_rows(w, w->reading), dst, &len);
+
+	return err == ERR_OK && len != work_bytes(w, w->reading) ? ERR_CORRUPT : err;
+}
+
+int
+source_read_task(void *arg)
+{
+	struct source *s = arg;
+	struct rebuilding *w = s->w;
+	uint8_t *dst = s->slot[w->reading % SLOTS];
+	uint64_t old;
+
+	if (s->shard->own) {
+		s->err = read_own(s, dst);
+	} else {
+		old = task_deadline(w->env, env_now(w->env) + SOURCE_READ_TIMEOUT);
+		s->err = stream_read(s->stream, dst, work_bytes(w, w->reading));
+		task_deadline_restore(w->env, old);
+		if (s->err == ERR_OK)
+			w->r->fetched += work_bytes(w, w->reading);
+	}
+	s->shard->failed = s->err != ERR_OK;
+	return s->err;
+}

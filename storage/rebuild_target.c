@@ -1,0 +1,119 @@
+/*
+ * A target of a rebuild: a node that fits the owner's rules and has room takes the shard as a put
+ * would give it. One that breaks off leaves its shard missing; the others go on.
+ */
+#include <stdlib.h>
+
+#include "storage/rebuild_private.h"
+
+#define TARGET_OPEN_TIMEOUT  SECONDS(5)
+#define TARGET_WRITE_TIMEOUT SECONDS(60)
+#define TARGET_TRIES         4
+
+static uint64_t
+random_below(void *arg, uint64_t below)
+{
+	return env_random_below(arg, below);
+}
+
+static int
+choose(struct target *t)
+{
+	struct rebuilding *w = t->w;
+	struct placement_random random = { random_below, w->env };
+	size_t count;
+	int err = placement_choose(w->r->candidates, w->r->candidates_count, &w->constraints,
+	    w->layout.shard_bytes, 1, &random, &t->candidate, &count);
+
+	if (err == ERR_OK)
+		w->r->candidates[t->candidate].taken = true;
+	return err;
+}
+
+int
+target_open_task(void *arg)
+{
+	struct target *t = arg;
+	struct rebuilding *w = t->w;
+	struct shard_put m = { w->layout.k, w->layout.n, t->shard->index, w->layout.chunk_bytes };
+	int err = ERR_PLACEMENT;
+
+	for (int tries = 0; tries < TARGET_TRIES; tries++) {
+		struct candidate *c;
+		uint64_t old;
+
+		if (choose(t) != ERR_OK)
+			break;
+		c = &w->r->candidates[t->candidate];
+		old = task_deadline(w->env, env_now(w->env) + TARGET_OPEN_TIMEOUT);
+		err = shard_stream_open(w->r->chunks, &c->contact, &m, &t->stream);
+		task_deadline_restore(w->env, old);
+		if (err == ERR_OK) {
+			t->shard->holder = c->contact;
+			return ERR_OK;
+		}
+		/* Not chosen again for this chunk. */
+		c->taken = false;
+		c->free_bytes = 0;
+		if (err == ERR_CANCELED)
+			break;
+		log_info(w->env, "a node did not take a shard: %s", err_text(err));
+	}
+	return err;
+}
+
+static void
+break_off(struct target *t, int err)
+{
+	struct candidate *c = &t->w->r->candidates[t->candidate];
+
+	log_info(t->w->env, "rebuilt shard %u is not placed: %s", t->shard->index, err_text(err));
+	stream_close(t->stream);
+	t->stream = NULL;
+	t->shard->failed = true;
+	c->taken = false;
+	c->free_bytes = 0;
+}
+
+int
+target_write_task(void *arg)
+{
+	struct target *t = arg;
+	struct rebuilding *w = t->w;
+	size_t len = work_bytes(w, w->writing);
+	uint64_t old = task_deadline(w->env, env_now(w->env) + TARGET_WRITE_TIMEOUT);
+	int err = stream_write(t->stream, bytes_of(t->slot[w->writing % SLOTS], len));
+
+	task_deadline_restore(w->env, old);
+	if (err == ERR_OK)
+		w->r->sent += len;
+	else
+		break_off(t, err);
+	return err;
+}
+
+int
+target_commit_task(void *arg)
+{
+	struct target *t = arg;
+	struct rebuilding *w = t->w;
+	const struct rebuild *r = w->r;
+	struct buf message;
+	uint64_t old = task_deadline(w->env, env_now(w->env) + TARGET_WRITE_TIMEOUT);
+	int err;
+
+	buf_init(&message, SHARD_COMMIT_BYTES_MAX + 4);
+	err = shard_commit_message(r->descriptor, r->lease, r->chunks->net, &message);
+	if (err == ERR_OK)
+		err = shard_stream_commit(
+		    r->chunks, t->stream, buf_bytes(&message), r->lease, t->shard->index);
+	buf_fini(&message);
+	task_deadline_restore(w->env, old);
+	if (err != ERR_OK) {
+		break_off(t, err);
+		return err;
+	}
+	t->shard->placed = true;
+	w->r->placed++;
+	return ERR_OK;
+}

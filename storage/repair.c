@@ -1,0 +1,121 @@
+/*
+ * Picking. Due chunks lie in the ledger; the most endangered comes first (alive − k, then who waits
+ * longest). The first in rank begins at once, each next one after one more CLAIM_TIME without a
+ * sign of progress. While many have vanished at once only those near their end are touched. One
+ * chunk at a time, paced by a token bucket.
+ */
+#include "storage/repair.h"
+
+#include <stdlib.h>
+
+/* The bucket holds so long of the rate: a group of leaves is not cut by it. */
+#define BUCKET_NS SECONDS(1)
+
+/* ---- pacing ---- */
+
+/* Waits until repair may move so many bytes more. */
+int
+repair_pace(void *arg, uint64_t bytes)
+{
+	struct keeper *k = arg;
+	uint64_t rate = k->opts.repair_bytes_s == 0 ? REPAIR_BYTES_S : k->opts.repair_bytes_s;
+	uint64_t now = env_now(k->env);
+
+	if (rate == UINT64_MAX)
+		return ERR_OK;
+	k->bucket_at = MAX(k->bucket_at, now) + bytes * 1000 / MAX(rate / 1000000, (uint64_t)1);
+	if (k->bucket_at <= now + BUCKET_NS)
+		return ERR_OK;
+	return task_sleep(k->env, k->bucket_at - now - BUCKET_NS);
+}
+
+/* ---- picking ---- */
+
+static bool
+our_turn(const struct keeper *k, const struct held *h, uint64_t now)
+{
+	uint64_t claim = keeper_time(k, CLAIM_TIME);
+
+	if (!h->due || h->index == INDEX_NONE || now < h->retry_at)
+		return false;
+	if (keeper_paused(k) && !h->urgent)
+		return false;
+	/* Those before us have their time, counted from the last sign of progress. */
+	if (h->progress_at != 0)
+		return now >= MAX(h->progress_at + claim, h->due_at + h->rank * claim);
+	return now >= h->due_at + h->rank * claim;
+}
+
+static bool
+more_urgent(const struct held *a, const struct held *b)
+{
+	int a_margin = (int)a->alive - a->k, b_margin = (int)b->alive - b->k;
+
+	return a_margin != b_margin ? a_margin < b_margin : a->due_at < b->due_at;
+}
+
+static const struct held *
+pick(const struct keeper *k)
+{
+	uint64_t now = env_now(k->env);
+	const struct held *best = NULL, *h;
+	size_t cursor = 0;
+
+	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
+		if (our_turn(k, h, now) && (best == NULL || more_urgent(h, best)))
+			best = h;
+	}
+	return best;
+}
+
+/* What is known of the chunk after a try. */
+static void
+note_result(struct keeper *k, const struct hash *chunk, int err)
+{
+	uint64_t now = env_now(k->env), claim = keeper_time(k, CLAIM_TIME);
+	size_t cursor = 0;
+	struct held *h;
+
+	if (err == ERR_OK)
+		k->status.repairs++;
+	else
+		k->status.repairs_failed++;
+	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
+		if (!hash_equal(&h->chunk, chunk))
+			continue;
+		/* A malformed chunk stays as it is; its shards are not its holders' fault. */
+		h->retry_at = err == ERR_CORRUPT ? UINT64_MAX : now + claim;
+		h->progress_at = now;
+		if (err == ERR_OK)
+			h->due = false; /* until the next look */
+	}
+}
+
+static int
+repair_task(void *arg)
+{
+	struct keeper *k = arg;
+	const struct held *h;
+	int err = ERR_OK;
+
+	while (err != ERR_CANCELED && (h = pick(k)) != NULL) {
+		struct hash chunk = h->chunk;
+
+		err = repair_chunk(k, &chunk);
+		if (err == ERR_CANCELED)
+			break;
+		if (err != ERR_OK)
+			log_info(k->env, "a chunk waits for its repair: %s", err_text(err));
+		note_result(k, &chunk, err);
+		keeper_changed(k, &chunk);
+	}
+	k->repairing = false;
+	return err;
+}
+
+void
+keeper_repair_soon(struct keeper *k)
+{
+	if (!k->repairing && pick(k) != NULL)
+		k->repairing = task_spawn(&k->group, "repair", repair_task, k) == ERR_OK;
+}

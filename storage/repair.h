@@ -1,0 +1,23 @@
+/*
+ * The repair loop of one node: picks the most endangered chunk whose turn is ours, looks once more
+ * who really holds it, rebuilds what is missing (rebuild.h) and hands the new holders leases and
+ * siblings. Nothing is configured between nodes; see keeper.h for whose turn it is.
+ */
+#ifndef STORAGE_REPAIR_H
+#define STORAGE_REPAIR_H
+
+#include "storage/keeper_private.h"
+
+/* What repair may move a second (read and sent together), so that users do not notice it. */
+#define REPAIR_BYTES_S MIB(25)
+
+/* Waits until repair may move so many bytes more; arg: the keeper. */
+SUSPENDS int repair_pace(void *arg, uint64_t bytes);
+
+/*
+ * Repairs one chunk now. ERR_OK: it is whole, or as whole as it is to be; ERR_PLACEMENT: nobody
+ * takes what is missing; ERR_UNREACHABLE: fewer than k holders answer; ERR_CORRUPT: malformed.
+ */
+SUSPENDS int repair_chunk(struct keeper *k, const struct hash *chunk);
+
+#endif

@@ -1,0 +1,336 @@
+/*
+ * One chunk's repair, from its name to new holders that know all that the old ones know. What the
+ * ledger believes is asked anew first: a node that others think gone may have come back, and a node
+ * that lives may have lost its shard. Sources are tried again without those that failed.
+ */
+#include <stdlib.h>
+
+#include "storage/chunks_private.h"
+#include "storage/rebuild.h"
+#include "storage/repair.h"
+
+#define HAVE_TIMEOUT SECONDS(6)
+#define TRIES        3
+
+struct job {
+	struct keeper *k;
+	struct chunk_facts facts;
+	struct descriptor descriptor;
+	struct rebuild rebuild;
+	struct candidate candidates[CANDIDATES_MAX + SHARDS_MAX];
+	bool alive[SHARDS_MAX];
+	uint8_t alive_count;
+	size_t next; /* sibling to be asked */
+};
+
+/* ---- who holds it ---- */
+
+static void
+add_source(struct job *j, uint8_t index, bool own, const struct contact *holder)
+{
+	struct rebuild *r = &j->rebuild;
+	struct rebuild_shard shard = { .index = index, .own = own };
+
+	if (index >= j->facts.n || j->alive[index])
+		return;
+	if (!own)
+		shard.holder = *holder;
+	j->alive[index] = true;
+	j->alive_count++;
+	r->sources[r->sources_count++] = shard;
+}
+
+static int
+survey_task(void *arg)
+{
+	struct job *j = arg;
+	struct keeper *k = j->k;
+	struct chunk_have *have = malloc(sizeof(*have));
+
+	if (have == NULL)
+		return ERR_NOMEM;
+	while (j->next < j->facts.siblings.count) {
+		const struct sibling *s = &j->facts.siblings.at[j->next++];
+		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+		struct contact who;
+		uint64_t old;
+		int err;
+
+		if (keeper_is_self(k, &s->node) || one == NULL ||
+		    one->contact.addr.family == ADDR_NONE ||
+		    neighbour_gone(one, env_now(k->env), keeper_time(k, GRACE_EAGER)))
+			continue;
+		who = one->contact;
+		old = task_deadline(k->env, env_now(k->env) + HAVE_TIMEOUT);
+		err = storage_ask_have(k->chunks, &who, &j->facts.chunk, have);
+		task_deadline_restore(k->env, old);
+		if (err == ERR_CANCELED)
+			break;
+		for (size_t i = 0; err == ERR_OK && i < have->count; i++)
+			add_source(j, have->indices[i], false, &who);
+	}
+	free(have);
+	return ERR_OK;
+}
+
+static SUSPENDS int
+survey(struct job *j)
+{
+	struct task_group group;
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < j->facts.count; i++)
+		add_source(j, j->facts.indices[i], true, NULL);
+	task_group_init(&group, j->k->env);
+	for (size_t i = 0; i < MIN(j->facts.siblings.count, 16) && err == ERR_OK; i++)
+		err = task_spawn(&group, "repair survey", survey_task, j);
+	if (err == ERR_OK)
+		err = task_group_wait(&group, 0);
+	task_group_fini(&group);
+	return err;
+}
+
+static int
+by_distance(const void *a, const void *b)
+{
+	const struct rebuild_shard *x = a, *y = b;
+
+	return x->own != y->own ? (x->own ? -1 : 1) : (int)x->index - (int)y->index;
+}
+
+/* ---- who may take it ---- */
+
+static bool
+ruled(const struct constraints *c)
+{
+	return c->regions_min != 0 || c->per_country_max != 0 || c->per_operator_max != 0 ||
+	       c->per_network_max != 0 || c->countries_count != 0;
+}
+
+/* A holder that the sample of candidates does not contain counts for the rules all the same. */
+static SUSPENDS int
+add_holder(struct job *j, size_t *count, const struct contact *holder)
+{
+	struct candidate *c;
+	struct peer_record *r;
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < *count; i++) {
+		if (pubkey_equal(&j->candidates[i].contact.pub, &holder->pub)) {
+			j->candidates[i].taken = true;
+			return ERR_OK;
+		}
+	}
+	if (*count == ARRAY_LEN(j->candidates) || !ruled(&j->rebuild.lease->constraints))
+		return ERR_OK;
+	r = malloc(sizeof(*r));
+	if (r == NULL)
+		return ERR_NOMEM;
+	err = dht_peer_record(j->k->opts.dht, holder, r);
+	if (err == ERR_OK) {
+		c = &j->candidates[(*count)++];
+		*c = (struct candidate){ .contact = *holder,
+			.operator_key = r->operator_key,
+			.network = addr_group(&holder->addr),
+			.taken = true };
+		memcpy(c->country, r->country, sizeof(c->country));
+		memcpy(c->region, r->region, sizeof(c->region));
+	}
+	free(r);
+	/* Whom nobody can ask now is not counted. */
+	return err == ERR_CANCELED ? err : ERR_OK;
+}
+
+static SUSPENDS int
+find_candidates(struct job *j)
+{
+	struct rebuild *r = &j->rebuild;
+	size_t count = 0, kept = 0;
+	int err;
+
+	chunks_candidates_stale(j->k->chunks);
+	err = chunks_candidates(
+	    j->k->chunks, r->targets_count + 1, j->candidates, CANDIDATES_MAX, &count);
+	if (err != ERR_OK)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		if (!keeper_is_self(j->k, &j->candidates[i].contact.pub))
+			j->candidates[kept++] = j->candidates[i];
+	}
+	count = kept;
+	for (size_t i = 0; err == ERR_OK && i < r->sources_count; i++) {
+		if (!r->sources[i].own)
+			err = add_holder(j, &count, &r->sources[i].holder);
+	}
+	r->candidates = j->candidates;
+	r->candidates_count = count;
+	return err;
+}
+
+/* ---- before and after ---- */
+
+/* So that the others wait; lost ones do no harm. */
+static void
+claim(const struct job *j)
+{
+	for (size_t i = 0; i < j->rebuild.sources_count; i++) {
+		if (!j->rebuild.sources[i].own)
+			keeper_claim(j->k, &j->rebuild.sources[i].holder, &j->facts.chunk);
+	}
+}
+
+/* All leases, and the siblings without the new ones: those make themselves known. */
+static SUSPENDS int
+hand_over(struct job *j, const struct contact *to)
+{
+	struct lease_update *m = calloc(1, sizeof(*m));
+	struct buf head, reply;
+	bool trusted;
+	int err = m == NULL ? ERR_NOMEM : ERR_OK;
+
+	buf_init(&head, RPC_HEAD_BYTES_MAX);
+	buf_init(&reply, RPC_HEAD_BYTES_MAX);
+	for (size_t i = 0; err == ERR_OK && i < j->facts.leases_count; i++) {
+		m->lease = j->facts.leases[i];
+		m->note.sequence = keeper_now_unix_s(j->k, &trusted) * 1000;
+		m->note.siblings = j->facts.siblings;
+		buf_reset(&head);
+		err = lease_update_pack(m, j->k->net, &head);
+		if (err == ERR_OK)
+			err = storage_ask(j->k->chunks, to, METHOD_LEASE, buf_bytes(&head), &reply);
+	}
+	buf_fini(&head);
+	buf_fini(&reply);
+	free(m);
+	return err;
+}
+
+static SUSPENDS int
+announce(struct job *j)
+{
+	struct rebuild *r = &j->rebuild;
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < r->targets_count && err != ERR_CANCELED; i++) {
+		struct rebuild_shard *t = &r->targets[i];
+
+		if (!t->placed)
+			continue;
+		j->k->status.shards_rebuilt++;
+		err = hand_over(j, &t->holder);
+		if (err != ERR_OK)
+			log_info(j->k->env, "a new holder does not know its siblings yet: %s",
+			    err_text(err));
+		/* We know of it whatever it does: the next question to it will tell. */
+		err = store_facts(j->k->opts.store, &j->facts.chunk, &j->facts);
+		if (err == ERR_OK)
+			err = keeper_set_sibling(j->k, &j->facts, t->index, &t->holder.pub, true);
+		if (err == ERR_OK)
+			err = store_facts(j->k->opts.store, &j->facts.chunk, &j->facts);
+	}
+	return err;
+}
+
+static void
+list_missing(struct job *j)
+{
+	struct rebuild *r = &j->rebuild;
+
+	r->targets_count = 0;
+	for (uint8_t i = 0; i < j->facts.n; i++) {
+		if (!j->alive[i])
+			r->targets[r->targets_count++] = (struct rebuild_shard){ .index = i };
+	}
+}
+
+static SUSPENDS int
+rebuild(struct job *j)
+{
+	struct rebuild *r = &j->rebuild;
+	int err = ERR_UNREACHABLE;
+
+	for (int tries = 0; tries < TRIES && err == ERR_UNREACHABLE; tries++) {
+		size_t well = 0;
+
+		for (size_t i = 0; i < r->sources_count; i++)
+			well += !r->sources[i].failed;
+		if (well < j->facts.k)
+			break;
+		list_missing(j);
+		err = find_candidates(j);
+		if (err == ERR_OK)
+			err = rebuild_run(r);
+	}
+	j->k->status.bytes_fetched += r->fetched;
+	j->k->status.bytes_sent += r->sent;
+	if (err == ERR_CORRUPT && r->malformed)
+		log_warn(j->k->env, "a chunk's shards do not fit its descriptor: whoever made it "
+				    "made it so, it cannot be repaired");
+	return err;
+}
+
+/* More may live than we thought; a fresh one whose indices nobody ever had is completed. */
+static bool
+still_due(const struct job *j)
+{
+	const struct held *h = ledger_any(j->k->ledger, j->facts.chunk.b);
+	bool known[SHARDS_MAX] = { false };
+	size_t count = 0;
+
+	if (j->alive_count >= j->facts.n)
+		return false;
+	for (size_t i = 0; i < j->facts.siblings.count; i++) {
+		count += !known[j->facts.siblings.at[i].index];
+		known[j->facts.siblings.at[i].index] = true;
+	}
+	return h == NULL || j->alive_count <= h->r || count < j->facts.n;
+}
+
+static SUSPENDS int
+run(struct job *j)
+{
+	struct keeper *k = j->k;
+	struct rebuild *r = &j->rebuild;
+	int err = survey(j);
+
+	if (err != ERR_OK || !still_due(j))
+		return err;
+	if (j->alive_count < j->facts.k)
+		return ERR_UNREACHABLE;
+	qsort(r->sources, r->sources_count, sizeof(*r->sources), by_distance);
+	claim(j);
+	r->chunks = k->chunks;
+	r->store = k->opts.store;
+	r->descriptor = &j->descriptor;
+	r->chunk = &j->facts.chunk;
+	r->pace = repair_pace;
+	r->arg = k;
+	err = rebuild(j);
+	if (err == ERR_OK)
+		err = announce(j);
+	return err;
+}
+
+int
+repair_chunk(struct keeper *k, const struct hash *chunk)
+{
+	struct job *j = calloc(1, sizeof(*j));
+	struct lease lease;
+	int err = j == NULL ? ERR_NOMEM : ERR_OK;
+
+	if (err == ERR_OK) {
+		j->k = k;
+		err = store_facts(k->opts.store, chunk, &j->facts);
+	}
+	if (err == ERR_OK && (j->facts.count == 0 || facts_lease(&j->facts) == NULL))
+		err = ERR_NOT_FOUND;
+	if (err == ERR_OK)
+		err = store_descriptor(k->opts.store, chunk, &j->descriptor);
+	if (err == ERR_OK) {
+		lease = *facts_lease(&j->facts); /* the facts are read anew meanwhile */
+		j->rebuild.lease = &lease;
+		err = run(j);
+	}
+	free(j);
+	return err;
+}

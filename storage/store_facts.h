@@ -1,0 +1,46 @@
+/*
+ * Everything that a store knows of one chunk, from one look at its index: what tours over all
+ * chunks ask for (keeper.h). Part of store.h's calls, kept apart because the struct is large.
+ */
+#ifndef STORAGE_STORE_FACTS_H
+#define STORAGE_STORE_FACTS_H
+
+#include "storage/messages.h"
+#include "storage/store.h"
+
+/* A chunk of two owners is rare, of eight unheard of: more are counted, not listed. */
+#define FACTS_LEASES_MAX 8
+
+struct chunk_facts {
+	struct hash chunk;
+	uint8_t k, n; /* 0: no shard is here, only leases */
+	uint64_t chunk_bytes;
+	uint64_t stored_unix_s; /* when the newest shard came */
+	uint8_t count;          /* of indices: the shards that are here */
+	uint8_t indices[SHARDS_MAX];
+	size_t leases_count; /* those with the highest keys are left out beyond the maximum */
+	bool leases_more;
+	struct lease leases[FACTS_LEASES_MAX];
+	uint64_t sequence; /* of the siblings; 0: none were told */
+	struct siblings siblings;
+};
+
+/* The smallest chunk ≥ from that has a shard here. ERR_NOT_FOUND at the end. */
+SUSPENDS int store_next_facts(struct store *s, const struct hash *from, struct chunk_facts *out);
+/* The smallest chunk ≥ from that has a lease, with or without a shard here. */
+SUSPENDS int store_next_leased_facts(
+    struct store *s, const struct hash *from, struct chunk_facts *out);
+/* Of this chunk. ERR_NOT_FOUND: neither shard nor lease is here. */
+SUSPENDS int store_facts(struct store *s, const struct hash *chunk, struct chunk_facts *out);
+
+/*
+ * A fingerprint of the leases: equal where the same generations are known. 0: none. What it covers
+ * is ordered by key, so the sequence of their arrival does not matter.
+ */
+uint32_t facts_lease_sum(const struct chunk_facts *f);
+/* The latest date that a lease asks for (unix seconds); 0: all are deleted, or none is there. */
+uint64_t facts_until(const struct chunk_facts *f);
+/* The lease with the latest date; NULL: none that is not deleted. Lent from f. */
+const struct lease *facts_lease(const struct chunk_facts *f);
+
+#endif

@@ -1,0 +1,99 @@
+/* What keeps chunks alive: holders that die are replaced, what is deleted goes, what returns counts.
+ */
+#include <stdlib.h>
+
+#include "test/scenario/world.h"
+#include "test/unit/suite.h"
+
+static struct world *
+network(uint64_t seed, size_t nodes, struct code_params code)
+{
+	return world_new(&(struct world_opts){ .seed = seed, .nodes = nodes, .code = code });
+}
+
+static void
+put(struct world *w, const char *name, uint64_t bytes)
+{
+	struct file_put_result r;
+
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = name, .bytes = bytes }, &r), ERR_OK);
+}
+
+/* live − k of the chunk that has least. */
+static int
+margin(struct world *w, const char *name)
+{
+	struct file_info info;
+	int least = -1;
+
+	ck_assert_int_eq(world_survey(w, name, &info, &least), ERR_OK);
+	return least;
+}
+
+struct whole {
+	struct world *w;
+	const char *name;
+	int margin;
+};
+
+static bool
+reaches(struct world *w, const char *name, int want, uint64_t time)
+{
+	uint64_t end = sim_now(world_sim(w)) + time;
+
+	while (sim_now(world_sim(w)) < end) {
+		sim_run_for(world_sim(w), SECONDS(20));
+		if (margin(w, name) >= want)
+			return true;
+	}
+	return false;
+}
+
+START_TEST(a_dead_holder_is_replaced)
+{
+	struct world *w = network(1, 10, (struct code_params){ 4, 7, 8 });
+	size_t dead;
+
+	put(w, "photo", 900000);
+	ck_assert_int_eq(margin(w, "photo"), 4);
+	dead = world_holder(w, "photo", 0, 3);
+	world_kill(w, dead);
+	ck_assert_int_eq(margin(w, "photo"), 3);
+	ck_assert(reaches(w, "photo", 4, MINUTES(4)));
+	ck_assert_uint_ne(world_holder(w, "photo", 0, 3), SIZE_MAX);
+	world_free(w);
+}
+END_TEST
+
+/* No original is left, and every file is intact after each step. */
+START_TEST(ship_of_theseus)
+{
+	enum { PLANKS = 12 };
+	struct world *w = network(2, PLANKS, (struct code_params){ 4, 6, 8 });
+
+	put(w, "hull", 900000);
+	put(w, "mast", 3000);
+	for (size_t i = 0; i < PLANKS; i++) {
+		world_add(w);
+		world_kill(w, i);
+		/* Lazy: repaired when two of eight are gone. */
+		ck_assert_msg(reaches(w, "hull", 3, MINUTES(20)), "after %zu", i + 1);
+		ck_assert_msg(reaches(w, "mast", 3, MINUTES(20)), "after %zu", i + 1);
+		ck_assert_int_eq(world_get(w, "hull", NULL), ERR_OK);
+		ck_assert_int_eq(world_get(w, "mast", NULL), ERR_OK);
+	}
+	world_new_client(w);
+	ck_assert_int_eq(world_get(w, "hull", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("scenario/repair");
+
+	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus, NULL);
+	return suite_main(s);
+}
