@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "cmd/command.h"
 #include "cmd/control.h"
@@ -65,6 +66,51 @@ print_store(const struct json_value *store)
 }
 
 static void
+print_spare(const struct json_value *repair)
+{
+	const struct json_value *list = json_child(repair, "by_spare");
+
+	printf("spare        ");
+	for (size_t i = 0; i < json_count(list); i++) {
+		const struct json_value *o = json_at(list, i);
+
+		printf("%s%" PRIu64 " with %" PRIu64, i == 0 ? "" : ", ", json_number(o, "chunks"),
+		    json_number(o, "spare"));
+	}
+	printf(" live pieces more than needed\n");
+}
+
+static void
+print_repair(const struct json_value *r)
+{
+	time_t until = r == NULL ? 0 : (time_t)json_number(r, "earliest_lease_end");
+	char day[32] = "";
+	struct tm tm;
+
+	if (r == NULL)
+		return;
+	printf("siblings     %" PRIu64 " nodes share parts with this one; %" PRIu64
+	       " silent, %" PRIu64 " given up\n",
+	    json_number(r, "siblings"), json_number(r, "siblings_silent"),
+	    json_number(r, "siblings_gone"));
+	printf("parts        %" PRIu64 " kept here; %" PRIu64 " to be repaired, of those %" PRIu64
+	       " wait for peers%s\n",
+	    json_number(r, "chunks"), json_number(r, "due"), json_number(r, "waiting"),
+	    json_flag(r, "paused") ? "; PAUSED: many peers vanished at once" : "");
+	if (json_number(r, "chunks") > 0)
+		print_spare(r);
+	if (json_number(r, "unreadable") > 0)
+		printf("endangered   %" PRIu64 " parts have too few live pieces to be read now\n",
+		    json_number(r, "unreadable"));
+	if (until != 0 && gmtime_r(&until, &tm) != NULL &&
+	    strftime(day, sizeof(day), "%Y-%m-%d", &tm) > 0)
+		printf("leases       the first ends on %s; %" PRIu64 " pieces deleted, %" PRIu64
+		       " run out since the start\n",
+		    day, json_number(r, "deleted"), json_number(r, "expired"));
+	printf("repaired     %" PRIu64 " pieces rebuilt here\n", json_number(r, "shards_rebuilt"));
+}
+
+static void
 print_status(const struct json_value *o)
 {
 	const struct json_value *dht = json_child(o, "dht"), *load = json_child(o, "load");
@@ -88,6 +134,7 @@ print_status(const struct json_value *o)
 	    json_flag(clock, "trusted") ? "trusted" : "NOT TRUSTED: nothing expires meanwhile",
 	    json_number(clock, "peers"));
 	print_store(json_child(o, "store"));
+	print_repair(json_child(o, "repair"));
 	if (service != NULL)
 		printf("served       %" PRIu64 " pieces taken, %" PRIu64 " refused, %" PRIu64
 		       " reads\n",

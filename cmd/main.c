@@ -25,6 +25,8 @@ static const struct command *const commands[] = {
 	&command_testnet,
 	&command_put,
 	&command_get,
+	&command_keep,
+	&command_rm,
 	&command_verify,
 	&command_stat,
 	&command_peers,

@@ -139,6 +139,56 @@ put_reach(struct json_value *o, const struct node *node)
 	free(r);
 }
 
+/* Chunks by alive − k, those numbers that occur. */
+static struct json_value *
+margins_answer(const struct keeper_status *s)
+{
+	struct json_value *list = json_make_array();
+
+	for (size_t i = 0; i < KEEPER_MARGINS; i++) {
+		struct json_value *o;
+
+		if (s->by_margin[i] == 0)
+			continue;
+		o = json_make_object();
+		json_put_number(o, "spare", i);
+		json_put_number(o, "chunks", s->by_margin[i]);
+		json_add_value(list, o);
+	}
+	return list;
+}
+
+static struct json_value *
+keeper_answer(const struct keeper *keeper)
+{
+	struct json_value *o = json_make_object();
+	struct keeper_status s;
+
+	keeper_status(keeper, &s);
+	json_put_number(o, "chunks", s.chunks);
+	json_put_value(o, "by_spare", margins_answer(&s));
+	json_put_number(o, "unreadable", s.unreadable);
+	json_put_number(o, "due", s.due);
+	json_put_number(o, "waiting", s.waiting);
+	json_put_flag(o, "paused", s.paused);
+	json_put_number(o, "siblings", s.neighbours);
+	json_put_number(o, "siblings_silent", s.silent);
+	json_put_number(o, "siblings_gone", s.gone);
+	json_put_number(o, "earliest_lease_end", s.earliest_until);
+	json_put_number(o, "tours", s.tours);
+	json_put_number(o, "repairs", s.repairs);
+	json_put_number(o, "repairs_failed", s.repairs_failed);
+	json_put_number(o, "shards_rebuilt", s.shards_rebuilt);
+	json_put_number(o, "bytes_fetched", s.bytes_fetched);
+	json_put_number(o, "bytes_sent", s.bytes_sent);
+	json_put_number(o, "deleted", s.collected_deleted);
+	json_put_number(o, "expired", s.collected_expired);
+	json_put_number(o, "duplicates_dropped", s.duplicates_dropped);
+	json_put_number(o, "missing_at_siblings", s.denials);
+	json_put_number(o, "leases_exchanged", s.leases_exchanged);
+	return o;
+}
+
 static struct json_value *
 status_answer(struct node *node, const struct settings *settings)
 {
@@ -167,6 +217,8 @@ status_answer(struct node *node, const struct settings *settings)
 		json_put_value(o, "store", store_answer(node_store(node)));
 	if (node_service(node) != NULL)
 		json_put_value(o, "service", service_answer(node_service(node)));
+	if (node_keeper(node) != NULL)
+		json_put_value(o, "repair", keeper_answer(node_keeper(node)));
 	json_put_value(o, "dht", dht_answer(node_dht(node)));
 	json_put_value(o, "load", load_answer(ep));
 	json_put_value(o, "counters", counters_answer(ep));

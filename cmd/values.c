@@ -146,7 +146,14 @@ set_size(void *field, const char *text)
 bool
 set_days(void *field, const char *text)
 {
-	return value_count(text, 1, LEASE_AHEAD_MAX_S / (24 * 3600), field);
+	const char *end;
+	uint64_t v;
+
+	if (!digits(text, &v, &end) || (*end != '\0' && strcmp(end, "d") != 0) || v < 1 ||
+	    v > LEASE_AHEAD_MAX_S / (24 * 3600))
+		return false;
+	*(uint64_t *)field = v;
+	return true;
 }
 
 static bool

@@ -41,7 +41,7 @@ bool value_country(const char *text, char out[2]);
 bool set_switch(void *field, const char *text);    /* bool: "yes" or "no" */
 bool set_text(void *field, const char *text);      /* const char *: lends the text */
 bool set_size(void *field, const char *text);      /* uint64_t */
-bool set_days(void *field, const char *text);      /* uint64_t: 1 … 800 */
+bool set_days(void *field, const char *text);      /* uint64_t: 1 … 800, or 1d … 800d */
 bool set_byte(void *field, const char *text);      /* uint8_t: 1 … 255 */
 bool set_pow_bits(void *field, const char *text);  /* uint8_t: 0 … IDENTITY_POW_BITS_MAX */
 bool set_code(void *field, const char *text);      /* struct code_params */

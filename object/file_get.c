@@ -208,7 +208,7 @@ file_get(struct files *f, const struct file_get_opts *opts, struct file_missing 
 	r->f = f;
 	r->opts = opts;
 	r->m = m;
-	err = opts->link->kind == LINK_READ ? manifest_fetch(f, opts->link, m, NULL, missing)
+	err = opts->link->kind == LINK_READ ? manifest_fetch(f, opts->link, m, NULL, NULL, missing)
 					    : ERR_INVALID;
 	if (err == ERR_OK) {
 		err = read_object(r);

@@ -109,7 +109,7 @@ file_survey(struct files *f, const struct link *link, struct file_info *info,
 	if (m == NULL || top == NULL)
 		goto out;
 	manifest_init(m);
-	err = manifest_fetch(f, link, m, top, missing);
+	err = manifest_fetch(f, link, m, top, NULL, missing);
 	if (err == ERR_OK) {
 		struct survey_all s = { .f = f, .m = m, .top = top, .each = each, .arg = arg };
 

@@ -267,8 +267,22 @@ fetch_below(
 }
 
 static int
+list_above(const struct manifest *list, struct manifest *above)
+{
+	int err = ERR_OK;
+
+	for (size_t i = 0; err == ERR_OK && i < list->chunks_count; i++) {
+		const struct manifest_chunk *c = &list->chunks[i];
+
+		err = manifest_add_chunk(
+		    above, &c->id, &c->code, c->bytes, (const uint8_t(*)[8])c->hints);
+	}
+	return err;
+}
+
+static int
 open_levels(struct files *f, const struct manifest_keys *keys, struct buf *blob, struct manifest *m,
-    struct file_missing *missing)
+    struct manifest *above, struct file_missing *missing)
 {
 	unsigned level_max = MANIFEST_LEVEL_MAX + 1;
 
@@ -282,7 +296,10 @@ open_levels(struct files *f, const struct manifest_keys *keys, struct buf *blob,
 		if (m->level >= level_max)
 			return ERR_INVALID;
 		level_max = m->level;
-		err = fetch_below(f, m, blob, missing);
+		if (above != NULL)
+			err = list_above(m, above);
+		if (err == ERR_OK)
+			err = fetch_below(f, m, blob, missing);
 		manifest_fini(m);
 		manifest_init(m);
 		if (err != ERR_OK)
@@ -292,7 +309,7 @@ open_levels(struct files *f, const struct manifest_keys *keys, struct buf *blob,
 
 int
 manifest_fetch(struct files *f, const struct link *link, struct manifest *m, struct chunk_ref *top,
-    struct file_missing *missing)
+    struct manifest *above, struct file_missing *missing)
 {
 	struct manifest_keys keys;
 	struct chunk_ref *ref = malloc(sizeof(*ref));
@@ -311,7 +328,7 @@ manifest_fetch(struct files *f, const struct link *link, struct manifest *m, str
 	if (err == ERR_OK)
 		err = fetch_chunk(f, ref, &blob, missing);
 	if (err == ERR_OK)
-		err = open_levels(f, &keys, &blob, m, missing);
+		err = open_levels(f, &keys, &blob, m, above, missing);
 	if (err == ERR_OK && top != NULL)
 		*top = *ref;
 	crypto_wipe(&keys, sizeof(keys));

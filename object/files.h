@@ -99,6 +99,26 @@ struct file_get_opts {
 SUSPENDS int file_get(
     struct files *f, const struct file_get_opts *opts, struct file_missing *missing);
 
+/* ---- how long it is kept ---- */
+struct file_lease_opts {
+	const struct link *link; /* a read link: it leads to the file's lease key */
+	uint64_t until;          /* unix seconds; 0: deleted, which is final */
+	void (*progress)(void *arg, uint64_t done, uint64_t total); /* loop; may be NULL */
+	void *arg;
+};
+struct file_lease_result {
+	uint64_t chunks, unreached; /* told to somebody; no holder lives */
+	uint64_t live, told;        /* holders, over all chunks */
+	uint8_t told_least;         /* of the chunk that fewest have heard of */
+};
+/*
+ * Prolongs or ends the leases of all chunks. ERR_UNREACHABLE: some chunk has no live holder (*out
+ * tells; missing, when it was the manifest): the same call goes on later. ERR_NOT_FOUND: not put by
+ * this account; ERR_STALE: it is deleted; ERR_STATE: no account, or no read link.
+ */
+SUSPENDS int file_set_lease(struct files *f, const struct file_lease_opts *opts,
+    struct file_lease_result *out, struct file_missing *missing);
+
 /* ---- sight ---- */
 struct file_info {
 	bool readable; /* a read link: name and length are known */

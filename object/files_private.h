@@ -21,9 +21,12 @@ struct put_context;
 /* Seals m and stores it, in as many levels as it takes; fills the result's link. */
 SUSPENDS int put_manifest(struct put_context *p, const struct manifest *m);
 
-/* Fetches and opens what a link names, down to level 0; *top (may be NULL) gets the top chunk. */
+/*
+ * Fetches and opens what a link names, down to level 0; *top (may be NULL) gets the top chunk,
+ * above (may be NULL) those of the lists between, upper ones first.
+ */
 SUSPENDS int manifest_fetch(struct files *f, const struct link *link, struct manifest *m,
-    struct chunk_ref *top, struct file_missing *missing);
+    struct chunk_ref *top, struct manifest *above, struct file_missing *missing);
 void ref_of_chunk(const struct manifest_chunk *c, struct chunk_ref *out);
 
 #endif

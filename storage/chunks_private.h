@@ -90,6 +90,21 @@ SUSPENDS int holders_descriptor(struct holders *h, const struct descriptor **out
 /* Distinct indices whose holder answered something well. */
 uint8_t holders_answered(const struct holders *h);
 
+/* ---- one question to each holder (survey.c) ---- */
+struct asks;
+struct asking {
+	struct asks *asks;
+	uint8_t index;
+};
+struct asks {
+	struct chunks *c;
+	int (*ask)(struct asks *a, uint8_t index);
+	void *arg;
+	struct asking at[SHARDS_MAX]; /* private */
+};
+/* One task for each of n indices; waits for all, but not longer than one that lives takes. */
+SUSPENDS int chunks_ask_all(struct asks *a, uint8_t n);
+
 /* ---- one shard to one node (shard_stream.c) ---- */
 /* Until the node has reserved the room. gives */
 SUSPENDS int shard_stream_open(

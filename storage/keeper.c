@@ -32,14 +32,11 @@ keeper_is_self(const struct keeper *k, const struct pubkey *pub)
 /* ---- what a tour leaves ---- */
 
 static void
-sum_up(struct keeper *k)
+sum_up(const struct keeper *k, struct keeper_status *s)
 {
-	struct keeper_status *s = &k->status;
 	size_t cursor = 0;
 	const struct held *h;
 
-	memset(s->by_margin, 0, sizeof(s->by_margin));
-	s->chunks = s->unreadable = s->due = s->waiting = 0;
 	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
 		if (h->index == INDEX_NONE)
 			continue;
@@ -140,7 +137,6 @@ tour(struct keeper *k)
 	k->booted = true;
 	forget_unmet(k);
 	forget_neighbours(k);
-	sum_up(k);
 	k->status.tours++;
 	k->status.toured_at = env_now(k->env);
 	return keeper_ask_all(k);
@@ -379,6 +375,7 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 	size_t cursor = 0;
 
 	*out = k->status;
+	sum_up(k, out);
 	out->neighbours = neighbours_count(k->neighbours);
 	out->silent = out->gone = 0;
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {

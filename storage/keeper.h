@@ -40,7 +40,7 @@ void keeper_changed(struct keeper *k, const struct hash *chunk);
 /* alive − k of 0 … KEEPER_MARGINS−2, and all above in the last; [0] also what is below. */
 #define KEEPER_MARGINS 34
 struct keeper_status {
-	uint64_t chunks;                    /* with a shard here, as of the last tour */
+	uint64_t chunks;                    /* with a shard here */
 	uint64_t by_margin[KEEPER_MARGINS]; /* chunks by alive − k */
 	uint64_t unreadable;                /* of those, fewer than k are alive */
 	uint64_t due, waiting;              /* to be repaired; of those, for nodes that fit */

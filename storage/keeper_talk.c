@@ -10,9 +10,8 @@
 #include "storage/keeper_private.h"
 
 /* A question under way ends within RPC_TIMEOUT. */
-#define ASKING_LOOK      MILLISECONDS(100)
-#define ASKS_IN_FLIGHT   16
-#define LEASES_REPLY_MAX (FACTS_LEASES_MAX * (2 + LEASE_BYTES_MAX))
+#define ASKING_LOOK    MILLISECONDS(100)
+#define ASKS_IN_FLIGHT 16
 
 /* ---- the answer to our question ---- */
 
@@ -403,7 +402,7 @@ int
 keeper_fetch_leases(struct keeper *k, const struct hash *chunk, const struct pubkey *node)
 {
 	struct neighbour *one = neighbours_find(k->neighbours, node);
-	struct lease *leases = calloc(FACTS_LEASES_MAX, sizeof(*leases));
+	struct lease *leases = calloc(LEASES_KNOWN_MAX, sizeof(*leases));
 	struct contact to;
 	struct buf head, reply;
 	size_t count = 0;
@@ -420,7 +419,7 @@ keeper_fetch_leases(struct keeper *k, const struct hash *chunk, const struct pub
 	if (err == ERR_OK)
 		err = storage_ask(k->chunks, &to, METHOD_LEASES, buf_bytes(&head), &reply);
 	if (err == ERR_OK)
-		err = leases_unpack(buf_bytes(&reply), k->net, leases, FACTS_LEASES_MAX, &count);
+		err = leases_unpack(buf_bytes(&reply), k->net, leases, LEASES_KNOWN_MAX, &count);
 	if (err == ERR_OK)
 		err = take_leases(k, chunk, leases, count);
 	if (err == ERR_OK && count > 0)

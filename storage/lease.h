@@ -20,6 +20,8 @@
 #define LEASE_AHEAD_MAX_S   ((uint64_t)800 * 24 * 3600)
 /* Clock error that a lease may show against ours before it is called past or too far ahead. */
 #define LEASE_CLOCK_SLACK_S 3600
+/* Of one chunk, told at once: a chunk of two owners is rare, of eight unheard of. */
+#define LEASES_KNOWN_MAX    8
 #define LEASE_COUNTRIES_MAX 8
 #define LEASE_BYTES_MAX     256
 #define RECEIPT_BYTES       205

@@ -169,7 +169,8 @@ neighbours_vanished(
 	const struct neighbour *one;
 
 	while ((one = neighbours_next(n, &cursor)) != NULL) {
-		if (now - one->since <= age)
+		/* Whom we never knew alive has not vanished. */
+		if ((one->silent_at == 0 ? now : one->silent_at) - one->since <= age)
 			continue;
 		/* Those gone for long are no part of what could have vanished now. */
 		if (neighbour_gone(one, now, grace + window))

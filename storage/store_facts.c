@@ -52,7 +52,7 @@ read_leases(struct index_txn *txn, struct facts_query *q)
 		after = e.key;
 		if (e.packed.len == 0)
 			continue; /* forgotten */
-		if (f->leases_count == FACTS_LEASES_MAX) {
+		if (f->leases_count == LEASES_KNOWN_MAX) {
 			f->leases_more = true;
 			return ERR_OK;
 		}
@@ -126,7 +126,8 @@ take_lazy(struct store *s, struct chunk_facts *f)
 static SUSPENDS int
 ask(struct store *s, enum facts_of which, const struct hash *from, struct chunk_facts *out)
 {
-	struct facts_query q = { .store = s, .which = which, .from = from, .out = out };
+	struct hash name = *from; /* may lie in out */
+	struct facts_query q = { .store = s, .which = which, .from = &name, .out = out };
 	int err = env_offload(s->env, WORK_DISK, facts_run, &q, 0);
 
 	if (err != ERR_OK)
@@ -168,7 +169,7 @@ store_name_after(struct hash *h)
 uint32_t
 facts_lease_sum(const struct chunk_facts *f)
 {
-	uint8_t text[FACTS_LEASES_MAX * 40];
+	uint8_t text[LEASES_KNOWN_MAX * 40];
 	struct packer p = packer_on(text, sizeof(text));
 	struct hash sum;
 

@@ -8,9 +8,6 @@
 #include "storage/messages.h"
 #include "storage/store.h"
 
-/* A chunk of two owners is rare, of eight unheard of: more are counted, not listed. */
-#define FACTS_LEASES_MAX 8
-
 struct chunk_facts {
 	struct hash chunk;
 	uint8_t k, n; /* 0: no shard is here, only leases */
@@ -20,7 +17,7 @@ struct chunk_facts {
 	uint8_t indices[SHARDS_MAX];
 	size_t leases_count; /* those with the highest keys are left out beyond the maximum */
 	bool leases_more;
-	struct lease leases[FACTS_LEASES_MAX];
+	struct lease leases[LEASES_KNOWN_MAX];
 	uint64_t sequence; /* of the siblings; 0: none were told */
 	struct siblings siblings;
 };

@@ -1,6 +1,6 @@
 /*
- * Small questions to a chunk's holders, all of them at once: raise the lease, count what is live,
- * find out what a bare chunk id stands for; and publishing its location.
+ * Small questions to a chunk's holders, all of them at once: count what is live, find out what
+ * a bare chunk id stands for; and publishing its location.
  */
 #include <stdlib.h>
 
@@ -8,18 +8,6 @@
 
 /* One round trip to a live node takes less; a dead one should not hold the answer up. */
 #define ASK_TIMEOUT SECONDS(10)
-
-/* Runs one task per shard and waits for all, at most ASK_TIMEOUT. */
-struct asking {
-	struct asks *asks;
-	uint8_t index;
-};
-struct asks {
-	struct chunks *c;
-	int (*ask)(struct asks *a, uint8_t index);
-	struct asking at[SHARDS_MAX];
-	void *arg;
-};
 
 static int
 ask_task(void *arg)
@@ -29,8 +17,8 @@ ask_task(void *arg)
 	return a->asks->ask(a->asks, a->index);
 }
 
-static int
-ask_all(struct asks *a, uint8_t n)
+int
+chunks_ask_all(struct asks *a, uint8_t n)
 {
 	struct task_group group;
 	uint64_t old = task_deadline(a->c->env, env_now(a->c->env) + ASK_TIMEOUT);
@@ -47,81 +35,6 @@ ask_all(struct asks *a, uint8_t n)
 	task_deadline_restore(a->c->env, old);
 	/* Those who did not answer in time are simply not counted. */
 	return err == ERR_TIMEOUT ? ERR_OK : err;
-}
-
-/* ---- leases ---- */
-
-struct raise {
-	struct asks asks;
-	const struct chunk_put_result *put;
-	struct lease_update update;
-	struct buf head;
-	uint8_t raised;
-};
-
-static int
-raise_one(struct asks *a, uint8_t index)
-{
-	struct raise *r = a->arg;
-	const struct contact *who = &r->put->holders[index];
-	struct receipt receipt;
-	struct buf reply;
-	int err;
-
-	if (!r->put->have[index])
-		return ERR_OK;
-	buf_init(&reply, RPC_HEAD_BYTES_MAX);
-	err = storage_ask(a->c, who, METHOD_LEASE, buf_bytes(&r->head), &reply);
-	if (err == ERR_OK) {
-		err = receipt_unpack(buf_bytes(&reply), a->c->net, &receipt);
-		if (err != ERR_OK || !pubkey_equal(&receipt.node, &who->pub) ||
-		    !hash_equal(&receipt.chunk, &r->update.lease.chunk) ||
-		    receipt.generation != r->update.lease.generation ||
-		    receipt.until != r->update.lease.until) {
-			endpoint_blame(a->c->opts.endpoint, who, "forged receipt");
-			err = ERR_AUTH;
-		}
-	}
-	if (err == ERR_OK)
-		r->raised++;
-	else if (err != ERR_CANCELED)
-		log_info(a->c->env, "a holder did not take the lease: %s", err_text(err));
-	buf_fini(&reply);
-	return err;
-}
-
-int
-chunk_raise(struct chunks *c, const struct chunk_put_result *put, const struct lease_signer *signer,
-    const struct constraints *constraints, uint64_t until, uint8_t need)
-{
-	struct raise *r = calloc(1, sizeof(*r));
-	int err;
-
-	if (r == NULL)
-		return ERR_NOMEM;
-	r->put = put;
-	r->asks = (struct asks){ .c = c, .ask = raise_one, .arg = r };
-	r->update.lease = (struct lease){
-		.chunk = put->ref.id, .generation = 2, .until = until, .constraints = *constraints
-	};
-	r->update.lease.constraints.repair_at = put->ref.code.r;
-	signer->sign(signer->arg, &r->update.lease);
-	r->update.note.sequence = chunks_now_ms(c);
-	for (uint8_t i = 0; i < put->ref.code.n; i++) {
-		struct siblings *s = &r->update.note.siblings;
-
-		if (put->have[i])
-			s->at[s->count++] = (struct sibling){ i, put->holders[i].pub };
-	}
-	buf_init(&r->head, RPC_HEAD_BYTES_MAX);
-	err = lease_update_pack(&r->update, c->net, &r->head);
-	if (err == ERR_OK)
-		err = ask_all(&r->asks, put->ref.code.n);
-	if (err == ERR_OK && r->raised < need)
-		err = ERR_UNREACHABLE;
-	buf_fini(&r->head);
-	free(r);
-	return err;
 }
 
 /* ---- publishing ---- */
@@ -212,13 +125,13 @@ chunk_survey(struct chunks *c, const struct chunk_ref *ref, struct shard_state *
 	if (err == ERR_OK)
 		err = holders_resolve(s->holders);
 	if (err == ERR_OK)
-		err = ask_all(&s->asks, n);
+		err = chunks_ask_all(&s->asks, n);
 	/* Shards may have moved since the hints were written: those not live are asked for again.
 	 */
 	if (err == ERR_OK && survey_count(s, n) < n)
 		err = holders_search(s->holders);
 	if (err == ERR_OK && survey_count(s, n) < n)
-		err = ask_all(&s->asks, n);
+		err = chunks_ask_all(&s->asks, n);
 	if (err == ERR_OK)
 		*live = survey_count(s, n);
 	holders_free(s->holders);
