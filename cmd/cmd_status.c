@@ -108,6 +108,9 @@ print_repair(const struct json_value *r)
 		       " run out since the start\n",
 		    day, json_number(r, "deleted"), json_number(r, "expired"));
 	printf("repaired     %" PRIu64 " pieces rebuilt here\n", json_number(r, "shards_rebuilt"));
+	printf("scrub        %" PRIu64 " pieces read again since the start, %" PRIu64
+	       " gone bad, %" PRIu64 " times all round\n",
+	    json_number(r, "scrubbed"), json_number(r, "scrub_rot"), json_number(r, "scrub_tours"));
 }
 
 static void

@@ -9,9 +9,9 @@
 #include "storage/node.h"
 
 /* On a network of one machine an hour's upkeep happens every three minutes. */
-#define SETUP_TEST_PACE 20
-/* … and of what keeps chunks alive: who is gone is replaced within a minute or two. */
-#define SETUP_TEST_REPAIR_PACE 120
+#define SETUP_TEST_PACE        20
+/* … and of what keeps chunks alive: who is gone is replaced within half a minute. */
+#define SETUP_TEST_REPAIR_PACE 480
 
 /* All but identity, bootstraps, dir and client. software lends. */
 void setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out);

@@ -186,6 +186,10 @@ keeper_answer(const struct keeper *keeper)
 	json_put_number(o, "duplicates_dropped", s.duplicates_dropped);
 	json_put_number(o, "missing_at_siblings", s.denials);
 	json_put_number(o, "leases_exchanged", s.leases_exchanged);
+	json_put_number(o, "scrubbed", s.scrubbed);
+	json_put_number(o, "scrub_rot", s.scrub_rot);
+	json_put_number(o, "scrub_tours", s.scrub_tours);
+	json_put_number(o, "scrub_ended_ms", s.scrub_ended_ms);
 	return o;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "object/files_private.h"
+#include "storage/renew.h"
 
 #define RENEWALS_IN_FLIGHT 8
 

@@ -106,17 +106,6 @@ SUSPENDS int chunk_complete(
 SUSPENDS int chunk_raise(struct chunks *c, const struct chunk_put_result *r,
     const struct lease_signer *signer, const struct constraints *constraints, uint64_t until,
     uint8_t need);
-/*
- * Prolongs our lease of a chunk that is in the network, or ends it (until 0: a deletion, which is
- * final). Constraints stay as they are. ERR_OK when anybody was told: see told; ERR_UNREACHABLE: no
- * holder lives; ERR_NOT_FOUND: none of them knows a lease by this signer; ERR_STALE: deleted
- * before.
- */
-struct chunk_renewed {
-	uint8_t live, told; /* holders that live, and those of them that took it */
-};
-SUSPENDS int chunk_renew(struct chunks *c, const struct chunk_ref *ref,
-    const struct lease_signer *signer, uint64_t until, struct chunk_renewed *out);
 /* Publishes the location record ourselves: for chunks to be found from their id alone at once. */
 SUSPENDS int chunk_publish(struct chunks *c, const struct chunk_put_result *r);
 

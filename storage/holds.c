@@ -10,6 +10,7 @@
 
 #define HOLD_BYTES (CHUNK_PREFIX_BYTES + 7)
 #define FLAG_TELL  1
+#define FLAG_LOST  2
 
 int
 holds_pack(const struct holds *h, struct buf *out)
@@ -24,7 +25,7 @@ holds_pack(const struct holds *h, struct buf *out)
 		pack_raw(&p, one->chunk, sizeof(one->chunk));
 		pack_u8(&p, one->mine);
 		pack_u8(&p, one->yours);
-		pack_u8(&p, one->tell ? FLAG_TELL : 0);
+		pack_u8(&p, (one->tell ? FLAG_TELL : 0) | (one->lost ? FLAG_LOST : 0));
 		pack_u32(&p, one->lease_sum);
 	}
 	must(pack_ok(&p));
@@ -49,9 +50,12 @@ unpack_holds(struct bytes in, struct holds *out)
 		one->mine = unpack_u8(&u);
 		one->yours = unpack_u8(&u);
 		flags = unpack_u8(&u);
-		one->tell = flags == FLAG_TELL;
+		one->tell = (flags & FLAG_TELL) != 0;
+		one->lost = (flags & FLAG_LOST) != 0;
 		one->lease_sum = unpack_u32(&u);
-		if ((flags & ~FLAG_TELL) != 0 || one->yours == INDEX_NONE)
+		if ((flags & ~(FLAG_TELL | FLAG_LOST)) != 0 ||
+		    (one->lost && (!one->tell || one->mine == INDEX_NONE)) ||
+		    one->yours == INDEX_NONE)
 			return ERR_INVALID;
 	}
 	return unpack_done(&u) ? ERR_OK : ERR_INVALID;

@@ -18,6 +18,7 @@ struct hold {
 	uint8_t mine;       /* index of the asker's shard; INDEX_NONE: it has none */
 	uint8_t yours;      /* index that the asked should hold */
 	bool tell;          /* the asked may not know of mine yet */
+	bool lost;          /* … and what it may not know is that mine is gone */
 	uint32_t lease_sum; /* of the leases that the asker knows */
 };
 struct holds {

@@ -179,7 +179,7 @@ keeper_paused(const struct keeper *k)
 static void
 look_for_outage(struct keeper *k)
 {
-	uint64_t now = env_now(k->env), grace = keeper_time(k, GRACE_EAGER);
+	uint64_t now = env_now(k->env), grace = keeper_short_grace(k);
 	uint64_t window = keeper_time(k, PAUSE_WINDOW), most = keeper_time(k, PAUSE_MAX);
 
 	if (k->paused_at == 0) {
@@ -206,7 +206,7 @@ static bool
 somebody_went(const struct keeper *k)
 {
 	uint64_t now = env_now(k->env), since = now - k->status.toured_at;
-	uint64_t graces[] = { keeper_time(k, GRACE_EAGER), keeper_time(k, GRACE_LAZY) };
+	uint64_t graces[] = { keeper_short_grace(k), keeper_long_grace(k) };
 	const struct neighbour *one;
 	size_t cursor = 0;
 
@@ -327,6 +327,7 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 	k->net = endpoint_net(opts->endpoint);
 	task_group_init(&k->group, k->env);
 	timer_init(&k->tick, k->env, tick_fire, k);
+	timer_init(&k->scrub, k->env, keeper_scrub_fire, k);
 	env_random(k->env, &seed, sizeof(seed));
 	k->ledger = ledger_new(&seed);
 	k->neighbours = neighbours_new(&seed);
@@ -340,6 +341,7 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 	keeper_talk_serve(k);
 	/* The first tour at once: siblings shall know that we are back. */
 	timer_start(&k->tick, TIME_FLOOR);
+	timer_start(&k->scrub, keeper_time(k, TOUR_LAZY));
 	*out = k;
 	return ERR_OK;
 }
@@ -348,6 +350,7 @@ void
 keeper_shutdown(struct keeper *k, void (*done)(void *arg), void *arg)
 {
 	timer_stop(&k->tick);
+	timer_stop(&k->scrub);
 	keeper_talk_stop(k);
 	task_group_shutdown(&k->group, done, arg);
 }
@@ -358,6 +361,7 @@ keeper_free(struct keeper *k)
 	if (k == NULL)
 		return;
 	timer_stop(&k->tick);
+	timer_stop(&k->scrub);
 	keeper_talk_stop(k);
 	chunks_free(k->chunks);
 	ledger_free(k->ledger);
@@ -370,7 +374,7 @@ keeper_free(struct keeper *k)
 void
 keeper_status(const struct keeper *k, struct keeper_status *out)
 {
-	uint64_t now = env_now(k->env), grace = keeper_time(k, GRACE_EAGER);
+	uint64_t now = env_now(k->env), grace = keeper_short_grace(k);
 	const struct neighbour *one;
 	size_t cursor = 0;
 

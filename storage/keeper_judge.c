@@ -188,7 +188,7 @@ is_due(
 {
 	uint64_t now_s = env_wall_ms(k->env) / 1000, age_s = now_s - MIN(now_s, f->stored_unix_s);
 	bool trusted, fresh = age_s * SECONDS(1) < keeper_time(k, FRESH_FOR);
-	bool late = age_s * SECONDS(1) >= keeper_time(k, COMPLETE_AFTER);
+	bool late = age_s * SECONDS(1) >= MAX(keeper_time(k, COMPLETE_AFTER), CLAIM_FLOOR);
 
 	if (f->sequence == 0 || v->alive_count >= f->n ||
 	    facts_until(f) <= keeper_now_unix_s(k, &trusted))
@@ -340,16 +340,16 @@ static SUSPENDS int
 judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 {
 	struct held *h = ledger_find(k->ledger, &f->chunk, f->indices[0]);
-	uint64_t grace = keeper_grace(k, h);
+	uint64_t grace = h->r + 1 >= h->n ? keeper_short_grace(k) : keeper_long_grace(k);
 	bool tell = false;
 	int err = ERR_OK;
 
 	/* The nearer the end, the less patience. */
-	see(k, f, v, keeper_time(k, GRACE_EAGER));
+	see(k, f, v, keeper_short_grace(k));
 	if (v->alive_count > f->k + 1)
 		see(k, f, v, grace);
 	else
-		grace = keeper_time(k, GRACE_EAGER);
+		grace = keeper_short_grace(k);
 	k->eager |= h->r + 1 >= h->n;
 	if (f->sequence != 0)
 		mend_siblings(k, f, v, grace);

@@ -26,8 +26,13 @@
 #define PAUSE_MAX       HOURS(6)
 /* Of two holders of one shard the one with the higher hash drops its copy after so long. */
 #define DUPLICATE_AFTER HOURS(24)
-/* What test networks' times are not divided below: a datagram's way and its repetition. */
+/*
+ * What test networks' times are not divided below: a datagram's way and its repetition; two
+ * questions that get lost; a chunk's way through a busy machine.
+ */
 #define TIME_FLOOR      SECONDS(1)
+#define GRACE_FLOOR     SECONDS(7)
+#define CLAIM_FLOOR     SECONDS(10)
 
 #define INTAKE_MAX 1024
 
@@ -67,6 +72,10 @@ struct keeper {
 	bool repairing;
 	size_t collected_today; /* expired ones; a day is counted from day_at */
 	uint64_t day_at;
+	struct timer scrub;
+	struct hash scrub_at; /* the next chunk */
+	uint64_t scrub_saved_at;
+	bool scrub_loaded;
 	uint64_t bucket_at; /* repair's token bucket: when it is full again */
 	struct keeper_status status;
 };
@@ -78,10 +87,23 @@ keeper_time(const struct keeper *k, uint64_t documented)
 	return MAX(documented / MAX(k->opts.pace, (uint64_t)1), TIME_FLOOR);
 }
 
+/* Silent so long counts as gone where little is left, or where a code repairs at once. */
 static inline uint64_t
-keeper_grace(const struct keeper *k, const struct held *h)
+keeper_short_grace(const struct keeper *k)
 {
-	return keeper_time(k, h->r + 1 >= h->n ? GRACE_EAGER : GRACE_LAZY);
+	return MAX(keeper_time(k, GRACE_EAGER), GRACE_FLOOR);
+}
+
+static inline uint64_t
+keeper_long_grace(const struct keeper *k)
+{
+	return MAX(keeper_time(k, GRACE_LAZY), 2 * GRACE_FLOOR);
+}
+
+static inline uint64_t
+keeper_claim_time(const struct keeper *k)
+{
+	return MAX(keeper_time(k, CLAIM_TIME), CLAIM_FLOOR);
 }
 
 uint64_t keeper_now_unix_s(const struct keeper *k, bool *trusted);
@@ -120,6 +142,9 @@ SUSPENDS int keeper_fetch_leases(
 /* collect.c */
 /* Drops the shards of a chunk whose leases are over. true: it is gone from here. */
 SUSPENDS bool keeper_collect(struct keeper *k, const struct chunk_facts *f);
+
+/* scrub.c: a timer's; verifies the next chunk's shards. */
+void keeper_scrub_fire(void *arg);
 
 /* repair.c */
 void keeper_repair_soon(struct keeper *k);

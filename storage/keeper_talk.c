@@ -19,7 +19,7 @@ static void
 hear(struct keeper *k, struct neighbour *one, const struct holds_reply *r)
 {
 	const struct holds *asked = one->asked;
-	uint64_t grace = keeper_time(k, GRACE_EAGER);
+	uint64_t grace = keeper_short_grace(k);
 
 	/* Back from where we had given up on it: its chunks are counted anew. */
 	if (neighbour_gone(one, env_now(k->env), grace))
@@ -313,6 +313,8 @@ serve_hold(struct keeper *k, const struct rpc_request *req, const struct hold *a
 	if (!ask->tell || ask->mine == INDEX_NONE || h->index == INDEX_NONE)
 		return ERR_OK;
 	what.chunk = h->chunk;
+	if (ask->lost)
+		what.kind = INTAKE_DENIED;
 	return keeper_intake(k, &what) ? ERR_OK : ERR_BUSY;
 }
 

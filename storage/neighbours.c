@@ -183,7 +183,7 @@ neighbours_vanished(
 
 bool
 neighbour_offer(struct neighbour *one, const struct hold *h,
-    uint64_t (*random)(void *arg, uint64_t below), void *arg)
+    uint64_t (*below)(void *arg, uint64_t bound), void *arg)
 {
 	struct holds *b = one->batch;
 	size_t told = 0, at;
@@ -210,7 +210,7 @@ neighbour_offer(struct neighbour *one, const struct hold *h,
 	if (b->count < HOLDS_MAX) {
 		b->at[b->count++] = *h;
 	} else if (told < HOLDS_MAX) {
-		at = (size_t)random(arg, one->offered);
+		at = (size_t)below(arg, one->offered);
 		if (at < HOLDS_MAX - told)
 			b->at[told + at] = *h;
 	}

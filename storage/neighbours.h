@@ -56,10 +56,10 @@ bool neighbours_vanished(
 
 /*
  * Puts a hold into the next question. Those to be told come first and are never displaced (false:
- * no room is left, ask first); of the others a fair sample stays: random gives a number below its
- * argument. False also for want of memory.
+ * no room is left, ask first); of the others a fair sample stays: below gives a number under its
+ * bound. False also for want of memory.
  */
 bool neighbour_offer(struct neighbour *one, const struct hold *h,
-    uint64_t (*random)(void *arg, uint64_t below), void *arg);
+    uint64_t (*below)(void *arg, uint64_t bound), void *arg);
 
 #endif

@@ -2,6 +2,8 @@
  * Leases of chunks that are in the network: raised when an upload is complete, and later prolonged
  * or ended by their owner. Whoever is away now learns it from its siblings when it is back.
  */
+#include "storage/renew.h"
+
 #include <stdlib.h>
 
 #include "storage/chunks_private.h"

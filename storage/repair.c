@@ -34,7 +34,7 @@ repair_pace(void *arg, uint64_t bytes)
 static bool
 our_turn(const struct keeper *k, const struct held *h, uint64_t now)
 {
-	uint64_t claim = keeper_time(k, CLAIM_TIME);
+	uint64_t claim = keeper_claim_time(k);
 
 	if (!h->due || h->index == INDEX_NONE || now < h->retry_at)
 		return false;
@@ -72,7 +72,7 @@ pick(const struct keeper *k)
 static void
 note_result(struct keeper *k, const struct hash *chunk, int err)
 {
-	uint64_t now = env_now(k->env), claim = keeper_time(k, CLAIM_TIME);
+	uint64_t now = env_now(k->env), claim = keeper_claim_time(k);
 	size_t cursor = 0;
 	struct held *h;
 

@@ -58,7 +58,7 @@ survey_task(void *arg)
 
 		if (keeper_is_self(k, &s->node) || one == NULL ||
 		    one->contact.addr.family == ADDR_NONE ||
-		    neighbour_gone(one, env_now(k->env), keeper_time(k, GRACE_EAGER)))
+		    neighbour_gone(one, env_now(k->env), keeper_short_grace(k)))
 			continue;
 		who = one->contact;
 		old = task_deadline(k->env, env_now(k->env) + HAVE_TIMEOUT);

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "storage/holds.h"
 #include "storage/messages.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,7 +70,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in = bytes_of(data + 1, size - 1);
 	buf_init(&out, 16384);
 	buf_init(&once, 0);
-	switch (data[0] % 8) {
+	switch (data[0] % 10) {
 	case 0:
 		ROUND_TRIP(chunk_query, chunk_query_unpack(in, m), chunk_query_pack(m, &out));
 		break;
@@ -93,8 +94,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 6:
 		siblings_round_trip(in);
 		break;
-	default:
+	case 7:
 		commit_round_trip(in, &out);
+		break;
+	case 8:
+		ROUND_TRIP(holds, holds_unpack(in, m), holds_pack(m, &out));
+		break;
+	default:
+		ROUND_TRIP(holds_reply, holds_reply_unpack(in, m), holds_reply_pack(m, &out));
 	}
 	buf_fini(&out);
 	buf_fini(&once);

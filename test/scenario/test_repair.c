@@ -1,4 +1,5 @@
-/* What keeps chunks alive: holders that die are replaced, what is deleted goes, what returns counts.
+/* What keeps chunks alive: holders that die are replaced, what is deleted goes, what returns
+ * counts.
  */
 #include <stdlib.h>
 
@@ -89,11 +90,61 @@ START_TEST(ship_of_theseus)
 }
 END_TEST
 
+/* What goes bad on a disk is found, told, and made anew elsewhere; no reader sees it. */
+START_TEST(rot_is_found_and_repaired)
+{
+	struct world *w = network(3, 10, (struct code_params){ 4, 7, 8 });
+	struct keeper_status s;
+	size_t bad;
+
+	put(w, "photo", 900000);
+	bad = world_holder(w, "photo", 1, 2);
+	world_spoil(w, bad);
+	for (int hour = 0; hour < 40; hour++) {
+		sim_run_for(world_sim(w), HOURS(1));
+		keeper_status(node_keeper(world_peer(w, bad)), &s);
+		if (s.scrub_tours > 0)
+			break;
+	}
+	ck_assert_uint_gt(s.scrub_rot, 0);
+	ck_assert(reaches(w, "photo", 4, MINUTES(10)));
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+/* All know that it is gone: also the one who was away while it was deleted. */
+START_TEST(what_is_deleted_stays_deleted)
+{
+	struct world *w = network(4, 10, (struct code_params){ 4, 7, 8 });
+	struct store_status s;
+	size_t away;
+
+	put(w, "photo", 900000);
+	away = world_holder(w, "photo", 0, 5);
+	world_kill(w, away);
+	ck_assert_int_eq(world_delete(w, "photo"), ERR_OK);
+	sim_run_for(world_sim(w), MINUTES(10));
+	for (size_t i = 0; i < 10; i++) {
+		if (i == away)
+			continue;
+		store_status(node_store(world_peer(w, i)), &s);
+		ck_assert_uint_eq(s.shards, 0);
+	}
+	world_restart(w, away);
+	sim_run_for(world_sim(w), MINUTES(10));
+	store_status(node_store(world_peer(w, away)), &s);
+	ck_assert_uint_eq(s.shards, 0);
+	world_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("scenario/repair");
 
-	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus, NULL);
+	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus,
+	    rot_is_found_and_repaired, what_is_deleted_stays_deleted, NULL);
 	return suite_main(s);
 }

@@ -607,3 +607,30 @@ world_blames(struct world *w, size_t i)
 		   ? info.blames
 		   : 0;
 }
+
+/* ---- leases ---- */
+
+struct lease_run {
+	struct world *w;
+	const struct link *link;
+	uint64_t until;
+};
+
+static int
+lease_task(void *arg)
+{
+	struct lease_run *r = arg;
+	struct file_lease_result result;
+
+	hurry_up(r->w);
+	return file_set_lease(r->w->files,
+	    &(struct file_lease_opts){ .link = r->link, .until = r->until }, &result, NULL);
+}
+
+int
+world_delete(struct world *w, const char *name)
+{
+	struct lease_run r = { .w = w, .link = &find_file(w, name)->link };
+
+	return sim_run_task(w->sim, w->client_env, lease_task, &r);
+}

@@ -31,7 +31,7 @@ void world_free(struct world *w);
 struct sim_world *world_sim(struct world *w);
 
 /* ---- nodes ---- */
-size_t world_add(struct world *w);              /* one more, which then joins; its number */
+size_t world_add(struct world *w);             /* one more, which then joins; its number */
 void world_kill(struct world *w, size_t node); /* for good, until world_restart */
 void world_restart(
     struct world *w, size_t node); /* same identity and disk; also a stopped or killed one */
@@ -73,6 +73,7 @@ void world_hurry(struct world *w, uint64_t time);
 int world_get(struct world *w, const char *name, struct file_missing *missing);
 int world_get_range(struct world *w, const char *name, uint64_t from, uint64_t to);
 int world_get_ordered(struct world *w, const char *name);
+int world_delete(struct world *w, const char *name); /* what file_set_lease said */
 /* Counts live shards of all chunks by a verify link; *least is the smallest live − k. */
 int world_survey(struct world *w, const char *name, struct file_info *info, int *least);
 /* Which node holds shard index of the file's chunk number (UINT64_MAX: its manifest); SIZE_MAX:

@@ -1,0 +1,155 @@
+/*
+ * Scrub: every shard is read and verified within SCRUB_TOUR, one at a time, in the order of the
+ * chunks' names. A bad one is dropped, and its siblings are told so ([8]): they count it as lost
+ * and repair it as any other. The place reached is kept, so that a node that restarts often comes
+ * round all the same.
+ */
+#include <stdlib.h>
+
+#include "overlay/base/pack.h"
+#include "storage/keeper_private.h"
+
+#define SCRUB_TOUR     ((uint64_t)30 * HOURS(24))
+/* Between two shards at most: a node with few of them does not sleep over a month. */
+#define SCRUB_STEP_MAX HOURS(6)
+#define SCRUB_SAVE     HOURS(1)
+
+static const struct hash place_key = { "scrub/1" };
+
+static uint64_t
+step(const struct keeper *k)
+{
+	uint64_t shards = MAX(k->status.scrub_shards, (uint64_t)1);
+
+	return keeper_time(k, MIN(SCRUB_TOUR / shards, SCRUB_STEP_MAX));
+}
+
+static SUSPENDS void
+load_place(struct keeper *k)
+{
+	struct buf value;
+
+	buf_init(&value, STORE_VALUE_MAX);
+	if (store_value(k->opts.store, STORE_NODE, &place_key, &value) == ERR_OK &&
+	    value.len == sizeof(k->scrub_at))
+		memcpy(&k->scrub_at, value.data, value.len);
+	buf_fini(&value);
+	k->scrub_loaded = true;
+}
+
+static SUSPENDS void
+save_place(struct keeper *k)
+{
+	uint64_t now = env_now(k->env);
+	int err;
+
+	if (now - k->scrub_saved_at < keeper_time(k, SCRUB_SAVE))
+		return;
+	k->scrub_saved_at = now;
+	err = store_set_value(
+	    k->opts.store, STORE_NODE, &place_key, bytes_of(k->scrub_at.b, sizeof(k->scrub_at.b)));
+	if (err != ERR_OK)
+		log_debug(k->env, "the scrub's place is not kept: %s", err_text(err));
+}
+
+static uint64_t
+random_below(void *arg, uint64_t below)
+{
+	return env_random_below(arg, below);
+}
+
+/* To all that live; who is away asks us when he is back. */
+static SUSPENDS int
+confess(struct keeper *k, const struct chunk_facts *f, uint8_t index)
+{
+	struct hold h = { .mine = index, .tell = true, .lost = true };
+
+	memcpy(h.chunk, f->chunk.b, sizeof(h.chunk));
+	h.lease_sum = facts_lease_sum(f);
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		const struct sibling *s = &f->siblings.at[i];
+		struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+
+		h.yours = s->index;
+		if (one != NULL && one->silent_at == 0 && !keeper_is_self(k, &s->node))
+			(void)neighbour_offer(one, &h, random_below, k->env);
+	}
+	return keeper_ask_told(k);
+}
+
+static SUSPENDS int
+scrub_shard(struct keeper *k, const struct chunk_facts *f, uint8_t index)
+{
+	int err = store_verify(k->opts.store, &f->chunk, index);
+
+	k->status.scrubbed += err == ERR_OK || err == ERR_CORRUPT;
+	if (err != ERR_CORRUPT)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	k->status.scrub_rot++;
+	log_error(
+	    k->env, "shard %u of a chunk has gone bad on the disk: dropped, to be rebuilt", index);
+	err = store_drop(k->opts.store, &f->chunk, index);
+	if (err == ERR_OK || err == ERR_NOT_FOUND) {
+		struct held *h = ledger_find(k->ledger, &f->chunk, index);
+
+		if (h != NULL)
+			ledger_remove(k->ledger, h);
+		keeper_changed(k, &f->chunk);
+		err = confess(k, f, index);
+	}
+	return err;
+}
+
+/* The next chunk's shards. */
+static SUSPENDS int
+scrub_next(struct keeper *k, struct chunk_facts *f)
+{
+	int err = store_next_facts(k->opts.store, &k->scrub_at, f);
+
+	if (err == ERR_NOT_FOUND) {
+		memset(&k->scrub_at, 0, sizeof(k->scrub_at));
+		k->status.scrub_tours += k->status.scrubbed > 0;
+		k->status.scrub_ended_ms = env_wall_ms(k->env);
+		return ERR_OK;
+	}
+	for (size_t i = 0; err == ERR_OK && i < f->count; i++)
+		err = scrub_shard(k, f, f->indices[i]);
+	if (err == ERR_OK) {
+		k->scrub_at = f->chunk;
+		(void)store_name_after(&k->scrub_at);
+	}
+	return err;
+}
+
+static int
+scrub_task(void *arg)
+{
+	struct keeper *k = arg;
+	struct chunk_facts *f = malloc(sizeof(*f));
+	struct store_status now;
+	int err = ERR_NOMEM;
+
+	if (!k->scrub_loaded)
+		load_place(k);
+	if (f != NULL)
+		err = scrub_next(k, f);
+	free(f);
+	if (err == ERR_CANCELED)
+		return err;
+	if (err != ERR_OK)
+		log_warn(k->env, "a shard was not verified: %s", err_text(err));
+	save_place(k);
+	store_status(k->opts.store, &now);
+	k->status.scrub_shards = now.shards;
+	timer_start(&k->scrub, step(k));
+	return err;
+}
+
+void
+keeper_scrub_fire(void *arg)
+{
+	struct keeper *k = arg;
+
+	if (ledger_count(k->ledger) == 0 || task_spawn(&k->group, "scrub", scrub_task, k) != ERR_OK)
+		timer_start(&k->scrub, keeper_time(k, SCRUB_STEP_MAX));
+}
