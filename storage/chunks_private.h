@@ -109,6 +109,9 @@ SUSPENDS int chunks_ask_all(struct asks *a, uint8_t n);
 /* Until the node has reserved the room. gives */
 SUSPENDS int shard_stream_open(
     struct chunks *c, const struct contact *to, const struct shard_put *m, struct stream **out);
+/* Leaves or hashes (METHOD_SHARD_GET, _HASHES) of a range, to be read from *out. gives */
+SUSPENDS int shard_range_open(struct chunks *c, const struct contact *from, uint16_t method,
+    const struct shard_range *range, struct stream **out);
 /* u32 length and packed commit, as the stream wants it behind the leaves. */
 int shard_commit_message(
     const struct descriptor *d, const struct lease *l, struct network_id net, struct buf *out);

@@ -260,7 +260,11 @@ take_in(struct keeper *k, const struct intake *what, struct chunk_facts *f)
 		if (err == ERR_OK)
 			err = store_facts(k->opts.store, &what->chunk, f);
 	}
-	return err == ERR_OK ? keeper_judge(k, f) : err;
+	if (err == ERR_OK)
+		err = keeper_judge(k, f);
+	if (err == ERR_OK && what->kind == INTAKE_TOLD)
+		err = keeper_introduce(k, f, what->index, &what->node);
+	return err;
 }
 
 static int

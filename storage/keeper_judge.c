@@ -160,8 +160,8 @@ mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t 
 
 /* ---- what follows ---- */
 
-static uint8_t
-rank_of(const struct keeper *k, const struct chunk_facts *f, uint64_t grace)
+uint8_t
+keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace)
 {
 	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
 	uint64_t now = env_now(k->env);
@@ -210,7 +210,7 @@ note_due(struct keeper *k, const struct chunk_facts *f, struct held *h, const st
 		h->progress_at = h->retry_at = 0;
 	h->due = due;
 	if (due)
-		h->rank = rank_of(k, f, grace);
+		h->rank = keeper_our_rank(k, f, grace);
 }
 
 /* Somebody else who lives and holds one of ours: the lower hash keeps it, the other's clock runs.
@@ -222,7 +222,10 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 	uint64_t now = env_now(k->env), since = h->twin_at;
 	struct hash ours, theirs;
 
+	bool knew = h->twinned;
+
 	h->twin_at = 0;
+	h->twinned = false;
 	keeper_rank(&f->chunk, self, &ours);
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
@@ -231,6 +234,9 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 		if (s->index != h->index || keeper_is_self(k, &s->node) || one == NULL ||
 		    one->silent_at != 0 || one->asked_at == 0)
 			continue;
+		/* It may still believe that we are gone. */
+		h->twinned = true;
+		h->tell |= !knew;
 		keeper_rank(&f->chunk, &s->node, &theirs);
 		if (memcmp(theirs.b, ours.b, sizeof(ours.b)) > 0)
 			continue;
@@ -367,7 +373,11 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 	/* Somebody's newer word came in between: that is looked at by itself. */
 	if (err == ERR_STALE || err == ERR_NOT_FOUND)
 		err = ERR_OK;
-	return err == ERR_OK ? talk(k, f, tell, facts_lease_sum(f)) : err;
+	if (err == ERR_OK)
+		err = talk(k, f, tell, facts_lease_sum(f));
+	for (size_t i = 0; err == ERR_OK && i < f->count; i++)
+		err = keeper_settle_twin(k, f, f->indices[i]);
+	return err;
 }
 
 int

@@ -120,6 +120,8 @@ void keeper_tour_soon(struct keeper *k);
  * write siblings, to drop what has ended, or to ask a neighbour whose question is full.
  */
 SUSPENDS int keeper_judge(struct keeper *k, struct chunk_facts *f);
+/* How many of the live holders come before us. */
+uint8_t keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace);
 /* H(chunk, node): who repairs first, who keeps a duplicate. */
 void keeper_rank(const struct hash *chunk, const struct pubkey *node, struct hash *out);
 /* Another holder of an index, or one less; written with the next sync. */
@@ -145,9 +147,20 @@ SUSPENDS bool keeper_collect(struct keeper *k, const struct chunk_facts *f);
 
 /* scrub.c: a timer's; verifies the next chunk's shards. */
 void keeper_scrub_fire(void *arg);
+/* Drops a shard and tells its siblings so. */
+SUSPENDS int keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_t index);
+
+/* twin.c: gives up a shard that somebody else holds, when it is time and he has shown it. */
+SUSPENDS int keeper_settle_twin(struct keeper *k, const struct chunk_facts *f, uint8_t index);
+/* node has told that it holds index: when another one does, both are to know each other. */
+SUSPENDS int keeper_introduce(
+    struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node);
 
 /* repair.c */
 void keeper_repair_soon(struct keeper *k);
+/* repair_chunk.c: all leases and siblings of a chunk to one of its holders. */
+SUSPENDS int keeper_hand_over(
+    struct keeper *k, const struct chunk_facts *f, const struct contact *to);
 bool keeper_paused(const struct keeper *k);
 
 #endif

@@ -334,6 +334,11 @@ answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
 		return ERR_BUSY;
 	if (one != NULL && !one->asking && req->proven)
 		one->contact = req->from;
+	/* Back, it says, but this may be an old datagram: it answers us first, and tells again. */
+	if (one != NULL && one->silent_at != 0) {
+		keeper_ask_silent(k);
+		return ERR_BUSY;
+	}
 	r.count = asked.count;
 	for (size_t i = 0; err == ERR_OK && i < asked.count; i++)
 		err = serve_hold(k, req, &asked.at[i], &r.at[i]);

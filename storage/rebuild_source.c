@@ -19,18 +19,8 @@ open_range(struct source *s, uint16_t method, struct stream **out)
 	struct shard_range range = {
 		.chunk = *r->chunk, .index = s->shard->index, .count = s->w->layout.rows
 	};
-	struct buf head;
-	int err;
 
-	buf_init(&head, KIB(1));
-	err = shard_range_pack(&range, &head);
-	if (err == ERR_OK)
-		err = stream_open(
-		    r->chunks->opts.endpoint, &s->shard->holder, method, buf_bytes(&head), out);
-	buf_fini(&head);
-	if (err == ERR_OK)
-		err = stream_finish(*out, ERR_OK, bytes_of(NULL, 0));
-	return err;
+	return shard_range_open(r->chunks, &s->shard->holder, method, &range, out);
 }
 
 static SUSPENDS int

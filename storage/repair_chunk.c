@@ -180,8 +180,8 @@ claim(const struct job *j)
 }
 
 /* All leases, and the siblings without the new ones: those make themselves known. */
-static SUSPENDS int
-hand_over(struct job *j, const struct contact *to)
+int
+keeper_hand_over(struct keeper *k, const struct chunk_facts *f, const struct contact *to)
 {
 	struct lease_update *m = calloc(1, sizeof(*m));
 	struct buf head, reply;
@@ -190,14 +190,14 @@ hand_over(struct job *j, const struct contact *to)
 
 	buf_init(&head, RPC_HEAD_BYTES_MAX);
 	buf_init(&reply, RPC_HEAD_BYTES_MAX);
-	for (size_t i = 0; err == ERR_OK && i < j->facts.leases_count; i++) {
-		m->lease = j->facts.leases[i];
-		m->note.sequence = keeper_now_unix_s(j->k, &trusted) * 1000;
-		m->note.siblings = j->facts.siblings;
+	for (size_t i = 0; err == ERR_OK && i < f->leases_count; i++) {
+		m->lease = f->leases[i];
+		m->note.sequence = keeper_now_unix_s(k, &trusted) * 1000;
+		m->note.siblings = f->siblings;
 		buf_reset(&head);
-		err = lease_update_pack(m, j->k->net, &head);
+		err = lease_update_pack(m, k->net, &head);
 		if (err == ERR_OK)
-			err = storage_ask(j->k->chunks, to, METHOD_LEASE, buf_bytes(&head), &reply);
+			err = storage_ask(k->chunks, to, METHOD_LEASE, buf_bytes(&head), &reply);
 	}
 	buf_fini(&head);
 	buf_fini(&reply);
@@ -217,7 +217,7 @@ announce(struct job *j)
 		if (!t->placed)
 			continue;
 		j->k->status.shards_rebuilt++;
-		err = hand_over(j, &t->holder);
+		err = keeper_hand_over(j->k, &j->facts, &t->holder);
 		if (err != ERR_OK)
 			log_info(j->k->env, "a new holder does not know its siblings yet: %s",
 			    err_text(err));

@@ -77,6 +77,21 @@ confess(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 	return keeper_ask_told(k);
 }
 
+int
+keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_t index)
+{
+	struct held *h;
+	int err = store_drop(k->opts.store, &f->chunk, index);
+
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	h = ledger_find(k->ledger, &f->chunk, index);
+	if (h != NULL)
+		ledger_remove(k->ledger, h);
+	keeper_changed(k, &f->chunk);
+	return confess(k, f, index);
+}
+
 static SUSPENDS int
 scrub_shard(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 {
@@ -88,16 +103,7 @@ scrub_shard(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 	k->status.scrub_rot++;
 	log_error(
 	    k->env, "shard %u of a chunk has gone bad on the disk: dropped, to be rebuilt", index);
-	err = store_drop(k->opts.store, &f->chunk, index);
-	if (err == ERR_OK || err == ERR_NOT_FOUND) {
-		struct held *h = ledger_find(k->ledger, &f->chunk, index);
-
-		if (h != NULL)
-			ledger_remove(k->ledger, h);
-		keeper_changed(k, &f->chunk);
-		err = confess(k, f, index);
-	}
-	return err;
+	return keeper_let_go(k, f, index);
 }
 
 /* The next chunk's shards. */

@@ -1,6 +1,7 @@
 /*
- * One shard's way to a node, the parts that putting and repairing share: the opening, in which the
- * node reserves the room, and the end, in which it commits and gives its receipt.
+ * One shard's way to a node and back, the parts that putting and repairing share: the opening, in
+ * which the node reserves the room, the end, in which it commits and gives its receipt; and asking
+ * for leaves or their hashes.
  */
 #include "overlay/base/pack.h"
 #include "storage/chunks_private.h"
@@ -25,6 +26,30 @@ shard_stream_open(
 	err = stream_read(st, &go, 1);
 	if (err == ERR_OK && go != 1)
 		err = ERR_INVALID;
+	if (err != ERR_OK) {
+		stream_close(st);
+		return err;
+	}
+	*out = st;
+	return ERR_OK;
+}
+
+int
+shard_range_open(struct chunks *c, const struct contact *from, uint16_t method,
+    const struct shard_range *range, struct stream **out)
+{
+	struct stream *st;
+	struct buf head;
+	int err;
+
+	buf_init(&head, KIB(1));
+	err = shard_range_pack(range, &head);
+	if (err == ERR_OK)
+		err = stream_open(c->opts.endpoint, from, method, buf_bytes(&head), &st);
+	buf_fini(&head);
+	if (err != ERR_OK)
+		return err;
+	err = stream_finish(st, ERR_OK, bytes_of(NULL, 0));
 	if (err != ERR_OK) {
 		stream_close(st);
 		return err;

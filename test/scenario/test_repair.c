@@ -139,12 +139,64 @@ START_TEST(what_is_deleted_stays_deleted)
 }
 END_TEST
 
+static uint64_t
+duplicates_dropped(struct world *w, size_t nodes)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < nodes; i++) {
+		struct keeper_status s;
+
+		keeper_status(node_keeper(world_peer(w, i)), &s);
+		sum += s.duplicates_dropped;
+	}
+	return sum;
+}
+
+static uint64_t
+shards_of(struct world *w, size_t nodes)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < nodes; i++) {
+		struct store_status s;
+
+		store_status(node_store(world_peer(w, i)), &s);
+		sum += s.shards;
+	}
+	return sum;
+}
+
+/* Its place was filled meanwhile: a day later one of both is gone, and everything is there. */
+START_TEST(who_returns_late_makes_no_second_copy)
+{
+	struct world *w = network(5, 10, (struct code_params){ 4, 7, 8 });
+	uint64_t before;
+	size_t away;
+
+	put(w, "photo", 900000);
+	before = shards_of(w, 10);
+	away = world_holder(w, "photo", 0, 5);
+	world_kill(w, away);
+	ck_assert(reaches(w, "photo", 4, MINUTES(10)));
+	world_restart(w, away);
+	sim_run_for(world_sim(w), MINUTES(5));
+	ck_assert_uint_gt(shards_of(w, 10), before);
+	sim_run_for(world_sim(w), MINUTES(90));
+	ck_assert_uint_eq(shards_of(w, 10), before);
+	ck_assert_uint_gt(duplicates_dropped(w, 10), 0);
+	ck_assert_int_eq(margin(w, "photo"), 4);
+	world_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("scenario/repair");
 
 	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus,
-	    rot_is_found_and_repaired, what_is_deleted_stays_deleted, NULL);
+	    rot_is_found_and_repaired, what_is_deleted_stays_deleted,
+	    who_returns_late_makes_no_second_copy, NULL);
 	return suite_main(s);
 }
