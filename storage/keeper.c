@@ -246,6 +246,7 @@ tick_fire(void *arg)
 static SUSPENDS int
 take_in(struct keeper *k, const struct intake *what, struct chunk_facts *f)
 {
+	bool news = false;
 	int err;
 
 	if (what->kind == INTAKE_LEASES)
@@ -256,13 +257,14 @@ take_in(struct keeper *k, const struct intake *what, struct chunk_facts *f)
 	if (f->count > 0 && what->kind != INTAKE_CHANGED) {
 		if (what->index >= f->n)
 			return ERR_OK;
-		err = keeper_set_sibling(k, f, what->index, &what->node, what->kind == INTAKE_TOLD);
-		if (err == ERR_OK)
+		err = keeper_set_sibling(
+		    k, f, what->index, &what->node, what->kind == INTAKE_TOLD, &news);
+		if (err == ERR_OK && news)
 			err = store_facts(k->opts.store, &what->chunk, f);
 	}
 	if (err == ERR_OK)
 		err = keeper_judge(k, f);
-	if (err == ERR_OK && what->kind == INTAKE_TOLD)
+	if (err == ERR_OK && news && what->kind == INTAKE_TOLD)
 		err = keeper_introduce(k, f, what->index, &what->node);
 	return err;
 }

@@ -66,7 +66,7 @@ write_siblings(struct keeper *k, const struct chunk_facts *f, const struct sibli
 
 int
 keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
-    const struct pubkey *node, bool holds)
+    const struct pubkey *node, bool holds, bool *news)
 {
 	struct siblings *s = malloc(sizeof(*s));
 	int err = ERR_OK;
@@ -74,7 +74,8 @@ keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
 	if (s == NULL)
 		return ERR_NOMEM;
 	*s = f->siblings;
-	if (edit_siblings(s, index, node, holds))
+	*news = edit_siblings(s, index, node, holds);
+	if (*news)
 		err = write_siblings(k, f, s);
 	free(s);
 	return err;

@@ -124,9 +124,9 @@ SUSPENDS int keeper_judge(struct keeper *k, struct chunk_facts *f);
 uint8_t keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace);
 /* H(chunk, node): who repairs first, who keeps a duplicate. */
 void keeper_rank(const struct hash *chunk, const struct pubkey *node, struct hash *out);
-/* Another holder of an index, or one less; written with the next sync. */
+/* Another holder of an index, or one less; written with the next sync. *news: it was not so. */
 SUSPENDS int keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
-    const struct pubkey *node, bool holds);
+    const struct pubkey *node, bool holds, bool *news);
 
 /* keeper_talk.c */
 void keeper_talk_serve(struct keeper *k);

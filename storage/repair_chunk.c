@@ -209,6 +209,7 @@ static SUSPENDS int
 announce(struct job *j)
 {
 	struct rebuild *r = &j->rebuild;
+	bool news;
 	int err = ERR_OK;
 
 	for (size_t i = 0; i < r->targets_count && err != ERR_CANCELED; i++) {
@@ -224,7 +225,8 @@ announce(struct job *j)
 		/* We know of it whatever it does: the next question to it will tell. */
 		err = store_facts(j->k->opts.store, &j->facts.chunk, &j->facts);
 		if (err == ERR_OK)
-			err = keeper_set_sibling(j->k, &j->facts, t->index, &t->holder.pub, true);
+			err = keeper_set_sibling(
+			    j->k, &j->facts, t->index, &t->holder.pub, true, &news);
 		if (err == ERR_OK)
 			err = store_facts(j->k->opts.store, &j->facts.chunk, &j->facts);
 	}

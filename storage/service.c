@@ -472,9 +472,11 @@ note_acceptable(struct service *s, const struct lease_update *m)
 
 /* What holders have told each other is not forgotten for what an owner knew; who is gone is struck
  * out by those who miss him. */
-static void
+static bool
 join_siblings(struct siblings *to, const struct siblings *more)
 {
+	bool news = false;
+
 	for (size_t i = 0; i < more->count && to->count < SHARDS_MAX; i++) {
 		const struct sibling *s = &more->at[i];
 		size_t j = 0;
@@ -482,9 +484,12 @@ join_siblings(struct siblings *to, const struct siblings *more)
 		while (j < to->count &&
 		       (to->at[j].index != s->index || !pubkey_equal(&to->at[j].node, &s->node)))
 			j++;
-		if (j == to->count)
+		if (j == to->count) {
 			to->at[to->count++] = *s;
+			news = true;
+		}
 	}
+	return news;
 }
 
 static int
@@ -508,9 +513,10 @@ keep_siblings(struct service *s, const struct lease_update *m)
 	if (err == ERR_OK) {
 		uint64_t sequence = MAX(m->note.sequence, ours->sequence + 1);
 
-		join_siblings(&ours->siblings, &m->note.siblings);
-		err = store_set_siblings(s->opts.store, &m->lease.chunk, sequence,
-		    bytes_of(packed, siblings_pack(&ours->siblings, packed)));
+		/* What is known already is not written again. */
+		if (join_siblings(&ours->siblings, &m->note.siblings))
+			err = store_set_siblings(s->opts.store, &m->lease.chunk, sequence,
+			    bytes_of(packed, siblings_pack(&ours->siblings, packed)));
 	}
 	free(ours);
 	free(packed);
