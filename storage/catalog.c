@@ -147,6 +147,21 @@ put_sums(struct index_txn *txn, uint64_t segment, const struct segment_sums *s)
 }
 
 int
+catalog_retire(struct index_txn *txn, uint64_t segment)
+{
+	struct segment_sums s;
+	struct key_text k;
+	int err = catalog_sums(txn, segment, &s);
+
+	if (err == ERR_OK && s.shards > 0)
+		return ERR_STATE;
+	if (err == ERR_OK)
+		err = count(txn, 0, 0, 0, -s.record_bytes);
+	key_sums(&k, segment);
+	return err == ERR_OK ? index_del(txn, key_bytes(&k)) : err;
+}
+
+int
 catalog_next_sums(struct index_txn *txn, uint64_t *segment, struct segment_sums *out)
 {
 	struct key_text k;
@@ -386,6 +401,22 @@ catalog_add_shard(struct index_txn *txn, const struct hash *chunk, const struct 
 	if (err == ERR_OK && old.order >= e->order)
 		return ERR_OK;
 	return replace_shard(txn, chunk, err == ERR_OK ? &old : NULL, e);
+}
+
+int
+catalog_move_shard(
+    struct index_txn *txn, const struct hash *chunk, const struct shard_entry *e, struct place from)
+{
+	struct shard_entry old;
+	int err = catalog_shard(txn, chunk, e->index, &old);
+
+	if (err == ERR_NOT_FOUND)
+		return ERR_STALE;
+	if (err != ERR_OK)
+		return err;
+	if (!is_there(&old) || old.order != e->order || place_compare(old.place, from) != 0)
+		return ERR_STALE;
+	return replace_shard(txn, chunk, &old, e);
 }
 
 int

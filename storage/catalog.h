@@ -47,6 +47,8 @@ struct segment_sums {
 };
 int catalog_sums(struct index_txn *txn, uint64_t segment, struct segment_sums *out); /* zeros too */
 /* The first segment with sums whose id is ≥ *segment; ERR_NOT_FOUND at the end. */
+/* Forgets a segment's sums. ERR_STATE: shards are still there. */
+int catalog_retire(struct index_txn *txn, uint64_t segment);
 int catalog_next_sums(struct index_txn *txn, uint64_t *segment, struct segment_sums *out);
 
 /* ---- shards ---- */
@@ -70,6 +72,9 @@ int catalog_next_chunk(struct index_txn *txn, const struct hash *from, struct ha
 /* The next name in order, for walking; false after the last one. */
 bool catalog_hash_next(struct hash *h);
 int catalog_add_shard(struct index_txn *txn, const struct hash *chunk, const struct shard_entry *e);
+/* The shard of this order that lay at from lies at e's place now. ERR_STALE: it does not. */
+int catalog_move_shard(struct index_txn *txn, const struct hash *chunk, const struct shard_entry *e,
+    struct place from);
 /* Somebody has checked an unproven shard of this order: it is live, or as good as dropped. */
 int catalog_prove(
     struct index_txn *txn, const struct hash *chunk, uint8_t index, uint64_t order, bool good);
@@ -77,6 +82,8 @@ int catalog_prove(
 /* ---- small records ---- */
 /* ERR_STALE when a newer one is known (nothing changes). */
 int catalog_add_record(struct index_txn *txn, const struct record *r);
+/* Whether this very record is what counts now: ERR_OK; ERR_NOT_FOUND: a newer one does. */
+int catalog_is_current(struct index_txn *txn, const struct record *r);
 /* A group of records lies there: for the sums; told twice counts once. */
 int catalog_add_group(struct index_txn *txn, struct place place, uint64_t bytes);
 

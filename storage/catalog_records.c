@@ -105,6 +105,44 @@ catalog_add_record(struct index_txn *txn, const struct record *r)
 	return ERR_INVALID;
 }
 
+static int
+is_current_drop(struct index_txn *txn, const struct record *r)
+{
+	struct shard_entry e;
+	int err = catalog_shard(txn, &r->chunk, r->index, &e);
+
+	if (err == ERR_OK && (e.state != SHARD_DROPPED || e.order != r->order))
+		err = ERR_NOT_FOUND;
+	return err;
+}
+
+int
+catalog_is_current(struct index_txn *txn, const struct record *r)
+{
+	struct text_entry e;
+	struct key_text k;
+	int err;
+
+	switch (r->kind) {
+	case RECORD_LEASE:
+		key_lease(&k, &r->chunk, &r->lease_key);
+		break;
+	case RECORD_SIBLINGS:
+		key_chunk(&k, 'B', &r->chunk);
+		break;
+	case RECORD_VALUE:
+		key_value(&k, r->index, &r->chunk);
+		break;
+	case RECORD_DROP:
+	default:
+		return is_current_drop(txn, r);
+	}
+	err = get_text(txn, key_bytes(&k), &e);
+	if (err == ERR_OK && e.order != r->order)
+		err = ERR_NOT_FOUND;
+	return err;
+}
+
 /* ---- looking up ---- */
 
 int

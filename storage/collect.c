@@ -3,9 +3,11 @@
  * signed tombstones stay, so that neither repair nor an old lease brings it back. One whose leases
  * have merely run out stays COURTESY longer while there is room, and of those no more than a share
  * goes in a day: a clock that has gone wrong everywhere shall not empty a node overnight. Without
- * agreed time nothing is collected.
+ * agreed time nothing is collected. What is let go comes back as space when its segment is
+ * compacted (store_compact.h).
  */
 #include "storage/keeper_private.h"
+#include "storage/store_compact.h"
 
 #define COURTESY_S      ((uint64_t)30 * 24 * 3600)
 #define DAY             HOURS(24)
@@ -84,4 +86,29 @@ keeper_collect(struct keeper *k, const struct chunk_facts *f)
 			k->status.collected_expired++;
 	}
 	return all;
+}
+
+/* ---- space ---- */
+
+static int
+compact_task(void *arg)
+{
+	struct keeper *k = arg;
+	uint64_t gained = 1;
+	int err = ERR_OK;
+
+	/* One after the other, as long as it is worth it. */
+	while (err == ERR_OK && gained > 0)
+		err = store_compact(k->opts.store, &gained);
+	k->compacting = false;
+	if (err != ERR_OK && err != ERR_CANCELED)
+		log_warn(k->env, "space does not come back: %s", err_text(err));
+	return err;
+}
+
+void
+keeper_compact_soon(struct keeper *k)
+{
+	if (!k->compacting)
+		k->compacting = task_spawn(&k->group, "compact", compact_task, k) == ERR_OK;
 }

@@ -229,6 +229,7 @@ tick_fire(void *arg)
 	if (k->touring)
 		return;
 	look_for_outage(k);
+	keeper_compact_soon(k);
 	if (env_now(k->env) >= k->tour_due || somebody_went(k)) {
 		k->touring = task_spawn(&k->group, "tour", tour_task, k) == ERR_OK;
 		return;

@@ -68,7 +68,7 @@ struct keeper {
 	struct chunk_facts *facts; /* of the tour */
 	struct intake *intake;     /* a ring */
 	size_t intake_first, intake_count;
-	bool taking_in, asking_silent;
+	bool taking_in, asking_silent, compacting;
 	bool repairing;
 	size_t collected_today; /* expired ones; a day is counted from day_at */
 	uint64_t day_at;
@@ -144,6 +144,7 @@ SUSPENDS int keeper_fetch_leases(
 /* collect.c */
 /* Drops the shards of a chunk whose leases are over. true: it is gone from here. */
 SUSPENDS bool keeper_collect(struct keeper *k, const struct chunk_facts *f);
+void keeper_compact_soon(struct keeper *k);
 
 /* scrub.c: a timer's; verifies the next chunk's shards. */
 void keeper_scrub_fire(void *arg);

@@ -491,7 +491,11 @@ seglog_remove(struct seglog *l, uint64_t segment)
 
 	struct segment *s = l->segments[at];
 
-	must(s->pins == 0 && s != l->head);
+	must(s != l->head);
+	if (s->pins > 0) {
+		unlock(l);
+		return ERR_BUSY;
+	}
 	if (s->file != NULL)
 		seglog_close_file(l, s);
 	l->count--;

@@ -89,6 +89,7 @@ int seglog_write(struct seglog *l, struct place at, const void *src, size_t len)
 int seglog_sync(struct seglog *l, uint64_t segment);
 /* Recovery's verdict on a segment of an earlier run: nothing of worth lies behind `end`. */
 int seglog_truncate(struct seglog *l, uint64_t segment, uint64_t end);
+/* ERR_BUSY: it is being read. */
 int seglog_remove(struct seglog *l, uint64_t segment);
 /* New segments get ids above this one. */
 void seglog_skip_ids(struct seglog *l, uint64_t id);

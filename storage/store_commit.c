@@ -89,7 +89,15 @@ static int
 check_record(struct index_txn *txn, struct commit *c)
 {
 	struct shard_entry any;
-	int err = catalog_next_shard(txn, &c->record.chunk, 0, &any);
+	int err;
+
+	if (c->copies) {
+		err = catalog_is_current(txn, &c->record);
+		if (err == ERR_NOT_FOUND)
+			settle(c, ERR_OK);
+		return err;
+	}
+	err = catalog_next_shard(txn, &c->record.chunk, 0, &any);
 
 	if (err != ERR_OK && err != ERR_NOT_FOUND)
 		return err;
@@ -190,6 +198,11 @@ apply(struct index_txn *txn, struct commit *c)
 
 	switch (c->kind) {
 	case COMMIT_SHARD:
+		if (c->moves) {
+			err = catalog_move_shard(txn, &c->record.chunk, &c->shard, c->from);
+			c->result = err == ERR_STALE ? err : ERR_OK;
+			return err == ERR_STALE ? ERR_OK : err;
+		}
 		err = catalog_add_shard(txn, &c->record.chunk, &c->shard);
 		if (err == ERR_OK)
 			err = catalog_add_record(txn, &c->record);
@@ -201,6 +214,10 @@ apply(struct index_txn *txn, struct commit *c)
 	case COMMIT_PROOF:
 		return catalog_prove(
 		    txn, &c->record.chunk, c->shard.index, c->shard.order, c->good);
+	case COMMIT_RETIRE:
+		err = catalog_retire(txn, c->segment);
+		c->result = err == ERR_STATE ? err : ERR_OK;
+		return err == ERR_STATE ? ERR_OK : err;
 	case COMMIT_FLUSH:
 		return ERR_OK;
 	}
@@ -280,7 +297,8 @@ add_to_batch(struct batch *b, struct commit ***end, struct commit *c)
 	*end = &c->next;
 	b->count++;
 	if (c->kind == COMMIT_RECORD) {
-		c->record.order = b->store->order++;
+		if (!c->copies)
+			c->record.order = b->store->order++;
 		b->marks += is_mark(c);
 	} else if (c->kind == COMMIT_SHARD) {
 		c->writer->in_batch = true;
@@ -501,8 +519,8 @@ run_batch(struct store *s)
 		fail_batch(&b, err);
 }
 
-int
-store_commit(struct store *s, struct commit *c)
+static void
+enqueue(struct store *s, struct commit *c)
 {
 	wait_init(&c->wait);
 	c->next = NULL;
@@ -511,8 +529,12 @@ store_commit(struct store *s, struct commit *c)
 	else
 		s->commits = c;
 	s->commits_tail = c;
-	if (s->batch_running && wait_always(s->env, &c->wait) != LEAD)
-		return c->result;
+}
+
+/* Runs batches until c is settled, and with it all that were queued before it. */
+static SUSPENDS void
+lead(struct store *s, const struct commit *c)
+{
 	s->batch_running = true;
 	while (!c->settled)
 		run_batch(s);
@@ -520,7 +542,32 @@ store_commit(struct store *s, struct commit *c)
 		wait_wake(&s->commits->wait, LEAD);
 	else
 		s->batch_running = false;
+}
+
+int
+store_commit(struct store *s, struct commit *c)
+{
+	enqueue(s, c);
+	if (!s->batch_running || wait_always(s->env, &c->wait) == LEAD)
+		lead(s, c);
 	return c->result;
+}
+
+int
+store_commit_all(struct store *s, struct commit *c, size_t count)
+{
+	bool ours = !s->batch_running;
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < count; i++)
+		enqueue(s, &c[i]);
+	for (size_t i = 0; i < count && !ours; i++)
+		ours = wait_always(s->env, &c[i].wait) == LEAD;
+	if (ours && count > 0)
+		lead(s, &c[count - 1]);
+	for (size_t i = 0; i < count && err == ERR_OK; i++)
+		err = c[i].result;
+	return err;
 }
 
 int

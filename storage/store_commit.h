@@ -27,6 +27,7 @@ enum commit_kind {
 	COMMIT_SHARD,  /* its trailer is written: sync, index */
 	COMMIT_RECORD, /* write, sync, index */
 	COMMIT_PROOF,  /* index only */
+	COMMIT_RETIRE, /* index only: a segment in which nothing counts any more */
 	COMMIT_FLUSH,  /* nothing of its own: takes the lazy ones along, or resumes */
 };
 struct commit {
@@ -45,7 +46,12 @@ struct commit {
 	bool forgets;     /* ERR_STATE while it is; the value is empty */
 	/* COMMIT_PROOF */
 	bool good;
-	bool lazy; /* nobody waits: freed after its batch */
+	/* Compaction: of a shard the place it moves from; a record as it was, if it still counts.
+	 */
+	bool moves, copies;
+	struct place from;
+	uint64_t segment; /* COMMIT_RETIRE */
+	bool lazy;        /* nobody waits: freed after its batch */
 };
 
 /* The result of a wait that hands over the lead of a queue. */
@@ -61,6 +67,8 @@ struct carried {
 
 /* store_commit.c: runs c through a batch and gives its result. Not cancellable. */
 SUSPENDS int store_commit(struct store *s, struct commit *c);
+/* The same for many, which then share batches; the first error. */
+SUSPENDS int store_commit_all(struct store *s, struct commit *c, size_t count);
 /* ERR_OK, or why not; tries to come back when it is time. */
 SUSPENDS int store_ready(struct store *s);
 

@@ -33,6 +33,7 @@ struct shard_writer {
 	bool in_batch;                    /* its commit is being made durable */
 	bool busy;                        /* a call is running */
 	bool lost;                        /* the store has recovered since: nothing of it counts */
+	bool moves;                       /* compaction: capacity and reserve do not hold it up */
 	int failed;                       /* first error of a write */
 	struct layout layout;
 	uint8_t index;
@@ -54,6 +55,11 @@ struct shard_writer {
 static_assert(TRAILER_BYTES_MAX + SEGMENT_BLOCK <= SCRATCH_DESCRIPTOR, "parts of the scratch");
 static_assert(SCRATCH_DESCRIPTOR + DESCRIPTOR_BYTES_MAX <= SCRATCH_LEASE, "parts of the scratch");
 static_assert(SCRATCH_LEASE + LEASE_BYTES_MAX <= LEAF_BYTES, "parts of the scratch");
+
+#define SPARED_MAX 8
+struct spared {
+	uint64_t segment, until; /* env_now scale */
+};
 
 struct store {
 	struct env *env;
@@ -89,6 +95,13 @@ struct store {
 
 	struct shard_writer *spare_writers;
 	size_t spare_writers_count;
+	/* Compaction. */
+	bool compacting;
+	struct spared spared[SPARED_MAX]; /* segments that are mostly alive */
+	size_t spared_next;
+	unsigned epoch;    /* counts retired segments */
+	size_t readers[2]; /* works on shards that began in an even, an odd epoch */
+
 	uint8_t *spare_buffers[SPARE_BUFFERS];
 	size_t spare_buffers_count;
 
@@ -108,7 +121,19 @@ void store_buffer_put(struct store *s, uint8_t *buffer);
 void store_writers_fini(struct store *s);
 void writer_unlist(struct shard_writer *w);
 
+/* For compaction: may exceed the capacity and use the reserve, which is what they are for. */
+SUSPENDS int shard_begin_moving(
+    struct store *s, const struct layout *layout, uint8_t index, struct shard_writer **out);
+/*
+ * As shard_commit, for a copy of from, whose order and date it keeps. ERR_STALE: from is not there
+ * any more; ERR_CORRUPT: the leaves are not what the descriptor promises.
+ */
+SUSPENDS int shard_commit_moved(struct shard_writer *w, const struct descriptor *d,
+    const struct lease *lease, const struct shard_entry *from);
+
 /* store_read.c */
+/* Waits until all that read shards now have ended; what begins later sees the newest index. */
+SUSPENDS void store_readers_drain(struct store *s);
 /* Reads the trailer of an entry into buffer (SHARD_CHECK_BYTES), which it lends. In a worker. */
 int shard_trailer(struct seglog *log, const struct shard_entry *e, uint8_t *buffer,
     struct extent_header *h, struct trailer *out);

@@ -41,6 +41,45 @@ find_entry(struct shard_read *r)
 	return ERR_OK;
 }
 
+/* ---- readers: what they looked up stays readable until they have ended ---- */
+
+static unsigned
+reader_begin(struct store *s)
+{
+	s->readers[s->epoch % 2]++;
+	return s->epoch % 2;
+}
+
+static void
+reader_end(struct store *s, unsigned which)
+{
+	must(s->readers[which] > 0);
+	s->readers[which]--;
+}
+
+static void
+reader_wait_over(void *arg)
+{
+	wait_wake(arg, ERR_OK);
+}
+
+void
+store_readers_drain(struct store *s)
+{
+	unsigned old = s->epoch++ % 2;
+
+	/* A read takes milliseconds; who is cancelled here still may not pull the file away. */
+	while (s->readers[old] > 0) {
+		struct wait w;
+		struct timer t;
+
+		wait_init(&w);
+		timer_init(&t, s->env, reader_wait_over, &w);
+		timer_start(&t, MILLISECONDS(5));
+		wait_always(s->env, &w);
+	}
+}
+
 /*
  * Runs a work on a shard, which calls find_entry and returns at once when it is unproven; then
  * proves it and runs the work once more.
@@ -49,12 +88,16 @@ static SUSPENDS int
 run_on_shard(struct shard_read *r, int (*work)(void *arg), void *arg)
 {
 	struct store *s = r->store;
+	unsigned reader = reader_begin(s);
 	int err = env_offload(s->env, WORK_DISK, work, arg, 0);
 
-	if (err != ERR_OK || r->entry.state != SHARD_UNPROVEN)
-		return err;
-	err = store_prove(s, &r->chunk, &r->entry);
-	return err == ERR_OK ? env_offload(s->env, WORK_DISK, work, arg, 0) : err;
+	if (err == ERR_OK && r->entry.state == SHARD_UNPROVEN) {
+		err = store_prove(s, &r->chunk, &r->entry);
+		if (err == ERR_OK)
+			err = env_offload(s->env, WORK_DISK, work, arg, 0);
+	}
+	reader_end(s, reader);
+	return err;
 }
 
 /* ---- frames ---- */
@@ -379,14 +422,15 @@ int
 store_verify(struct store *s, const struct hash *chunk, uint8_t index)
 {
 	struct shard_read r = { .store = s, .chunk = *chunk, .index = index };
+	unsigned reader = reader_begin(s);
 	int err = env_offload(s->env, WORK_DISK, shard_run, &r, 0);
 
-	if (err != ERR_OK)
-		return err;
-	if (r.entry.state == SHARD_UNPROVEN)
-		return store_prove(s, chunk, &r.entry);
-	err = check_shard(s, chunk, &r.entry);
-	if (err == ERR_CORRUPT)
-		s->status.rot++;
+	if (err == ERR_OK && r.entry.state == SHARD_UNPROVEN) {
+		err = store_prove(s, chunk, &r.entry);
+	} else if (err == ERR_OK) {
+		err = check_shard(s, chunk, &r.entry);
+		s->status.rot += err == ERR_CORRUPT;
+	}
+	reader_end(s, reader);
 	return err;
 }

@@ -211,7 +211,7 @@ begin_one(struct begin_group *g, struct begin *b)
 {
 	struct seglog *log = g->store->log;
 	struct shard_writer *w = b->writer;
-	int err = check_room(g, w->extent_bytes);
+	int err = w->moves ? ERR_OK : check_room(g, w->extent_bytes);
 
 	if (err == ERR_OK)
 		err = seglog_reserve(log, w->extent_bytes, &b->fresh, &w->extent);
@@ -283,8 +283,9 @@ begin_through(struct store *s, struct begin *b)
 	return b->result;
 }
 
-int
-shard_begin(struct store *s, const struct layout *layout, uint8_t index, struct shard_writer **out)
+static SUSPENDS int
+begin_shard(struct store *s, const struct layout *layout, uint8_t index, bool moves,
+    struct shard_writer **out)
 {
 	uint64_t bytes = extent_shard_bytes(layout);
 	struct begin b = { .fresh = store_fresh(s) };
@@ -295,11 +296,12 @@ shard_begin(struct store *s, const struct layout *layout, uint8_t index, struct 
 		return ERR_TOO_BIG;
 	if (s->writers_count >= STORE_WRITERS_MAX)
 		return ERR_BUSY;
-	if (seglog_used(s->log) + s->begin_bytes + bytes > s->capacity)
+	if (!moves && seglog_used(s->log) + s->begin_bytes + bytes > s->capacity)
 		return ERR_FULL;
 	b.writer = writer_new(s);
 	if (b.writer == NULL)
 		return ERR_NOMEM;
+	b.writer->moves = moves;
 	b.writer->layout = *layout;
 	b.writer->index = index;
 	b.writer->extent_bytes = bytes;
@@ -315,6 +317,19 @@ shard_begin(struct store *s, const struct layout *layout, uint8_t index, struct 
 	}
 	*out = b.writer;
 	return ERR_OK;
+}
+
+int
+shard_begin(struct store *s, const struct layout *layout, uint8_t index, struct shard_writer **out)
+{
+	return begin_shard(s, layout, index, false, out);
+}
+
+int
+shard_begin_moving(
+    struct store *s, const struct layout *layout, uint8_t index, struct shard_writer **out)
+{
+	return begin_shard(s, layout, index, true, out);
 }
 
 /* ---- append ---- */
@@ -594,6 +609,62 @@ shard_commit(struct shard_writer *w, const struct descriptor *d, const struct le
 		w->busy = true;
 		claim(w);
 		err = commit_claimed(&f);
+		unclaim(w);
+	}
+	writer_free(w);
+	return err;
+}
+
+/* ---- moving ---- */
+
+static int
+finish_moved_run(void *arg)
+{
+	struct finish *f = arg;
+	int err = check_root(f);
+
+	f->lease_len = lease_pack(f->lease, f->w->store->net, f->w->scratch + SCRATCH_LEASE);
+	return err == ERR_OK ? write_trailer(f) : err;
+}
+
+static SUSPENDS int
+commit_moved(struct finish *f, const struct shard_entry *from)
+{
+	struct shard_writer *w = f->w;
+	struct commit c = { .kind = COMMIT_SHARD,
+		.writer = w,
+		.moves = true,
+		.from = from->place,
+		.shard = *from };
+	int err = env_offload(w->store->env, WORK_DISK, finish_moved_run, f, 0);
+
+	if (err == ERR_OK && w->lost)
+		err = ERR_IO;
+	if (err != ERR_OK)
+		return err;
+	c.shard.state = SHARD_LIVE;
+	c.shard.place = w->extent.place;
+	c.record.chunk = w->chunk;
+	return store_commit(w->store, &c);
+}
+
+int
+shard_commit_moved(struct shard_writer *w, const struct descriptor *d, const struct lease *lease,
+    const struct shard_entry *from)
+{
+	struct finish f = { .w = w,
+		.descriptor = d,
+		.lease = lease,
+		.order = from->order,
+		.unix_s = from->stored_unix_s };
+	int err = w->lost ? ERR_IO : w->failed;
+
+	must(!w->busy && w->done == w->layout.rows);
+	if (err == ERR_OK) {
+		descriptor_id(d, &w->chunk);
+		w->busy = true;
+		claim(w);
+		err = commit_moved(&f, from);
 		unclaim(w);
 	}
 	writer_free(w);

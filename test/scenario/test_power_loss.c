@@ -16,7 +16,7 @@
 
 #include "overlay/base/buf.h"
 #include "sim/sim.h"
-#include "storage/store.h"
+#include "storage/store_compact.h"
 #include "test/unit/storage/store_fixture.h"
 #include "test/unit/suite.h"
 
@@ -48,6 +48,7 @@ struct run {
 	struct store *store;
 	struct model model;
 	uint64_t failures; /* operations that failed, for the fault runs */
+	uint64_t gained;   /* bytes that compaction brought back */
 };
 
 struct writer {
@@ -474,6 +475,123 @@ cut_everywhere(enum cut_kind kind, uint64_t step)
 	return broken;
 }
 
+/* ---- compaction ---- */
+
+static int
+compactor_main(void *arg)
+{
+	struct run *r = arg;
+	uint64_t gained = 1;
+
+	while (gained > 0 && store_compact(r->store, &gained) == ERR_OK)
+		r->gained += gained;
+	return ERR_OK;
+}
+
+/* Most of what there is goes, then its space, while somebody puts and sets. */
+static int
+compact_task(void *arg)
+{
+	struct run *r = arg;
+	struct task_group group;
+
+	for (size_t w = 0; w < WRITERS - 1; w++) {
+		for (size_t i = 1; i < CHUNKS; i++) {
+			drop(r, w, i, 0);
+			drop(r, w, i, 1);
+		}
+	}
+	task_group_init(&group, r->env);
+	must(task_spawn(&group, "compactor", compactor_main, r) == ERR_OK);
+	for (size_t i = 0; i < CHUNKS; i++) {
+		put(r, WRITERS - 1, i, 1);
+		drop(r, WRITERS - 1, i, 0);
+		renew(r, WRITERS - 1);
+		set_value(r, i % WRITERS);
+		set_siblings(r, i % WRITERS);
+	}
+	task_group_wait(&group, 0);
+	task_group_fini(&group);
+	return ERR_OK;
+}
+
+/* A first life that fills segments, then one that compacts them, which is cut at point (0: not). */
+static void
+cut_compaction(struct run *r, bool kill, uint64_t point, uint64_t *before)
+{
+	struct sim_disk_fault fault = { .at = point, .crash = true };
+
+	node_up(r);
+	live(r, work_task);
+	node_down(r);
+	*before = sim_disk_points(r->disk);
+	if (point > 0)
+		sim_disk_arm(r->disk, &fault);
+	node_up(r);
+	live(r, compact_task);
+	node_down(r);
+	if (kill) {
+		sim_disk_restart(r->disk);
+		life_after(r, check_task);
+		sim_disk_crash(r->disk);
+	}
+	sim_disk_power_loss(r->disk, point * 7 + 1);
+	life_after(r, check_task);
+	life_after(r, compact_task);
+	life_after(r, check_task);
+	life_after(r, writable_task);
+}
+
+static uint64_t
+cut_compaction_everywhere(bool kill)
+{
+	uint64_t broken = 0, first, last;
+	struct run r;
+
+	run_init(&r, 1);
+	cut_compaction(&r, false, 0, &first);
+	ck_assert_str_eq(r.model.wrong, "");
+	ck_assert_uint_gt(r.gained, 0);
+	run_fini(&r);
+	run_init(&r, 1);
+	node_up(&r);
+	live(&r, work_task);
+	live(&r, compact_task);
+	last = sim_disk_points(r.disk);
+	node_down(&r);
+	run_fini(&r);
+	for (uint64_t point = first + 1; point <= last; point += stride()) {
+		uint64_t unused;
+
+		run_init(&r, 1);
+		cut_compaction(&r, kill, point, &unused);
+		if (r.model.wrong[0] != '\0') {
+			broken++;
+			fprintf(stderr, "cut of compaction at point %llu of %llu … %llu: %s\n",
+			    (unsigned long long)point, (unsigned long long)first,
+			    (unsigned long long)last, r.model.wrong);
+		}
+		run_fini(&r);
+	}
+	return broken;
+}
+
+START_TEST(power_fails_while_compacting)
+{
+	make_chunks();
+	ck_assert_uint_eq(cut_compaction_everywhere(false), 0);
+	free_chunks();
+}
+END_TEST
+
+START_TEST(process_dies_while_compacting)
+{
+	make_chunks();
+	ck_assert_uint_eq(cut_compaction_everywhere(true), 0);
+	free_chunks();
+}
+END_TEST
+
 START_TEST(power_fails_at_every_point)
 {
 	make_chunks();
@@ -606,6 +724,8 @@ main(void)
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "cuts", 120, power_fails_at_every_point, process_dies_then_power_fails,
 	    power_fails_again_in_recovery, lying_disk_is_noticed, NULL);
+	suite_add(s, "compaction", 120, power_fails_while_compacting, process_dies_while_compacting,
+	    NULL);
 	suite_add(s, "faults", 120, every_operation_fails_once,
 	    every_operation_fails_for_want_of_space, disk_fails_for_a_while, NULL);
 	return suite_main(s);
