@@ -183,7 +183,9 @@ decode_group(void *arg)
 	for (uint32_t row = 0; row < work_rows(w, w->writing); row++) {
 		uint32_t len = layout_leaf_bytes(&w->layout, first + row);
 		struct hash leaf;
+		bool wrong = false;
 
+		/* All of them: each round that ends here costs a round. */
 		for (size_t i = 0; i < w->sources_count; i++) {
 			struct source *s = &w->sources[i];
 
@@ -192,9 +194,11 @@ decode_group(void *arg)
 			if (!hash_equal(&leaf, &s->leaves[first + row])) {
 				s->err = ERR_CORRUPT;
 				s->shard->failed = true;
-				return ERR_CORRUPT;
+				wrong = true;
 			}
 		}
+		if (wrong)
+			return ERR_CORRUPT;
 		for (size_t i = 0; i < w->targets_count; i++)
 			out[i] = w->targets[i].slot[slot] + (size_t)row * LEAF_BYTES;
 		decoder_run(w->decoder, len, in, out);

@@ -139,6 +139,33 @@ START_TEST(what_is_deleted_stays_deleted)
 }
 END_TEST
 
+/* Three of seven sources give wrong bytes: they are found, and the chunk is repaired without them.
+ */
+START_TEST(lying_sources_are_worked_around)
+{
+	struct world *w = network(6, 12, (struct code_params){ 4, 7, 8 });
+	uint32_t blames = 0;
+
+	put(w, "photo", 200000);
+	for (uint8_t i = 0; i < 3; i++)
+		world_spoil(w, world_holder(w, "photo", 0, i));
+	world_kill(w, world_holder(w, "photo", 0, 7));
+	ck_assert(reaches(w, "photo", 4, MINUTES(5)));
+	for (size_t i = 0; i < 12; i++) {
+		struct peer_info all[16];
+		size_t count = 0;
+
+		if (world_alive(w, i))
+			count = endpoint_peers(node_endpoint(world_peer(w, i)), all, 16);
+		for (size_t j = 0; j < count; j++)
+			blames += all[j].blames;
+	}
+	ck_assert_uint_gt(blames, 0);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
 static uint64_t
 duplicates_dropped(struct world *w, size_t nodes)
 {
@@ -197,6 +224,6 @@ main(void)
 
 	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus,
 	    rot_is_found_and_repaired, what_is_deleted_stays_deleted,
-	    who_returns_late_makes_no_second_copy, NULL);
+	    who_returns_late_makes_no_second_copy, lying_sources_are_worked_around, NULL);
 	return suite_main(s);
 }

@@ -1,0 +1,33 @@
+/*
+ * What a keeper does about what its tours find: the second part of keeper_private.h, which includes
+ * it; include that.
+ */
+#ifndef STORAGE_KEEPER_DUTIES_H
+#define STORAGE_KEEPER_DUTIES_H
+
+#include "storage/keeper_private.h"
+
+/* collect.c */
+/* Drops the shards of a chunk whose leases are over. true: it is gone from here. */
+SUSPENDS bool keeper_collect(struct keeper *k, const struct chunk_facts *f);
+void keeper_compact_soon(struct keeper *k);
+
+/* scrub.c: a timer's; verifies the next chunk's shards. */
+void keeper_scrub_fire(void *arg);
+/* Drops a shard and tells its siblings so. */
+SUSPENDS int keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_t index);
+
+/* twin.c: gives up a shard that somebody else holds, when it is time and he has shown it. */
+SUSPENDS int keeper_settle_twin(struct keeper *k, const struct chunk_facts *f, uint8_t index);
+/* node has told that it holds index: when another one does, both are to know each other. */
+SUSPENDS int keeper_introduce(
+    struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node);
+
+/* repair.c */
+void keeper_repair_soon(struct keeper *k);
+/* repair_chunk.c: all leases and siblings of a chunk to one of its holders. */
+SUSPENDS int keeper_hand_over(
+    struct keeper *k, const struct chunk_facts *f, const struct contact *to);
+bool keeper_paused(const struct keeper *k);
+
+#endif
