@@ -260,12 +260,15 @@ take_in(struct keeper *k, const struct intake *what, struct chunk_facts *f)
 			return ERR_OK;
 		err = keeper_set_sibling(
 		    k, f, what->index, &what->node, what->kind == INTAKE_TOLD, &news);
-		if (err == ERR_OK && news)
+		/* What is no news is not passed on: two that tell each other would never end. */
+		if (err == ERR_OK && !news)
+			return ERR_OK;
+		if (err == ERR_OK)
 			err = store_facts(k->opts.store, &what->chunk, f);
 	}
 	if (err == ERR_OK)
 		err = keeper_judge(k, f);
-	if (err == ERR_OK && news && what->kind == INTAKE_TOLD)
+	if (err == ERR_OK && what->kind == INTAKE_TOLD)
 		err = keeper_introduce(k, f, what->index, &what->node);
 	return err;
 }
@@ -282,6 +285,7 @@ intake_task(void *arg)
 
 		k->intake_first = (k->intake_first + 1) % INTAKE_MAX;
 		k->intake_count--;
+		k->status.words += what.kind != INTAKE_CHANGED;
 		err = take_in(k, &what, f);
 		if (err != ERR_OK && err != ERR_CANCELED)
 			log_debug(k->env, "a word about a chunk led nowhere: %s", err_text(err));

@@ -52,6 +52,7 @@ struct keeper_status {
 	uint64_t repairs, repairs_failed, shards_rebuilt, bytes_fetched, bytes_sent;
 	uint64_t collected_deleted, collected_expired, duplicates_dropped, denials;
 	uint64_t leases_exchanged;
+	uint64_t words;                            /* of others, that were looked at */
 	uint64_t scrubbed, scrub_rot, scrub_tours; /* shards verified, bad ones, times all round */
 	uint64_t scrub_shards;                     /* of a tour */
 	uint64_t scrub_ended_ms; /* the last whole tour, unix; 0: none since the start */

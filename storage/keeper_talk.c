@@ -405,6 +405,21 @@ take_leases(struct keeper *k, const struct hash *chunk, const struct lease *leas
 	return err == ERR_STALE ? ERR_OK : err;
 }
 
+/* Looked at again only for news: two that never agree would talk for ever. */
+static SUSPENDS int
+look_for_news(struct keeper *k, const struct hash *chunk)
+{
+	const struct held *h = ledger_any(k->ledger, chunk->b);
+	uint32_t before = h == NULL ? 0 : h->lease_sum;
+	struct chunk_facts *f = malloc(sizeof(*f));
+	int err = f == NULL ? ERR_NOMEM : store_facts(k->opts.store, chunk, f);
+
+	if (err == ERR_OK && facts_lease_sum(f) != before)
+		keeper_changed(k, chunk);
+	free(f);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 int
 keeper_fetch_leases(struct keeper *k, const struct hash *chunk, const struct pubkey *node)
 {
@@ -430,7 +445,7 @@ keeper_fetch_leases(struct keeper *k, const struct hash *chunk, const struct pub
 	if (err == ERR_OK)
 		err = take_leases(k, chunk, leases, count);
 	if (err == ERR_OK && count > 0)
-		keeper_changed(k, chunk);
+		err = look_for_news(k, chunk);
 	buf_fini(&head);
 	buf_fini(&reply);
 	free(leases);

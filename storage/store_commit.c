@@ -21,6 +21,43 @@
 
 #include "storage/store_impl.h"
 
+/* ---- gate ---- */
+
+void
+gate_enter(struct env *env, struct gate *g)
+{
+	struct gate_waiter me = { 0 };
+
+	if (!g->busy) {
+		g->busy = true;
+		return;
+	}
+	wait_init(&me.wait);
+	if (g->tail != NULL)
+		g->tail->next = &me;
+	else
+		g->head = &me;
+	g->tail = &me;
+	wait_always(env, &me.wait);
+}
+
+void
+gate_leave(struct gate *g)
+{
+	struct gate_waiter *next = g->head;
+
+	if (next == NULL) {
+		g->busy = false;
+		return;
+	}
+	g->head = next->next;
+	if (g->head == NULL)
+		g->tail = NULL;
+	wait_wake(&next->wait, ERR_OK); /* stays busy: it is the next one's now */
+}
+
+/* ---- what a batch is ---- */
+
 struct batch {
 	struct store *store;
 	struct commit *first; /* linked by next; lazy ones among them */

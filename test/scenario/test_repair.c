@@ -180,6 +180,21 @@ duplicates_dropped(struct world *w, size_t nodes)
 	return sum;
 }
 
+/* What others told them: the more there are to tell, the more of it, but not for ever. */
+static uint64_t
+words_taken(struct world *w, size_t nodes)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < nodes; i++) {
+		struct keeper_status s;
+
+		keeper_status(node_keeper(world_peer(w, i)), &s);
+		sum += s.words;
+	}
+	return sum;
+}
+
 static uint64_t
 shards_of(struct world *w, size_t nodes)
 {
@@ -213,6 +228,8 @@ START_TEST(who_returns_late_makes_no_second_copy)
 	ck_assert_uint_eq(shards_of(w, 10), before);
 	ck_assert_uint_gt(duplicates_dropped(w, 10), 0);
 	ck_assert_int_eq(margin(w, "photo"), 4);
+	/* 5 chunks, 9 holders of each, a few words among them. */
+	ck_assert_uint_lt(words_taken(w, 10), 5 * 9 * 9 * 4);
 	world_free(w);
 }
 END_TEST
