@@ -23,6 +23,18 @@ keeper_now_unix_s(const struct keeper *k, bool *trusted)
 	return t.unix_ms / 1000;
 }
 
+int
+keeper_chunks(struct keeper *k, struct chunks **out)
+{
+	int err = ERR_OK;
+
+	if (k->chunks == NULL)
+		err =
+		    chunks_new(&(struct chunks_opts){ k->opts.endpoint, k->opts.dht }, &k->chunks);
+	*out = k->chunks;
+	return err;
+}
+
 bool
 keeper_is_self(const struct keeper *k, const struct pubkey *pub)
 {
@@ -150,7 +162,10 @@ tour_task(void *arg)
 
 	k->tour++;
 	k->eager = false;
-	err = tour(k);
+	k->facts = malloc(sizeof(*k->facts));
+	err = k->facts == NULL ? ERR_NOMEM : tour(k);
+	free(k->facts);
+	k->facts = NULL;
 	k->touring = false;
 	if (err == ERR_CANCELED)
 		return err;
@@ -158,6 +173,8 @@ tour_task(void *arg)
 		log_warn(k->env, "looking through the chunks ended early: %s", err_text(err));
 	k->tour_due =
 	    env_now(k->env) + keeper_time(k, k->eager || err != ERR_OK ? TOUR_EAGER : TOUR_LAZY);
+	if (ledger_count(k->ledger) > 0 && !timer_armed(&k->scrub))
+		timer_start(&k->scrub, keeper_time(k, TOUR_LAZY));
 	keeper_repair_soon(k);
 	return err;
 }
@@ -220,12 +237,23 @@ somebody_went(const struct keeper *k)
 	return false;
 }
 
+static bool
+nothing_here(const struct keeper *k)
+{
+	struct store_status s;
+
+	store_status(k->opts.store, &s);
+	return ledger_count(k->ledger) == 0 && s.bytes_used == 0;
+}
+
 static void
 tick_fire(void *arg)
 {
 	struct keeper *k = arg;
 
-	timer_start(&k->tick, keeper_time(k, TOUR_EAGER));
+	/* Who keeps nothing has nothing to look after, until something comes. */
+	if (!k->booted || !nothing_here(k))
+		timer_start(&k->tick, keeper_time(k, TOUR_EAGER));
 	if (k->touring)
 		return;
 	look_for_outage(k);
@@ -281,12 +309,13 @@ intake_task(void *arg)
 	int err = f == NULL ? ERR_NOMEM : ERR_OK;
 
 	while (err != ERR_CANCELED && err != ERR_NOMEM && k->intake_count > 0) {
-		struct intake what = k->intake[k->intake_first];
+		struct intake *what = STAILQ_FIRST(&k->intake);
 
-		k->intake_first = (k->intake_first + 1) % INTAKE_MAX;
+		STAILQ_REMOVE_HEAD(&k->intake, link);
 		k->intake_count--;
-		k->status.words += what.kind != INTAKE_CHANGED;
-		err = take_in(k, &what, f);
+		k->status.words += what->kind != INTAKE_CHANGED;
+		err = take_in(k, what, f);
+		free(what);
 		if (err != ERR_OK && err != ERR_CANCELED)
 			log_debug(k->env, "a word about a chunk led nowhere: %s", err_text(err));
 	}
@@ -302,14 +331,13 @@ intake_task(void *arg)
 bool
 keeper_intake(struct keeper *k, const struct intake *what)
 {
-	if (k->intake == NULL) {
-		k->intake = calloc(INTAKE_MAX, sizeof(*k->intake));
-		if (k->intake == NULL)
-			return false;
-	}
-	if (k->intake_count == INTAKE_MAX)
+	struct intake *kept = k->intake_count < INTAKE_MAX ? malloc(sizeof(*kept)) : NULL;
+
+	if (kept == NULL)
 		return false;
-	k->intake[(k->intake_first + k->intake_count++) % INTAKE_MAX] = *what;
+	*kept = *what;
+	STAILQ_INSERT_TAIL(&k->intake, kept, link);
+	k->intake_count++;
 	if (!k->taking_in)
 		k->taking_in = task_spawn(&k->group, "keeper intake", intake_task, k) == ERR_OK;
 	return true;
@@ -320,6 +348,8 @@ keeper_changed(struct keeper *k, const struct hash *chunk)
 {
 	/* Lost when the queue is full: the next tour sees it. */
 	keeper_intake(k, &(struct intake){ .kind = INTAKE_CHANGED, .chunk = *chunk });
+	if (!k->stopped && !timer_armed(&k->tick))
+		timer_start(&k->tick, keeper_time(k, TOUR_EAGER));
 }
 
 /* ---- assembly ---- */
@@ -329,30 +359,26 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 {
 	struct keeper *k = calloc(1, sizeof(*k));
 	struct seeded seed;
-	int err = ERR_NOMEM;
 
 	if (k == NULL)
 		return ERR_NOMEM;
 	k->opts = *opts;
 	k->env = endpoint_env(opts->endpoint);
 	k->net = endpoint_net(opts->endpoint);
+	STAILQ_INIT(&k->intake);
 	task_group_init(&k->group, k->env);
 	timer_init(&k->tick, k->env, tick_fire, k);
 	timer_init(&k->scrub, k->env, keeper_scrub_fire, k);
 	env_random(k->env, &seed, sizeof(seed));
 	k->ledger = ledger_new(&seed);
 	k->neighbours = neighbours_new(&seed);
-	k->facts = malloc(sizeof(*k->facts));
-	if (k->ledger != NULL && k->neighbours != NULL && k->facts != NULL)
-		err = chunks_new(&(struct chunks_opts){ opts->endpoint, opts->dht }, &k->chunks);
-	if (err != ERR_OK) {
+	if (k->ledger == NULL || k->neighbours == NULL) {
 		keeper_free(k);
-		return err;
+		return ERR_NOMEM;
 	}
 	keeper_talk_serve(k);
 	/* The first tour at once: siblings shall know that we are back. */
 	timer_start(&k->tick, TIME_FLOOR);
-	timer_start(&k->scrub, keeper_time(k, TOUR_LAZY));
 	*out = k;
 	return ERR_OK;
 }
@@ -360,6 +386,7 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 void
 keeper_shutdown(struct keeper *k, void (*done)(void *arg), void *arg)
 {
+	k->stopped = true;
 	timer_stop(&k->tick);
 	timer_stop(&k->scrub);
 	keeper_talk_stop(k);
@@ -377,8 +404,12 @@ keeper_free(struct keeper *k)
 	chunks_free(k->chunks);
 	ledger_free(k->ledger);
 	neighbours_free(k->neighbours);
-	free(k->facts);
-	free(k->intake);
+	while (!STAILQ_EMPTY(&k->intake)) {
+		struct intake *first = STAILQ_FIRST(&k->intake);
+
+		STAILQ_REMOVE_HEAD(&k->intake, link);
+		free(first);
+	}
 	free(k);
 }
 
@@ -403,8 +434,8 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 size_t
 keeper_bytes(const struct keeper *k)
 {
-	return sizeof(*k) + sizeof(*k->facts) + ledger_bytes(k->ledger) +
+	return sizeof(*k) + ledger_bytes(k->ledger) +
 	       neighbours_count(k->neighbours) *
 		   (sizeof(struct neighbour) + 2 * sizeof(struct holds)) +
-	       (k->intake == NULL ? 0 : INTAKE_MAX * sizeof(*k->intake));
+	       k->intake_count * sizeof(struct intake);
 }

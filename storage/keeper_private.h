@@ -5,6 +5,8 @@
 #ifndef STORAGE_KEEPER_PRIVATE_H
 #define STORAGE_KEEPER_PRIVATE_H
 
+#include <sys/queue.h>
+
 #include "storage/keeper.h"
 #include "storage/neighbours.h"
 #include "storage/store_facts.h"
@@ -43,6 +45,7 @@ enum intake_kind {
 	INTAKE_LEASES,  /* node knows other leases */
 };
 struct intake {
+	STAILQ_ENTRY(intake) link; /* private: a queue's */
 	enum intake_kind kind;
 	struct hash chunk;
 	uint8_t index;
@@ -55,19 +58,20 @@ struct keeper {
 	struct network_id net;
 	struct ledger *ledger;
 	struct neighbours *neighbours;
-	struct chunks *chunks;
+	struct chunks *chunks; /* NULL until used */
 	struct task_group group;
 	struct timer tick;
 	uint32_t tour; /* the running or last one */
 	bool touring;
+	bool stopped;
 	bool booted; /* a whole tour is done: the ledger is complete */
 	bool eager;  /* some chunk has a code that repairs at the first loss */
 	uint64_t tour_due;
 	uint64_t paused_at;        /* 0: not; env_now scale */
 	uint64_t resumed_until;    /* a pause has lasted PAUSE_MAX: none again before */
-	struct chunk_facts *facts; /* of the tour */
-	struct intake *intake;     /* a ring */
-	size_t intake_first, intake_count;
+	struct chunk_facts *facts; /* of the running tour */
+	STAILQ_HEAD(, intake) intake;
+	size_t intake_count;
 	bool taking_in, asking_silent, compacting;
 	bool repairing;
 	size_t collected_today; /* expired ones; a day is counted from day_at */
@@ -107,6 +111,8 @@ keeper_claim_time(const struct keeper *k)
 }
 
 uint64_t keeper_now_unix_s(const struct keeper *k, bool *trusted);
+/* The client's side, for repair; made when first needed, lent. */
+int keeper_chunks(struct keeper *k, struct chunks **out);
 bool keeper_is_self(const struct keeper *k, const struct pubkey *pub);
 
 /* keeper.c */

@@ -425,10 +425,11 @@ keeper_fetch_leases(struct keeper *k, const struct hash *chunk, const struct pub
 {
 	struct neighbour *one = neighbours_find(k->neighbours, node);
 	struct lease *leases = calloc(LEASES_KNOWN_MAX, sizeof(*leases));
+	struct chunks *chunks;
 	struct contact to;
 	struct buf head, reply;
 	size_t count = 0;
-	int err = leases == NULL ? ERR_NOMEM : ERR_OK;
+	int err = leases == NULL ? ERR_NOMEM : keeper_chunks(k, &chunks);
 
 	buf_init(&head, KIB(1));
 	buf_init(&reply, RPC_HEAD_BYTES_MAX);
@@ -439,7 +440,7 @@ keeper_fetch_leases(struct keeper *k, const struct hash *chunk, const struct pub
 		err = chunk_query_pack(&(struct chunk_query){ *chunk }, &head);
 	}
 	if (err == ERR_OK)
-		err = storage_ask(k->chunks, &to, METHOD_LEASES, buf_bytes(&head), &reply);
+		err = storage_ask(chunks, &to, METHOD_LEASES, buf_bytes(&head), &reply);
 	if (err == ERR_OK)
 		err = leases_unpack(buf_bytes(&reply), k->net, leases, LEASES_KNOWN_MAX, &count);
 	if (err == ERR_OK)

@@ -14,6 +14,7 @@
 
 struct job {
 	struct keeper *k;
+	struct chunks *chunks;
 	struct chunk_facts facts;
 	struct descriptor descriptor;
 	struct rebuild rebuild;
@@ -62,7 +63,7 @@ survey_task(void *arg)
 			continue;
 		who = one->contact;
 		old = task_deadline(k->env, env_now(k->env) + HAVE_TIMEOUT);
-		err = storage_ask_have(k->chunks, &who, &j->facts.chunk, have);
+		err = storage_ask_have(j->chunks, &who, &j->facts.chunk, have);
 		task_deadline_restore(k->env, old);
 		if (err == ERR_CANCELED)
 			break;
@@ -148,9 +149,9 @@ find_candidates(struct job *j)
 	size_t count = 0, kept = 0;
 	int err;
 
-	chunks_candidates_stale(j->k->chunks);
+	chunks_candidates_stale(j->chunks);
 	err = chunks_candidates(
-	    j->k->chunks, r->targets_count + 1, j->candidates, CANDIDATES_MAX, &count);
+	    j->chunks, r->targets_count + 1, j->candidates, CANDIDATES_MAX, &count);
 	if (err != ERR_OK)
 		return err;
 	for (size_t i = 0; i < count; i++) {
@@ -185,8 +186,9 @@ keeper_hand_over(struct keeper *k, const struct chunk_facts *f, const struct con
 {
 	struct lease_update *m = calloc(1, sizeof(*m));
 	struct buf head, reply;
+	struct chunks *chunks;
 	bool trusted;
-	int err = m == NULL ? ERR_NOMEM : ERR_OK;
+	int err = m == NULL ? ERR_NOMEM : keeper_chunks(k, &chunks);
 
 	buf_init(&head, RPC_HEAD_BYTES_MAX);
 	buf_init(&reply, RPC_HEAD_BYTES_MAX);
@@ -197,7 +199,7 @@ keeper_hand_over(struct keeper *k, const struct chunk_facts *f, const struct con
 		buf_reset(&head);
 		err = lease_update_pack(m, k->net, &head);
 		if (err == ERR_OK)
-			err = storage_ask(k->chunks, to, METHOD_LEASE, buf_bytes(&head), &reply);
+			err = storage_ask(chunks, to, METHOD_LEASE, buf_bytes(&head), &reply);
 	}
 	buf_fini(&head);
 	buf_fini(&reply);
@@ -301,7 +303,7 @@ run(struct job *j)
 		return ERR_UNREACHABLE;
 	qsort(r->sources, r->sources_count, sizeof(*r->sources), by_distance);
 	claim(j);
-	r->chunks = k->chunks;
+	r->chunks = j->chunks;
 	r->store = k->opts.store;
 	r->descriptor = &j->descriptor;
 	r->chunk = &j->facts.chunk;
@@ -320,6 +322,8 @@ repair_chunk(struct keeper *k, const struct hash *chunk)
 	struct lease lease;
 	int err = j == NULL ? ERR_NOMEM : ERR_OK;
 
+	if (err == ERR_OK)
+		err = keeper_chunks(k, &j->chunks);
 	if (err == ERR_OK) {
 		j->k = k;
 		err = store_facts(k->opts.store, chunk, &j->facts);

@@ -156,6 +156,9 @@ keeper_scrub_fire(void *arg)
 {
 	struct keeper *k = arg;
 
-	if (ledger_count(k->ledger) == 0 || task_spawn(&k->group, "scrub", scrub_task, k) != ERR_OK)
+	/* Started again by the next tour that finds something. */
+	if (ledger_count(k->ledger) == 0)
+		return;
+	if (task_spawn(&k->group, "scrub", scrub_task, k) != ERR_OK)
 		timer_start(&k->scrub, keeper_time(k, SCRUB_STEP_MAX));
 }

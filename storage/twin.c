@@ -28,7 +28,11 @@ fetch(struct probe *p, uint16_t method, uint32_t first, uint32_t count, void *ds
 		.chunk = *p->chunk, .index = p->index, .first = first, .count = count
 	};
 	struct stream *st = NULL;
-	int err = shard_range_open(p->k->chunks, &p->to, method, &range, &st);
+	struct chunks *chunks;
+	int err = keeper_chunks(p->k, &chunks);
+
+	if (err == ERR_OK)
+		err = shard_range_open(chunks, &p->to, method, &range, &st);
 
 	if (err == ERR_OK)
 		err = stream_read(st, dst, len);
