@@ -46,17 +46,6 @@ note(struct inventory *v, const struct hash *chunk, uint8_t index)
 	    (struct shard){ .chunk = *chunk, .member = v->member->index, .index = index };
 }
 
-/* The smallest hash above; false: there is none. */
-static bool
-next_hash(struct hash *h)
-{
-	for (size_t i = sizeof(h->b); i-- > 0;) {
-		if (++h->b[i] != 0)
-			return true;
-	}
-	return false;
-}
-
 static int
 walk_store(struct inventory *v, struct store *store)
 {
@@ -72,7 +61,7 @@ walk_store(struct inventory *v, struct store *store)
 				note(v, &chunk, indices[i]);
 		}
 		from = chunk;
-		if (!next_hash(&from))
+		if (!store_name_after(&from))
 			break;
 	}
 	return ERR_OK;

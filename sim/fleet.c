@@ -278,6 +278,7 @@ start_run(void *arg)
 		.segment_bytes = SEGMENT_BYTES_SMALL,
 		.reserve_bytes = RESERVE_BYTES_SMALL,
 		.pace = s->pace,
+		.repair_pace = s->repair_pace,
 		.peers_max = book_of(f),
 		.software = "skerry sim" };
 	int err;
@@ -377,6 +378,7 @@ clear_away(struct member *m)
 	must(m->state != MEMBER_OFFLINE);
 	went_down(m);
 	fleet_count_traffic(m, f->sent);
+	f->repaired += fleet_count_repair(m);
 	liar_free(m->liar);
 	m->liar = NULL;
 	if (m->state == MEMBER_UP) {

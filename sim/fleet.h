@@ -114,6 +114,8 @@ struct fleet_tables {                      /* over at most 200 of those that are
 void fleet_tables(struct fleet *f, struct fleet_tables *out);
 /* Bytes sent by all members so far, by purpose, those that have stopped included. */
 void fleet_traffic(struct fleet *f, uint64_t out[TRAFFIC_CLASSES]);
+/* Bytes of shards that repairs have read and written so far, those of the stopped included. */
+uint64_t fleet_repaired(const struct fleet *f);
 
 /* ---- one member ---- */
 void fleet_start(struct member *m); /* offline: joins by somebody who is up. Allowed any time */

@@ -51,6 +51,29 @@ fleet_traffic(struct fleet *f, uint64_t out[TRAFFIC_CLASSES])
 	}
 }
 
+uint64_t
+fleet_count_repair(const struct member *m)
+{
+	struct keeper_status s;
+
+	if (m->node == NULL || node_keeper(m->node) == NULL)
+		return 0;
+	keeper_status(node_keeper(m->node), &s);
+	return s.bytes_fetched + s.bytes_sent;
+}
+
+uint64_t
+fleet_repaired(const struct fleet *f)
+{
+	uint64_t sum = f->repaired;
+
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->members[i].state == MEMBER_UP)
+			sum += fleet_count_repair(&f->members[i]);
+	}
+	return sum;
+}
+
 void
 fleet_tables(struct fleet *f, struct fleet_tables *out)
 {

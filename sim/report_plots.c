@@ -319,10 +319,8 @@ plot_repair(struct report_plots *p, struct html *h)
 	    (struct plot){ .title = "Repair traffic",
 		.note = "Bytes since the beginning, against B = "
 			"&#955;(k+n&#8722;r)/(k&#183;(H<sub>n</sub>&#8722;H<sub>r</sub>))",
-		.none = "Nothing was repaired in this run: peers did not rebuild the shards that "
-			"left with others, so there is no traffic to compare with "
-			"B&nbsp;=&nbsp;&#955;(k+n&#8722;r)/(k&#183;(H<sub>n</sub>&#8722;H<sub>r"
-			"</sub>)). What is gone stays gone.",
+		.none = "Nothing was repaired in this run, and with lives that are not exponential "
+			"there is no formula to compare with.",
 		.series = series,
 		.series_count = p->r->repair_expected_bytes > 0 ? 2 : 1,
 		.y = { .unit = PLOT_BYTES } },

@@ -28,6 +28,8 @@ struct run {
 	struct census *census;
 	uint64_t began; /* sim_now at the beginning of the span */
 	uint64_t sent_before[TRAFFIC_CLASSES];
+	uint64_t repaired_before;
+	uint64_t repair_wanted_at;       /* of the sample before */
 	uint64_t up_since;               /* for node-hours */
 	uint64_t kinds[SIM_EVENT_KINDS]; /* before the warm-up */
 	bool stopped;
@@ -109,6 +111,40 @@ sample_object(struct run *r, struct object *o, struct result_sample *s)
 	}
 }
 
+/* B = λ(k+n−r)/(k·(H_n−H_r)): for each byte stored, lives of mean 1/λ, no grace. */
+static double
+repair_rate(const struct run *r)
+{
+	const struct result *out = r->result;
+	const struct lifetime *life = &r->opts->scenario->life;
+	double sum = 0;
+
+	if (life->kind != LIFETIME_EXPONENTIAL || out->r >= out->n)
+		return 0;
+	for (unsigned i = out->r + 1u; i <= out->n; i++)
+		sum += 1.0 / i;
+	return (out->k + out->n - out->r) / (out->k * sum) / (double)life->scale;
+}
+
+static void
+sample_repair(struct run *r, struct result_sample *s)
+{
+	uint64_t now = sim_now(world_of(r)), stored = 0, repaired = fleet_repaired(r->fleet);
+
+	s->repair_bytes = repaired - r->repaired_before;
+	r->repaired_before = repaired;
+	r->result->repair_bytes += s->repair_bytes;
+	for (size_t i = 0; i < s->objects; i++) {
+		const struct object *o = workload_object(r->workload, i);
+
+		for (size_t j = 0; j < o->chunks_count; j++)
+			stored += o->chunks[j].bytes;
+	}
+	r->result->repair_expected_bytes +=
+	    (uint64_t)(repair_rate(r) * (double)stored * (double)(now - r->repair_wanted_at));
+	r->repair_wanted_at = now;
+}
+
 static void
 sample(struct run *r)
 {
@@ -132,6 +168,7 @@ sample(struct run *r)
 	s->objects = workload_objects(r->workload);
 	if (s->objects == 0)
 		return;
+	sample_repair(r, s);
 	census_take(r->census);
 	for (size_t i = 0; i < s->objects; i++)
 		sample_object(r, workload_object(r->workload, i), s);
@@ -191,6 +228,8 @@ warm_up(struct run *r)
 	fleet_traffic(r->fleet, r->sent_before);
 	memset(workload_interval(r->workload), 0, sizeof(struct interval));
 	r->began = sim_now(world_of(r));
+	r->repaired_before = fleet_repaired(r->fleet);
+	r->repair_wanted_at = r->began;
 	if (s->churn)
 		r->churn = churn_new(r->fleet);
 	r->timeline = timeline_new(r->fleet, r->opts->span, r->result);

@@ -73,6 +73,7 @@ static const struct setting keys[] = {
 	KEY("nodes", "clock-drift", PPM, clock_drift_ppm, RIGHT_PPM),
 	KEY("nodes", "warmup", DURATION, warmup, RIGHT_DURATION),
 	KEY("nodes", "pace", COUNT, pace, RIGHT_COUNT " from 1"),
+	KEY("nodes", "repair-pace", COUNT, repair_pace, RIGHT_COUNT "; 0: as pace"),
 	KEY("churn", "session", LIFETIME, session, RIGHT_LIFE),
 	KEY("churn", "absence", LIFETIME, absence, RIGHT_LIFE),
 	KEY("churn", "lifetime", LIFETIME, life, RIGHT_LIFE),

@@ -69,8 +69,9 @@ struct scenario {
 	uint64_t book;           /* entries of a node's peer book; 0: by the number of nodes */
 	uint64_t clock_skew_ms;  /* wall clocks are off by up to so much */
 	uint32_t clock_drift_ppm;
-	uint64_t warmup; /* before anything is measured */
-	uint64_t pace;   /* divides upkeep intervals; 1: as on a real network */
+	uint64_t warmup;      /* before anything is measured */
+	uint64_t pace;        /* divides upkeep intervals; 1: as on a real network */
+	uint64_t repair_pace; /* of what keeps chunks alive; 0: as pace */
 
 	/* [churn] */
 	bool churn;

@@ -236,8 +236,9 @@ see_chunk(void *arg, const struct file_chunk_state *s)
 		o->chunks = realloc(o->chunks, l->cap * sizeof(*o->chunks));
 		must(o->chunks != NULL);
 	}
-	o->chunks[o->chunks_count++] =
-	    (struct object_chunk){ .id = s->ref->id, .k = s->ref->code.k, .n = s->ref->code.n };
+	o->chunks[o->chunks_count++] = (struct object_chunk){
+		.id = s->ref->id, .k = s->ref->code.k, .n = s->ref->code.n, .bytes = s->ref->bytes
+	};
 }
 
 int

@@ -23,6 +23,7 @@ struct object {
 	struct object_chunk {
 		struct hash id;
 		uint8_t k, n;
+		uint64_t bytes;
 	} * chunks; /* the manifest's first; NULL: not looked up yet */
 	size_t chunks_count;
 	bool lost; /* told already */

@@ -171,7 +171,7 @@ round_task(void *arg)
 }
 
 static SUSPENDS int
-ask_those(struct keeper *k, bool (*wanted)(const struct neighbour *one))
+ask_those(struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one))
 {
 	struct round r = { .k = k };
 	struct task_group group;
@@ -183,7 +183,7 @@ ask_those(struct keeper *k, bool (*wanted)(const struct neighbour *one))
 	if (r.nodes == NULL)
 		return ERR_NOMEM;
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
-		if (wanted(one))
+		if (wanted(k, one))
 			r.nodes[r.count++] = one->contact.pub;
 	}
 	task_group_init(&group, k->env);
@@ -196,22 +196,26 @@ ask_those(struct keeper *k, bool (*wanted)(const struct neighbour *one))
 	return err;
 }
 
+/* Who has been away for long is asked rarely: finding him costs a lookup each time. */
 static bool
-any(const struct neighbour *one)
+worth_asking(const struct keeper *k, const struct neighbour *one)
 {
-	(void)one;
-	return true;
+	uint64_t now = env_now(k->env);
+
+	return !neighbour_gone(one, now, keeper_long_grace(k)) ||
+	       now - one->asked_at >= keeper_time(k, TOUR_LAZY);
 }
 
 static bool
-silent(const struct neighbour *one)
+silent(const struct keeper *k, const struct neighbour *one)
 {
-	return one->silent_at != 0;
+	return one->silent_at != 0 && worth_asking(k, one);
 }
 
 static bool
-to_be_told(const struct neighbour *one)
+to_be_told(const struct keeper *k, const struct neighbour *one)
 {
+	(void)k;
 	return one->batch != NULL && one->batch->count > 0 && one->batch->at[0].tell;
 }
 
@@ -224,7 +228,7 @@ keeper_ask_all(struct keeper *k)
 	/* All that is shared with them has been offered for telling. */
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL)
 		one->tell_all &= one->silent_at != 0;
-	return ask_those(k, any);
+	return ask_those(k, worth_asking);
 }
 
 int
@@ -250,7 +254,7 @@ keeper_ask_silent(struct keeper *k)
 	size_t cursor = 0;
 
 	while (!k->asking_silent && (one = neighbours_next(k->neighbours, &cursor)) != NULL) {
-		if (silent(one))
+		if (silent(k, one))
 			k->asking_silent =
 			    task_spawn(&k->group, "ask the silent", silent_task, k) == ERR_OK;
 	}

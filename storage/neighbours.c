@@ -115,7 +115,7 @@ neighbours_get(struct neighbours *n, const struct pubkey *pub, uint64_t now)
 
 	if (there != NULL)
 		return there;
-	l = grow(n) ? calloc(1, sizeof(*l)) : NULL;
+	l = n->count < NEIGHBOURS_MAX && grow(n) ? calloc(1, sizeof(*l)) : NULL;
 	if (l == NULL)
 		return NULL;
 	contact_init(&l->one.contact, pub, NULL);

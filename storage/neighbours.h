@@ -30,12 +30,15 @@ struct neighbour {
 
 struct neighbours;
 
+/* Far more than anybody shares chunks with; lists of siblings may name whoever they like. */
+#define NEIGHBOURS_MAX 4096
+
 struct neighbours *neighbours_new(const struct seeded *seed); /* gives; NULL: no memory */
 /* No question is under way. NULL accepted. */
 void neighbours_free(struct neighbours *n);
 size_t neighbours_count(const struct neighbours *n);
 struct neighbour *neighbours_find(const struct neighbours *n, const struct pubkey *pub);
-/* Finds or adds; lent until it is removed. NULL: no memory. */
+/* Finds or adds; lent until it is removed. NULL: no memory, or NEIGHBOURS_MAX. */
 struct neighbour *neighbours_get(struct neighbours *n, const struct pubkey *pub, uint64_t now);
 void neighbours_remove(struct neighbours *n, struct neighbour *one);
 /* All: *cursor starts at 0; NULL at the end. Nothing may be added or removed meanwhile. */

@@ -8,8 +8,10 @@
 
 #include <stdlib.h>
 
+/* A sibling that claims again and again does not hold the others up longer than so many times. */
+#define CLAIMS_HONOURED 3
 /* The bucket holds so long of the rate: a group of leaves is not cut by it. */
-#define BUCKET_NS SECONDS(1)
+#define BUCKET_NS       SECONDS(1)
 
 /* ---- pacing ---- */
 
@@ -41,7 +43,7 @@ our_turn(const struct keeper *k, const struct held *h, uint64_t now)
 	if (keeper_paused(k) && !h->urgent)
 		return false;
 	/* Those before us have their time, counted from the last sign of progress. */
-	if (h->progress_at != 0)
+	if (h->progress_at != 0 && now < h->due_at + (h->rank + CLAIMS_HONOURED) * claim)
 		return now >= MAX(h->progress_at + claim, h->due_at + h->rank * claim);
 	return now >= h->due_at + h->rank * claim;
 }

@@ -372,8 +372,13 @@ move_shard(struct victim *v, const struct live_shard *shard)
 		err = move_prepared(m);
 	store_buffer_put(s, m->buffer);
 	free(m);
+	/* Whatever went wrong while it was copied: dropped is only what is really bad. */
 	if (err == ERR_CORRUPT) {
-		s->status.rot++;
+		err = store_verify(s, &shard->chunk, shard->index);
+		if (err == ERR_OK)
+			return ERR_IO;
+	}
+	if (err == ERR_CORRUPT) {
 		log_error(
 		    s->env, "store %s: a shard has gone bad on the disk and is dropped", s->dir);
 		err = store_drop(s, &shard->chunk, shard->index);

@@ -61,6 +61,8 @@ read_leases(struct index_txn *txn, struct facts_query *q)
 		else
 			q->bad++;
 	}
+	/* What cannot be read might say that the chunk is to be kept. */
+	f->leases_more |= q->bad > 0;
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 

@@ -16,7 +16,7 @@ struct chunk_facts {
 	uint8_t count;          /* of indices: the shards that are here */
 	uint8_t indices[SHARDS_MAX];
 	size_t leases_count; /* those with the highest keys are left out beyond the maximum */
-	bool leases_more;
+	bool leases_more;    /* or some have rotted: what they say is not known */
 	struct lease leases[LEASES_KNOWN_MAX];
 	uint64_t sequence; /* of the siblings; 0: none were told */
 	struct siblings siblings;
