@@ -15,6 +15,7 @@
 #include "cmd/command.h"
 #include "cmd/control.h"
 #include "cmd/dirs.h"
+#include "cmd/leave.h"
 #include "cmd/operator.h"
 #include "cmd/privileges.h"
 #include "cmd/say.h"
@@ -329,9 +330,12 @@ open_all(struct node_command *n)
 static int
 node_run(const struct command *self, int argc, char **argv)
 {
-	struct node_command *n = calloc(1, sizeof(*n));
+	struct node_command *n;
 	int code = EXIT_FAILED;
 
+	if (argc > 1 && strcmp(argv[1], "leave") == 0)
+		return command_node_leave.run(&command_node_leave, argc - 1, argv + 1);
+	n = calloc(1, sizeof(*n));
 	if (n == NULL)
 		return EXIT_FAILED;
 	n->name = self->name;
@@ -352,12 +356,14 @@ node_run(const struct command *self, int argc, char **argv)
 
 const struct command command_node = {
 	.name = "node",
-	.synopsis = "[--dir DIR] [option ...]",
-	.brief = "run a peer",
+	.synopsis = "[leave] [--dir DIR] [option ...]",
+	.brief = "run a peer, or have it leave in order",
 	.about =
 	    "Runs one peer until SIGTERM or SIGINT. Everything is kept below the directory, which\n"
 	    "is made at the first start together with the peer's key and a settings file that\n"
 	    "explains every key. Options override the file.\n"
+	    "\n"
+	    "\"skerry node leave\" has a running one give all that it keeps to others.\n"
 	    "\n"
 	    "  skerry node --dir /srv/skerry --capacity 1T --country DE --bootstrap KEY@host:7730",
 	.options = (const struct option *const[]){ node_options, settings_options, NULL },

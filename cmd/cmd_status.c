@@ -97,6 +97,10 @@ print_repair(const struct json_value *r)
 	       " wait for peers%s\n",
 	    json_number(r, "chunks"), json_number(r, "due"), json_number(r, "waiting"),
 	    json_flag(r, "paused") ? "; PAUSED: many peers vanished at once" : "");
+	if (json_flag(r, "leaving"))
+		printf("leaving      %" PRIu64 " of %" PRIu64 " pieces are still here%s\n",
+		    json_number(r, "leave_left"), json_number(r, "leave_total"),
+		    json_number(r, "leave_left") == 0 ? ": the node can be stopped" : "");
 	if (json_number(r, "chunks") > 0)
 		print_spare(r);
 	if (json_number(r, "unreadable") > 0)

@@ -171,6 +171,9 @@ keeper_answer(const struct keeper *keeper)
 	json_put_number(o, "due", s.due);
 	json_put_number(o, "waiting", s.waiting);
 	json_put_flag(o, "paused", s.paused);
+	json_put_flag(o, "leaving", s.leaving);
+	json_put_number(o, "leave_left", s.leave_left);
+	json_put_number(o, "leave_total", s.leave_total);
 	json_put_number(o, "siblings", s.neighbours);
 	json_put_number(o, "siblings_silent", s.silent);
 	json_put_number(o, "siblings_gone", s.gone);
@@ -276,6 +279,12 @@ sight_answer(
 {
 	if (strcmp(command, "status") == 0)
 		return status_answer(node, settings);
+	if (strcmp(command, "leave") == 0) {
+		/* A node that stores nothing, or is not up yet, cannot; what it says shows it. */
+		if (node != NULL && node_keeper(node) != NULL)
+			(void)keeper_leave(node_keeper(node));
+		return status_answer(node, settings);
+	}
 	if (strcmp(command, "peers") == 0)
 		return peers_answer(node, env);
 	return NULL;

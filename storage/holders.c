@@ -87,13 +87,14 @@ holders_failed(struct holders *h, uint8_t index, const struct contact *who)
 	slot->failing = true;
 }
 
+/* One that failed and was named again as it was is no find: there may be another. */
 static uint8_t
 known_count(const struct holders *h)
 {
 	uint8_t known = 0;
 
 	for (uint8_t i = 0; i < h->ref->code.n; i++)
-		known += h->at[i].state == HOLDER_KNOWN;
+		known += h->at[i].state == HOLDER_KNOWN && !h->at[i].failing;
 	return known;
 }
 

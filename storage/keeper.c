@@ -146,7 +146,12 @@ tour(struct keeper *k)
 		err = tour_held(k);
 	if (err != ERR_OK)
 		return err;
-	k->booted = true;
+	if (!k->booted) {
+		k->booted = true;
+		err = keeper_leave_resume(k);
+		if (err != ERR_OK)
+			return err;
+	}
 	forget_unmet(k);
 	forget_neighbours(k);
 	k->status.tours++;
@@ -384,6 +389,13 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 }
 
 void
+keeper_on_siblings(struct keeper *k, void (*told)(void *arg, const struct hash *chunk), void *arg)
+{
+	k->siblings_told = told;
+	k->siblings_arg = arg;
+}
+
+void
 keeper_shutdown(struct keeper *k, void (*done)(void *arg), void *arg)
 {
 	k->stopped = true;
@@ -429,6 +441,9 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 		out->gone += neighbour_gone(one, now, grace);
 	}
 	out->paused = keeper_paused(k);
+	out->leaving = k->leaving;
+	out->leave_total = k->leave_total;
+	out->leave_left = k->leaving ? out->chunks : 0;
 }
 
 size_t

@@ -30,12 +30,19 @@ struct keeper_opts {
 };
 /* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
 int keeper_new(const struct keeper_opts *opts, struct keeper **out);
+/* told: on the loop, whenever the list of a chunk's siblings has changed. */
+void keeper_on_siblings(
+    struct keeper *k, void (*told)(void *arg, const struct hash *chunk), void *arg);
 void keeper_shutdown(struct keeper *k, void (*done)(void *arg), void *arg);
 /* After the endpoint's shutdown, whose methods point here. NULL accepted. */
 void keeper_free(struct keeper *k);
 
 /* A shard, lease or sibling of the chunk came: it is looked at soon. */
 void keeper_changed(struct keeper *k, const struct hash *chunk);
+
+/* Gives all shards to others and takes none any more; goes on after restarts. See the status. */
+int keeper_leave(struct keeper *k);
+bool keeper_leaves(const struct keeper *k);
 
 /* alive − k of 0 … KEEPER_MARGINS−2, and all above in the last; [0] also what is below. */
 #define KEEPER_MARGINS 34
@@ -47,7 +54,9 @@ struct keeper_status {
 	uint64_t neighbours, silent, gone;
 	uint64_t earliest_until;   /* first lease to end, unix seconds; 0: none */
 	uint64_t tours, toured_at; /* env_now scale */
-	bool paused;               /* too many vanished at once */
+	bool leaving;
+	uint64_t leave_left, leave_total; /* shards that are still here, and were */
+	bool paused;                      /* too many vanished at once */
 	/* Counters. */
 	uint64_t repairs, repairs_failed, shards_rebuilt, bytes_fetched, bytes_sent;
 	uint64_t collected_deleted, collected_expired, duplicates_dropped, denials;

@@ -23,6 +23,9 @@ SUSPENDS int keeper_settle_twin(struct keeper *k, const struct chunk_facts *f, u
 SUSPENDS int keeper_introduce(
     struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node);
 
+/* leave.c: goes on with a leave that was begun before the last start. */
+SUSPENDS int keeper_leave_resume(struct keeper *k);
+
 /* repair.c */
 void keeper_repair_soon(struct keeper *k);
 /* repair_chunk.c: all leases and siblings of a chunk to one of its holders. */

@@ -61,6 +61,9 @@ write_siblings(struct keeper *k, const struct chunk_facts *f, const struct sibli
 	err = store_set_siblings(
 	    k->opts.store, &f->chunk, sequence, bytes_of(packed, siblings_pack(s, packed)));
 	free(packed);
+	/* What the DHT says of it is to be said anew. */
+	if (err == ERR_OK && k->siblings_told != NULL)
+		k->siblings_told(k->siblings_arg, &f->chunk);
 	return err;
 }
 

@@ -56,6 +56,8 @@ struct keeper {
 	struct keeper_opts opts;
 	struct env *env;
 	struct network_id net;
+	void (*siblings_told)(void *arg, const struct hash *chunk); /* may be NULL */
+	void *siblings_arg;
 	struct ledger *ledger;
 	struct neighbours *neighbours;
 	struct chunks *chunks; /* NULL until used */
@@ -73,6 +75,8 @@ struct keeper {
 	STAILQ_HEAD(, intake) intake;
 	size_t intake_count;
 	bool taking_in, asking_silent, compacting;
+	bool leaving, leave_runs;
+	uint64_t leave_total; /* shards when it began */
 	bool repairing;
 	size_t collected_today; /* expired ones; a day is counted from day_at */
 	uint64_t day_at;

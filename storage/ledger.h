@@ -28,6 +28,7 @@ struct held {
 	uint64_t due_at;      /* since when; env_now scale, as the others */
 	uint64_t progress_at; /* last sign of a repair by whomever; 0: none */
 	uint64_t retry_at;    /* not by us before */
+	uint64_t moved_at;    /* last tried to give it away */
 	bool twinned;         /* somebody else who lives holds the same shard */
 	uint64_t twin_at;     /* since when one of lower hash does, who is to keep it; 0: not */
 	struct pubkey twin;   /* who; where twin_at */

@@ -22,11 +22,13 @@ allocate(struct rebuilding *w)
 	size_t bytes = (size_t)w->step * LEAF_BYTES;
 	struct chunks *c = r->chunks;
 
-	w->sources = calloc(w->layout.k, sizeof(*w->sources));
+	size_t sources = r->copy ? 1 : w->layout.k;
+
+	w->sources = calloc(sources, sizeof(*w->sources));
 	w->targets = calloc(r->targets_count, sizeof(*w->targets));
 	if (w->sources == NULL || w->targets == NULL)
 		return ERR_NOMEM;
-	for (size_t i = 0; i < w->layout.k; i++) {
+	for (size_t i = 0; i < sources; i++) {
 		struct source *s = &w->sources[w->sources_count++];
 
 		s->w = w;
@@ -201,7 +203,10 @@ decode_group(void *arg)
 			return ERR_CORRUPT;
 		for (size_t i = 0; i < w->targets_count; i++)
 			out[i] = w->targets[i].slot[slot] + (size_t)row * LEAF_BYTES;
-		decoder_run(w->decoder, len, in, out);
+		if (w->r->copy)
+			memcpy(out[0], in[0], len);
+		else
+			decoder_run(w->decoder, len, in, out);
 		for (size_t i = 0; i < w->targets_count; i++)
 			merkle_leaf(&w->targets[i].leaves[first + row], out[i], len);
 	}
@@ -294,7 +299,7 @@ run(struct rebuilding *w)
 		err = together(w, source_open_task, NULL, true);
 	if (err == ERR_OK && !sources_well(w))
 		err = ERR_UNREACHABLE;
-	if (err == ERR_OK)
+	if (err == ERR_OK && !w->r->copy)
 		err = make_decoder(w);
 	if (err == ERR_OK)
 		err = move_groups(w);

@@ -35,6 +35,7 @@ struct rebuild {
 	/* What is missing. */
 	struct rebuild_shard targets[SHARDS_MAX];
 	size_t targets_count;
+	bool copy; /* one source, one target, the same shard: nothing is decoded */
 	/* Who may take them; taken: those that hold a shard, they count for the rules. */
 	struct candidate *candidates;
 	size_t candidates_count;

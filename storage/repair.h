@@ -19,5 +19,8 @@ SUSPENDS int repair_pace(void *arg, uint64_t bytes);
  * takes what is missing; ERR_UNREACHABLE: fewer than k holders answer; ERR_CORRUPT: malformed.
  */
 SUSPENDS int repair_chunk(struct keeper *k, const struct hash *chunk);
+/* Gives our shard to somebody else; it is there and made known before ours goes. Errors as above.
+ */
+SUSPENDS int repair_move(struct keeper *k, const struct hash *chunk, uint8_t index);
 
 #endif

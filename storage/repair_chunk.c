@@ -293,7 +293,6 @@ still_due(const struct job *j)
 static SUSPENDS int
 run(struct job *j)
 {
-	struct keeper *k = j->k;
 	struct rebuild *r = &j->rebuild;
 	int err = survey(j);
 
@@ -303,16 +302,35 @@ run(struct job *j)
 		return ERR_UNREACHABLE;
 	qsort(r->sources, r->sources_count, sizeof(*r->sources), by_distance);
 	claim(j);
-	r->chunks = j->chunks;
-	r->store = k->opts.store;
-	r->descriptor = &j->descriptor;
-	r->chunk = &j->facts.chunk;
-	r->pace = repair_pace;
-	r->arg = k;
 	err = rebuild(j);
 	if (err == ERR_OK)
 		err = announce(j);
 	return err;
+}
+
+static SUSPENDS int
+begin(struct job *j, struct keeper *k, const struct hash *chunk, struct lease *lease)
+{
+	int err = keeper_chunks(k, &j->chunks);
+
+	j->k = k;
+	if (err == ERR_OK)
+		err = store_facts(k->opts.store, chunk, &j->facts);
+	if (err == ERR_OK && (j->facts.count == 0 || facts_lease(&j->facts) == NULL))
+		err = ERR_NOT_FOUND;
+	if (err == ERR_OK)
+		err = store_descriptor(k->opts.store, chunk, &j->descriptor);
+	if (err != ERR_OK)
+		return err;
+	*lease = *facts_lease(&j->facts); /* the facts are read anew meanwhile */
+	j->rebuild.lease = lease;
+	j->rebuild.chunks = j->chunks;
+	j->rebuild.store = k->opts.store;
+	j->rebuild.descriptor = &j->descriptor;
+	j->rebuild.chunk = &j->facts.chunk;
+	j->rebuild.pace = repair_pace;
+	j->rebuild.arg = k;
+	return ERR_OK;
 }
 
 int
@@ -320,23 +338,46 @@ repair_chunk(struct keeper *k, const struct hash *chunk)
 {
 	struct job *j = calloc(1, sizeof(*j));
 	struct lease lease;
-	int err = j == NULL ? ERR_NOMEM : ERR_OK;
+	int err = j == NULL ? ERR_NOMEM : begin(j, k, chunk, &lease);
 
 	if (err == ERR_OK)
-		err = keeper_chunks(k, &j->chunks);
-	if (err == ERR_OK) {
-		j->k = k;
-		err = store_facts(k->opts.store, chunk, &j->facts);
-	}
-	if (err == ERR_OK && (j->facts.count == 0 || facts_lease(&j->facts) == NULL))
-		err = ERR_NOT_FOUND;
-	if (err == ERR_OK)
-		err = store_descriptor(k->opts.store, chunk, &j->descriptor);
-	if (err == ERR_OK) {
-		lease = *facts_lease(&j->facts); /* the facts are read anew meanwhile */
-		j->rebuild.lease = &lease;
 		err = run(j);
-	}
+	free(j);
+	return err;
+}
+
+/* Who holds another one counts for the rules; then our own is the only source. */
+static SUSPENDS int
+move(struct job *j, uint8_t index)
+{
+	struct rebuild *r = &j->rebuild;
+	int err;
+
+	r->targets_count = 1;
+	r->targets[0] = (struct rebuild_shard){ .index = index };
+	err = survey(j);
+	if (err == ERR_OK)
+		err = find_candidates(j);
+	if (err != ERR_OK)
+		return err;
+	r->copy = true;
+	r->sources_count = 1;
+	r->sources[0] = (struct rebuild_shard){ .index = index, .own = true };
+	err = rebuild_run(r);
+	if (err == ERR_OK)
+		err = announce(j);
+	return err == ERR_OK ? keeper_let_go(j->k, &j->facts, index) : err;
+}
+
+int
+repair_move(struct keeper *k, const struct hash *chunk, uint8_t index)
+{
+	struct job *j = calloc(1, sizeof(*j));
+	struct lease lease;
+	int err = j == NULL ? ERR_NOMEM : begin(j, k, chunk, &lease);
+
+	if (err == ERR_OK)
+		err = move(j, index);
 	free(j);
 	return err;
 }

@@ -135,6 +135,8 @@ room_for(const struct service *s, const struct layout *l)
 {
 	struct store_status now;
 
+	if (s->opts.keeper != NULL && keeper_leaves(s->opts.keeper))
+		return ERR_FULL;
 	store_status(s->opts.store, &now);
 	if (now.refusing || now.bytes_used > now.capacity ||
 	    now.capacity - now.bytes_used < l->shard_bytes)
@@ -555,6 +557,14 @@ serve_lease(void *arg, struct stream *st, const struct rpc_request *req)
 
 /* ---- assembly ---- */
 
+static void
+siblings_changed(void *arg, const struct hash *chunk)
+{
+	struct service *s = arg;
+
+	announce_chunk(s->announce, chunk);
+}
+
 int
 service_new(const struct service_opts *opts, struct service **out)
 {
@@ -590,6 +600,8 @@ service_new(const struct service_opts *opts, struct service **out)
 	    &s->announce);
 	if (err != ERR_OK)
 		goto fail;
+	if (opts->keeper != NULL)
+		keeper_on_siblings(opts->keeper, siblings_changed, s);
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
 		endpoint_add_stream_method(opts->endpoint,
 		    &(struct stream_method){ methods[i].number, methods[i].serve, s });
@@ -612,6 +624,8 @@ service_free(struct service *s)
 {
 	if (s == NULL)
 		return;
+	if (s->opts.keeper != NULL)
+		keeper_on_siblings(s->opts.keeper, NULL, NULL);
 	announce_free(s->announce);
 	transfers_free(s->transfers);
 	free(s);

@@ -166,6 +166,32 @@ START_TEST(lying_sources_are_worked_around)
 }
 END_TEST
 
+/* Nothing is missing at any moment, and in the end it keeps nothing, also after a restart. */
+START_TEST(who_leaves_in_order_leaves_no_hole)
+{
+	struct world *w = network(7, 12, (struct code_params){ 4, 7, 8 });
+	struct store_status s;
+	size_t leaver;
+
+	put(w, "photo", 900000);
+	leaver = world_holder(w, "photo", 0, 2);
+	sim_run_for(world_sim(w), SECONDS(20));
+	ck_assert_int_eq(keeper_leave(node_keeper(world_peer(w, leaver))), ERR_OK);
+	sim_run_for(world_sim(w), MILLISECONDS(30));
+	world_restart(w, leaver);
+	for (int i = 0; i < 12; i++) {
+		sim_run_for(world_sim(w), SECONDS(10));
+		ck_assert_int_eq(margin(w, "photo"), 4);
+	}
+	store_status(node_store(world_peer(w, leaver)), &s);
+	ck_assert_uint_eq(s.shards, 0);
+	world_kill(w, leaver);
+	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
 static uint64_t
 duplicates_dropped(struct world *w, size_t nodes)
 {
@@ -241,6 +267,7 @@ main(void)
 
 	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus,
 	    rot_is_found_and_repaired, what_is_deleted_stays_deleted,
-	    who_returns_late_makes_no_second_copy, lying_sources_are_worked_around, NULL);
+	    who_returns_late_makes_no_second_copy, lying_sources_are_worked_around,
+	    who_leaves_in_order_leaves_no_hole, NULL);
 	return suite_main(s);
 }

@@ -1,0 +1,128 @@
+/*
+ * Leaving in order: each shard is given to somebody else before ours goes, with leases and
+ * siblings, so that nothing is ever at risk. That a node leaves is kept in its store: after a
+ * restart it goes on. What finds no taker is tried again; until then it is served as before.
+ */
+#include <stdlib.h>
+
+#include "storage/repair.h"
+
+static const struct hash leaving_key = { "leaving/1" };
+
+#define AGAIN SECONDS(10)
+
+static size_t
+shards_left(const struct keeper *k)
+{
+	size_t cursor = 0, left = 0;
+	const struct held *h;
+
+	while ((h = ledger_next(k->ledger, &cursor)) != NULL)
+		left += h->index != INDEX_NONE;
+	return left;
+}
+
+/* The next one that was not tried in this round. */
+static const struct held *
+next_to_go(const struct keeper *k, uint64_t round_at)
+{
+	size_t cursor = 0;
+	const struct held *h;
+
+	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
+		if (h->index != INDEX_NONE && h->moved_at < round_at)
+			return h;
+	}
+	return NULL;
+}
+
+static SUSPENDS int
+one_round(struct keeper *k)
+{
+	uint64_t round_at = env_now(k->env);
+	const struct held *next;
+	int err = ERR_OK;
+
+	while (err != ERR_CANCELED && (next = next_to_go(k, round_at)) != NULL) {
+		struct held *h = ledger_find(k->ledger, &next->chunk, next->index);
+		struct hash chunk = h->chunk;
+		uint8_t index = h->index;
+
+		h->moved_at = round_at;
+		err = repair_move(k, &chunk, index);
+		if (err != ERR_OK && err != ERR_CANCELED)
+			log_info(k->env, "a shard finds no taker: %s", err_text(err));
+	}
+	return err == ERR_CANCELED ? err : ERR_OK;
+}
+
+static int
+leave_task(void *arg)
+{
+	struct keeper *k = arg;
+	int err = ERR_OK;
+
+	while (err == ERR_OK && shards_left(k) > 0) {
+		err = one_round(k);
+		if (err == ERR_OK && shards_left(k) > 0)
+			err = task_sleep(k->env, AGAIN);
+	}
+	if (err == ERR_OK)
+		log_info(k->env, "nothing is left here: the node can be stopped");
+	k->leave_runs = false;
+	return err;
+}
+
+static void
+go_on(struct keeper *k)
+{
+	if (k->leaving && !k->leave_runs)
+		k->leave_runs = task_spawn(&k->group, "leave", leave_task, k) == ERR_OK;
+}
+
+static int
+remember_task(void *arg)
+{
+	struct keeper *k = arg;
+	static const uint8_t yes = 1;
+	int err = store_set_value(k->opts.store, STORE_NODE, &leaving_key, bytes_of(&yes, 1));
+
+	if (err != ERR_OK)
+		log_warn(k->env, "that the node leaves is not kept: %s", err_text(err));
+	go_on(k);
+	return err;
+}
+
+int
+keeper_leave(struct keeper *k)
+{
+	if (k->leaving)
+		return ERR_OK;
+	k->leaving = true;
+	k->leave_total = shards_left(k);
+	return task_spawn(&k->group, "leaving", remember_task, k);
+}
+
+bool
+keeper_leaves(const struct keeper *k)
+{
+	return k->leaving;
+}
+
+/* Behind the first tour, when the ledger is complete. */
+int
+keeper_leave_resume(struct keeper *k)
+{
+	struct buf value;
+	int err;
+
+	buf_init(&value, STORE_VALUE_MAX);
+	err = store_value(k->opts.store, STORE_NODE, &leaving_key, &value);
+	buf_fini(&value);
+	if (err == ERR_OK) {
+		k->leaving = true;
+		k->leave_total = MAX(k->leave_total, shards_left(k));
+	}
+	go_on(k);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
