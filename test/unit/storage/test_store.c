@@ -8,7 +8,7 @@
 #include "overlay/base/buf.h"
 #include "overlay/base/env_real.h"
 #include "overlay/base/task.h"
-#include "storage/store.h"
+#include "storage/store_compact.h"
 #include "test/unit/storage/store_fixture.h"
 #include "test/unit/suite.h"
 
@@ -432,6 +432,52 @@ writers_at_once(void *arg)
 	return ERR_OK;
 }
 
+/* What is dropped comes back as space; what is kept, and what is known to be gone, stays so. */
+static int
+space_comes_back(void *arg)
+{
+	enum { CHUNKS = 12 };
+	struct ctx *c = arg;
+	struct fx_chunk chunks[CHUNKS];
+	struct store_status before, after;
+	uint64_t gained = 1, sum = 0;
+
+	open_store(c);
+	for (size_t i = 0; i < CHUNKS; i++) {
+		fx_chunk_init(&chunks[i], i, 2, 3, 1500000);
+		ck_assert_int_eq(fx_put(c->store, &chunks[i], 1, 1, 16), ERR_OK);
+	}
+	for (size_t i = 0; i < CHUNKS; i++) {
+		if (i % 4 != 0)
+			ck_assert_int_eq(store_drop(c->store, &chunks[i].id, 1), ERR_OK);
+	}
+	store_status(c->store, &before);
+	while (gained > 0) {
+		ck_assert_int_eq(store_compact(c->store, &gained), ERR_OK);
+		sum += gained;
+	}
+	store_status(c->store, &after);
+	ck_assert_uint_gt(sum, 0);
+	ck_assert_uint_lt(after.bytes_used, before.bytes_used - sum / 2);
+	ck_assert_uint_lt(after.bytes_dead, before.bytes_dead);
+	/* Once as it is, once opened again. */
+	for (int again = 0; again < 2; again++) {
+		for (size_t i = 0; i < CHUNKS; i++) {
+			ck_assert_int_eq(
+			    fx_check(c->store, &chunks[i], 1), i % 4 == 0 ? ERR_OK : ERR_NOT_FOUND);
+			ck_assert_uint_eq(fx_generation(c->store, &chunks[i].id, 0), 1);
+		}
+		store_status(c->store, &after);
+		ck_assert_uint_eq(after.shards, CHUNKS / 4);
+		store_close(c->store);
+		if (again == 0)
+			open_store(c);
+	}
+	for (size_t i = 0; i < CHUNKS; i++)
+		fx_chunk_fini(&chunks[i]);
+	return ERR_OK;
+}
+
 #define STORY(name, capacity)                                                                      \
 	START_TEST(name##_with_lmdb)                                                               \
 	{                                                                                          \
@@ -453,6 +499,7 @@ STORY(full_and_too_big, MIB(6))
 STORY(one_process_one_directory, GIB(1))
 STORY(leases_share_a_sync, GIB(1))
 STORY(writers_at_once, GIB(1))
+STORY(space_comes_back, GIB(1))
 
 int
 main(void)
@@ -463,11 +510,11 @@ main(void)
 	    wrong_commits_are_refused_with_lmdb, same_shard_twice_with_lmdb,
 	    leases_siblings_values_with_lmdb, full_and_too_big_with_lmdb,
 	    one_process_one_directory_with_lmdb, leases_share_a_sync_with_lmdb,
-	    writers_at_once_with_lmdb, NULL);
+	    writers_at_once_with_lmdb, space_comes_back_with_lmdb, NULL);
 	suite_add(s, "memory", 20, put_and_read_in_memory, ranges_and_unaligned_in_memory,
 	    wrong_commits_are_refused_in_memory, same_shard_twice_in_memory,
 	    leases_siblings_values_in_memory, full_and_too_big_in_memory,
 	    one_process_one_directory_in_memory, leases_share_a_sync_in_memory,
-	    writers_at_once_in_memory, NULL);
+	    writers_at_once_in_memory, space_comes_back_in_memory, NULL);
 	return suite_main(s);
 }
