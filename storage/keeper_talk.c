@@ -309,9 +309,11 @@ serve_hold(struct keeper *k, const struct rpc_request *req, const struct hold *a
 
 	*answer = 0;
 	if (h == NULL)
-		return ERR_OK;
+		return k->taking_in ? ERR_BUSY : ERR_OK;
 	if (ledger_find(k->ledger, &h->chunk, ask->yours) != NULL)
 		*answer |= HOLD_YES;
+	else if (k->taking_in)
+		return ERR_BUSY; /* it may just have come: nothing is denied meanwhile */
 	if (h->lease_sum != ask->lease_sum)
 		*answer |= HOLD_LEASES;
 	if (!ask->tell || ask->mine == INDEX_NONE || h->index == INDEX_NONE)
@@ -402,6 +404,9 @@ take_leases(struct keeper *k, const struct hash *chunk, const struct lease *leas
 	for (size_t i = 0; i < count && (err == ERR_OK || err == ERR_STALE); i++) {
 		if (!hash_equal(&leases[i].chunk, chunk) ||
 		    lease_acceptable(&leases[i], now) != ERR_OK)
+			continue;
+		/* One that may not be kept says nothing of the others. */
+		if (store_lease_room(k->opts.store, &leases[i]) != ERR_OK)
 			continue;
 		err = store_lease(k->opts.store, &leases[i]);
 		k->status.leases_exchanged += err == ERR_OK;

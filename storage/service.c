@@ -14,6 +14,7 @@
 #include "overlay/base/pack.h"
 #include "storage/announce.h"
 #include "storage/keeper.h"
+#include "storage/store_facts.h"
 #include "storage/messages.h"
 #include "storage/transfers.h"
 
@@ -225,6 +226,11 @@ take_shard(struct service *s, struct stream *st, struct taking *t)
 		err = receive_commit(s, st, c);
 	if (err == ERR_OK)
 		err = commit_fits(s, &t->head, c);
+	if (err == ERR_OK) {
+		err = store_lease_room(s->opts.store, &c->lease);
+		if (err == ERR_NOT_FOUND)
+			err = ERR_OK; /* the first of its chunk */
+	}
 	if (err != ERR_OK) {
 		shard_abort(t->writer);
 		return err;
@@ -538,6 +544,8 @@ serve_lease(void *arg, struct stream *st, const struct rpc_request *req)
 		err = lease_acceptable(&m->lease, now_unix_s(s));
 	if (err == ERR_OK)
 		err = store_find(s->opts.store, &m->lease.chunk, &index, 1, &count);
+	if (err == ERR_OK)
+		err = store_lease_room(s->opts.store, &m->lease);
 	/* Siblings first: the lease's sync carries them along. */
 	if (err == ERR_OK)
 		err = keep_siblings(s, m);

@@ -5,6 +5,8 @@
  */
 #include "storage/store_facts.h"
 
+#include <stdlib.h>
+
 #include "overlay/base/pack.h"
 #include "storage/store_impl.h"
 
@@ -158,6 +160,23 @@ int
 store_facts(struct store *s, const struct hash *chunk, struct chunk_facts *out)
 {
 	return ask(s, FACTS_EXACTLY, chunk, out);
+}
+
+int
+store_lease_room(struct store *s, const struct lease *l)
+{
+	struct chunk_facts *f = malloc(sizeof(*f));
+	int err = f == NULL ? ERR_NOMEM : store_facts(s, &l->chunk, f);
+	bool known = false;
+
+	for (size_t i = 0; err == ERR_OK && i < f->leases_count; i++)
+		known |= pubkey_equal(&f->leases[i].key, &l->key);
+	if (err == ERR_OK && !known && l->until == 0)
+		err = ERR_NOT_FOUND;
+	else if (err == ERR_OK && !known && f->leases_count >= LEASES_KNOWN_MAX)
+		err = ERR_FULL;
+	free(f);
+	return err;
 }
 
 bool

@@ -31,6 +31,13 @@ SUSPENDS int store_next_leased_facts(
 SUSPENDS int store_facts(struct store *s, const struct hash *chunk, struct chunk_facts *out);
 
 /*
+ * Whether a lease may be kept beside those that are: strangers who know a chunk's name shall not
+ * crowd its owner out. ERR_FULL: of a key not known here, and LEASES_KNOWN_MAX others are;
+ * ERR_NOT_FOUND: a deletion by a key that never asked for anything here.
+ */
+SUSPENDS int store_lease_room(struct store *s, const struct lease *l);
+
+/*
  * A fingerprint of the leases: equal where the same generations are known. 0: none. What it covers
  * is ordered by key, so the sequence of their arrival does not matter.
  */

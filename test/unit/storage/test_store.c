@@ -9,6 +9,7 @@
 #include "overlay/base/env_real.h"
 #include "overlay/base/task.h"
 #include "storage/store_compact.h"
+#include "storage/store_facts.h"
 #include "test/unit/storage/store_fixture.h"
 #include "test/unit/suite.h"
 
@@ -432,6 +433,34 @@ writers_at_once(void *arg)
 	return ERR_OK;
 }
 
+/* Whoever knows a chunk's name may ask for it, too, but not crowd its owner out. */
+static int
+strangers_leases(void *arg)
+{
+	struct ctx *c = arg;
+	struct fx_chunk chunk;
+	struct lease l;
+
+	open_store(c);
+	fx_chunk_init(&chunk, 1, 2, 3, 5000);
+	ck_assert_int_eq(fx_put(c->store, &chunk, 1, 1, 16), ERR_OK);
+	fx_lease(&l, 1, &chunk.id, 1);
+	l.until = 0;
+	ck_assert_int_eq(store_lease_room(c->store, &l), ERR_NOT_FOUND);
+	for (uint64_t owner = 1; owner < LEASES_KNOWN_MAX; owner++) {
+		fx_lease(&l, owner, &chunk.id, 1);
+		ck_assert_int_eq(store_lease_room(c->store, &l), ERR_OK);
+		ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+	}
+	fx_lease(&l, LEASES_KNOWN_MAX, &chunk.id, 1);
+	ck_assert_int_eq(store_lease_room(c->store, &l), ERR_FULL);
+	fx_lease(&l, 0, &chunk.id, 2);
+	ck_assert_int_eq(store_lease_room(c->store, &l), ERR_OK);
+	fx_chunk_fini(&chunk);
+	store_close(c->store);
+	return ERR_OK;
+}
+
 /* What is dropped comes back as space; what is kept, and what is known to be gone, stays so. */
 static int
 space_comes_back(void *arg)
@@ -500,6 +529,7 @@ STORY(one_process_one_directory, GIB(1))
 STORY(leases_share_a_sync, GIB(1))
 STORY(writers_at_once, GIB(1))
 STORY(space_comes_back, GIB(1))
+STORY(strangers_leases, GIB(1))
 
 int
 main(void)
@@ -510,11 +540,13 @@ main(void)
 	    wrong_commits_are_refused_with_lmdb, same_shard_twice_with_lmdb,
 	    leases_siblings_values_with_lmdb, full_and_too_big_with_lmdb,
 	    one_process_one_directory_with_lmdb, leases_share_a_sync_with_lmdb,
-	    writers_at_once_with_lmdb, space_comes_back_with_lmdb, NULL);
+	    writers_at_once_with_lmdb, space_comes_back_with_lmdb, strangers_leases_with_lmdb,
+	    NULL);
 	suite_add(s, "memory", 20, put_and_read_in_memory, ranges_and_unaligned_in_memory,
 	    wrong_commits_are_refused_in_memory, same_shard_twice_in_memory,
 	    leases_siblings_values_in_memory, full_and_too_big_in_memory,
 	    one_process_one_directory_in_memory, leases_share_a_sync_in_memory,
-	    writers_at_once_in_memory, space_comes_back_in_memory, NULL);
+	    writers_at_once_in_memory, space_comes_back_in_memory, strangers_leases_in_memory,
+	    NULL);
 	return suite_main(s);
 }
