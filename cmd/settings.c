@@ -13,6 +13,7 @@
 #include "cmd/dirs.h"
 #include "overlay/base/buf.h"
 #include "overlay/base/disk.h"
+#include "storage/keeper.h"
 #include "storage/store.h"
 
 /* 32 contacts and the comments are some 8 KiB. */
@@ -38,6 +39,9 @@ const struct option settings_options[] = {
 	    RIGHT_SIZE, set_size, get_size, FIELD(capacity) },
 	{ "reserve", 0, "SIZE", "Disk space that a node leaves free whatever its capacity is.",
 	    RIGHT_SIZE, set_size, get_size, FIELD(reserve) },
+	{ "repair-rate", 0, "SIZE",
+	    "Bytes a second that repair may read and send; 0: as many as it can.", RIGHT_SIZE,
+	    set_size, get_size, FIELD(repair_rate) },
 	{ "country", 0, "CC", "The country a node stands in, as it tells others.", RIGHT_COUNTRY,
 	    set_country, get_country, FIELD(country) },
 	{ "region", 0, "NAME", "The region a node stands in, as it tells others.",
@@ -72,6 +76,7 @@ settings_default(struct settings *s)
 		.listen = { .family = ADDR_IPV4, .port = SETTINGS_PORT },
 		.capacity = SETTINGS_CAPACITY,
 		.reserve = STORE_RESERVE_BYTES,
+		.repair_rate = REPAIR_BYTES_S,
 		.port_mapping = true,
 		.log_level = LOG_INFO,
 	};

@@ -26,8 +26,9 @@ struct settings {
 	struct contact_names bootstraps;
 	struct code_params code; /* of `put`; k = 0: by the size of the network */
 	struct addr listen;
-	uint64_t capacity; /* 0: stores nothing */
-	uint64_t reserve;  /* of the disk, to leave free */
+	uint64_t capacity;    /* 0: stores nothing */
+	uint64_t reserve;     /* of the disk, to leave free */
+	uint64_t repair_rate; /* bytes a second; 0: unlimited */
 	char country[2];
 	char region[PEER_REGION_MAX + 1];
 	char operator_file[PATH_BYTES_MAX];

@@ -21,6 +21,9 @@
 
 struct keeper;
 
+/* What repair may move a second (read and sent together), so that users do not notice it. */
+#define REPAIR_BYTES_S MIB(25)
+
 struct keeper_opts {
 	struct endpoint *endpoint; /* lent, as the others */
 	struct dht *dht;

@@ -8,9 +8,6 @@
 
 #include "storage/keeper_private.h"
 
-/* What repair may move a second (read and sent together), so that users do not notice it. */
-#define REPAIR_BYTES_S MIB(25)
-
 /* Waits until repair may move so many bytes more; arg: the keeper. */
 SUSPENDS int repair_pace(void *arg, uint64_t bytes);
 

@@ -149,7 +149,6 @@ find_candidates(struct job *j)
 	size_t count = 0, kept = 0;
 	int err;
 
-	chunks_candidates_stale(j->chunks);
 	err = chunks_candidates(
 	    j->chunks, r->targets_count + 1, j->candidates, CANDIDATES_MAX, &count);
 	if (err != ERR_OK)
@@ -264,6 +263,8 @@ rebuild(struct job *j)
 		err = find_candidates(j);
 		if (err == ERR_OK)
 			err = rebuild_run(r);
+		if (err != ERR_OK)
+			chunks_candidates_stale(j->chunks);
 	}
 	j->k->status.bytes_fetched += r->fetched;
 	j->k->status.bytes_sent += r->sent;
