@@ -76,8 +76,8 @@ struct keeper {
 	size_t intake_count;
 	bool taking_in, asking_silent, compacting;
 	bool leaving, leave_runs;
-	uint64_t leave_total; /* shards when it began */
-	bool repairing;
+	uint64_t leave_total;   /* shards when it began */
+	uint8_t repairing;      /* tasks */
 	size_t collected_today; /* expired ones; a day is counted from day_at */
 	uint64_t day_at;
 	struct timer scrub;

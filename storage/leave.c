@@ -9,7 +9,8 @@
 
 static const struct hash leaving_key = { "leaving/1" };
 
-#define AGAIN SECONDS(10)
+#define AGAIN         SECONDS(10)
+#define MOVES_AT_ONCE 4
 
 static size_t
 shards_left(const struct keeper *k)
@@ -36,24 +37,47 @@ next_to_go(const struct keeper *k, uint64_t round_at)
 	return NULL;
 }
 
-static SUSPENDS int
-one_round(struct keeper *k)
+/* Several at a time, as repair does. */
+struct round {
+	struct keeper *k;
+	uint64_t at;
+};
+
+static int
+round_task(void *arg)
 {
-	uint64_t round_at = env_now(k->env);
+	struct round *r = arg;
+	struct keeper *k = r->k;
 	const struct held *next;
 	int err = ERR_OK;
 
-	while (err != ERR_CANCELED && (next = next_to_go(k, round_at)) != NULL) {
+	while (err != ERR_CANCELED && (next = next_to_go(k, r->at)) != NULL) {
 		struct held *h = ledger_find(k->ledger, &next->chunk, next->index);
 		struct hash chunk = h->chunk;
 		uint8_t index = h->index;
 
-		h->moved_at = round_at;
+		h->moved_at = r->at;
 		err = repair_move(k, &chunk, index);
 		if (err != ERR_OK && err != ERR_CANCELED)
 			log_info(k->env, "a shard finds no taker: %s", err_text(err));
 	}
 	return err == ERR_CANCELED ? err : ERR_OK;
+}
+
+static SUSPENDS int
+one_round(struct keeper *k)
+{
+	struct round r = { .k = k, .at = env_now(k->env) };
+	struct task_group group;
+	int err = ERR_OK;
+
+	task_group_init(&group, k->env);
+	for (size_t i = 0; i < MOVES_AT_ONCE && err == ERR_OK; i++)
+		err = task_spawn(&group, "leave", round_task, &r);
+	if (err == ERR_OK)
+		err = task_group_wait(&group, 0);
+	task_group_fini(&group);
+	return err;
 }
 
 static int

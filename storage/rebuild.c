@@ -148,6 +148,17 @@ open_targets_count(const struct rebuilding *w)
 	return count;
 }
 
+/* Those whose bytes come over the network. */
+static size_t
+remote_sources(const struct rebuilding *w)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < w->sources_count; i++)
+		count += !w->sources[i].shard->own;
+	return count;
+}
+
 static bool
 sources_well(const struct rebuilding *w)
 {
@@ -242,7 +253,7 @@ move_groups(struct rebuilding *w)
 		}
 		if (err == ERR_OK && w->r->pace != NULL)
 			err = w->r->pace(
-			    w->r->arg, bytes * (w->sources_count + open_targets_count(w)));
+			    w->r->arg, bytes * (remote_sources(w) + open_targets_count(w)));
 		if (err != ERR_OK)
 			return err;
 		if (open_targets_count(w) == 0)

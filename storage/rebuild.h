@@ -12,7 +12,7 @@
 #include "storage/store.h"
 
 /* Both slots of all sources and targets together. */
-#define REBUILD_BYTES_MAX MIB(16)
+#define REBUILD_BYTES_MAX MIB(8)
 
 struct rebuild_shard {
 	uint8_t index;

@@ -10,6 +10,10 @@
 
 /* A sibling that claims again and again does not hold the others up longer than so many times. */
 #define CLAIMS_HONOURED 3
+/* So many chunks at a time: one alone waits for its disks and lines most of the time. */
+#define REPAIRS_AT_ONCE 3
+/* Longer than any repair takes; its end says when it may be tried again. */
+#define REPAIR_PATIENCE HOURS(1)
 /* The bucket holds so long of the rate: a group of leaves is not cut by it. */
 #define BUCKET_NS       SECONDS(1)
 
@@ -93,6 +97,20 @@ note_result(struct keeper *k, const struct hash *chunk, int err)
 	}
 }
 
+/* Nobody else here takes it up meanwhile. */
+static void
+note_begun(struct keeper *k, const struct hash *chunk)
+{
+	uint64_t now = env_now(k->env);
+	size_t cursor = 0;
+	struct held *h;
+
+	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
+		if (hash_equal(&h->chunk, chunk))
+			h->retry_at = now + REPAIR_PATIENCE;
+	}
+}
+
 static int
 repair_task(void *arg)
 {
@@ -103,6 +121,7 @@ repair_task(void *arg)
 	while (err != ERR_CANCELED && (h = pick(k)) != NULL) {
 		struct hash chunk = h->chunk;
 
+		note_begun(k, &chunk);
 		err = repair_chunk(k, &chunk);
 		if (err == ERR_CANCELED)
 			break;
@@ -111,13 +130,17 @@ repair_task(void *arg)
 		note_result(k, &chunk, err);
 		keeper_changed(k, &chunk);
 	}
-	k->repairing = false;
+	k->repairing--;
 	return err;
 }
 
 void
 keeper_repair_soon(struct keeper *k)
 {
-	if (!k->repairing && pick(k) != NULL)
-		k->repairing = task_spawn(&k->group, "repair", repair_task, k) == ERR_OK;
+	/* Those that find nothing left end at once. */
+	while (k->repairing < REPAIRS_AT_ONCE && pick(k) != NULL) {
+		if (task_spawn(&k->group, "repair", repair_task, k) != ERR_OK)
+			break;
+		k->repairing++;
+	}
 }
