@@ -429,6 +429,7 @@ void
 keeper_status(const struct keeper *k, struct keeper_status *out)
 {
 	uint64_t now = env_now(k->env), grace = keeper_short_grace(k);
+	struct store_status store;
 	const struct neighbour *one;
 	size_t cursor = 0;
 
@@ -443,7 +444,8 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 	out->paused = keeper_paused(k);
 	out->leaving = k->leaving;
 	out->leave_total = k->leave_total;
-	out->leave_left = k->leaving ? out->chunks : 0;
+	store_status(k->opts.store, &store);
+	out->leave_left = k->leaving ? store.shards : 0;
 }
 
 size_t

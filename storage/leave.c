@@ -12,15 +12,13 @@ static const struct hash leaving_key = { "leaving/1" };
 #define AGAIN         SECONDS(10)
 #define MOVES_AT_ONCE 4
 
-static size_t
+static uint64_t
 shards_left(const struct keeper *k)
 {
-	size_t cursor = 0, left = 0;
-	const struct held *h;
+	struct store_status s;
 
-	while ((h = ledger_next(k->ledger, &cursor)) != NULL)
-		left += h->index != INDEX_NONE;
-	return left;
+	store_status(k->opts.store, &s);
+	return s.shards;
 }
 
 /* The next one that was not tried in this round. */
@@ -97,10 +95,11 @@ leave_task(void *arg)
 	return err;
 }
 
+/* Not before the ledger is complete: what it does not know would seem to be gone. */
 static void
 go_on(struct keeper *k)
 {
-	if (k->leaving && !k->leave_runs)
+	if (k->leaving && k->booted && !k->leave_runs)
 		k->leave_runs = task_spawn(&k->group, "leave", leave_task, k) == ERR_OK;
 }
 

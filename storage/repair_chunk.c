@@ -375,9 +375,15 @@ repair_move(struct keeper *k, const struct hash *chunk, uint8_t index)
 {
 	struct job *j = calloc(1, sizeof(*j));
 	struct lease lease;
+	bool trusted;
 	int err = j == NULL ? ERR_NOMEM : begin(j, k, chunk, &lease);
 
-	if (err == ERR_OK)
+	/* What nobody asks for any more nobody would take. */
+	if (err == ERR_NOT_FOUND && j->facts.count > 0)
+		err = keeper_let_go(k, &j->facts, index);
+	else if (err == ERR_OK && lease.until <= keeper_now_unix_s(k, &trusted) && trusted)
+		err = keeper_let_go(k, &j->facts, index);
+	else if (err == ERR_OK)
 		err = move(j, index);
 	free(j);
 	return err;
