@@ -101,6 +101,9 @@ look_for_most(void *arg, struct index_txn *txn)
 			return err;
 		/* Of the records nobody knows yet how many still count. */
 		dead = info.bytes - MIN(info.bytes, SEGMENT_FIRST_EXTENT + sums.shard_bytes);
+		/* Each way back from a failed sync begins one; most never hold anything. */
+		if (info.bytes <= SEGMENT_FIRST_EXTENT)
+			dead = info.bytes;
 		if (may_be_chosen(v, &info) && dead > v->dead &&
 		    dead / percent >= info.bytes / 100) {
 			v->dead = dead;

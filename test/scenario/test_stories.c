@@ -23,6 +23,7 @@ static const uint64_t found[] = {
 	100082, /* in a lopsided tree a bucket of twenty hid some of the nearest twenty */
 	101196, /* an acknowledged object could not be read: its records had gone astray */
 	300561, /* the simulator's own: rot came to a disk that had crashed */
+	802918, /* siblings told each other so much that a failing store was begun anew for ever */
 	202342, /* the simulator's own: a disk that crashed while its node started */
 };
 
