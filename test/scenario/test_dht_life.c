@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "dht/distance.h"
+#include "sim/net.h"
 #include "test/scenario/dht_net.h"
 #include "test/unit/suite.h"
 
@@ -154,6 +155,27 @@ START_TEST(a_restart_finds_the_saved_table)
 		ck_assert(!id_equal(&near.id, &n->nodes[i].identity.id));
 	}
 	ck_assert_uint_ge(dht_contacts(n->nodes[29].dht, NULL, 0), 15);
+	net_free(n);
+}
+END_TEST
+
+/* Long enough to forget each other; a bootstrap is a door that stays known. */
+START_TEST(halves_that_were_cut_for_long_find_each_other)
+{
+	struct net *n =
+	    net_new(&(struct net_opts){ .seed = 320, .nodes = 12, .regions = true, .pace = 20 });
+
+	join_all(n, 0, 12);
+	sim_run_for(n->world, MINUTES(2));
+	for (size_t i = 6; i < 12; i++)
+		sim_node_island(n->nodes[i].env, 1);
+	sim_cut_off(n->world, 1);
+	sim_run_for(n->world, MINUTES(15));
+	ck_assert_uint_le(dht_contacts(n->nodes[11].dht, NULL, 0), 5);
+	sim_heal(n->world);
+	sim_run_for(n->world, MINUTES(15));
+	for (size_t i = 0; i < 12; i++)
+		ck_assert_uint_eq(dht_contacts(n->nodes[i].dht, NULL, 0), 11);
 	net_free(n);
 }
 END_TEST
@@ -391,7 +413,8 @@ main(void)
 	suite_add_tcase(s, tc);
 	suite_add(s, "life", 60, a_seed_replays, the_first_bootstrap_may_be_dead,
 	    nobody_there_is_said_and_tried_again, a_restart_finds_the_saved_table,
-	    the_dead_are_forgotten, failures_do_not_put_pings_off, records_expire_and_stores_fill,
+	    the_dead_are_forgotten, halves_that_were_cut_for_long_find_each_other,
+	    failures_do_not_put_pings_off, records_expire_and_stores_fill,
 	    a_sweep_announces_everything, NULL);
 	return suite_main(s);
 }
