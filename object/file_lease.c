@@ -91,16 +91,11 @@ renew_task(void *arg)
 static SUSPENDS int
 renew_until(struct renew_all *a, size_t end)
 {
-	struct task_group group;
-	int err = ERR_OK;
+	size_t tasks = MIN(end - a->next, RENEWALS_IN_FLIGHT);
+	int err;
 
 	a->end = end;
-	task_group_init(&group, a->f->env);
-	for (size_t i = a->next; i < end && i < a->next + RENEWALS_IN_FLIGHT && err == ERR_OK; i++)
-		err = task_spawn(&group, "renew leases", renew_task, a);
-	if (err == ERR_OK)
-		err = task_group_wait(&group, 0);
-	task_group_fini(&group);
+	err = task_together(a->f->env, "renew leases", renew_task, a, tasks);
 	return err != ERR_OK ? err : a->err;
 }
 

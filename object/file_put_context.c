@@ -184,16 +184,9 @@ int
 put_raise_all(struct put_context *p, size_t from)
 {
 	struct raising r = { .put = p, .next = from };
-	struct task_group group;
-	int err = ERR_OK;
+	size_t tasks = MIN(p->placed_count - MIN(from, p->placed_count), RAISES_IN_FLIGHT);
+	int err = task_together(p->f->env, "raise leases", raise_task, &r, tasks);
 
-	task_group_init(&group, p->f->env);
-	for (size_t i = from; i < p->placed_count && i < from + RAISES_IN_FLIGHT && err == ERR_OK;
-	     i++)
-		err = task_spawn(&group, "raise leases", raise_task, &r);
-	if (err == ERR_OK)
-		err = task_group_wait(&group, 0);
-	task_group_fini(&group);
 	return err != ERR_OK ? err : r.err;
 }
 

@@ -60,16 +60,9 @@ survey_task(void *arg)
 static int
 survey_chunks(struct survey_all *s)
 {
-	struct task_group group;
 	size_t tasks = MIN(s->m->chunks_count + 1, SURVEYS_IN_FLIGHT);
-	int err = ERR_OK;
+	int err = task_together(s->f->env, "survey chunks", survey_task, s, tasks);
 
-	task_group_init(&group, s->f->env);
-	for (size_t i = 0; i < tasks && err == ERR_OK; i++)
-		err = task_spawn(&group, "survey chunks", survey_task, s);
-	if (err == ERR_OK)
-		err = task_group_wait(&group, 0);
-	task_group_fini(&group);
 	return err != ERR_OK ? err : s->err;
 }
 

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "storage/messages.h"
+#include "storage/siblings.h"
 
 /* The store is read anew so often: arrivals are added as they come, only drops wait for it. */
 #define REREAD_INTERVAL HOURS(12)
@@ -228,25 +228,16 @@ next_key(void *arg, const struct id *from, struct id *key)
 	return ERR_OK;
 }
 
-/* H(chunk, node): who is first to announce and, later, to repair. */
-static void
-rank_of(const struct hash *chunk, const struct pubkey *node, struct hash *out)
-{
-	struct bytes parts[] = { { chunk->b, sizeof(chunk->b) }, { node->b, sizeof(node->b) } };
-
-	crypto_sha256_parts(out, parts, ARRAY_LEN(parts));
-}
-
 /* Whether we are among the PUBLISHERS lowest of those siblings that seem alive, ourselves included.
  */
 static bool
 our_turn(const struct announce *a, const struct hash *chunk, const struct siblings *s)
 {
 	const struct identity *self = endpoint_identity(a->opts.endpoint);
-	struct hash ours, theirs;
+	struct hash ours;
 	size_t before = 0;
 
-	rank_of(chunk, &self->pub, &ours);
+	holder_rank(chunk, &self->pub, &ours);
 	for (size_t i = 0; i < s->count; i++) {
 		struct peer_info info;
 
@@ -255,8 +246,7 @@ our_turn(const struct announce *a, const struct hash *chunk, const struct siblin
 		/* Never met is no sign of death in a large network, strikes are. */
 		if (endpoint_peer(a->opts.endpoint, &s->at[i].node, &info) && info.strikes >= 2)
 			continue;
-		rank_of(chunk, &s->at[i].node, &theirs);
-		before += memcmp(theirs.b, ours.b, sizeof(ours.b)) < 0;
+		before += holder_before(chunk, &s->at[i].node, &ours);
 	}
 	return before < PUBLISHERS;
 }

@@ -137,22 +137,6 @@ resolve_task(void *arg)
 	return ERR_OK;
 }
 
-/* Runs task on arg some times at once and waits for all. */
-static int
-in_parallel(struct env *env, const char *name, int (*task)(void *arg), void *arg, size_t times)
-{
-	struct task_group group;
-	int err = ERR_OK;
-
-	task_group_init(&group, env);
-	for (size_t i = 0; i < times && err == ERR_OK; i++)
-		err = task_spawn(&group, name, task, arg);
-	if (err == ERR_OK)
-		err = task_group_wait(&group, 0);
-	task_group_fini(&group);
-	return err;
-}
-
 /*
  * Those that the table knows are there at once; a dead one costs a lookup that finds nobody. So
  * this ends as soon as enough are known.
@@ -447,7 +431,7 @@ search_around(struct holders *h)
 	int err = dht_sample(h->c->opts.dht, a->contacts, ASK_AROUND_MAX, &a->count);
 
 	if (err == ERR_OK)
-		err = in_parallel(
+		err = task_together(
 		    h->c->env, "ask around", around_task, a, MIN(a->count, ASKS_IN_FLIGHT));
 	end_step(h, old);
 	free(a);

@@ -10,43 +10,7 @@
 
 #include "storage/keeper_private.h"
 
-void
-keeper_rank(const struct hash *chunk, const struct pubkey *node, struct hash *out)
-{
-	struct bytes parts[] = { { chunk->b, sizeof(chunk->b) }, { node->b, sizeof(node->b) } };
-
-	crypto_sha256_parts(out, parts, ARRAY_LEN(parts));
-}
-
 /* ---- siblings ---- */
-
-static size_t
-find_sibling(const struct siblings *s, uint8_t index, const struct pubkey *node)
-{
-	for (size_t i = 0; i < s->count; i++) {
-		if (s->at[i].index == index && pubkey_equal(&s->at[i].node, node))
-			return i;
-	}
-	return s->count;
-}
-
-/* Whether the list has changed. */
-static bool
-edit_siblings(struct siblings *s, uint8_t index, const struct pubkey *node, bool holds)
-{
-	size_t at = find_sibling(s, index, node);
-
-	if (holds == (at < s->count))
-		return false;
-	if (!holds) {
-		s->at[at] = s->at[--s->count];
-		return true;
-	}
-	if (s->count == SHARDS_MAX)
-		return false;
-	s->at[s->count++] = (struct sibling){ index, *node };
-	return true;
-}
 
 static SUSPENDS int
 write_siblings(struct keeper *k, const struct chunk_facts *f, const struct siblings *s)
@@ -77,7 +41,7 @@ keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
 	if (s == NULL)
 		return ERR_NOMEM;
 	*s = f->siblings;
-	*news = edit_siblings(s, index, node, holds);
+	*news = siblings_edit(s, index, node, holds);
 	if (*news)
 		err = write_siblings(k, f, s);
 	free(s);
@@ -154,7 +118,7 @@ mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t 
 	for (size_t i = 0; i < f->count; i++) {
 		struct held *h = ledger_find(k->ledger, &f->chunk, f->indices[i]);
 
-		if (edit_siblings(&f->siblings, f->indices[i], self, true)) {
+		if (siblings_edit(&f->siblings, f->indices[i], self, true)) {
 			v->edited = true;
 			if (h != NULL)
 				h->tell = true;
@@ -169,18 +133,17 @@ keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t gr
 {
 	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
 	uint64_t now = env_now(k->env);
-	struct hash ours, theirs;
+	struct hash ours;
 	uint8_t before = 0;
 
-	keeper_rank(&f->chunk, self, &ours);
+	holder_rank(&f->chunk, self, &ours);
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct pubkey *node = &f->siblings.at[i].node;
 		const struct neighbour *one = neighbours_find(k->neighbours, node);
 
 		if (one == NULL || keeper_is_self(k, node) || neighbour_gone(one, now, grace))
 			continue;
-		keeper_rank(&f->chunk, node, &theirs);
-		before += memcmp(theirs.b, ours.b, sizeof(ours.b)) < 0;
+		before += holder_before(&f->chunk, node, &ours);
 	}
 	return before;
 }
@@ -224,13 +187,12 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 {
 	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
 	uint64_t now = env_now(k->env), since = h->twin_at;
-	struct hash ours, theirs;
-
 	bool knew = h->twinned;
+	struct hash ours;
 
 	h->twin_at = 0;
 	h->twinned = false;
-	keeper_rank(&f->chunk, self, &ours);
+	holder_rank(&f->chunk, self, &ours);
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
@@ -241,8 +203,7 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 		/* It may still believe that we are gone. */
 		h->twinned = true;
 		h->tell |= !knew;
-		keeper_rank(&f->chunk, &s->node, &theirs);
-		if (memcmp(theirs.b, ours.b, sizeof(ours.b)) > 0)
+		if (!holder_before(&f->chunk, &s->node, &ours))
 			continue;
 		h->twin_at = since != 0 && pubkey_equal(&h->twin, &s->node) ? since : now;
 		h->twin = s->node;

@@ -9,6 +9,7 @@
 
 #include "storage/keeper.h"
 #include "storage/neighbours.h"
+#include "storage/siblings.h"
 #include "storage/store_facts.h"
 
 /* A tour where a loss must be noticed soon (eager codes), and where it may wait (lazy ones). */
@@ -132,8 +133,6 @@ void keeper_tour_soon(struct keeper *k);
 SUSPENDS int keeper_judge(struct keeper *k, struct chunk_facts *f);
 /* How many of the live holders come before us. */
 uint8_t keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace);
-/* H(chunk, node): who repairs first, who keeps a duplicate. */
-void keeper_rank(const struct hash *chunk, const struct pubkey *node, struct hash *out);
 /* Another holder of an index, or one less; written with the next sync. *news: it was not so. */
 SUSPENDS int keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
     const struct pubkey *node, bool holds, bool *news);

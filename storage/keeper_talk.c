@@ -44,6 +44,17 @@ hear(struct keeper *k, struct neighbour *one, const struct holds_reply *r)
 	}
 }
 
+/* What was told did not arrive, or was not taken. */
+static void
+unheard(struct neighbour *one, int err)
+{
+	one->tell_all = true;
+	if (err == ERR_BUSY)
+		one->silent_at = 0;
+	else if (one->silent_at == 0)
+		one->silent_at = one->asked_at;
+}
+
 static void
 answered(struct rpc_call *call, int err, struct bytes reply)
 {
@@ -54,16 +65,10 @@ answered(struct rpc_call *call, int err, struct bytes reply)
 	one->asking = false;
 	if (err == ERR_OK)
 		err = holds_reply_unpack(reply, &r);
-	if (err == ERR_OK) {
+	if (err == ERR_OK)
 		hear(k, one, &r);
-		return;
-	}
-	/* What was told did not arrive, or was not taken. */
-	one->tell_all = true;
-	if (err == ERR_BUSY)
-		one->silent_at = 0;
-	else if (one->silent_at == 0)
-		one->silent_at = one->asked_at;
+	else
+		unheard(one, err);
 }
 
 /* ---- asking ---- */
@@ -96,7 +101,6 @@ start_asking(struct keeper *k, struct neighbour *one)
 	int err;
 
 	buf_init(&body, RPC_DATAGRAM_BODY_MAX);
-	one->asked_at = env_now(k->env);
 	one->owner = k;
 	one->call = (struct rpc_call){ .done = answered, .arg = one };
 	err = holds_pack(one->asked, &body);
@@ -105,8 +109,10 @@ start_asking(struct keeper *k, struct neighbour *one)
 		err = rpc_start(
 		    k->opts.endpoint, &one->call, &one->contact, METHOD_HOLDS, buf_bytes(&body), 0);
 	}
-	if (err != ERR_OK)
-		answered(&one->call, err, bytes_of(NULL, 0));
+	if (err != ERR_OK) {
+		one->asking = false;
+		unheard(one, err);
+	}
 	buf_fini(&body);
 }
 
@@ -137,14 +143,12 @@ keeper_ask(struct keeper *k, struct neighbour *one)
 	}
 	if (one->asked == NULL)
 		return ERR_OK;
-	if (one->contact.addr.family == ADDR_NONE) {
-		/* Nobody knows where it is: as if it did not answer. */
-		one->asked_at = env_now(k->env);
-		answered(&(struct rpc_call){ .arg = (one->owner = k, one) }, ERR_UNREACHABLE,
-		    bytes_of(NULL, 0));
-		return ERR_OK;
-	}
-	start_asking(k, one);
+	one->asked_at = env_now(k->env);
+	/* Nobody knows where it is: as if it did not answer. */
+	if (one->contact.addr.family == ADDR_NONE)
+		unheard(one, ERR_UNREACHABLE);
+	else
+		start_asking(k, one);
 	return ERR_OK;
 }
 
@@ -174,10 +178,9 @@ static SUSPENDS int
 ask_those(struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one))
 {
 	struct round r = { .k = k };
-	struct task_group group;
 	const struct neighbour *one;
 	size_t cursor = 0;
-	int err = ERR_OK;
+	int err;
 
 	r.nodes = malloc((neighbours_count(k->neighbours) + 1) * sizeof(*r.nodes));
 	if (r.nodes == NULL)
@@ -186,12 +189,7 @@ ask_those(struct keeper *k, bool (*wanted)(const struct keeper *k, const struct 
 		if (wanted(k, one))
 			r.nodes[r.count++] = one->contact.pub;
 	}
-	task_group_init(&group, k->env);
-	for (size_t i = 0; i < MIN(r.count, ASKS_IN_FLIGHT) && err == ERR_OK; i++)
-		err = task_spawn(&group, "ask siblings", round_task, &r);
-	if (err == ERR_OK)
-		err = task_group_wait(&group, 0);
-	task_group_fini(&group);
+	err = task_together(k->env, "ask siblings", round_task, &r, MIN(r.count, ASKS_IN_FLIGHT));
 	free(r.nodes);
 	return err;
 }

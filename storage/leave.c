@@ -66,16 +66,8 @@ static SUSPENDS int
 one_round(struct keeper *k)
 {
 	struct round r = { .k = k, .at = env_now(k->env) };
-	struct task_group group;
-	int err = ERR_OK;
 
-	task_group_init(&group, k->env);
-	for (size_t i = 0; i < MOVES_AT_ONCE && err == ERR_OK; i++)
-		err = task_spawn(&group, "leave", round_task, &r);
-	if (err == ERR_OK)
-		err = task_group_wait(&group, 0);
-	task_group_fini(&group);
-	return err;
+	return task_together(k->env, "leave", round_task, &r, MOVES_AT_ONCE);
 }
 
 static int

@@ -9,8 +9,10 @@
 #include "storage/rebuild.h"
 #include "storage/repair.h"
 
-#define HAVE_TIMEOUT SECONDS(6)
-#define TRIES        3
+#define HAVE_TIMEOUT   SECONDS(6)
+#define TRIES          3
+/* Holders asked at once what they hold. */
+#define ASKS_IN_FLIGHT 16
 
 struct job {
 	struct keeper *k;
@@ -77,18 +79,10 @@ survey_task(void *arg)
 static SUSPENDS int
 survey(struct job *j)
 {
-	struct task_group group;
-	int err = ERR_OK;
-
 	for (size_t i = 0; i < j->facts.count; i++)
 		add_source(j, j->facts.indices[i], true, NULL);
-	task_group_init(&group, j->k->env);
-	for (size_t i = 0; i < MIN(j->facts.siblings.count, 16) && err == ERR_OK; i++)
-		err = task_spawn(&group, "repair survey", survey_task, j);
-	if (err == ERR_OK)
-		err = task_group_wait(&group, 0);
-	task_group_fini(&group);
-	return err;
+	return task_together(j->k->env, "repair survey", survey_task, j,
+	    MIN(j->facts.siblings.count, ASKS_IN_FLIGHT));
 }
 
 static int

@@ -15,7 +15,7 @@
 #include "storage/announce.h"
 #include "storage/keeper.h"
 #include "storage/store_facts.h"
-#include "storage/messages.h"
+#include "storage/siblings.h"
 #include "storage/transfers.h"
 
 /* Leaves moved per step: 1 MiB keeps the disk busy and a stream's share of memory small. */
@@ -478,28 +478,6 @@ note_acceptable(struct service *s, const struct lease_update *m)
 	return err;
 }
 
-/* What holders have told each other is not forgotten for what an owner knew; who is gone is struck
- * out by those who miss him. */
-static bool
-join_siblings(struct siblings *to, const struct siblings *more)
-{
-	bool news = false;
-
-	for (size_t i = 0; i < more->count && to->count < SHARDS_MAX; i++) {
-		const struct sibling *s = &more->at[i];
-		size_t j = 0;
-
-		while (j < to->count &&
-		       (to->at[j].index != s->index || !pubkey_equal(&to->at[j].node, &s->node)))
-			j++;
-		if (j == to->count) {
-			to->at[to->count++] = *s;
-			news = true;
-		}
-	}
-	return news;
-}
-
 static int
 keep_siblings(struct service *s, const struct lease_update *m)
 {
@@ -521,8 +499,9 @@ keep_siblings(struct service *s, const struct lease_update *m)
 	if (err == ERR_OK) {
 		uint64_t sequence = MAX(m->note.sequence, ours->sequence + 1);
 
-		/* What is known already is not written again. */
-		if (join_siblings(&ours->siblings, &m->note.siblings))
+		/* What holders have told each other is not forgotten for what an owner knew, and
+		 * what is known already is not written again. */
+		if (siblings_join(&ours->siblings, &m->note.siblings))
 			err = store_set_siblings(s->opts.store, &m->lease.chunk, sequence,
 			    bytes_of(packed, siblings_pack(&ours->siblings, packed)));
 	}

@@ -365,6 +365,21 @@ task_group_fini(struct task_group *g)
 	}
 }
 
+int
+task_together(struct env *env, const char *name, int (*fn)(void *arg), void *arg, size_t times)
+{
+	struct task_group group;
+	int err = ERR_OK;
+
+	task_group_init(&group, env);
+	for (size_t i = 0; i < times && err == ERR_OK; i++)
+		err = task_spawn(&group, name, fn, arg);
+	if (err == ERR_OK)
+		err = task_group_wait(&group, 0);
+	task_group_fini(&group);
+	return err;
+}
+
 void
 task_group_shutdown(struct task_group *g, void (*on_empty)(void *arg), void *arg)
 {

@@ -68,6 +68,13 @@ int task_spawn(struct task_group *g, const char *name, int (*fn)(void *arg), voi
 size_t task_group_live(const struct task_group *g);
 /* Returns when at most live_max children are left: 0 waits for all. */
 SUSPENDS int task_group_wait(struct task_group *g, size_t live_max);
+/*
+ * The same task so many times at once, on one arg that they share (a cursor in it says what is
+ * next), until all have ended. ERR_BUSY, or what ended the waiting; what the tasks found lies in
+ * arg.
+ */
+SUSPENDS int task_together(
+    struct env *env, const char *name, int (*fn)(void *arg), void *arg, size_t times);
 /* Every child, and any spawned later, sees ERR_CANCELED. */
 void task_group_cancel(struct task_group *g);
 /* Cancels and waits for all, not cancellable itself. The end of every group used inside a task. */
