@@ -284,6 +284,25 @@ chunks_servers(struct chunks *c, uint64_t *servers)
 	return err;
 }
 
+static uint64_t
+random_below(void *arg, uint64_t bound)
+{
+	return env_random_below(arg, bound);
+}
+
+int
+chunks_choose(struct chunks *c, struct candidate *of, size_t count, const struct constraints *rules,
+    uint64_t shard_bytes, size_t *chosen)
+{
+	struct placement_random random = { random_below, c->env };
+	size_t found;
+	int err = placement_choose(of, count, rules, shard_bytes, 1, &random, chosen, &found);
+
+	if (err == ERR_OK)
+		of[*chosen].taken = true;
+	return err;
+}
+
 void
 chunks_candidates_stale(struct chunks *c)
 {

@@ -46,6 +46,9 @@ int chunks_coder(struct chunks *c, uint8_t k, uint8_t n, const struct coder **ou
 uint8_t *chunks_buffer(struct chunks *c, size_t bytes);
 void chunks_buffer_put(struct chunks *c, uint8_t *data, size_t bytes);
 uint64_t chunks_now_ms(const struct chunks *c); /* agreed time */
+/* One more of them for a shard of so many bytes; marks it taken. ERR_PLACEMENT. */
+int chunks_choose(struct chunks *c, struct candidate *of, size_t count,
+    const struct constraints *rules, uint64_t shard_bytes, size_t *chosen);
 void chunks_candidates_stale(struct chunks *c); /* ask anew next time */
 
 /* ---- holders of one chunk (holders.c) ---- */
@@ -112,6 +115,9 @@ SUSPENDS int shard_stream_open(
 /* Leaves or hashes (METHOD_SHARD_GET, _HASHES) of a range, to be read from *out. gives */
 SUSPENDS int shard_range_open(struct chunks *c, const struct contact *from, uint16_t method,
     const struct shard_range *range, struct stream **out);
+/* The hashes of all rows leaves of a shard; out has room for them. Nothing is checked. */
+SUSPENDS int shard_hashes(struct chunks *c, const struct contact *from, const struct hash *chunk,
+    uint8_t index, uint32_t rows, struct hash *out);
 /* u32 length and packed commit, as the stream wants it behind the leaves. */
 int shard_commit_message(
     const struct descriptor *d, const struct lease *l, struct network_id net, struct buf *out);

@@ -9,13 +9,11 @@
 #include "storage/keeper_private.h"
 #include "storage/store_compact.h"
 
-#define COURTESY_S      ((uint64_t)30 * 24 * 3600)
-#define DAY             HOURS(24)
+#define COURTESY_S  ((uint64_t)30 * 24 * 3600)
+#define DAY         HOURS(24)
 /* Of the shards here, a day; at least so many where there are few. */
-#define DAILY_SHARE     50 /* one in fifty: 2 % */
-#define DAILY_MIN       16
-/* "Room": less than this share of the capacity is used. */
-#define CROWDED_PERCENT 90
+#define DAILY_SHARE 50 /* one in fifty: 2 % */
+#define DAILY_MIN   16
 
 static bool
 crowded(const struct keeper *k)
@@ -23,7 +21,7 @@ crowded(const struct keeper *k)
 	struct store_status s;
 
 	store_status(k->opts.store, &s);
-	return s.refusing || s.bytes_used / 100 > s.capacity / 100 * CROWDED_PERCENT / 100;
+	return s.refusing || s.crowded;
 }
 
 /* Whether one more expired shard may go today; counts it. */
@@ -60,6 +58,20 @@ leases_end(const struct keeper *k, const struct chunk_facts *f, uint64_t now_s)
 	return LEASES_EXPIRED;
 }
 
+int
+keeper_drop(struct keeper *k, const struct hash *chunk, uint8_t index)
+{
+	int err = store_drop(k->opts.store, chunk, index);
+	struct held *h;
+
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	h = ledger_find(k->ledger, chunk, index);
+	if (h != NULL)
+		ledger_remove(k->ledger, h);
+	return ERR_OK;
+}
+
 bool
 keeper_collect(struct keeper *k, const struct chunk_facts *f)
 {
@@ -69,17 +81,13 @@ keeper_collect(struct keeper *k, const struct chunk_facts *f)
 	if (!trusted || end == LEASES_RUN || (end == LEASES_EXPIRED && !within_day(k)))
 		return false;
 	for (size_t i = 0; i < f->count; i++) {
-		struct held *h;
-		int err = store_drop(k->opts.store, &f->chunk, f->indices[i]);
+		int err = keeper_drop(k, &f->chunk, f->indices[i]);
 
-		if (err != ERR_OK && err != ERR_NOT_FOUND) {
+		if (err != ERR_OK) {
 			log_warn(k->env, "a shard that has ended stays: %s", err_text(err));
 			all = false;
 			continue;
 		}
-		h = ledger_find(k->ledger, &f->chunk, f->indices[i]);
-		if (h != NULL)
-			ledger_remove(k->ledger, h);
 		if (end == LEASES_DELETED)
 			k->status.collected_deleted++;
 		else

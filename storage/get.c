@@ -43,26 +43,17 @@ read_column(struct column *col, struct stream *st)
 static int
 fetch_range(struct column *col, const struct shard_range *r)
 {
-	struct get *g = col->window->get;
 	struct stream *st;
-	struct buf head, tail;
-	int err;
+	struct buf tail;
+	int err = shard_range_open(col->window->get->c, &col->from, METHOD_SHARD_GET, r, &st);
 
-	buf_init(&head, KIB(1));
+	if (err != ERR_OK)
+		return err;
 	buf_init(&tail, RPC_HEAD_BYTES_MAX);
-	err = shard_range_pack(r, &head);
+	err = read_column(col, st);
 	if (err == ERR_OK)
-		err = stream_open(
-		    g->c->opts.endpoint, &col->from, METHOD_SHARD_GET, buf_bytes(&head), &st);
-	if (err == ERR_OK) {
-		err = stream_finish(st, ERR_OK, bytes_of(NULL, 0));
-		if (err == ERR_OK)
-			err = read_column(col, st);
-		if (err == ERR_OK)
-			err = stream_read_tail(st, &tail);
-		stream_close(st);
-	}
-	buf_fini(&head);
+		err = stream_read_tail(st, &tail);
+	stream_close(st);
 	buf_fini(&tail);
 	return err;
 }

@@ -12,31 +12,6 @@
 /* At most 32 KiB of hashes from somebody who has just sent their leaves. */
 #define HASHES_TIMEOUT SECONDS(5)
 
-static int
-fetch_hashes(struct get *g, uint8_t index, const struct contact *who, struct hash *hashes)
-{
-	struct shard_range range = {
-		.chunk = g->ref->id, .index = index, .first = 0, .count = g->layout.rows
-	};
-	struct stream *st;
-	struct buf head;
-	int err;
-
-	buf_init(&head, KIB(1));
-	err = shard_range_pack(&range, &head);
-	if (err == ERR_OK)
-		err = stream_open(
-		    g->c->opts.endpoint, who, METHOD_SHARD_HASHES, buf_bytes(&head), &st);
-	buf_fini(&head);
-	if (err != ERR_OK)
-		return err;
-	err = stream_finish(st, ERR_OK, bytes_of(NULL, 0));
-	if (err == ERR_OK)
-		err = stream_read(st, hashes, g->layout.rows * sizeof(*hashes));
-	stream_close(st);
-	return err;
-}
-
 struct check_job {
 	const struct window *window;
 	const struct column *column;
@@ -104,7 +79,8 @@ window_check(struct window *w, size_t *dropped)
 
 		uint64_t old = task_deadline(g->env, env_now(g->env) + HASHES_TIMEOUT);
 
-		err = fetch_hashes(g, i, &w->columns[i].from, hashes);
+		err =
+		    shard_hashes(g->c, &w->columns[i].from, &g->ref->id, i, g->layout.rows, hashes);
 		task_deadline_restore(g->env, old);
 		if (err == ERR_CANCELED)
 			break;

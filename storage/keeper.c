@@ -96,38 +96,34 @@ forget_neighbours(struct keeper *k)
 }
 
 static SUSPENDS int
-tour_held(struct keeper *k)
+visit_held(struct keeper *k)
 {
-	struct hash from = { { 0 } };
-	int err;
+	uint64_t until = facts_until(k->facts);
 
-	while ((err = store_next_facts(k->opts.store, &from, k->facts)) == ERR_OK) {
-		uint64_t until = facts_until(k->facts);
-
-		from = k->facts->chunk;
-		if (until != 0 &&
-		    (k->status.earliest_until == 0 || until < k->status.earliest_until))
-			k->status.earliest_until = until;
-		err = keeper_judge(k, k->facts);
-		if (err != ERR_OK)
-			return err;
-		if (!store_name_after(&from))
-			return ERR_OK;
-	}
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
+	if (until != 0 && (k->status.earliest_until == 0 || until < k->status.earliest_until))
+		k->status.earliest_until = until;
+	return keeper_judge(k, k->facts);
 }
 
-/* What only has leases any more: once is enough, later ones are added as shards are dropped. */
+/* Those with a shard are met by the other walk. */
 static SUSPENDS int
-tour_leased(struct keeper *k)
+visit_leased(struct keeper *k)
+{
+	return k->facts->count == 0 ? keeper_judge(k, k->facts) : ERR_OK;
+}
+
+/* Every chunk that next gives, one after the other. */
+static SUSPENDS int
+walk(struct keeper *k,
+    int (*next)(struct store *s, const struct hash *from, struct chunk_facts *out),
+    int (*visit)(struct keeper *k))
 {
 	struct hash from = { { 0 } };
 	int err;
 
-	while ((err = store_next_leased_facts(k->opts.store, &from, k->facts)) == ERR_OK) {
+	while ((err = next(k->opts.store, &from, k->facts)) == ERR_OK) {
 		from = k->facts->chunk;
-		if (k->facts->count == 0)
-			err = keeper_judge(k, k->facts);
+		err = visit(k);
 		if (err != ERR_OK)
 			return err;
 		if (!store_name_after(&from))
@@ -139,11 +135,14 @@ tour_leased(struct keeper *k)
 static SUSPENDS int
 tour(struct keeper *k)
 {
-	int err = k->booted ? ERR_OK : tour_leased(k);
+	int err = ERR_OK;
 
+	/* What only has leases any more: once is enough, others come as shards are dropped. */
+	if (!k->booted)
+		err = walk(k, store_next_leased_facts, visit_leased);
 	k->status.earliest_until = 0;
 	if (err == ERR_OK)
-		err = tour_held(k);
+		err = walk(k, store_next_facts, visit_held);
 	if (err != ERR_OK)
 		return err;
 	if (!k->booted) {
@@ -268,7 +267,6 @@ tick_fire(void *arg)
 		return;
 	}
 	/* The silent are asked again, so that they are noticed when they are back. */
-	k->touring = false;
 	keeper_ask_silent(k);
 	keeper_repair_soon(k);
 }
@@ -446,13 +444,4 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 	out->leave_total = k->leave_total;
 	store_status(k->opts.store, &store);
 	out->leave_left = k->leaving ? store.shards : 0;
-}
-
-size_t
-keeper_bytes(const struct keeper *k)
-{
-	return sizeof(*k) + ledger_bytes(k->ledger) +
-	       neighbours_count(k->neighbours) *
-		   (sizeof(struct neighbour) + 2 * sizeof(struct holds)) +
-	       k->intake_count * sizeof(struct intake);
 }

@@ -70,6 +70,5 @@ struct keeper_status {
 	uint64_t scrub_ended_ms; /* the last whole tour, unix; 0: none since the start */
 };
 void keeper_status(const struct keeper *k, struct keeper_status *out);
-size_t keeper_bytes(const struct keeper *k); /* memory held */
 
 #endif

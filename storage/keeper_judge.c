@@ -211,12 +211,6 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 	}
 }
 
-static uint64_t
-random_below(void *arg, uint64_t below)
-{
-	return env_random_below(arg, below);
-}
-
 /* Questions to one sibling, and what it may not know yet. */
 static SUSPENDS int
 talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s, bool tell,
@@ -227,6 +221,7 @@ talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s, 
 
 	if (one == NULL)
 		return ERR_OK;
+	one->tour = k->tour;
 	memcpy(h.chunk, f->chunk.b, sizeof(h.chunk));
 	/* Who is silent hears it when he is back. */
 	if (tell && one->silent_at != 0)
@@ -234,30 +229,17 @@ talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s, 
 	h.tell = (tell || one->tell_all) && one->silent_at == 0;
 	for (size_t i = 0; i < (h.tell ? f->count : 1u); i++) {
 		h.mine = f->indices[i];
-		if (!neighbour_offer(one, &h, random_below, k->env)) {
+		if (!keeper_offer(k, one, &h)) {
 			int err = keeper_ask(k, one);
 
 			if (err != ERR_OK)
 				return err;
 			one = neighbours_find(k->neighbours, &s->node);
-			if (one == NULL || !neighbour_offer(one, &h, random_below, k->env))
+			if (one == NULL || !keeper_offer(k, one, &h))
 				return ERR_OK;
 		}
 	}
 	return ERR_OK;
-}
-
-static void
-count_in(struct keeper *k, const struct pubkey *node)
-{
-	struct neighbour *one = neighbours_find(k->neighbours, node);
-
-	if (one == NULL)
-		return;
-	if (one->tour != k->tour)
-		one->chunks = 0;
-	one->tour = k->tour;
-	one->chunks++;
 }
 
 static SUSPENDS int
@@ -270,7 +252,6 @@ talk(struct keeper *k, const struct chunk_facts *f, bool tell, uint32_t lease_su
 
 		if (keeper_is_self(k, &s->node))
 			continue;
-		count_in(k, &s->node);
 		err = talk_to(k, f, s, tell, lease_sum);
 	}
 	return err;

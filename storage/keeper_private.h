@@ -140,6 +140,8 @@ SUSPENDS int keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, u
 /* keeper_talk.c */
 void keeper_talk_serve(struct keeper *k);
 void keeper_talk_stop(struct keeper *k); /* abandons questions */
+/* Puts a hold into the next question, as neighbour_offer(). */
+bool keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h);
 /* Sends the batch; waits for an earlier question first. What fails only shows in silence. */
 SUSPENDS int keeper_ask(struct keeper *k, struct neighbour *one);
 SUSPENDS int keeper_ask_all(struct keeper *k);  /* behind a tour */

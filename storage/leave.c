@@ -21,36 +21,38 @@ shards_left(const struct keeper *k)
 	return s.shards;
 }
 
-/* The next one that was not tried in this round. */
-static const struct held *
-next_to_go(const struct keeper *k, uint64_t round_at)
-{
-	size_t cursor = 0;
-	const struct held *h;
-
-	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
-		if (h->index != INDEX_NONE && h->moved_at < round_at)
-			return h;
-	}
-	return NULL;
-}
-
 /* Several at a time, as repair does. */
 struct round {
 	struct keeper *k;
 	uint64_t at;
+	size_t cursor; /* of the ledger; what goes moves others behind it, so it comes round once */
 };
+
+/* The next one that was not tried in this round. */
+static struct held *
+next_to_go(struct round *r)
+{
+	for (int turn = 0; turn < 2; turn++) {
+		struct held *h;
+
+		while ((h = ledger_next(r->k->ledger, &r->cursor)) != NULL) {
+			if (h->index != INDEX_NONE && h->moved_at < r->at)
+				return h;
+		}
+		r->cursor = 0;
+	}
+	return NULL;
+}
 
 static int
 round_task(void *arg)
 {
 	struct round *r = arg;
 	struct keeper *k = r->k;
-	const struct held *next;
+	struct held *h;
 	int err = ERR_OK;
 
-	while (err != ERR_CANCELED && (next = next_to_go(k, r->at)) != NULL) {
-		struct held *h = ledger_find(k->ledger, &next->chunk, next->index);
+	while (err != ERR_CANCELED && (h = next_to_go(r)) != NULL) {
 		struct hash chunk = h->chunk;
 		uint8_t index = h->index;
 

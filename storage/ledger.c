@@ -43,12 +43,6 @@ ledger_count(const struct ledger *l)
 	return l->count;
 }
 
-size_t
-ledger_bytes(const struct ledger *l)
-{
-	return sizeof(*l) + l->cap * (sizeof(*l->slots) + sizeof(*l->used));
-}
-
 static size_t
 home_of(const struct ledger *l, const uint8_t prefix[CHUNK_PREFIX_BYTES])
 {
@@ -58,15 +52,31 @@ home_of(const struct ledger *l, const uint8_t prefix[CHUNK_PREFIX_BYTES])
 	return seeded_hash(&l->seed, key) & (l->cap - 1);
 }
 
+/* The cursor counts the slots of the chunk's run. */
 struct held *
-ledger_find(const struct ledger *l, const struct hash *chunk, uint8_t index)
+ledger_next_of(const struct ledger *l, const struct hash *chunk, size_t *cursor)
 {
 	if (l->cap == 0)
 		return NULL;
-	for (size_t i = home_of(l, chunk->b); l->used[i]; i = (i + 1) & (l->cap - 1)) {
-		struct held *h = &l->slots[i];
+	for (;;) {
+		size_t i = (home_of(l, chunk->b) + *cursor) & (l->cap - 1);
 
-		if (h->index == index && memcmp(&h->chunk, chunk, sizeof(*chunk)) == 0)
+		if (!l->used[i])
+			return NULL;
+		(*cursor)++;
+		if (memcmp(&l->slots[i].chunk, chunk, sizeof(*chunk)) == 0)
+			return &l->slots[i];
+	}
+}
+
+struct held *
+ledger_find(const struct ledger *l, const struct hash *chunk, uint8_t index)
+{
+	size_t cursor = 0;
+	struct held *h;
+
+	while ((h = ledger_next_of(l, chunk, &cursor)) != NULL) {
+		if (h->index == index)
 			return h;
 	}
 	return NULL;

@@ -39,12 +39,13 @@ struct ledger;
 struct ledger *ledger_new(const struct seeded *seed); /* gives; NULL: no memory */
 void ledger_free(struct ledger *l);                   /* NULL accepted */
 size_t ledger_count(const struct ledger *l);
-size_t ledger_bytes(const struct ledger *l); /* memory held */
 
 /* All pointers are lent until the next ledger_add() or ledger_remove(). NULL: not there. */
 struct held *ledger_find(const struct ledger *l, const struct hash *chunk, uint8_t index);
 /* Any entry of the chunk, one with a shard before one without. */
 struct held *ledger_any(const struct ledger *l, const uint8_t prefix[CHUNK_PREFIX_BYTES]);
+/* All entries of a chunk: *cursor starts at 0; NULL at the end. Nothing may be added meanwhile. */
+struct held *ledger_next_of(const struct ledger *l, const struct hash *chunk, size_t *cursor);
 /* The one that is there, or a new one (zeros but for its name). NULL: no memory. */
 struct held *ledger_add(struct ledger *l, const struct hash *chunk, uint8_t index);
 void ledger_remove(struct ledger *l, struct held *h);

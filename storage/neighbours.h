@@ -16,7 +16,6 @@ struct neighbour {
 	uint64_t since;         /* known since; env_now scale, as the others */
 	uint64_t silent_at;     /* of the first question that it left unanswered; 0: it lives */
 	uint64_t asked_at;      /* 0: never */
-	uint32_t chunks;        /* shared with it, as the last tour counted */
 	uint32_t tour;          /* the last one that met it */
 	bool tell_all;          /* it may have forgotten what we hold */
 	struct holds *batch;    /* to be asked; NULL: nothing */

@@ -52,23 +52,11 @@ put_wait_tick(struct put *p, struct waiter *w, uint64_t timeout)
 	return err == ERR_TIMEOUT && env_now(p->env) >= end ? ERR_OK : err;
 }
 
-static uint64_t
-random_below(void *arg, uint64_t bound)
-{
-	return env_random_below(arg, bound);
-}
-
 int
 put_choose(struct put *p, size_t *candidate)
 {
-	struct placement_random random = { random_below, p->env };
-	size_t count;
-	int err = placement_choose(p->candidates, p->candidates_count, &p->constraints,
-	    p->layout.shard_bytes, 1, &random, candidate, &count);
-
-	if (err == ERR_OK)
-		p->candidates[*candidate].taken = true;
-	return err;
+	return chunks_choose(p->c, p->candidates, p->candidates_count, &p->constraints,
+	    p->layout.shard_bytes, candidate);
 }
 
 /* ---- coding ---- */

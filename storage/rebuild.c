@@ -16,40 +16,48 @@
 /* ---- set-up and end ---- */
 
 static int
+lane_init(const struct rebuilding *w, struct lane *l)
+{
+	l->leaves = malloc(w->layout.rows * sizeof(*l->leaves));
+	for (size_t i = 0; i < SLOTS; i++)
+		l->slot[i] = chunks_buffer(w->r->chunks, (size_t)w->step * LEAF_BYTES);
+	return l->leaves == NULL || l->slot[0] == NULL || l->slot[1] == NULL ? ERR_NOMEM : ERR_OK;
+}
+
+static void
+lane_fini(const struct rebuilding *w, struct lane *l)
+{
+	stream_close(l->stream);
+	free(l->leaves);
+	for (size_t i = 0; i < SLOTS; i++)
+		chunks_buffer_put(w->r->chunks, l->slot[i], (size_t)w->step * LEAF_BYTES);
+}
+
+static int
 allocate(struct rebuilding *w)
 {
 	struct rebuild *r = w->r;
-	size_t bytes = (size_t)w->step * LEAF_BYTES;
-	struct chunks *c = r->chunks;
-
 	size_t sources = r->copy ? 1 : w->layout.k;
+	int err = ERR_OK;
 
 	w->sources = calloc(sources, sizeof(*w->sources));
 	w->targets = calloc(r->targets_count, sizeof(*w->targets));
 	if (w->sources == NULL || w->targets == NULL)
 		return ERR_NOMEM;
-	for (size_t i = 0; i < sources; i++) {
+	for (size_t i = 0; i < sources && err == ERR_OK; i++) {
 		struct source *s = &w->sources[w->sources_count++];
 
 		s->w = w;
-		s->leaves = malloc(w->layout.rows * sizeof(*s->leaves));
-		for (size_t j = 0; j < SLOTS; j++)
-			s->slot[j] = chunks_buffer(c, bytes);
-		if (s->leaves == NULL || s->slot[0] == NULL || s->slot[1] == NULL)
-			return ERR_NOMEM;
+		err = lane_init(w, &s->lane);
 	}
-	for (size_t i = 0; i < r->targets_count; i++) {
+	for (size_t i = 0; i < r->targets_count && err == ERR_OK; i++) {
 		struct target *t = &w->targets[w->targets_count++];
 
 		t->w = w;
 		t->shard = &r->targets[i];
-		t->leaves = malloc(w->layout.rows * sizeof(*t->leaves));
-		for (size_t j = 0; j < SLOTS; j++)
-			t->slot[j] = chunks_buffer(c, bytes);
-		if (t->leaves == NULL || t->slot[0] == NULL || t->slot[1] == NULL)
-			return ERR_NOMEM;
+		err = lane_init(w, &t->lane);
 	}
-	return ERR_OK;
+	return err;
 }
 
 static int
@@ -76,21 +84,10 @@ work_init(struct rebuilding *w, struct rebuild *r)
 static void
 work_fini(struct rebuilding *w)
 {
-	struct chunks *c = w->r->chunks;
-	size_t bytes = (size_t)w->step * LEAF_BYTES;
-
-	for (size_t i = 0; i < w->sources_count; i++) {
-		stream_close(w->sources[i].stream);
-		free(w->sources[i].leaves);
-		for (size_t j = 0; j < SLOTS; j++)
-			chunks_buffer_put(c, w->sources[i].slot[j], bytes);
-	}
-	for (size_t i = 0; i < w->targets_count; i++) {
-		stream_close(w->targets[i].stream);
-		free(w->targets[i].leaves);
-		for (size_t j = 0; j < SLOTS; j++)
-			chunks_buffer_put(c, w->targets[i].slot[j], bytes);
-	}
+	for (size_t i = 0; i < w->sources_count; i++)
+		lane_fini(w, &w->sources[i].lane);
+	for (size_t i = 0; i < w->targets_count; i++)
+		lane_fini(w, &w->targets[i].lane);
 	free(w->sources);
 	free(w->targets);
 	decoder_free(w->decoder);
@@ -115,7 +112,7 @@ spawn_targets(struct rebuilding *w, struct task_group *group, int (*task)(void *
 	int err = ERR_OK;
 
 	for (size_t i = 0; i < w->targets_count && err == ERR_OK; i++) {
-		if (open == (w->targets[i].stream != NULL))
+		if (open == (w->targets[i].lane.stream != NULL))
 			err = task_spawn(group, "rebuild target", task, &w->targets[i]);
 	}
 	return err;
@@ -144,7 +141,7 @@ open_targets_count(const struct rebuilding *w)
 	size_t count = 0;
 
 	for (size_t i = 0; i < w->targets_count; i++)
-		count += w->targets[i].stream != NULL;
+		count += w->targets[i].lane.stream != NULL;
 	return count;
 }
 
@@ -202,9 +199,9 @@ decode_group(void *arg)
 		for (size_t i = 0; i < w->sources_count; i++) {
 			struct source *s = &w->sources[i];
 
-			in[i] = s->slot[slot] + (size_t)row * LEAF_BYTES;
+			in[i] = s->lane.slot[slot] + (size_t)row * LEAF_BYTES;
 			merkle_leaf(&leaf, in[i], len);
-			if (!hash_equal(&leaf, &s->leaves[first + row])) {
+			if (!hash_equal(&leaf, &s->lane.leaves[first + row])) {
 				s->err = ERR_CORRUPT;
 				s->shard->failed = true;
 				wrong = true;
@@ -213,13 +210,13 @@ decode_group(void *arg)
 		if (wrong)
 			return ERR_CORRUPT;
 		for (size_t i = 0; i < w->targets_count; i++)
-			out[i] = w->targets[i].slot[slot] + (size_t)row * LEAF_BYTES;
+			out[i] = w->targets[i].lane.slot[slot] + (size_t)row * LEAF_BYTES;
 		if (w->r->copy)
 			memcpy(out[0], in[0], len);
 		else
 			decoder_run(w->decoder, len, in, out);
 		for (size_t i = 0; i < w->targets_count; i++)
-			merkle_leaf(&w->targets[i].leaves[first + row], out[i], len);
+			merkle_leaf(&w->targets[i].lane.leaves[first + row], out[i], len);
 	}
 	return ERR_OK;
 }
@@ -273,8 +270,8 @@ check_roots(void *arg)
 
 	for (size_t i = 0; i < w->targets_count; i++) {
 		struct hash root;
-		int err =
-		    merkle_root(&root, w->targets[i].leaves, w->layout.rows, w->layout.shard_bytes);
+		int err = merkle_root(
+		    &root, w->targets[i].lane.leaves, w->layout.rows, w->layout.shard_bytes);
 
 		if (err != ERR_OK)
 			return err;

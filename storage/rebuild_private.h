@@ -8,22 +8,25 @@
 
 struct rebuilding;
 
+/* What a source and a target have alike. */
+struct lane {
+	struct stream *stream;
+	struct hash *leaves; /* of the whole shard */
+	uint8_t *slot[SLOTS];
+};
+
 struct source {
 	struct rebuilding *w;
 	struct rebuild_shard *shard;
-	struct stream *stream; /* NULL: own */
-	struct hash *leaves;   /* of the whole shard, checked against its root */
-	uint8_t *slot[SLOTS];
+	struct lane lane; /* stream NULL: own; leaves: checked against the root */
 	int err;
 };
 
 struct target {
 	struct rebuilding *w;
 	struct rebuild_shard *shard;
-	struct stream *stream; /* NULL: not open */
+	struct lane lane; /* stream NULL: not open; leaves: of what was built */
 	size_t candidate;
-	struct hash *leaves; /* of what was built */
-	uint8_t *slot[SLOTS];
 };
 
 /* One rebuild under way. */

@@ -13,34 +13,32 @@
 #define SOURCE_READ_TIMEOUT SECONDS(30)
 
 static SUSPENDS int
-open_range(struct source *s, uint16_t method, struct stream **out)
+open_leaves(struct source *s)
 {
 	const struct rebuild *r = s->w->r;
 	struct shard_range range = {
 		.chunk = *r->chunk, .index = s->shard->index, .count = s->w->layout.rows
 	};
 
-	return shard_range_open(r->chunks, &s->shard->holder, method, &range, out);
+	return shard_range_open(
+	    r->chunks, &s->shard->holder, METHOD_SHARD_GET, &range, &s->lane.stream);
 }
 
 static SUSPENDS int
 fetch_hashes(struct source *s)
 {
-	struct stream *st = NULL;
-	int err = open_range(s, METHOD_SHARD_HASHES, &st);
+	const struct rebuild *r = s->w->r;
 
-	if (err == ERR_OK)
-		err = stream_read(st, s->leaves, s->w->layout.rows * sizeof(*s->leaves));
-	stream_close(st);
-	return err;
+	return shard_hashes(r->chunks, &s->shard->holder, r->chunk, s->shard->index,
+	    s->w->layout.rows, s->lane.leaves);
 }
 
 static SUSPENDS int
 own_hashes(struct source *s)
 {
 	uint32_t count;
-	int err =
-	    store_leaf_hashes(s->w->r->store, s->w->r->chunk, s->shard->index, s->leaves, &count);
+	int err = store_leaf_hashes(
+	    s->w->r->store, s->w->r->chunk, s->shard->index, s->lane.leaves, &count);
 
 	return err == ERR_OK && count != s->w->layout.rows ? ERR_CORRUPT : err;
 }
@@ -50,7 +48,7 @@ check_root(const struct source *s)
 {
 	const struct layout *l = &s->w->layout;
 	struct hash root;
-	int err = merkle_root(&root, s->leaves, l->rows, l->shard_bytes);
+	int err = merkle_root(&root, s->lane.leaves, l->rows, l->shard_bytes);
 
 	if (err == ERR_OK && !hash_equal(&root, &s->w->r->descriptor->roots[s->shard->index]))
 		err = ERR_CORRUPT;
@@ -69,7 +67,7 @@ open_one(struct source *s)
 		endpoint_blame(s->w->r->chunks->opts.endpoint, &s->shard->holder,
 		    "hashes of a shard do not lead to its root");
 	if (err == ERR_OK && !s->shard->own)
-		err = open_range(s, METHOD_SHARD_GET, &s->stream);
+		err = open_leaves(s);
 	task_deadline_restore(s->w->env, old);
 	return err;
 }
@@ -88,8 +86,8 @@ source_open_task(void *arg)
 		s->err = open_one(s);
 		if (s->err == ERR_OK || s->err == ERR_CANCELED)
 			break;
-		stream_close(s->stream);
-		s->stream = NULL;
+		stream_close(s->lane.stream);
+		s->lane.stream = NULL;
 		s->shard->failed = true;
 		log_info(w->env, "shard %u is no source of a repair: %s", s->shard->index,
 		    err_text(s->err));
@@ -113,14 +111,14 @@ source_read_task(void *arg)
 {
 	struct source *s = arg;
 	struct rebuilding *w = s->w;
-	uint8_t *dst = s->slot[w->reading % SLOTS];
+	uint8_t *dst = s->lane.slot[w->reading % SLOTS];
 	uint64_t old;
 
 	if (s->shard->own) {
 		s->err = read_own(s, dst);
 	} else {
 		old = task_deadline(w->env, env_now(w->env) + SOURCE_READ_TIMEOUT);
-		s->err = stream_read(s->stream, dst, work_bytes(w, w->reading));
+		s->err = stream_read(s->lane.stream, dst, work_bytes(w, w->reading));
 		task_deadline_restore(w->env, old);
 		if (s->err == ERR_OK)
 			w->r->fetched += work_bytes(w, w->reading);

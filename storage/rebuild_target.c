@@ -10,24 +10,13 @@
 #define TARGET_WRITE_TIMEOUT SECONDS(60)
 #define TARGET_TRIES         4
 
-static uint64_t
-random_below(void *arg, uint64_t below)
-{
-	return env_random_below(arg, below);
-}
-
 static int
 choose(struct target *t)
 {
 	struct rebuilding *w = t->w;
-	struct placement_random random = { random_below, w->env };
-	size_t count;
-	int err = placement_choose(w->r->candidates, w->r->candidates_count, &w->constraints,
-	    w->layout.shard_bytes, 1, &random, &t->candidate, &count);
 
-	if (err == ERR_OK)
-		w->r->candidates[t->candidate].taken = true;
-	return err;
+	return chunks_choose(w->r->chunks, w->r->candidates, w->r->candidates_count,
+	    &w->constraints, w->layout.shard_bytes, &t->candidate);
 }
 
 int
@@ -46,7 +35,7 @@ target_open_task(void *arg)
 			break;
 		c = &w->r->candidates[t->candidate];
 		old = task_deadline(w->env, env_now(w->env) + TARGET_OPEN_TIMEOUT);
-		err = shard_stream_open(w->r->chunks, &c->contact, &m, &t->stream);
+		err = shard_stream_open(w->r->chunks, &c->contact, &m, &t->lane.stream);
 		task_deadline_restore(w->env, old);
 		if (err == ERR_OK) {
 			t->shard->holder = c->contact;
@@ -68,8 +57,8 @@ break_off(struct target *t, int err)
 	struct candidate *c = &t->w->r->candidates[t->candidate];
 
 	log_info(t->w->env, "rebuilt shard %u is not placed: %s", t->shard->index, err_text(err));
-	stream_close(t->stream);
-	t->stream = NULL;
+	stream_close(t->lane.stream);
+	t->lane.stream = NULL;
 	t->shard->failed = true;
 	c->taken = false;
 	c->free_bytes = 0;
@@ -82,7 +71,7 @@ target_write_task(void *arg)
 	struct rebuilding *w = t->w;
 	size_t len = work_bytes(w, w->writing);
 	uint64_t old = task_deadline(w->env, env_now(w->env) + TARGET_WRITE_TIMEOUT);
-	int err = stream_write(t->stream, bytes_of(t->slot[w->writing % SLOTS], len));
+	int err = stream_write(t->lane.stream, bytes_of(t->lane.slot[w->writing % SLOTS], len));
 
 	task_deadline_restore(w->env, old);
 	if (err == ERR_OK)
@@ -106,7 +95,7 @@ target_commit_task(void *arg)
 	err = shard_commit_message(r->descriptor, r->lease, r->chunks->net, &message);
 	if (err == ERR_OK)
 		err = shard_stream_commit(
-		    r->chunks, t->stream, buf_bytes(&message), r->lease, t->shard->index);
+		    r->chunks, t->lane.stream, buf_bytes(&message), r->lease, t->shard->index);
 	buf_fini(&message);
 	task_deadline_restore(w->env, old);
 	if (err != ERR_OK) {

@@ -86,9 +86,7 @@ note_result(struct keeper *k, const struct hash *chunk, int err)
 		k->status.repairs++;
 	else
 		k->status.repairs_failed++;
-	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
-		if (!hash_equal(&h->chunk, chunk))
-			continue;
+	while ((h = ledger_next_of(k->ledger, chunk, &cursor)) != NULL) {
 		/* A malformed chunk stays as it is; its shards are not its holders' fault. */
 		h->retry_at = err == ERR_CORRUPT ? UINT64_MAX : now + claim;
 		h->progress_at = now;
@@ -105,10 +103,8 @@ note_begun(struct keeper *k, const struct hash *chunk)
 	size_t cursor = 0;
 	struct held *h;
 
-	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
-		if (hash_equal(&h->chunk, chunk))
-			h->retry_at = now + REPAIR_PATIENCE;
-	}
+	while ((h = ledger_next_of(k->ledger, chunk, &cursor)) != NULL)
+		h->retry_at = now + REPAIR_PATIENCE;
 }
 
 static int

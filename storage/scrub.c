@@ -52,12 +52,6 @@ save_place(struct keeper *k)
 		log_debug(k->env, "the scrub's place is not kept: %s", err_text(err));
 }
 
-static uint64_t
-random_below(void *arg, uint64_t below)
-{
-	return env_random_below(arg, below);
-}
-
 /* To all that live; who is away asks us when he is back. */
 static SUSPENDS int
 confess(struct keeper *k, const struct chunk_facts *f, uint8_t index)
@@ -72,7 +66,7 @@ confess(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 
 		h.yours = s->index;
 		if (one != NULL && one->silent_at == 0 && !keeper_is_self(k, &s->node))
-			(void)neighbour_offer(one, &h, random_below, k->env);
+			(void)keeper_offer(k, one, &h);
 	}
 	return keeper_ask_told(k);
 }
@@ -80,14 +74,10 @@ confess(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 int
 keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 {
-	struct held *h;
-	int err = store_drop(k->opts.store, &f->chunk, index);
+	int err = keeper_drop(k, &f->chunk, index);
 
-	if (err != ERR_OK && err != ERR_NOT_FOUND)
+	if (err != ERR_OK)
 		return err;
-	h = ledger_find(k->ledger, &f->chunk, index);
-	if (h != NULL)
-		ledger_remove(k->ledger, h);
 	keeper_changed(k, &f->chunk);
 	return confess(k, f, index);
 }

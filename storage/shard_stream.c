@@ -59,6 +59,21 @@ shard_range_open(struct chunks *c, const struct contact *from, uint16_t method,
 }
 
 int
+shard_hashes(struct chunks *c, const struct contact *from, const struct hash *chunk, uint8_t index,
+    uint32_t rows, struct hash *out)
+{
+	struct shard_range range = { .chunk = *chunk, .index = index, .count = rows };
+	struct stream *st;
+	int err = shard_range_open(c, from, METHOD_SHARD_HASHES, &range, &st);
+
+	if (err != ERR_OK)
+		return err;
+	err = stream_read(st, out, rows * sizeof(*out));
+	stream_close(st);
+	return err;
+}
+
+int
 shard_commit_message(
     const struct descriptor *d, const struct lease *l, struct network_id net, struct buf *out)
 {

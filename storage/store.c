@@ -227,5 +227,6 @@ store_status(const struct store *s, struct store_status *out)
 	out->capacity = s->capacity;
 	out->disk_free = s->disk_free;
 	out->writers = s->writers_count;
+	out->crowded = out->bytes_used / 100 > s->capacity / 100 * STORE_CROWDED_PERCENT / 100;
 	out->refusing = s->failed != ERR_OK || s->disk_low || out->bytes_used >= s->capacity;
 }

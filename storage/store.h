@@ -17,12 +17,14 @@
 #include "storage/lease.h"
 #include "storage/merkle.h"
 
-#define SEGMENT_BYTES       MIB(256)
+#define SEGMENT_BYTES         MIB(256)
 /* Below this much free space on the disk, or above the capacity, shards are refused. */
-#define STORE_RESERVE_BYTES GIB(1)
+#define STORE_RESERVE_BYTES   GIB(1)
 /* Extents being written at once: bounds what a crash leaves as dead space. */
-#define STORE_WRITERS_MAX   256
-#define SIBLINGS_BYTES_MAX  (40 * SHARDS_MAX)
+#define STORE_WRITERS_MAX     256
+/* From here on room is made. */
+#define STORE_CROWDED_PERCENT 90
+#define SIBLINGS_BYTES_MAX    (40 * SHARDS_MAX)
 
 struct store;
 struct shard_writer;
@@ -129,9 +131,6 @@ SUSPENDS int store_next(struct store *s, const struct hash *from, struct hash *c
 
 /* For the next step of a walk: the name behind h. False: there is none. */
 bool store_name_after(struct hash *h);
-/* The same over chunks that have a lease, with or without a shard here. */
-SUSPENDS int store_next_leased(struct store *s, const struct hash *from, struct hash *chunk);
-
 /* ---- values: small durable state of other parts of the node (registers, quotas) ---- */
 /* One space per kind of value, so that keys cannot collide. Longest value: STORE_VALUE_MAX. */
 #define STORE_VALUE_MAX 10200
@@ -152,6 +151,7 @@ struct store_status {
 	uint64_t compactions, compacted_bytes;
 	uint64_t recovered_records; /* by the last open, behind the index's position */
 	bool refusing;              /* full or failed */
+	bool crowded;               /* more than STORE_CROWDED_PERCENT of the capacity is used */
 };
 void store_status(const struct store *s, struct store_status *out);
 

@@ -13,7 +13,6 @@
 
 #define WORTH_PERCENT         50
 #define WORTH_CROWDED_PERCENT 20
-#define CROWDED_PERCENT       90
 /* Records copied at once: one group of the log. */
 #define COPY_BYTES            ((uint64_t)2 * RECORDS_EXTENT_MAX)
 /* No record is shorter than 32 bytes. */
@@ -59,10 +58,17 @@ prepare_choice(struct victim *v)
 	struct store_status now;
 
 	store_status(s, &now);
-	v->crowded = now.bytes_used / 100 > now.capacity / 100 * CROWDED_PERCENT / 100;
+	v->crowded = now.crowded;
 	v->below = s->meta.position.segment;
 	for (size_t i = 0; i < SPARED_MAX; i++)
 		v->spared[i] = env_now(s->env) < s->spared[i].until ? s->spared[i].segment : 0;
+}
+
+/* Less of a segment than this is not worth its copying. */
+static uint64_t
+worth_percent(const struct victim *v)
+{
+	return v->crowded ? WORTH_CROWDED_PERCENT : WORTH_PERCENT;
 }
 
 static void
@@ -94,7 +100,7 @@ look_for_most(void *arg, struct index_txn *txn)
 	v->dead = 0;
 	for (size_t i = 0; seglog_segment(v->store->log, i, &info); i++) {
 		struct segment_sums sums;
-		uint64_t dead, percent = v->crowded ? WORTH_CROWDED_PERCENT : WORTH_PERCENT;
+		uint64_t dead;
 		int err = catalog_sums(txn, info.id, &sums);
 
 		if (err != ERR_OK)
@@ -105,7 +111,7 @@ look_for_most(void *arg, struct index_txn *txn)
 		if (info.bytes <= SEGMENT_FIRST_EXTENT)
 			dead = info.bytes;
 		if (may_be_chosen(v, &info) && dead > v->dead &&
-		    dead / percent >= info.bytes / 100) {
+		    dead / worth_percent(v) >= info.bytes / 100) {
 			v->dead = dead;
 			v->info = info;
 		}
@@ -416,7 +422,7 @@ static SUSPENDS int
 compact(struct victim *v, uint64_t *gained)
 {
 	struct store *s = v->store;
-	uint64_t percent = v->crowded ? WORTH_CROWDED_PERCENT : WORTH_PERCENT;
+	uint64_t dead;
 	int err = ERR_OK;
 
 	v->at = SEGMENT_FIRST_EXTENT;
@@ -424,7 +430,8 @@ compact(struct victim *v, uint64_t *gained)
 		err = env_offload(s->env, WORK_DISK, walk_run, v, 0);
 	if (err != ERR_OK)
 		return err;
-	if (v->info.bytes - MIN(v->info.bytes, v->live_bytes) < v->info.bytes / 100 * percent) {
+	dead = v->info.bytes - MIN(v->info.bytes, v->live_bytes);
+	if (dead < v->info.bytes / 100 * worth_percent(v)) {
 		spare(s, v->info.id);
 		return ERR_OK;
 	}
@@ -434,7 +441,7 @@ compact(struct victim *v, uint64_t *gained)
 	if (err == ERR_OK)
 		err = retire(v);
 	if (err == ERR_OK)
-		*gained = v->info.bytes - MIN(v->info.bytes, v->live_bytes);
+		*gained = dead;
 	return err;
 }
 

@@ -347,30 +347,11 @@ next_chunk(void *arg, struct index_txn *txn)
 	return catalog_next_chunk(txn, q->from, &q->found);
 }
 
-static int
-next_leased(void *arg, struct index_txn *txn)
-{
-	struct next_query *q = arg;
-
-	return catalog_next_leased(txn, q->from, &q->found);
-}
-
 int
 store_next(struct store *s, const struct hash *from, struct hash *chunk)
 {
 	struct next_query q = { .from = from };
 	int err = look_up(s, next_chunk, &q);
-
-	if (err == ERR_OK)
-		*chunk = q.found;
-	return err;
-}
-
-int
-store_next_leased(struct store *s, const struct hash *from, struct hash *chunk)
-{
-	struct next_query q = { .from = from };
-	int err = look_up(s, next_leased, &q);
 
 	if (err == ERR_OK)
 		*chunk = q.found;

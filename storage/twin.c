@@ -22,20 +22,17 @@ struct probe {
 };
 
 static SUSPENDS int
-fetch(struct probe *p, uint16_t method, uint32_t first, uint32_t count, void *dst, size_t len)
+fetch_leaf(struct probe *p, struct chunks *chunks, uint32_t row)
 {
 	struct shard_range range = {
-		.chunk = *p->chunk, .index = p->index, .first = first, .count = count
+		.chunk = *p->chunk, .index = p->index, .first = row, .count = 1
 	};
-	struct stream *st = NULL;
-	struct chunks *chunks;
-	int err = keeper_chunks(p->k, &chunks);
+	struct stream *st;
+	int err = shard_range_open(chunks, &p->to, METHOD_SHARD_GET, &range, &st);
 
-	if (err == ERR_OK)
-		err = shard_range_open(chunks, &p->to, method, &range, &st);
-
-	if (err == ERR_OK)
-		err = stream_read(st, dst, len);
+	if (err != ERR_OK)
+		return err;
+	err = stream_read(st, p->leaf, layout_leaf_bytes(&p->layout, row));
 	stream_close(st);
 	return err;
 }
@@ -45,19 +42,21 @@ probe(struct probe *p)
 {
 	uint32_t rows = p->layout.rows;
 	uint32_t row = (uint32_t)env_random_below(p->k->env, rows);
-	size_t len = layout_leaf_bytes(&p->layout, row);
 	struct hash root, leaf;
-	int err = fetch(p, METHOD_SHARD_HASHES, 0, rows, p->leaves, rows * sizeof(*p->leaves));
+	struct chunks *chunks;
+	int err = keeper_chunks(p->k, &chunks);
 
+	if (err == ERR_OK)
+		err = shard_hashes(chunks, &p->to, p->chunk, p->index, rows, p->leaves);
 	if (err == ERR_OK)
 		err = merkle_root(&root, p->leaves, rows, p->layout.shard_bytes);
 	if (err == ERR_OK && !hash_equal(&root, &p->descriptor.roots[p->index]))
 		err = ERR_CORRUPT;
 	if (err == ERR_OK)
-		err = fetch(p, METHOD_SHARD_GET, row, 1, p->leaf, len);
+		err = fetch_leaf(p, chunks, row);
 	if (err != ERR_OK)
 		return err;
-	merkle_leaf(&leaf, p->leaf, len);
+	merkle_leaf(&leaf, p->leaf, layout_leaf_bytes(&p->layout, row));
 	return hash_equal(&leaf, &p->leaves[row]) ? ERR_OK : ERR_CORRUPT;
 }
 

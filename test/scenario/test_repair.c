@@ -32,12 +32,6 @@ margin(struct world *w, const char *name)
 	return least;
 }
 
-struct whole {
-	struct world *w;
-	const char *name;
-	int margin;
-};
-
 static bool
 reaches(struct world *w, const char *name, int want, uint64_t time)
 {
@@ -192,45 +186,26 @@ START_TEST(who_leaves_in_order_leaves_no_hole)
 }
 END_TEST
 
-static uint64_t
-duplicates_dropped(struct world *w, size_t nodes)
+/* Over all nodes. */
+struct totals {
+	uint64_t shards, duplicates_dropped;
+	uint64_t words; /* what others told them: more where there is more to tell, not for ever */
+};
+
+static struct totals
+totals_of(struct world *w, size_t nodes)
 {
-	uint64_t sum = 0;
+	struct totals sum = { 0 };
 
 	for (size_t i = 0; i < nodes; i++) {
-		struct keeper_status s;
+		struct keeper_status kept;
+		struct store_status stored;
 
-		keeper_status(node_keeper(world_peer(w, i)), &s);
-		sum += s.duplicates_dropped;
-	}
-	return sum;
-}
-
-/* What others told them: the more there are to tell, the more of it, but not for ever. */
-static uint64_t
-words_taken(struct world *w, size_t nodes)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < nodes; i++) {
-		struct keeper_status s;
-
-		keeper_status(node_keeper(world_peer(w, i)), &s);
-		sum += s.words;
-	}
-	return sum;
-}
-
-static uint64_t
-shards_of(struct world *w, size_t nodes)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < nodes; i++) {
-		struct store_status s;
-
-		store_status(node_store(world_peer(w, i)), &s);
-		sum += s.shards;
+		keeper_status(node_keeper(world_peer(w, i)), &kept);
+		store_status(node_store(world_peer(w, i)), &stored);
+		sum.shards += stored.shards;
+		sum.duplicates_dropped += kept.duplicates_dropped;
+		sum.words += kept.words;
 	}
 	return sum;
 }
@@ -243,19 +218,19 @@ START_TEST(who_returns_late_makes_no_second_copy)
 	size_t away;
 
 	put(w, "photo", 900000);
-	before = shards_of(w, 10);
+	before = totals_of(w, 10).shards;
 	away = world_holder(w, "photo", 0, 5);
 	world_kill(w, away);
 	ck_assert(reaches(w, "photo", 4, MINUTES(10)));
 	world_restart(w, away);
 	sim_run_for(world_sim(w), MINUTES(5));
-	ck_assert_uint_gt(shards_of(w, 10), before);
+	ck_assert_uint_gt(totals_of(w, 10).shards, before);
 	sim_run_for(world_sim(w), MINUTES(90));
-	ck_assert_uint_eq(shards_of(w, 10), before);
-	ck_assert_uint_gt(duplicates_dropped(w, 10), 0);
+	ck_assert_uint_eq(totals_of(w, 10).shards, before);
+	ck_assert_uint_gt(totals_of(w, 10).duplicates_dropped, 0);
 	ck_assert_int_eq(margin(w, "photo"), 4);
 	/* 5 chunks, 9 holders of each, a few words among them. */
-	ck_assert_uint_lt(words_taken(w, 10), 5 * 9 * 9 * 4);
+	ck_assert_uint_lt(totals_of(w, 10).words, 5 * 9 * 9 * 4);
 	world_free(w);
 }
 END_TEST
