@@ -37,7 +37,7 @@ ask(struct leave *l, const char *command)
 {
 	struct json_value *reply = NULL;
 	const struct json_value *repair;
-	int err = control_call(l->env, l->dir, command, &reply);
+	int err = control_call(l->env, l->dir, command, NULL, &reply);
 
 	if (err != ERR_OK)
 		return err;

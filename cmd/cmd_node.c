@@ -189,11 +189,11 @@ load_operator(struct node_command *n)
 /* ---- the loop ---- */
 
 static struct json_value *
-on_control(void *arg, const char *command)
+on_control(void *arg, const char *command, const struct json_value *request)
 {
 	struct node_command *n = arg;
 
-	return sight_answer(n->node, n->env, &n->settings, command);
+	return sight_answer(n->node, n->env, &n->settings, command, request);
 }
 
 static void

@@ -35,7 +35,7 @@ ask_task(void *arg)
 {
 	struct ask *a = arg;
 
-	return control_call(a->env, a->dir, a->command, &a->reply);
+	return control_call(a->env, a->dir, a->command, NULL, &a->reply);
 }
 
 static const char *
@@ -49,15 +49,16 @@ text_of(const struct json_value *o, const char *name)
 static void
 print_store(const struct json_value *store)
 {
-	char used[SAY_SIZE_MAX], capacity[SAY_SIZE_MAX], disk[SAY_SIZE_MAX];
+	char used[SAY_SIZE_MAX], capacity[SAY_SIZE_MAX], disk[SAY_SIZE_MAX], live[SAY_SIZE_MAX];
 
 	if (store == NULL) {
 		printf("store        none: this node only helps others to find each other\n");
 		return;
 	}
-	printf("store        %" PRIu64 " pieces, %s of %s; %s free on the disk%s\n",
+	printf("store        %" PRIu64 " pieces, %s of %s, %s of it live; %s free on the disk%s\n",
 	    json_number(store, "shards"), say_size(json_number(store, "used_bytes"), used),
 	    say_size(json_number(store, "capacity_bytes"), capacity),
+	    say_size(json_number(store, "live_bytes"), live),
 	    say_size(json_number(store, "disk_free_bytes"), disk),
 	    json_flag(store, "refusing") ? "; TAKES NOTHING (full, or the disk failed)" : "");
 	if (json_number(store, "rot") > 0)
@@ -80,12 +81,73 @@ print_spare(const struct json_value *repair)
 	printf(" live pieces more than needed\n");
 }
 
+/* "2026-11-26 05:00 UTC"; "" for 0. */
+static const char *
+date_text(uint64_t unix_s, char out[32])
+{
+	time_t t = (time_t)unix_s;
+	struct tm tm;
+
+	out[0] = '\0';
+	if (unix_s != 0 &&
+	    (gmtime_r(&t, &tm) == NULL || strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0))
+		out[0] = '\0';
+	return out;
+}
+
+/* Who alone could make parts unreadable, of one kind. */
+static void
+print_party(const struct json_value *stoppable, const char *kind, const char *name)
+{
+	const struct json_value *o = json_child(stoppable, kind);
+	const char *worst = json_text(o, "worst");
+	char clean[128];
+
+	printf("%s %" PRIu64 " by one %s", strcmp(kind, "one_operator") == 0 ? "" : ",",
+	    json_number(o, "chunks"), name);
+	if (worst != NULL)
+		printf(" (%.16s%s: %" PRIu64 ")", say_clean(worst, clean, sizeof(clean)),
+		    strlen(worst) > 20 ? "..." : "", json_number(o, "worst_chunks"));
+}
+
+static void
+print_stoppable(const struct json_value *r)
+{
+	const struct json_value *o = json_child(r, "stoppable");
+
+	if (json_number(o, "chunks") == 0)
+		return;
+	printf("could stop  ");
+	print_party(o, "one_operator", "operator");
+	print_party(o, "one_network", "network");
+	print_party(o, "one_country", "country");
+	printf(", of %" PRIu64 " parts; %" PRIu64 " of %" PRIu64
+	       " siblings have said who they are\n",
+	    json_number(o, "chunks"), json_number(r, "siblings_described"),
+	    json_number(r, "siblings"));
+}
+
+static void
+print_scrub(const struct json_value *r)
+{
+	uint64_t at = json_number(r, "scrubbed_at_ms") / 1000;
+	uint64_t ended = json_number(r, "scrub_ended_ms") / 1000;
+	char day[32];
+
+	printf("scrub        %" PRIu64 " pieces read again since the start, %" PRIu64 " gone bad",
+	    json_number(r, "scrubbed"), json_number(r, "scrub_rot"));
+	if (at != 0)
+		printf("; the last one %s", date_text(at, day));
+	if (ended != 0)
+		printf("; all round %s", date_text(ended, day));
+	printf("\n");
+}
+
 static void
 print_repair(const struct json_value *r)
 {
-	time_t until = r == NULL ? 0 : (time_t)json_number(r, "earliest_lease_end");
-	char day[32] = "";
-	struct tm tm;
+	uint64_t until = json_number(r, "earliest_lease_end");
+	char day[32], rate[SAY_SIZE_MAX];
 
 	if (r == NULL)
 		return;
@@ -93,28 +155,27 @@ print_repair(const struct json_value *r)
 	       " silent, %" PRIu64 " given up\n",
 	    json_number(r, "siblings"), json_number(r, "siblings_silent"),
 	    json_number(r, "siblings_gone"));
-	printf("parts        %" PRIu64 " kept here; %" PRIu64 " to be repaired, of those %" PRIu64
-	       " wait for peers%s\n",
-	    json_number(r, "chunks"), json_number(r, "due"), json_number(r, "waiting"),
-	    json_flag(r, "paused") ? "; PAUSED: many peers vanished at once" : "");
 	if (json_flag(r, "leaving"))
 		printf("leaving      %" PRIu64 " of %" PRIu64 " pieces are still here%s\n",
 		    json_number(r, "leave_left"), json_number(r, "leave_total"),
 		    json_number(r, "leave_left") == 0 ? ": the node can be stopped" : "");
+	printf("parts        %" PRIu64 " kept here\n", json_number(r, "chunks"));
 	if (json_number(r, "chunks") > 0)
 		print_spare(r);
 	if (json_number(r, "unreadable") > 0)
 		printf("endangered   %" PRIu64 " parts have too few live pieces to be read now\n",
 		    json_number(r, "unreadable"));
-	if (until != 0 && gmtime_r(&until, &tm) != NULL &&
-	    strftime(day, sizeof(day), "%Y-%m-%d", &tm) > 0)
-		printf("leases       the first ends on %s; %" PRIu64 " pieces deleted, %" PRIu64
-		       " run out since the start\n",
-		    day, json_number(r, "deleted"), json_number(r, "expired"));
-	printf("repaired     %" PRIu64 " pieces rebuilt here\n", json_number(r, "shards_rebuilt"));
-	printf("scrub        %" PRIu64 " pieces read again since the start, %" PRIu64
-	       " gone bad, %" PRIu64 " times all round\n",
-	    json_number(r, "scrubbed"), json_number(r, "scrub_rot"), json_number(r, "scrub_tours"));
+	print_stoppable(r);
+	printf("leases       %" PRIu64 " run%s%s; %" PRIu64 " pieces deleted, %" PRIu64
+	       " run out since the start\n",
+	    json_number(r, "leases"), until != 0 ? ", the first until " : "", date_text(until, day),
+	    json_number(r, "deleted"), json_number(r, "expired"));
+	printf("repair       %" PRIu64 " parts due, %" PRIu64 " running, %" PRIu64
+	       " wait for peers, %s/s; %" PRIu64 " pieces rebuilt%s\n",
+	    json_number(r, "due"), json_number(r, "running"), json_number(r, "waiting"),
+	    say_size(json_number(r, "bytes_per_second"), rate), json_number(r, "shards_rebuilt"),
+	    json_flag(r, "paused") ? "; PAUSED: many peers vanished at once" : "");
+	print_scrub(r);
 }
 
 static void

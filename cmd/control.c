@@ -60,7 +60,8 @@ struct control {
 	struct env *env;
 	struct listener *listener;
 	struct socket_path path;
-	struct json_value *(*answer)(void *arg, const char *command);
+	struct json_value *(*answer)(
+	    void *arg, const char *command, const struct json_value *request);
 	void *arg;
 	struct connection connections[CONTROL_CONNECTIONS_MAX];
 };
@@ -92,7 +93,7 @@ answer(struct connection *c, size_t line_bytes)
 	if (err == ERR_OK)
 		command = json_text(request, "command");
 	if (command != NULL)
-		reply = c->control->answer(c->control->arg, command);
+		reply = c->control->answer(c->control->arg, command, request);
 	if (reply == NULL) {
 		reply = json_make_object();
 		json_put_text(
@@ -258,34 +259,51 @@ absent(int err)
 	return err == ERR_REFUSED || err == ERR_CLOSED ? ERR_NOT_FOUND : err;
 }
 
-SUSPENDS int
-control_call(struct env *env, const char *dir, const char *command, struct json_value **reply)
+static SUSPENDS int
+exchange(struct env *env, const char *dir, struct call *c)
 {
-	struct call c = { .request = { NULL, 0 } };
 	struct socket_path path;
-	struct json_value *v = NULL;
-	char line[128];
 	int err = path_open(dir, &path);
 
 	if (err != ERR_OK)
 		return err;
-	c.request = bytes_of(
-	    line, (size_t)snprintf(line, sizeof(line), "{\"command\":\"%.32s\"}\n", command));
+	err = env_connect(env, NULL, path.text, &c->conn);
+	path_close(&path);
+	if (err != ERR_OK)
+		return absent(err);
+	conn_set_handler(c->conn, &(struct conn_handler){ on_call_ready, c });
+	conn_want(c->conn, false, true);
+	err = absent(wait_for(env, &c->wait, CONTROL_TIMEOUT));
+	conn_close(c->conn);
+	return err;
+}
+
+SUSPENDS int
+control_call(struct env *env, const char *dir, const char *command, struct json_value *with,
+    struct json_value **reply)
+{
+	struct json_value *v = NULL;
+	struct call c = { 0 };
+	struct buf line;
+	int err;
+
+	if (with == NULL)
+		with = json_make_object();
+	json_put_text(with, "command", command);
+	buf_init(&line, CONTROL_REQUEST_MAX);
 	buf_init(&c.reply, CONTROL_REPLY_MAX);
 	wait_init(&c.wait);
-	err = env_connect(env, NULL, path.text, &c.conn);
-	path_close(&path);
-	if (err != ERR_OK) {
-		buf_fini(&c.reply);
-		return absent(err);
-	}
-	conn_set_handler(c.conn, &(struct conn_handler){ on_call_ready, &c });
-	conn_want(c.conn, false, true);
-	err = absent(wait_for(env, &c.wait, CONTROL_TIMEOUT));
-	conn_close(c.conn);
+	err = json_print(with, &line);
+	json_free(with);
+	if (err == ERR_OK)
+		err = buf_append(&line, "\n", 1);
+	c.request = buf_bytes(&line);
+	if (err == ERR_OK)
+		err = exchange(env, dir, &c);
 	if (err == ERR_OK)
 		err = json_parse((const char *)c.reply.data, c.reply.len, &v);
 	buf_fini(&c.reply);
+	buf_fini(&line);
 	if (err != ERR_OK)
 		return err;
 	if (json_text(v, "error") != NULL) {

@@ -20,8 +20,10 @@ struct control;
 struct control_opts {
 	struct env *env;
 	const char *dir;
-	/* Builds the answer to a command; NULL: there is no such command. On the loop; gives. */
-	struct json_value *(*answer)(void *arg, const char *command);
+	/* Builds the answer to a command, whose request is lent; NULL: there is no such command. On
+	 * the loop; gives. */
+	struct json_value *(*answer)(
+	    void *arg, const char *command, const struct json_value *request);
 	void *arg;
 };
 /* ERR_BUSY: another process serves this directory. gives. */
@@ -30,9 +32,10 @@ void control_close(struct control *c); /* NULL is accepted */
 
 /*
  * Asks the node that runs in dir. ERR_NOT_FOUND: none does; ERR_TIMEOUT; ERR_INVALID: it answers
- * something else, or with an error. gives *reply.
+ * something else, or with an error. with: what else the request says, taken; may be NULL. gives
+ * *reply.
  */
-SUSPENDS int control_call(
-    struct env *env, const char *dir, const char *command, struct json_value **reply);
+SUSPENDS int control_call(struct env *env, const char *dir, const char *command,
+    struct json_value *with, struct json_value **reply);
 
 #endif

@@ -31,6 +31,7 @@ static const struct command *const commands[] = {
 	&command_stat,
 	&command_peers,
 	&command_status,
+	&command_repair,
 	&command_check,
 	&command_operator,
 	&command_bench,

@@ -29,6 +29,7 @@ store_answer(const struct store *store)
 	json_put_number(o, "chunks", s.chunks);
 	json_put_number(o, "used_bytes", s.bytes_used);
 	json_put_number(o, "dead_bytes", s.bytes_dead);
+	json_put_number(o, "live_bytes", s.bytes_used - MIN(s.bytes_used, s.bytes_dead));
 	json_put_number(o, "capacity_bytes", s.capacity);
 	json_put_number(o, "disk_free_bytes", s.disk_free);
 	json_put_number(o, "segments", s.segments);
@@ -37,6 +38,8 @@ store_answer(const struct store *store)
 	json_put_number(o, "syncs", s.syncs);
 	json_put_number(o, "sync_failures", s.sync_failures);
 	json_put_number(o, "rot", s.rot);
+	json_put_number(o, "compactions", s.compactions);
+	json_put_number(o, "compacted_bytes", s.compacted_bytes);
 	json_put_number(o, "recovered_records", s.recovered_records);
 	json_put_flag(o, "refusing", s.refusing);
 	return o;
@@ -139,63 +142,6 @@ put_reach(struct json_value *o, const struct node *node)
 	free(r);
 }
 
-/* Chunks by alive − k, those numbers that occur. */
-static struct json_value *
-margins_answer(const struct keeper_status *s)
-{
-	struct json_value *list = json_make_array();
-
-	for (size_t i = 0; i < KEEPER_MARGINS; i++) {
-		struct json_value *o;
-
-		if (s->by_margin[i] == 0)
-			continue;
-		o = json_make_object();
-		json_put_number(o, "spare", i);
-		json_put_number(o, "chunks", s->by_margin[i]);
-		json_add_value(list, o);
-	}
-	return list;
-}
-
-static struct json_value *
-keeper_answer(const struct keeper *keeper)
-{
-	struct json_value *o = json_make_object();
-	struct keeper_status s;
-
-	keeper_status(keeper, &s);
-	json_put_number(o, "chunks", s.chunks);
-	json_put_value(o, "by_spare", margins_answer(&s));
-	json_put_number(o, "unreadable", s.unreadable);
-	json_put_number(o, "due", s.due);
-	json_put_number(o, "waiting", s.waiting);
-	json_put_flag(o, "paused", s.paused);
-	json_put_flag(o, "leaving", s.leaving);
-	json_put_number(o, "leave_left", s.leave_left);
-	json_put_number(o, "leave_total", s.leave_total);
-	json_put_number(o, "siblings", s.neighbours);
-	json_put_number(o, "siblings_silent", s.silent);
-	json_put_number(o, "siblings_gone", s.gone);
-	json_put_number(o, "earliest_lease_end", s.earliest_until);
-	json_put_number(o, "tours", s.tours);
-	json_put_number(o, "repairs", s.repairs);
-	json_put_number(o, "repairs_failed", s.repairs_failed);
-	json_put_number(o, "shards_rebuilt", s.shards_rebuilt);
-	json_put_number(o, "bytes_fetched", s.bytes_fetched);
-	json_put_number(o, "bytes_sent", s.bytes_sent);
-	json_put_number(o, "deleted", s.collected_deleted);
-	json_put_number(o, "expired", s.collected_expired);
-	json_put_number(o, "duplicates_dropped", s.duplicates_dropped);
-	json_put_number(o, "missing_at_siblings", s.denials);
-	json_put_number(o, "leases_exchanged", s.leases_exchanged);
-	json_put_number(o, "scrubbed", s.scrubbed);
-	json_put_number(o, "scrub_rot", s.scrub_rot);
-	json_put_number(o, "scrub_tours", s.scrub_tours);
-	json_put_number(o, "scrub_ended_ms", s.scrub_ended_ms);
-	return o;
-}
-
 static struct json_value *
 status_answer(struct node *node, const struct settings *settings)
 {
@@ -225,7 +171,7 @@ status_answer(struct node *node, const struct settings *settings)
 	if (node_service(node) != NULL)
 		json_put_value(o, "service", service_answer(node_service(node)));
 	if (node_keeper(node) != NULL)
-		json_put_value(o, "repair", keeper_answer(node_keeper(node)));
+		json_put_value(o, "repair", sight_keeper(node_keeper(node)));
 	json_put_value(o, "dht", dht_answer(node_dht(node)));
 	json_put_value(o, "load", load_answer(ep));
 	json_put_value(o, "counters", counters_answer(ep));
@@ -274,9 +220,10 @@ peers_answer(struct node *node, struct env *env)
 }
 
 struct json_value *
-sight_answer(
-    struct node *node, struct env *env, const struct settings *settings, const char *command)
+sight_answer(struct node *node, struct env *env, const struct settings *settings,
+    const char *command, const struct json_value *request)
 {
+	(void)request;
 	if (strcmp(command, "status") == 0)
 		return status_answer(node, settings);
 	if (strcmp(command, "leave") == 0) {
@@ -285,6 +232,8 @@ sight_answer(
 			(void)keeper_leave(node_keeper(node));
 		return status_answer(node, settings);
 	}
+	if (strcmp(command, "repair") == 0)
+		return sight_repair(node == NULL ? NULL : node_keeper(node));
 	if (strcmp(command, "peers") == 0)
 		return peers_answer(node, env);
 	return NULL;

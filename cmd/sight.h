@@ -1,6 +1,6 @@
 /*
- * What a running node tells of itself over its local socket: the answers to `status` and `peers`.
- * Nothing in it is secret, and nothing in it waits.
+ * What a running node tells of itself over its local socket: the answers to `status`, `peers` and
+ * `repair`. Nothing in it is secret, and nothing in it waits.
  */
 #ifndef CMD_SIGHT_H
 #define CMD_SIGHT_H
@@ -10,7 +10,15 @@
 #include "storage/node.h"
 
 /* node NULL: it is starting or stopping. NULL: there is no such command. gives. */
-struct json_value *sight_answer(
-    struct node *node, struct env *env, const struct settings *settings, const char *command);
+struct json_value *sight_answer(struct node *node, struct env *env, const struct settings *settings,
+    const char *command, const struct json_value *request);
+
+/* Of these the most endangered are told; all are counted. */
+#define SIGHT_QUEUE_MAX 64
+
+/* sight_keeper.c: what keeps data alive. gives */
+struct json_value *sight_keeper(const struct keeper *keeper);
+/* The same, and with it the queue and what runs. keeper NULL: it stores nothing. gives */
+struct json_value *sight_repair(const struct keeper *keeper);
 
 #endif

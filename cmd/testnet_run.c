@@ -101,7 +101,7 @@ has_joined(struct testnet *t, const struct testnet_peer *p)
 	const char *state;
 	bool joined;
 
-	if (control_call(t->env, p->dir, "status", &reply) != ERR_OK)
+	if (control_call(t->env, p->dir, "status", NULL, &reply) != ERR_OK)
 		return false;
 	state = json_text(reply, "state");
 	joined = state != NULL && strcmp(state, "joined") == 0 && json_flag(reply, "server") &&

@@ -58,6 +58,12 @@ same_peer(const struct peer_record *a, const struct peer_record *b)
 	return same;
 }
 
+const struct peer_record *
+dht_self(const struct dht *d)
+{
+	return d->self_peer;
+}
+
 void
 dht_set_self(struct dht *d, const struct peer_record *self)
 {

@@ -298,3 +298,22 @@ addr_group(const struct addr *a)
 		return 0;
 	}
 }
+
+const char *
+addr_group_format(uint64_t group, char out[ADDR_TEXT_MAX])
+{
+	bool four = group >> 24 == UINT64_C(0xffffffffff);
+	uint64_t top = four ? group << 40 : group;
+	char ip[INET6_ADDRSTRLEN];
+	uint8_t bytes[16] = { 0 };
+
+	if (group == 0) {
+		snprintf(out, ADDR_TEXT_MAX, "none");
+		return out;
+	}
+	for (size_t i = 0; i < sizeof(top); i++)
+		bytes[i] = (uint8_t)(top >> (56 - 8 * i));
+	must(inet_ntop(four ? AF_INET : AF_INET6, bytes, ip, sizeof(ip)) != NULL);
+	snprintf(out, ADDR_TEXT_MAX, "%s/%s", ip, four ? "24" : "64");
+	return out;
+}

@@ -70,5 +70,7 @@ bool addr_tellable(const struct addr *a, const struct addr *to);
  * number unique over both families. 0 only for ADDR_NONE.
  */
 uint64_t addr_group(const struct addr *a);
+/* "1.2.3.0/24", "2001:db8::/64", "none". Gives back out. */
+const char *addr_group_format(uint64_t group, char out[ADDR_TEXT_MAX]);
 
 #endif

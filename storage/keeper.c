@@ -43,23 +43,6 @@ keeper_is_self(const struct keeper *k, const struct pubkey *pub)
 
 /* ---- what a tour leaves ---- */
 
-static void
-sum_up(const struct keeper *k, struct keeper_status *s)
-{
-	size_t cursor = 0;
-	const struct held *h;
-
-	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
-		if (h->index == INDEX_NONE)
-			continue;
-		s->chunks++;
-		s->unreadable += h->alive < h->k;
-		s->by_margin[MIN(h->alive - MIN(h->alive, h->k), KEEPER_MARGINS - 1)]++;
-		s->due += h->due;
-		s->waiting += h->due && h->retry_at > env_now(k->env);
-	}
-}
-
 /* Entries whose chunks the tour has not met are gone from the store. */
 static void
 forget_unmet(struct keeper *k)
@@ -99,10 +82,16 @@ static SUSPENDS int
 visit_held(struct keeper *k)
 {
 	uint64_t until = facts_until(k->facts);
+	int err;
 
 	if (until != 0 && (k->status.earliest_until == 0 || until < k->status.earliest_until))
 		k->status.earliest_until = until;
-	return keeper_judge(k, k->facts);
+	for (size_t i = 0; i < k->facts->leases_count; i++)
+		k->leases_touring += k->facts->leases[i].until != 0;
+	err = keeper_judge(k, k->facts);
+	if (err == ERR_OK)
+		keeper_tally(k, k->facts);
+	return err;
 }
 
 /* Those with a shard are met by the other walk. */
@@ -140,7 +129,8 @@ tour(struct keeper *k)
 	/* What only has leases any more: once is enough, others come as shards are dropped. */
 	if (!k->booted)
 		err = walk(k, store_next_leased_facts, visit_leased);
-	k->status.earliest_until = 0;
+	k->status.earliest_until = k->leases_touring = 0;
+	parties_clear(k->parties_touring);
 	if (err == ERR_OK)
 		err = walk(k, store_next_facts, visit_held);
 	if (err != ERR_OK)
@@ -153,9 +143,11 @@ tour(struct keeper *k)
 	}
 	forget_unmet(k);
 	forget_neighbours(k);
+	keeper_tallied(k);
 	k->status.tours++;
 	k->status.toured_at = env_now(k->env);
-	return keeper_ask_all(k);
+	err = keeper_ask_all(k);
+	return err == ERR_OK ? keeper_describe(k) : err;
 }
 
 static int
@@ -369,13 +361,17 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 	k->env = endpoint_env(opts->endpoint);
 	k->net = endpoint_net(opts->endpoint);
 	STAILQ_INIT(&k->intake);
+	LIST_INIT(&k->jobs);
 	task_group_init(&k->group, k->env);
 	timer_init(&k->tick, k->env, tick_fire, k);
 	timer_init(&k->scrub, k->env, keeper_scrub_fire, k);
 	env_random(k->env, &seed, sizeof(seed));
 	k->ledger = ledger_new(&seed);
 	k->neighbours = neighbours_new(&seed);
-	if (k->ledger == NULL || k->neighbours == NULL) {
+	k->parties = parties_new();
+	k->parties_touring = parties_new();
+	if (k->ledger == NULL || k->neighbours == NULL || k->parties == NULL ||
+	    k->parties_touring == NULL) {
 		keeper_free(k);
 		return ERR_NOMEM;
 	}
@@ -414,6 +410,8 @@ keeper_free(struct keeper *k)
 	chunks_free(k->chunks);
 	ledger_free(k->ledger);
 	neighbours_free(k->neighbours);
+	parties_free(k->parties);
+	parties_free(k->parties_touring);
 	while (!STAILQ_EMPTY(&k->intake)) {
 		struct intake *first = STAILQ_FIRST(&k->intake);
 
@@ -421,27 +419,4 @@ keeper_free(struct keeper *k)
 		free(first);
 	}
 	free(k);
-}
-
-void
-keeper_status(const struct keeper *k, struct keeper_status *out)
-{
-	uint64_t now = env_now(k->env), grace = keeper_short_grace(k);
-	struct store_status store;
-	const struct neighbour *one;
-	size_t cursor = 0;
-
-	*out = k->status;
-	sum_up(k, out);
-	out->neighbours = neighbours_count(k->neighbours);
-	out->silent = out->gone = 0;
-	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
-		out->silent += one->silent_at != 0;
-		out->gone += neighbour_gone(one, now, grace);
-	}
-	out->paused = keeper_paused(k);
-	out->leaving = k->leaving;
-	out->leave_total = k->leave_total;
-	store_status(k->opts.store, &store);
-	out->leave_left = k->leaving ? store.shards : 0;
 }

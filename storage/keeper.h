@@ -17,6 +17,7 @@
 
 #include "dht/dht.h"
 #include "storage/chunks.h"
+#include "storage/parties.h"
 #include "storage/store.h"
 
 struct keeper;
@@ -54,19 +55,25 @@ struct keeper_status {
 	uint64_t by_margin[KEEPER_MARGINS]; /* chunks by alive − k */
 	uint64_t unreadable;                /* of those, fewer than k are alive */
 	uint64_t due, waiting;              /* to be repaired; of those, for nodes that fit */
+	uint64_t running;                   /* repairs under way here */
 	uint64_t neighbours, silent, gone;
-	uint64_t earliest_until;   /* first lease to end, unix seconds; 0: none */
-	uint64_t tours, toured_at; /* env_now scale */
+	uint64_t described;         /* neighbours whose record was seen */
+	struct parties_sum parties; /* who alone could stop what; of the last tour */
+	uint64_t leases;            /* that run, of the chunks here; of the last tour */
+	uint64_t earliest_until;    /* first lease to end, unix seconds; 0: none */
+	uint64_t tours, toured_at;  /* env_now scale */
 	bool leaving;
 	uint64_t leave_left, leave_total; /* shards that are still here, and were */
 	bool paused;                      /* too many vanished at once */
 	/* Counters. */
 	uint64_t repairs, repairs_failed, shards_rebuilt, bytes_fetched, bytes_sent;
+	uint64_t repair_rate; /* bytes a second that crossed the network, over the last minute */
 	uint64_t collected_deleted, collected_expired, duplicates_dropped, denials;
 	uint64_t leases_exchanged;
 	uint64_t words;                            /* of others, that were looked at */
 	uint64_t scrubbed, scrub_rot, scrub_tours; /* shards verified, bad ones, times all round */
-	uint64_t scrub_shards;                     /* of a tour */
+	uint64_t scrubbed_at_ms; /* the last shard verified, unix; 0: none since the start */
+	uint64_t scrub_shards;   /* of a tour */
 	uint64_t scrub_ended_ms; /* the last whole tour, unix; 0: none since the start */
 };
 void keeper_status(const struct keeper *k, struct keeper_status *out);

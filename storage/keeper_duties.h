@@ -25,6 +25,14 @@ SUSPENDS int keeper_settle_twin(struct keeper *k, const struct chunk_facts *f, u
 SUSPENDS int keeper_introduce(
     struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node);
 
+/* keeper_parties.c */
+/* One chunk of a tour, judged: its leases and who could stop it. */
+void keeper_tally(struct keeper *k, const struct chunk_facts *f);
+/* The tour is complete: what it has counted is what is told. */
+void keeper_tallied(struct keeper *k);
+/* Asks neighbours what they say of themselves, some at a time. */
+SUSPENDS int keeper_describe(struct keeper *k);
+
 /* leave.c: goes on with a leave that was begun before the last start. */
 SUSPENDS int keeper_leave_resume(struct keeper *k);
 

@@ -8,34 +8,11 @@
 #include <sys/queue.h>
 
 #include "storage/keeper.h"
+#include "storage/keeper_times.h"
+#include "storage/meter.h"
 #include "storage/neighbours.h"
 #include "storage/siblings.h"
 #include "storage/store_facts.h"
-
-/* A tour where a loss must be noticed soon (eager codes), and where it may wait (lazy ones). */
-#define TOUR_EAGER      SECONDS(200)
-#define TOUR_LAZY       MINUTES(40)
-/* So long may a sibling be silent until its shards count as lost: a restart, a lost line … */
-#define GRACE_EAGER     MINUTES(10)
-/* … or an evening offline, where the code has shards to spare. */
-#define GRACE_LAZY      HOURS(2)
-/* Whose turn it is to repair has so long until a sign of progress ([10]). */
-#define CLAIM_TIME      MINUTES(10)
-/* A fresh chunk is completed to n by its gateway first, then by its siblings ([7]). */
-#define COMPLETE_AFTER  MINUTES(5)
-#define FRESH_FOR       HOURS(48)
-/* Too many vanished within the first: repair waits, at most for the second ([10]). */
-#define PAUSE_WINDOW    HOURS(1)
-#define PAUSE_MAX       HOURS(6)
-/* Of two holders of one shard the one with the higher hash drops its copy after so long. */
-#define DUPLICATE_AFTER HOURS(24)
-/*
- * What test networks' times are not divided below: a datagram's way and its repetition; two
- * questions that get lost; a chunk's way through a busy machine.
- */
-#define TIME_FLOOR      SECONDS(1)
-#define GRACE_FLOOR     SECONDS(7)
-#define CLAIM_FLOOR     SECONDS(10)
 
 #define INTAKE_MAX 1024
 
@@ -51,6 +28,16 @@ struct intake {
 	struct hash chunk;
 	uint8_t index;
 	struct pubkey node;
+};
+
+/* A repair under way, in the list of what runs. */
+struct repair_job {
+	LIST_ENTRY(repair_job) link;
+	const struct hash *chunk; /* lent by the job, as the others */
+	const uint64_t *fetched, *sent;
+	uint8_t alive, k, n;
+	bool moving;
+	uint64_t since;
 };
 
 struct keeper {
@@ -86,6 +73,10 @@ struct keeper {
 	uint64_t scrub_saved_at;
 	bool scrub_loaded;
 	uint64_t bucket_at; /* repair's token bucket: when it is full again */
+	struct parties *parties, *parties_touring; /* of the last tour, of the running one */
+	uint64_t leases_touring;
+	struct meter moved; /* bytes by repair */
+	LIST_HEAD(, repair_job) jobs;
 	struct keeper_status status;
 };
 

@@ -120,6 +120,7 @@ neighbours_get(struct neighbours *n, const struct pubkey *pub, uint64_t now)
 		return NULL;
 	contact_init(&l->one.contact, pub, NULL);
 	l->one.since = now;
+	l->one.traits.operator_key = *pub;
 	to = slot_of(n, pub);
 	l->next = *to;
 	*to = l;

@@ -10,6 +10,7 @@
 #include "overlay/endpoint.h"
 #include "overlay/seeded.h"
 #include "storage/holds.h"
+#include "storage/parties.h"
 
 struct neighbour {
 	struct contact contact; /* addr ADDR_NONE: not known yet */
@@ -20,6 +21,9 @@ struct neighbour {
 	bool tell_all;          /* it may have forgotten what we hold */
 	struct holds *batch;    /* to be asked; NULL: nothing */
 	uint32_t offered;       /* holds offered for the batch: a fair sample is kept */
+	struct traits traits;   /* as its record says; the network: as contact says */
+	uint64_t described_at;  /* when its record was asked for; 0: never */
+	bool described;         /* and it was given once */
 	/* A question under way. */
 	bool asking;
 	struct holds *asked; /* the last question */

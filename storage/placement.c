@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "storage/parties.h"
+
 /* How many of the taken candidates share a trait with one. */
 struct shared {
 	uint32_t country, operators, network, region;
@@ -239,17 +241,14 @@ placement_report(const struct candidate *c, size_t candidates, struct placement_
 const char *
 placement_warning(const struct placement_report *r, uint8_t k, uint8_t n, char *out, size_t cap)
 {
-	/* Whoever holds more than n − k shards can make the rest too few. */
-	uint32_t stops = (uint32_t)(n - k) + 1;
-
 	out[0] = '\0';
-	if (r->most_in_operator >= stops)
+	if (party_stops(r->most_in_operator, r->shards, k))
 		snprintf(out, cap, "one operator can stop this file (holds %u of %u shards)",
 		    r->most_in_operator, n);
-	else if (r->most_in_network >= stops)
+	else if (party_stops(r->most_in_network, r->shards, k))
 		snprintf(out, cap, "one network can stop this file (holds %u of %u shards)",
 		    r->most_in_network, n);
-	else if (r->most_in_country >= stops)
+	else if (party_stops(r->most_in_country, r->shards, k))
 		snprintf(out, cap, "one country can stop this file (%.2s holds %u of %u shards)",
 		    r->country, r->most_in_country, n);
 	return out;

@@ -27,6 +27,7 @@ repair_pace(void *arg, uint64_t bytes)
 	uint64_t rate = k->opts.repair_bytes_s == 0 ? REPAIR_BYTES_S : k->opts.repair_bytes_s;
 	uint64_t now = env_now(k->env);
 
+	meter_add(&k->moved, now, bytes);
 	if (rate == UINT64_MAX)
 		return ERR_OK;
 	k->bucket_at = MAX(k->bucket_at, now) + bytes * 1000 / MAX(rate / 1000000, (uint64_t)1);
@@ -37,8 +38,8 @@ repair_pace(void *arg, uint64_t bytes)
 
 /* ---- picking ---- */
 
-static bool
-our_turn(const struct keeper *k, const struct held *h, uint64_t now)
+bool
+repair_our_turn(const struct keeper *k, const struct held *h, uint64_t now)
 {
 	uint64_t claim = keeper_claim_time(k);
 
@@ -68,7 +69,7 @@ pick(const struct keeper *k)
 	size_t cursor = 0;
 
 	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
-		if (our_turn(k, h, now) && (best == NULL || more_urgent(h, best)))
+		if (repair_our_turn(k, h, now) && (best == NULL || more_urgent(h, best)))
 			best = h;
 	}
 	return best;

@@ -8,6 +8,9 @@
 
 #include "storage/keeper_private.h"
 
+/* Whether this node is to repair it now: its rank and what others do decide. */
+bool repair_our_turn(const struct keeper *k, const struct held *h, uint64_t now);
+
 /* Waits until repair may move so many bytes more; arg: the keeper. */
 SUSPENDS int repair_pace(void *arg, uint64_t bytes);
 

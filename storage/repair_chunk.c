@@ -16,6 +16,8 @@
 
 struct job {
 	struct keeper *k;
+	struct repair_job listed;
+	uint8_t moved; /* the index of ours that is given away */
 	struct chunks *chunks;
 	struct chunk_facts facts;
 	struct descriptor descriptor;
@@ -79,10 +81,14 @@ survey_task(void *arg)
 static SUSPENDS int
 survey(struct job *j)
 {
+	int err;
+
 	for (size_t i = 0; i < j->facts.count; i++)
 		add_source(j, j->facts.indices[i], true, NULL);
-	return task_together(j->k->env, "repair survey", survey_task, j,
+	err = task_together(j->k->env, "repair survey", survey_task, j,
 	    MIN(j->facts.siblings.count, ASKS_IN_FLIGHT));
+	j->listed.alive = j->alive_count;
+	return err;
 }
 
 static int
@@ -325,7 +331,28 @@ begin(struct job *j, struct keeper *k, const struct hash *chunk, struct lease *l
 	j->rebuild.chunk = &j->facts.chunk;
 	j->rebuild.pace = repair_pace;
 	j->rebuild.arg = k;
+	j->listed = (struct repair_job){
+		.chunk = &j->facts.chunk,
+		.fetched = &j->rebuild.fetched,
+		.sent = &j->rebuild.sent,
+		.k = j->facts.k,
+		.n = j->facts.n,
+		.since = env_now(k->env),
+	};
 	return ERR_OK;
+}
+
+/* So that an operator sees it while it lasts. */
+static SUSPENDS int
+listed(struct job *j, bool moving, int (*work)(struct job *j))
+{
+	int err;
+
+	j->listed.moving = moving;
+	LIST_INSERT_HEAD(&j->k->jobs, &j->listed, link);
+	err = work(j);
+	LIST_REMOVE(&j->listed, link);
+	return err;
 }
 
 int
@@ -336,16 +363,17 @@ repair_chunk(struct keeper *k, const struct hash *chunk)
 	int err = j == NULL ? ERR_NOMEM : begin(j, k, chunk, &lease);
 
 	if (err == ERR_OK)
-		err = run(j);
+		err = listed(j, false, run);
 	free(j);
 	return err;
 }
 
 /* Who holds another one counts for the rules; then our own is the only source. */
 static SUSPENDS int
-move(struct job *j, uint8_t index)
+move(struct job *j)
 {
 	struct rebuild *r = &j->rebuild;
+	uint8_t index = j->moved;
 	int err;
 
 	r->targets_count = 1;
@@ -372,13 +400,15 @@ repair_move(struct keeper *k, const struct hash *chunk, uint8_t index)
 	bool trusted;
 	int err = j == NULL ? ERR_NOMEM : begin(j, k, chunk, &lease);
 
+	if (j != NULL)
+		j->moved = index;
 	/* What nobody asks for any more nobody would take. */
 	if (err == ERR_NOT_FOUND && j->facts.count > 0)
 		err = keeper_let_go(k, &j->facts, index);
 	else if (err == ERR_OK && lease.until <= keeper_now_unix_s(k, &trusted) && trusted)
 		err = keeper_let_go(k, &j->facts, index);
 	else if (err == ERR_OK)
-		err = move(j, index);
+		err = listed(j, true, move);
 	free(j);
 	return err;
 }

@@ -87,7 +87,10 @@ scrub_shard(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 {
 	int err = store_verify(k->opts.store, &f->chunk, index);
 
-	k->status.scrubbed += err == ERR_OK || err == ERR_CORRUPT;
+	if (err == ERR_OK || err == ERR_CORRUPT) {
+		k->status.scrubbed++;
+		k->status.scrubbed_at_ms = env_wall_ms(k->env);
+	}
 	if (err != ERR_CORRUPT)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
 	k->status.scrub_rot++;

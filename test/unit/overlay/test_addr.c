@@ -201,6 +201,7 @@ END_TEST
 
 START_TEST(groups_are_24_and_64_bits)
 {
+	char text[ADDR_TEXT_MAX];
 	struct addr a = addr_of("1.2.3.4"), b = addr_of("1.2.3.255"), c = addr_of("1.2.4.4");
 
 	ck_assert(addr_group(&a) == addr_group(&b));
@@ -218,6 +219,11 @@ START_TEST(groups_are_24_and_64_bits)
 	ck_assert(addr_group(&a) == UINT64_C(0x2a0104f800010002));
 	a = addr_of("1.2.3.4");
 	ck_assert(addr_group(&a) == UINT64_C(0xffffffffff010203));
+	ck_assert_str_eq(addr_group_format(addr_group(&a), text), "1.2.3.0/24");
+	ck_assert_str_eq(
+	    addr_group_format(UINT64_C(0x2a0104f800010002), text), "2a01:4f8:1:2::/64");
+	ck_assert_str_eq(addr_group_format(1, text), "0:0:0:1::/64");
+	ck_assert_str_eq(addr_group_format(0, text), "none");
 }
 END_TEST
 
