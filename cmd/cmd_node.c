@@ -16,6 +16,7 @@
 #include "cmd/control.h"
 #include "cmd/dirs.h"
 #include "cmd/leave.h"
+#include "cmd/metrics.h"
 #include "cmd/operator.h"
 #include "cmd/privileges.h"
 #include "cmd/say.h"
@@ -33,6 +34,7 @@ struct node_command {
 	struct env *env;
 	struct log *log;
 	struct control *control;
+	struct metrics *metrics; /* NULL: not told */
 	struct identity identity;
 	struct node_opts opts;
 	struct node *node; /* NULL: starting or stopping */
@@ -63,6 +65,22 @@ operator_absolute(struct node_command *n)
 	}
 	memcpy(n->settings.operator_file, path, sizeof(path));
 	return true;
+}
+
+/* What a node tells of itself is nobody's business by accident. */
+static bool
+metrics_allowed(const struct node_command *n)
+{
+	const struct addr *a = &n->settings.metrics;
+	char text[ADDR_TEXT_MAX];
+
+	if (a->family == ADDR_NONE || addr_is_loopback(a) || n->settings.metrics_public)
+		return true;
+	say_error(n->name,
+	    "with metrics = %s others could read what this node does; right would be an address of "
+	    "this machine alone such as 127.0.0.1:9730, or metrics-public = yes",
+	    addr_format(a, text));
+	return false;
 }
 
 /* Options override the file: they are read once to find it, and once more over it. */
@@ -96,6 +114,8 @@ read_settings(struct node_command *n, const struct command *self, int argc, char
 	if (!command_parse(self, argc, argv, groups, ARRAY_LEN(groups), &operands, code))
 		return false;
 	*code = EXIT_FAILED;
+	if (!metrics_allowed(n))
+		return false;
 	if (n->settings.operator_file[0] != '\0' && !operator_absolute(n))
 		return false;
 	if (err == ERR_NOT_FOUND)
@@ -252,11 +272,16 @@ tell_start(struct node_command *n, int err)
 static void
 tell_running(struct node_command *n)
 {
-	char text[CONTACT_TEXT_MAX];
+	char text[CONTACT_TEXT_MAX], metrics[ADDR_TEXT_MAX];
 	struct contact self;
+	struct addr local;
 
 	node_contact(n->node, &self);
 	log_info(n->env, "%s %s runs as %s", PROGRAM_NAME, n->name, contact_format(&self, text));
+	if (n->metrics != NULL) {
+		metrics_local(n->metrics, &local);
+		log_info(n->env, "metrics at http://%s/metrics", addr_format(&local, metrics));
+	}
 	if (!node_joined(n->node))
 		log_warn(n->env, "no peer of the network \"%s\" answers yet", n->settings.network);
 }
@@ -296,6 +321,29 @@ main_task(void *arg)
 	return n->stopping ? ERR_OK : err;
 }
 
+/* Before root is given up: its port may be a low one. */
+static bool
+open_metrics(struct node_command *n)
+{
+	struct metrics_opts opts = {
+		.env = n->env, .settings = &n->settings, .log = n->log, .node = &n->node
+	};
+	char text[ADDR_TEXT_MAX];
+	int err;
+
+	if (n->settings.metrics.family == ADDR_NONE)
+		return true;
+	err = metrics_open(&opts, &n->metrics);
+	if (err == ERR_OK)
+		return true;
+	(void)addr_format(&n->settings.metrics, text);
+	if (err == ERR_EXISTS || err == ERR_BUSY)
+		say_error(n->name, "cannot tell metrics on %s: another process does", text);
+	else
+		say_error(n->name, "cannot tell metrics on %s: %s", text, err_text(err));
+	return false;
+}
+
 static int
 open_all(struct node_command *n)
 {
@@ -306,6 +354,8 @@ open_all(struct node_command *n)
 		say_error(n->name, "cannot start: %s", err_text(err));
 		return err;
 	}
+	if (!open_metrics(n))
+		return ERR_IO;
 	/* After the workers have started, so that none of them keeps what this thread may keep. */
 	if (!drop_root(n))
 		return ERR_PERMISSION;
@@ -345,6 +395,7 @@ node_run(const struct command *self, int argc, char **argv)
 			say_error(n->name, "out of memory");
 		else if (open_all(n) == ERR_OK && env_real_run(n->env, main_task, n) == ERR_OK)
 			code = EXIT_OK;
+		metrics_close(n->metrics);
 		if (n->env != NULL)
 			env_real_free(n->env);
 		log_free(n->log);

@@ -20,6 +20,7 @@
 #define FILE_BYTES_MAX     KIB(256)
 #define SETTINGS_COUNT_MAX 32
 
+#define RIGHT_METRICS "an IP address of this machine and a port such as 127.0.0.1:9730, or off"
 #define FIELD(member) .offset = offsetof(struct settings, member)
 
 const struct option settings_options[] = {
@@ -34,6 +35,12 @@ const struct option settings_options[] = {
 	{ "listen", 0, "ADDR", "Address and port of a node, UDP and TCP; port 0: any that is free.",
 	    "an IP address and port such as 0.0.0.0:7730 or [::]:7730", set_addr, get_addr,
 	    FIELD(listen) },
+	{ "metrics", 0, "ADDR",
+	    "Address and port where a Prometheus reads /metrics over HTTP; \"off\": nowhere.",
+	    RIGHT_METRICS, set_addr_or_off, get_addr, FIELD(metrics) },
+	{ "metrics-public", 0, NULL,
+	    "The metrics may be on an address that others reach; whoever does can read them.",
+	    RIGHT_SWITCH, set_switch, get_switch, FIELD(metrics_public) },
 	{ "capacity", 0, "SIZE",
 	    "Disk space that a node gives; 0 makes it a bootstrap node that stores nothing.",
 	    RIGHT_SIZE, set_size, get_size, FIELD(capacity) },

@@ -239,6 +239,15 @@ set_addr(void *field, const char *text)
 }
 
 bool
+set_addr_or_off(void *field, const char *text)
+{
+	if (strcmp(text, "off") != 0)
+		return set_addr(field, text);
+	*(struct addr *)field = (struct addr){ .family = ADDR_NONE };
+	return true;
+}
+
+bool
 set_contacts(void *field, const char *text)
 {
 	struct contact_names *list = field;

@@ -38,22 +38,23 @@ bool value_range(const char *text, uint64_t *from, uint64_t *to);
 bool value_country(const char *text, char out[2]);
 
 /* ---- setters: the type of their field ---- */
-bool set_switch(void *field, const char *text);    /* bool: "yes" or "no" */
-bool set_text(void *field, const char *text);      /* const char *: lends the text */
-bool set_size(void *field, const char *text);      /* uint64_t */
-bool set_days(void *field, const char *text);      /* uint64_t: 1 … 800, or 1d … 800d */
-bool set_byte(void *field, const char *text);      /* uint8_t: 1 … 255 */
-bool set_pow_bits(void *field, const char *text);  /* uint8_t: 0 … IDENTITY_POW_BITS_MAX */
-bool set_code(void *field, const char *text);      /* struct code_params */
-bool set_country(void *field, const char *text);   /* char[2] */
-bool set_region(void *field, const char *text);    /* char[PEER_REGION_MAX + 1] */
-bool set_network(void *field, const char *text);   /* char[NETWORK_NAME_MAX] */
-bool set_path(void *field, const char *text);      /* char[PATH_BYTES_MAX] */
-bool set_user(void *field, const char *text);      /* char[USER_NAME_MAX + 1] */
-bool set_level(void *field, const char *text);     /* enum log_level */
-bool set_addr(void *field, const char *text);      /* struct addr; port 0 is accepted */
-bool set_contacts(void *field, const char *text);  /* struct contact_names, a list */
-bool set_countries(void *field, const char *text); /* struct country_list, a list; "DE,FR" too */
+bool set_switch(void *field, const char *text);      /* bool: "yes" or "no" */
+bool set_text(void *field, const char *text);        /* const char *: lends the text */
+bool set_size(void *field, const char *text);        /* uint64_t */
+bool set_days(void *field, const char *text);        /* uint64_t: 1 … 800, or 1d … 800d */
+bool set_byte(void *field, const char *text);        /* uint8_t: 1 … 255 */
+bool set_pow_bits(void *field, const char *text);    /* uint8_t: 0 … IDENTITY_POW_BITS_MAX */
+bool set_code(void *field, const char *text);        /* struct code_params */
+bool set_country(void *field, const char *text);     /* char[2] */
+bool set_region(void *field, const char *text);      /* char[PEER_REGION_MAX + 1] */
+bool set_network(void *field, const char *text);     /* char[NETWORK_NAME_MAX] */
+bool set_path(void *field, const char *text);        /* char[PATH_BYTES_MAX] */
+bool set_user(void *field, const char *text);        /* char[USER_NAME_MAX + 1] */
+bool set_level(void *field, const char *text);       /* enum log_level */
+bool set_addr(void *field, const char *text);        /* struct addr; port 0 is accepted */
+bool set_addr_or_off(void *field, const char *text); /* struct addr; "off": ADDR_NONE */
+bool set_contacts(void *field, const char *text);    /* struct contact_names, a list */
+bool set_countries(void *field, const char *text);   /* struct country_list, a list; "DE,FR" too */
 
 /* ---- back to text, for the generated file ---- */
 bool get_switch(const void *field, size_t i, char *out, size_t cap);

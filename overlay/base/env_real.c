@@ -31,8 +31,8 @@ clock_ns(clockid_t id)
 	return SECONDS(ts.tv_sec) + (uint64_t)ts.tv_nsec;
 }
 
-static void
-refresh_time(struct real_env *r)
+void
+real_refresh_time(struct real_env *r)
 {
 	if (!r->stale)
 		return;
@@ -110,7 +110,7 @@ on_alarm(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	r->alarm_due = 0;
-	refresh_time(r);
+	real_refresh_time(r);
 }
 
 /*
@@ -147,7 +147,7 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	refresh_time(w->real);
+	real_refresh_time(w->real);
 	w->ready(w->arg, true, false); /* may close the watch */
 }
 
@@ -158,7 +158,7 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	refresh_time(w->real);
+	real_refresh_time(w->real);
 	w->ready(w->arg, false, true);
 }
 
@@ -233,7 +233,7 @@ on_inbox(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	refresh_time(r);
+	real_refresh_time(r);
 	drain_inbox(r);
 }
 
@@ -255,7 +255,7 @@ turn(struct real_env *r)
 		set_alarm(r);
 	r->stale = true;
 	must(event_base_loop(r->base, EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0)) == 0);
-	refresh_time(r);
+	real_refresh_time(r);
 	fire_timers(r);
 	for (int i = 0; i < TASK_ROUNDS && r->kicked; i++) {
 		r->kicked = false;
@@ -289,7 +289,7 @@ env_real_run(struct env *env, int (*main)(void *arg), void *arg)
 	int err;
 
 	r->stale = true;
-	refresh_time(r);
+	real_refresh_time(r);
 	task_group_init(&group, env);
 	err = task_spawn(&group, "main", run_main, &m);
 	if (err != ERR_OK)
@@ -307,7 +307,7 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 	struct real_signal *s = arg;
 
 	(void)what;
-	refresh_time(s->real);
+	real_refresh_time(s->real);
 	s->cb(s->arg, (int)signo);
 }
 
@@ -430,7 +430,7 @@ env_real_new(const struct env_real_opts *opts, struct env **out)
 	r->env.log = opts->log;
 	r->env.disk = disk_real();
 	r->stale = true;
-	refresh_time(r);
+	real_refresh_time(r);
 	timer_heap_init(&r->timers);
 	/* Our sockets ask for no signal when a peer has gone; other libraries' may not. */
 	must(signal(SIGPIPE, SIG_IGN) != SIG_ERR);

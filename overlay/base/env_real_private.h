@@ -1,6 +1,6 @@
 /*
  * What the files of the real environment know of each other: env_real.c has the
- * loop and is the only one that sees libevent; env_real_udp.c and
+ * loop and, beside env_real_http.c, is the only one that sees libevent; env_real_udp.c and
  * env_real_stream.c the sockets; env_real_addr.c addresses. Nobody else includes
  * this.
  */
@@ -54,7 +54,10 @@ real_of(const struct env *env)
 	return container_of((struct env *)(uintptr_t)env, struct real_env, env);
 }
 
-/* ---- env_real.c: one descriptor in the loop ---- */
+/* ---- env_real.c: time, and one descriptor in the loop ---- */
+/* First thing in every callback of the loop's library. */
+void real_refresh_time(struct real_env *r);
+
 struct watch {
 	struct real_env *real;
 	struct event *read, *write;

@@ -37,6 +37,7 @@ struct log {
 	bool journal; /* stderr is journald's stream */
 	char name[LOG_NAME_BYTES_MAX];
 	struct window windows[LOG_FORMATS_MAX];
+	uint64_t counts[LOG_DEBUG + 1];
 	/* Here and not on the stack, because tasks have small ones. */
 	char text[LOG_LINE_BYTES_MAX];
 	char line[LOG_NAME_BYTES_MAX + 2 + LOG_ESCAPED_BYTES_MAX + 1];
@@ -217,7 +218,10 @@ log_write(struct log *l, enum log_level level, uint64_t now, const char *fmt, ..
 {
 	va_list args;
 
-	if (l == NULL || level > l->level)
+	if (l == NULL)
+		return;
+	l->counts[level]++;
+	if (level > l->level)
 		return;
 
 	struct window *w = window_of(l, fmt, now);
@@ -265,6 +269,12 @@ void
 log_set_level(struct log *l, enum log_level level)
 {
 	l->level = level;
+}
+
+uint64_t
+log_count(const struct log *l, enum log_level level)
+{
+	return l == NULL ? 0 : l->counts[level];
 }
 
 int

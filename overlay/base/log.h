@@ -37,6 +37,9 @@ struct log_opts {
 struct log *log_new(const struct log_opts *opts); /* gives; NULL: out of memory */
 void log_free(struct log *l);                     /* sums up what is still counted */
 void log_set_level(struct log *l, enum log_level level);
+/* How many were written at this level, also those that were filtered or summed up. l may be NULL.
+ */
+uint64_t log_count(const struct log *l, enum log_level level);
 int log_level_parse(const char *text, enum log_level *out); /* "error|warn|info|debug" */
 /* now: monotonic ns, for the rate limit. l may be NULL (dropped). */
 void log_write(struct log *l, enum log_level level, uint64_t now, const char *fmt, ...)
