@@ -55,14 +55,48 @@ recover_add_shard(
 	return err == ERR_STALE ? ERR_OK : err;
 }
 
+/*
+ * Two of one order: compaction was interrupted, and has moved the original since, or not yet. A
+ * copy that was never synced may have a whole trailer over leaves that were not written, so the one
+ * that is known is read: only whole leaves decide which one stays.
+ */
+static int
+settle_copies(struct replay *r, struct index_txn *txn, const struct hash *chunk,
+    const struct shard_entry *known, const struct found *f)
+{
+	uint8_t *frame = aligned_alloc(DISK_ALIGN, SHARD_CHECK_BYTES);
+	uint8_t *buffer = aligned_alloc(DISK_ALIGN, SHARD_CHECK_BYTES);
+	struct shard_entry other = *known;
+	int err = ERR_NOMEM;
+
+	other.place = f->header.place;
+	if (frame != NULL && buffer != NULL)
+		err = shard_check_entry(r->log, chunk, known, frame, buffer);
+	free(frame);
+	free(buffer);
+	if (err == ERR_OK)
+		return catalog_prove(txn, chunk, known->index, known->order, true);
+	if (err == ERR_NOMEM)
+		return err;
+	return catalog_move_shard(txn, chunk, &other, known->place);
+}
+
 static int
 add_shard(struct replay *r, struct index_txn *txn, const struct found *f)
 {
 	const struct trailer *t = &f->trailer;
+	struct shard_entry known;
 	struct hash chunk;
+	int err;
 
 	learn_order(r, t->order);
 	crypto_sha256(&chunk, t->descriptor.data, t->descriptor.len);
+	err = catalog_shard(txn, &chunk, t->index, &known);
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	if (err == ERR_OK && known.state == SHARD_UNPROVEN && known.order == t->order &&
+	    place_compare(known.place, f->header.place) != 0)
+		return settle_copies(r, txn, &chunk, &known, f);
 	return recover_add_shard(txn, &chunk, f, SHARD_UNPROVEN);
 }
 

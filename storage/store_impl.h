@@ -138,6 +138,12 @@ SUSPENDS void store_readers_drain(struct store *s);
 int shard_trailer(struct seglog *log, const struct shard_entry *e, uint8_t *buffer,
     struct extent_header *h, struct trailer *out);
 /*
+ * Header, trailer and all leaves of an entry, and that they belong to this chunk: ERR_CORRUPT.
+ * frame, buffer: aligned, SHARD_CHECK_BYTES. In a worker.
+ */
+int shard_check_entry(struct seglog *log, const struct hash *chunk, const struct shard_entry *e,
+    uint8_t *frame, uint8_t *buffer);
+/*
  * Reads an unproven shard and settles what it is: ERR_OK, it is whole and live now; ERR_NOT_FOUND,
  * it never was (or has rotted) and counts as dropped; other errors decide nothing.
  */

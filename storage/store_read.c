@@ -139,9 +139,8 @@ shard_trailer(struct seglog *log, const struct shard_entry *e, uint8_t *buffer,
 	return err == ERR_OK ? trailer_unpack(bytes_of(buffer, len), h, out) : err;
 }
 
-/* Header, trailer and all leaves of an entry, and that they belong to this chunk. */
-static int
-check_entry(struct seglog *log, const struct hash *chunk, const struct shard_entry *e,
+int
+shard_check_entry(struct seglog *log, const struct hash *chunk, const struct shard_entry *e,
     uint8_t *frame, uint8_t *buffer)
 {
 	struct extent_header expected, h;
@@ -178,10 +177,10 @@ check_run(void *arg)
 {
 	struct check_work *c = arg;
 
-	return check_entry(c->store->log, c->chunk, &c->entry, c->frame, c->buffer);
+	return shard_check_entry(c->store->log, c->chunk, &c->entry, c->frame, c->buffer);
 }
 
-/* check_entry with buffers from the store, in a worker. */
+/* shard_check_entry with buffers from the store, in a worker. */
 static SUSPENDS int
 check_shard(struct store *s, const struct hash *chunk, const struct shard_entry *e)
 {

@@ -37,6 +37,7 @@ struct run {
 	struct store *store;
 	struct model model;
 	uint64_t failures; /* operations that failed, for the fault runs */
+	unsigned times;    /* compactions in a life */
 	uint64_t gained;   /* bytes that compaction brought back */
 };
 
