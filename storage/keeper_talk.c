@@ -311,19 +311,21 @@ keeper_claim(struct keeper *k, const struct contact *to, const struct hash *chun
 
 /* ---- what others ask us ---- */
 
+/* unsure: something has come that is not in the ledger yet, so nothing is denied. */
 static int
-serve_hold(struct keeper *k, const struct rpc_request *req, const struct hold *ask, uint8_t *answer)
+serve_hold(struct keeper *k, const struct rpc_request *req, const struct hold *ask, bool unsure,
+    uint8_t *answer)
 {
 	const struct held *h = ledger_any(k->ledger, ask->chunk);
 	struct intake what = { .kind = INTAKE_TOLD, .index = ask->mine, .node = req->from.pub };
 
 	*answer = 0;
 	if (h == NULL)
-		return k->taking_in ? ERR_BUSY : ERR_OK;
+		return unsure ? ERR_BUSY : ERR_OK;
 	if (ledger_find(k->ledger, &h->chunk, ask->yours) != NULL)
 		*answer |= HOLD_YES;
-	else if (k->taking_in)
-		return ERR_BUSY; /* it may just have come: nothing is denied meanwhile */
+	else if (unsure)
+		return ERR_BUSY;
 	if (h->lease_sum != ask->lease_sum)
 		*answer |= HOLD_LEASES;
 	if (!ask->tell || ask->mine == INDEX_NONE || h->index == INDEX_NONE)
@@ -340,6 +342,9 @@ answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
 	struct keeper *k = arg;
 	struct neighbour *one = neighbours_find(k->neighbours, &req->from.pub);
 	struct holds_reply r = { 0 };
+	/* As it was: what this question tells is taken in as well, and comes with every repetition.
+	 */
+	bool unsure = k->taking_in;
 	struct holds asked;
 	int err = holds_unpack(req->body, &asked);
 
@@ -357,7 +362,7 @@ answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
 	}
 	r.count = asked.count;
 	for (size_t i = 0; err == ERR_OK && i < asked.count; i++)
-		err = serve_hold(k, req, &asked.at[i], &r.at[i]);
+		err = serve_hold(k, req, &asked.at[i], unsure, &r.at[i]);
 	return err == ERR_OK ? holds_reply_pack(&r, reply) : err;
 }
 

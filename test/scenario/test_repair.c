@@ -133,6 +133,27 @@ START_TEST(what_is_deleted_stays_deleted)
 }
 END_TEST
 
+/* While it was away some was deleted and some was not: it has something to tell and to learn. */
+START_TEST(who_was_away_learns_what_was_deleted)
+{
+	struct world *w = network(8, 4, (struct code_params){ 2, 3, 4 });
+	struct store_status s;
+	uint64_t before;
+
+	put(w, "stays", 100000);
+	store_status(node_store(world_peer(w, 2)), &s);
+	before = s.shards;
+	put(w, "goes", 900000);
+	world_kill(w, 2);
+	ck_assert_int_eq(world_delete(w, "goes"), ERR_OK);
+	world_restart(w, 2);
+	sim_run_for(world_sim(w), MINUTES(2));
+	store_status(node_store(world_peer(w, 2)), &s);
+	ck_assert_uint_eq(s.shards, before);
+	world_free(w);
+}
+END_TEST
+
 /* Three of seven sources give wrong bytes: they are found, and the chunk is repaired without them.
  */
 START_TEST(lying_sources_are_worked_around)
@@ -242,7 +263,7 @@ main(void)
 
 	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus,
 	    rot_is_found_and_repaired, what_is_deleted_stays_deleted,
-	    who_returns_late_makes_no_second_copy, lying_sources_are_worked_around,
-	    who_leaves_in_order_leaves_no_hole, NULL);
+	    who_was_away_learns_what_was_deleted, who_returns_late_makes_no_second_copy,
+	    lying_sources_are_worked_around, who_leaves_in_order_leaves_no_hole, NULL);
 	return suite_main(s);
 }
