@@ -62,14 +62,18 @@ enum sim_disk_op {
  * the rest, other operations leave no trace.
  */
 struct sim_disk_fault {
-	uint64_t at;  /* points count from 1 */
-	unsigned ops; /* enum sim_disk_op; 0: SIM_DISK_ANY */
+	uint64_t at;   /* points count from 1 */
+	uint64_t skip; /* of the operations that it would strike the first so many pass */
+	unsigned ops;  /* enum sim_disk_op; 0: SIM_DISK_ANY */
 	bool crash;
 	bool forever;
 	int err; /* ERR_IO or ERR_NO_SPACE */
 };
 
 void sim_disk_arm(struct sim_disk *d, const struct sim_disk_fault *f); /* copied; NULL: none */
+/* Since it was armed: operations that it was asked about, and those that it struck. */
+uint64_t sim_disk_matched(const struct sim_disk *d);
+uint64_t sim_disk_strikes(const struct sim_disk *d);
 /* Besides an armed fault: each operation of these kinds fails with ERR_IO by chance. 0: none. */
 void sim_disk_error_rate(struct sim_disk *d, unsigned ops, uint32_t ppm);
 /*

@@ -12,12 +12,14 @@ strike(struct sim_disk *d, unsigned op)
 
 	if (op != SIM_DISK_READ)
 		d->points++;
-	if (!d->armed || (ops & op) == 0 || d->points < d->fault.at) {
+	if (!d->armed || (ops & op) == 0 || d->points < d->fault.at ||
+	    d->matched++ < d->fault.skip) {
 		d->struck_err = ERR_IO;
 		return (d->rate_ops & op) != 0 && sim_random_chance(&d->random, d->rate_ppm)
 			   ? STRIKE_FAIL
 			   : STRIKE_NONE;
 	}
+	d->strikes++;
 	d->struck_err = d->fault.err;
 	if (d->fault.crash) {
 		d->armed = false;
@@ -44,6 +46,19 @@ sim_disk_arm(struct sim_disk *d, const struct sim_disk_fault *f)
 		return;
 	must(f->crash || f->err != ERR_OK);
 	d->fault = *f;
+	d->matched = d->strikes = 0;
+}
+
+uint64_t
+sim_disk_matched(const struct sim_disk *d)
+{
+	return d->matched;
+}
+
+uint64_t
+sim_disk_strikes(const struct sim_disk *d)
+{
+	return d->strikes;
 }
 
 void

@@ -82,6 +82,7 @@ struct sim_disk {
 	uint64_t generation; /* files of an older one answer ERR_IO */
 	struct sim_disk_fault fault;
 	bool armed;
+	uint64_t matched, strikes; /* of the armed fault */
 	int struck_err;
 	unsigned rate_ops; /* of enum sim_disk_op: fail by chance */
 	uint32_t rate_ppm;

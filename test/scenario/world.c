@@ -95,7 +95,8 @@ start_node(struct world *w, struct env *env, const struct identity *who, const s
 			.bootstraps_count = w->bootstraps_count,
 			.loopback_net = true,
 			.index_in_memory = true,
-			.segment_bytes = MIB(8),
+			.segment_bytes =
+			    w->opts.segment_bytes == 0 ? MIB(8) : w->opts.segment_bytes,
 			.reserve_bytes = MIB(1),
 			.pace = WORLD_PACE,
 			.software = "skerry test",

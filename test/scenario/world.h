@@ -20,8 +20,9 @@ struct world_opts {
 	uint64_t seed;
 	size_t nodes;
 	struct code_params code;
-	uint64_t chunk_bytes; /* of full chunks; 0: 256 KiB, so that small files have several */
-	bool regions;         /* distances of a planet instead of one room */
+	uint64_t chunk_bytes;   /* of full chunks; 0: 256 KiB, so that small files have several */
+	uint64_t segment_bytes; /* of the stores; 0: 8 MiB */
+	bool regions;           /* distances of a planet instead of one room */
 	struct sim_faults faults;
 };
 
