@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "cmd/client.h"
 #include "cmd/json.h"
@@ -17,19 +18,48 @@ struct lease_command {
 	struct client_options client;
 	struct link link;
 	bool remove;
-	uint64_t days;
+	uint64_t days, lock_s;
 };
 
 #define FIELD(name) offsetof(struct lease_command, name)
 static const struct option keep_options[] = {
 	{ "for", 0, "DAYS", "So long from now, such as 400d (default 400d).",
 	    "a number of days from 1 to 800, such as 400d", set_days, NULL, FIELD(days) },
+	{ "lock", 0, "TIME", "So long nobody can delete it, you included; a lock only grows.",
+	    RIGHT_DURATION, set_duration, NULL, FIELD(lock_s) },
 	{ NULL },
 };
 
+/* A date for people. */
 static void
-tell_failure(const struct client *c, int err, const struct file_lease_result *r,
-    const struct file_missing *missing)
+print_date(uint64_t unix_s, char out[32])
+{
+	time_t t = (time_t)unix_s;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL || strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+		(void)snprintf(out, 32, "%" PRIu64, unix_s);
+}
+
+static void
+tell_locked(const struct client *c, const struct lease_command *a, uint64_t until)
+{
+	char date[32];
+
+	print_date(until, date);
+	if (a->remove)
+		say_error(c->command,
+		    "the file is locked until %s: until then nobody can delete it, its owner "
+		    "included",
+		    date);
+	else
+		say_error(c->command,
+		    "the file is locked until %s and cannot be kept less long than that", date);
+}
+
+static void
+tell_failure(const struct client *c, const struct lease_command *a, int err,
+    const struct file_lease_result *r, const struct file_missing *missing)
 {
 	if (client_stopping(c))
 		return;
@@ -44,6 +74,10 @@ tell_failure(const struct client *c, int err, const struct file_lease_result *r,
 		say_error(c->command,
 		    "this needs the read link (skerry:r1-...), which leads to the "
 		    "file's key; a verify link does not");
+	else if (err == ERR_LOCKED)
+		tell_locked(c, a, r->locked_until);
+	else if (err == ERR_UNSUPPORTED)
+		say_error(c->command, "no holder of some part grants so long a lock");
 	else if (err == ERR_UNREACHABLE && r->unreached > 0)
 		say_error(c->command,
 		    "no holder of %" PRIu64 " of the file's parts answers; the "
@@ -59,8 +93,10 @@ static int
 tell_success(const struct lease_command *a, const struct file_lease_result *r, uint64_t until)
 {
 	struct json_value *o;
+	char date[32];
 
 	if (!a->client.json) {
+		print_date(r->locked_until, date);
 		if (!a->client.quiet && a->remove)
 			say_note("deleted: %" PRIu64 " of %" PRIu64 " pieces let go; who is away "
 				 "hears it from the others when back",
@@ -69,13 +105,21 @@ tell_success(const struct lease_command *a, const struct file_lease_result *r, u
 			say_note("kept for %" PRIu64 " days: %" PRIu64 " of %" PRIu64
 				 " pieces promised",
 			    a->days, r->told, r->live);
-		return EXIT_OK;
+		if (!a->client.quiet && a->lock_s != 0)
+			say_note("locked until %s", date);
+		if (r->unlocked > 0)
+			say_note("warning: %" PRIu64 " pieces lie with peers that do not grant so "
+				 "long a lock",
+			    r->unlocked);
+		return r->unlocked > 0 ? EXIT_WARNED : EXIT_OK;
 	}
 	o = json_make_object();
 	json_put_number(o, "chunks", r->chunks);
 	json_put_number(o, "live", r->live);
 	json_put_number(o, "told", r->told);
 	json_put_number(o, "until", until);
+	json_put_number(o, "locked_until", r->locked_until);
+	json_put_number(o, "unlocked", r->unlocked);
 	return json_say(o) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 }
 
@@ -94,12 +138,24 @@ lease_work(struct client *c, void *arg)
 	endpoint_agreed_time(node_endpoint(c->node), &now);
 	if (!a->remove)
 		opts.until = now.unix_ms / 1000 + a->days * DAY_S;
+	if (a->lock_s != 0)
+		opts.lock_until = now.unix_ms / 1000 + a->lock_s;
 	err = file_set_lease(c->files, &opts, &r, &missing);
 	if (err != ERR_OK) {
-		tell_failure(c, err, &r, &missing);
+		tell_failure(c, a, err, &r, &missing);
 		return client_exit_code(err);
 	}
 	return tell_success(a, &r, opts.until);
+}
+
+static bool
+lock_fits(const struct command *self, const struct lease_command *a, int *code)
+{
+	if (a->lock_s <= a->days * DAY_S)
+		return true;
+	say_error(self->name, "--lock is longer than the file is kept (--for)");
+	*code = EXIT_USAGE;
+	return false;
 }
 
 static int
@@ -118,6 +174,7 @@ lease_run(const struct command *self, int argc, char **argv, bool remove)
 		(struct option_group[]){ { client_options, &a->client },
 		    { client_account_options, &a->client }, { keep_options, a } },
 		remove ? 2 : 3, &operands, &code) &&
+	    lock_fits(self, a, &code) &&
 	    links_read(self->name, operands.text[0], true, &a->link, &code))
 		code = client_run(&(struct client_work){
 		    .command = self->name,
@@ -145,7 +202,7 @@ rm_run(const struct command *self, int argc, char **argv)
 
 const struct command command_keep = {
 	.name = "keep",
-	.synopsis = "LINK|- [--for DAYS] [option ...]",
+	.synopsis = "LINK|- [--for DAYS] [--lock TIME] [option ...]",
 	.operands_least = 1,
 	.operands_most = 1,
 	.brief = "ask the peers to keep a file longer, or less long",

@@ -4,6 +4,7 @@
  * stop the file alone. The link is printed once the put is acknowledged, never before.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ struct put {
 	enum put_wait wait;
 	struct country_list countries, not_countries;
 	uint8_t regions, per_country, per_operator, per_network;
-	uint64_t term_days;
+	uint64_t term_days, lock_s;
 	const char *name;
 	const char *path;
 	struct input input;
@@ -63,6 +64,8 @@ static const struct option put_options[] = {
 	    RIGHT_SHARES, set_byte, NULL, FIELD(per_network) },
 	{ "term", 0, "DAYS", "How long holders are asked to keep it (default 400).",
 	    "a number from 1 to 800", set_days, NULL, FIELD(term_days) },
+	{ "lock", 0, "TIME", "So long nobody can delete it, you included (default: not at all).",
+	    RIGHT_DURATION, set_duration, NULL, FIELD(lock_s) },
 	{ "name", 0, "NAME", "The name that the file carries, instead of its own.", "a file's name",
 	    set_text, NULL, FIELD(name) },
 	{ NULL },
@@ -110,8 +113,28 @@ base_name(const struct put *p)
 
 /* ---- telling ---- */
 
+/* Why peers that were asked took nothing, in one line; nothing when none refused. */
 static void
-tell_failure(const struct put *p, int err)
+tell_refusals(const struct put_refusals *r)
+{
+	if (r->full > 0)
+		say_note("%u refusals: no room", r->full);
+	if (r->silent > 0)
+		say_note("%u refusals: no answer", r->silent);
+	if (r->term > 0)
+		say_note("%u refusals: kept for %" PRIu64 " days at most; --term asks for less",
+		    r->term, r->term_max_s / 86400);
+	if (r->lock > 0 && r->lock_max_s == 0)
+		say_note("%u refusals: no locks are granted", r->lock);
+	else if (r->lock > 0)
+		say_note("%u refusals: the longest lock granted is %" PRIu64 " hours", r->lock,
+		    r->lock_max_s / 3600);
+	if (r->other > 0)
+		say_note("%u refusals for other reasons", r->other);
+}
+
+static void
+tell_failure(const struct put *p, int err, const struct put_refusals *refusals)
 {
 	const char *command = p->c->command;
 
@@ -133,6 +156,8 @@ tell_failure(const struct put *p, int err)
 		    p->path);
 	else
 		say_error(command, "cannot store %s: %s", p->path, err_text(err));
+	if (err == ERR_PLACEMENT || err == ERR_UNREACHABLE)
+		tell_refusals(refusals);
 }
 
 static int
@@ -206,6 +231,7 @@ put_work(struct client *c, void *arg)
 		.name = base_name(p),
 		.code = p->code.k != 0 ? p->code : c->settings.code,
 		.term_s = p->term_days * 24 * 3600,
+		.lock_s = p->lock_s,
 		.wait_s = p->wait == WAIT_ENOUGH,
 		.progress = on_progress,
 		.arg = p,
@@ -225,7 +251,7 @@ put_work(struct client *c, void *arg)
 	if (err == ERR_OK && !input_unchanged(&p->input))
 		err = ERR_INVALID;
 	if (err != ERR_OK)
-		tell_failure(p, err);
+		tell_failure(p, err, &r->refusals);
 	code = err != ERR_OK ? client_exit_code(err) : tell_success(p, r);
 	link_wipe(&r->link);
 	free(r);
@@ -257,7 +283,10 @@ put_run(const struct command *self, int argc, char **argv)
 		    { client_account_options, &p->client } },
 		3, &operands, &code)) {
 		p->path = operands.text[0];
-		if (!constraints_make(p, &rules)) {
+		if (p->lock_s > (p->term_days == 0 ? LEASE_TERM_S : p->term_days * 86400)) {
+			say_error(self->name, "--lock is longer than the file is kept (--term)");
+			code = EXIT_USAGE;
+		} else if (!constraints_make(p, &rules)) {
 			say_error(self->name, "--country and --not-country exclude each other");
 			code = EXIT_USAGE;
 		} else if (!input_open(&p->input, p->path)) {

@@ -49,6 +49,9 @@ const struct option settings_options[] = {
 	{ "repair-rate", 0, "SIZE",
 	    "Bytes a second that repair may read and send; 0: as many as it can.", RIGHT_SIZE,
 	    set_size, get_size, FIELD(repair_rate) },
+	{ "lock-max", 0, "TIME",
+	    "The longest time for which a node lets an owner forbid the deletion of a file.",
+	    RIGHT_DURATION, set_duration, get_duration, FIELD(lock_max) },
 	{ "country", 0, "CC", "The country a node stands in, as it tells others.", RIGHT_COUNTRY,
 	    set_country, get_country, FIELD(country) },
 	{ "region", 0, "NAME", "The region a node stands in, as it tells others.",
@@ -84,6 +87,7 @@ settings_default(struct settings *s)
 		.capacity = SETTINGS_CAPACITY,
 		.reserve = STORE_RESERVE_BYTES,
 		.repair_rate = REPAIR_BYTES_S,
+		.lock_max = SETTINGS_LOCK_MAX,
 		.port_mapping = true,
 		.log_level = LOG_INFO,
 	};

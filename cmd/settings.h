@@ -17,6 +17,8 @@
 #define SETTINGS_CAPACITY GIB(10)
 /* A second or two of one core for an identity: nothing to who makes one. */
 #define SETTINGS_POW_BITS 16
+/* As long as a lease: space that is promised anyway. */
+#define SETTINGS_LOCK_MAX LEASE_TERM_S
 #define SETTINGS_NETWORK  "skerry"
 
 struct settings {
@@ -31,6 +33,7 @@ struct settings {
 	uint64_t capacity;    /* 0: stores nothing */
 	uint64_t reserve;     /* of the disk, to leave free */
 	uint64_t repair_rate; /* bytes a second; 0: unlimited */
+	uint64_t lock_max;    /* seconds: the longest lock that is granted */
 	char country[2];
 	char region[PEER_REGION_MAX + 1];
 	char operator_file[PATH_BYTES_MAX];

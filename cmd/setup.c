@@ -41,6 +41,7 @@ setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out
 		.segment_bytes = segment_bytes(s->capacity),
 		.reserve_bytes = s->reserve,
 		.repair_bytes_s = s->repair_rate == 0 ? UINT64_MAX : s->repair_rate,
+		.lock_max_s = s->lock_max,
 		.pace = s->test_network ? SETUP_TEST_PACE : 1,
 		.repair_pace = s->test_network ? SETUP_TEST_REPAIR_PACE : 1,
 		.software = PROGRAM_NAME " " PACKAGE_VERSION,

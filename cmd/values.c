@@ -156,6 +156,44 @@ set_days(void *field, const char *text)
 	return true;
 }
 
+static const struct {
+	char unit;
+	uint64_t seconds;
+} duration_units[] = { { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
+
+bool
+set_duration(void *field, const char *text)
+{
+	const char *end;
+	uint64_t v, seconds = strcmp(text, "0") == 0;
+
+	if (!digits(text, &v, &end))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(duration_units); i++) {
+		if (end[0] == duration_units[i].unit && end[1] == '\0')
+			seconds = duration_units[i].seconds;
+	}
+	if (seconds == 0 || v > LEASE_AHEAD_MAX_S / seconds)
+		return false;
+	*(uint64_t *)field = v * seconds;
+	return true;
+}
+
+bool
+get_duration(const void *field, size_t i, char *out, size_t cap)
+{
+	uint64_t v = *(const uint64_t *)field;
+	size_t unit = 0;
+	int n;
+
+	while (v % duration_units[unit].seconds != 0)
+		unit++;
+	n = i != 0 ? -1
+		   : snprintf(out, cap, "%" PRIu64 "%c", v / duration_units[unit].seconds,
+			 duration_units[unit].unit);
+	return n > 0 && (size_t)n < cap;
+}
+
 static bool
 set_small(void *field, const char *text, uint64_t least, uint64_t most)
 {

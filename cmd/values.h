@@ -42,6 +42,7 @@ bool set_switch(void *field, const char *text);      /* bool: "yes" or "no" */
 bool set_text(void *field, const char *text);        /* const char *: lends the text */
 bool set_size(void *field, const char *text);        /* uint64_t */
 bool set_days(void *field, const char *text);        /* uint64_t: 1 … 800, or 1d … 800d */
+bool set_duration(void *field, const char *text);    /* uint64_t, seconds: 0, 30s … 800d */
 bool set_byte(void *field, const char *text);        /* uint8_t: 1 … 255 */
 bool set_pow_bits(void *field, const char *text);    /* uint8_t: 0 … IDENTITY_POW_BITS_MAX */
 bool set_code(void *field, const char *text);        /* struct code_params */
@@ -59,6 +60,7 @@ bool set_countries(void *field, const char *text);   /* struct country_list, a l
 /* ---- back to text, for the generated file ---- */
 bool get_switch(const void *field, size_t i, char *out, size_t cap);
 bool get_size(const void *field, size_t i, char *out, size_t cap);
+bool get_duration(const void *field, size_t i, char *out, size_t cap);
 bool get_byte(const void *field, size_t i, char *out, size_t cap);
 bool get_code(const void *field, size_t i, char *out, size_t cap);
 bool get_country(const void *field, size_t i, char *out, size_t cap);
@@ -68,13 +70,14 @@ bool get_addr(const void *field, size_t i, char *out, size_t cap);
 bool get_contacts(const void *field, size_t i, char *out, size_t cap);
 
 /* What would be right, for struct option. */
-#define RIGHT_SIZE    "a size such as 500G, 1T or 0 (K, M, G, T, P are powers of 1024)"
-#define RIGHT_CODE    "k/r/n with 1 <= k <= r < n <= 255, such as 4/6/8"
-#define RIGHT_COUNTRY "two letters of ISO 3166-1 such as DE"
-#define RIGHT_CONTACT "PUBKEY@host:port, as the node prints when it starts"
-#define RIGHT_SWITCH  "yes or no"
-#define RIGHT_LEVEL   "error, warn, info or debug"
-#define RIGHT_DIR     "a directory"
-#define RIGHT_FILE    "a file"
+#define RIGHT_SIZE     "a size such as 500G, 1T or 0 (K, M, G, T, P are powers of 1024)"
+#define RIGHT_DURATION "a time such as 30d, 12h, 45m, 10s or 0, at most 800d"
+#define RIGHT_CODE     "k/r/n with 1 <= k <= r < n <= 255, such as 4/6/8"
+#define RIGHT_COUNTRY  "two letters of ISO 3166-1 such as DE"
+#define RIGHT_CONTACT  "PUBKEY@host:port, as the node prints when it starts"
+#define RIGHT_SWITCH   "yes or no"
+#define RIGHT_LEVEL    "error, warn, info or debug"
+#define RIGHT_DIR      "a directory"
+#define RIGHT_FILE     "a file"
 
 #endif

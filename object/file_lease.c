@@ -52,8 +52,12 @@ renew_one(struct renew_all *a, size_t number, struct chunk_ref *ref)
 	int err;
 
 	ref_of(a, number, ref);
-	err = chunk_renew(
-	    a->f->opts.chunks, ref, &(struct lease_signer){ sign, a }, a->opts->until, &told);
+	err = chunk_renew(a->f->opts.chunks, ref,
+	    &(struct chunk_renew_opts){
+		.signer = { sign, a }, .until = a->opts->until, .lock_until = a->opts->lock_until },
+	    &told);
+	r->locked_until = MAX(r->locked_until, told.locked_until);
+	r->unlocked += told.unlocked;
 	/* What is gone already is deleted well enough; a deletion that was broken off goes on. */
 	if (a->opts->until == 0 && (err == ERR_STALE || err == ERR_NOT_FOUND))
 		err = ERR_OK;

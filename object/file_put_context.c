@@ -6,10 +6,17 @@
 
 #include "object/block.h"
 #include "object/file_put_private.h"
+#include "storage/renew.h"
 
 #define RAISES_IN_FLIGHT 16
 /* More often than this it is not bad luck: the network has not enough nodes. */
 #define PUT_TRIES        2
+
+static uint64_t
+put_term(const struct file_put_opts *opts)
+{
+	return opts->term_s == 0 ? LEASE_TERM_S : opts->term_s;
+}
 
 int
 put_context_init(struct put_context *p, struct files *f, const struct file_put_opts *opts,
@@ -26,7 +33,10 @@ put_context_init(struct put_context *p, struct files *f, const struct file_put_o
 	p->result = result;
 	account_lease_key(f->opts.account, file_id, &p->lease_key, &p->lease_pub);
 	endpoint_agreed_time(ep, &now);
-	p->until = now.unix_ms / 1000 + (opts->term_s == 0 ? LEASE_TERM_S : opts->term_s);
+	p->until = now.unix_ms / 1000 + put_term(opts);
+	p->lock_until = opts->lock_s == 0 ? 0 : now.unix_ms / 1000 + opts->lock_s;
+	if (opts->lock_s > put_term(opts))
+		return ERR_INVALID;
 	memset(result, 0, sizeof(*result));
 	result->placed_min = SHARDS_MAX;
 	return opts->code.k != 0 ? ERR_OK : chunks_servers(f->opts.chunks, &p->servers);
@@ -102,6 +112,8 @@ put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *
 		.source = *source,
 		.signer = { sign_lease, p },
 		.constraints = p->opts->constraints,
+		.term_s = put_term(p->opts),
+		.lock_s = p->opts->lock_s,
 		.progress = progress,
 		.arg = arg,
 	};
@@ -131,6 +143,8 @@ put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *
 			log_info(p->f->env, "a chunk stays at %u of %u: %s", r->placed, opts.code.n,
 			    err_text(completed));
 	}
+	if (r != NULL && r->placed < opts.code.n)
+		p->result->refusals = r->refusals;
 	if (err == ERR_OK)
 		err = remember(p, r, slot);
 	if (err == ERR_OK)
@@ -171,8 +185,12 @@ raise_task(void *arg)
 			full->holders[i] = c->holders[i];
 			full->have[i] = c->holders[i].addr.family != ADDR_NONE;
 		}
-		err = chunk_raise(p->f->opts.chunks, full, &(struct lease_signer){ sign_lease, p },
-		    &p->opts->constraints, p->until, code_success(&c->ref.code));
+		err = chunk_raise(p->f->opts.chunks, full,
+		    &(struct chunk_raise_opts){ .signer = { sign_lease, p },
+			.constraints = &p->opts->constraints,
+			.until = p->until,
+			.lock_until = p->lock_until,
+			.need = code_success(&c->ref.code) });
 	}
 	if (err != ERR_OK && r->err == ERR_OK)
 		r->err = err;

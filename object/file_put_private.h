@@ -20,8 +20,9 @@ struct put_context {
 	struct pubkey lease_pub;
 	struct placed_chunk *placed;
 	size_t placed_count, placed_cap;
-	uint64_t servers; /* in the network, when the code follows from it */
-	uint64_t until;   /* of the full-term leases, unix seconds */
+	uint64_t servers;    /* in the network, when the code follows from it */
+	uint64_t until;      /* of the full-term leases, unix seconds */
+	uint64_t lock_until; /* the same; 0: no lock */
 	uint8_t inline_bytes[MANIFEST_INLINE_MAX];
 };
 

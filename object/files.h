@@ -49,7 +49,8 @@ struct file_put_opts {
 	struct code_params code;        /* k = 0: by the size of the network */
 	struct constraints constraints; /* repair_at is set from the code */
 	uint64_t term_s;                /* lease term; 0: LEASE_TERM_S */
-	bool wait_s;                    /* return at s receipts, do not wait for all n */
+	uint64_t lock_s; /* nobody can delete it so long, its owner included; ≤ term; 0: no lock */
+	bool wait_s;     /* return at s receipts, do not wait for all n */
 	void (*progress)(
 	    void *arg, uint64_t done, uint64_t total); /* total 0: unknown; loop; may be NULL */
 	void *arg;
@@ -60,6 +61,7 @@ struct file_put_result {
 	struct code_params code;
 	uint8_t placed_min;             /* over all chunks: shards with receipts of the worst one */
 	struct placement_report report; /* of the worst chunk */
+	struct put_refusals refusals;   /* of the last chunk that was not placed as wanted */
 };
 /*
  * ERR_OK: acknowledged (placed_min may be < n: the caller warns). ERR_INVALID for a source that
@@ -103,6 +105,7 @@ SUSPENDS int file_get(
 struct file_lease_opts {
 	const struct link *link; /* a read link: it leads to the file's lease key */
 	uint64_t until;          /* unix seconds; 0: deleted, which is final */
+	uint64_t lock_until;     /* a lock can only be raised; 0: as it is */
 	void (*progress)(void *arg, uint64_t done, uint64_t total); /* loop; may be NULL */
 	void *arg;
 };
@@ -110,11 +113,14 @@ struct file_lease_result {
 	uint64_t chunks, unreached; /* told to somebody; no holder lives */
 	uint64_t live, told;        /* holders, over all chunks */
 	uint8_t told_least;         /* of the chunk that fewest have heard of */
+	uint64_t unlocked;          /* holders that do not grant the lock, over all chunks */
+	uint64_t locked_until;      /* of the chunk that is locked longest; unix seconds; 0: none */
 };
 /*
  * Prolongs or ends the leases of all chunks. ERR_UNREACHABLE: some chunk has no live holder (*out
  * tells; missing, when it was the manifest): the same call goes on later. ERR_NOT_FOUND: not put by
- * this account; ERR_STALE: it is deleted; ERR_STATE: no account, or no read link.
+ * this account; ERR_STALE: it is deleted; ERR_STATE: no account, or no read link; ERR_LOCKED: until
+ * out->locked_until; ERR_UNSUPPORTED: no holder of some chunk grants so long a lock.
  */
 SUSPENDS int file_set_lease(struct files *f, const struct file_lease_opts *opts,
     struct file_lease_result *out, struct file_missing *missing);

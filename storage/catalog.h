@@ -7,9 +7,9 @@
  * so replaying segments in any sequence and twice gives the same catalog:
  *
  *	shard, drop   by (chunk, index): the highest order wins
- *	lease         by (chunk, lease key): the highest generation, then the highest order
- *	siblings      by chunk: the highest sequence, then the highest order
- *	value         by (space, key): the highest order wins
+ *	lease         by (chunk, lease key): the longest lock, the highest generation, the highest
+ *order siblings      by chunk: the highest sequence, then the highest order value         by
+ *(space, key): the highest order wins
  *
  * What is dropped, removed or forgotten leaves a tombstone with its order and generation.
  *
@@ -90,7 +90,7 @@ int catalog_add_group(struct index_txn *txn, struct place place, uint64_t bytes)
 /* What they give is lent by the transaction. All: ERR_NOT_FOUND. */
 struct lease_entry {
 	struct pubkey key;
-	uint64_t generation;
+	struct lease_rank rank;
 	uint64_t order;
 	struct bytes packed; /* empty: forgotten */
 };

@@ -45,7 +45,33 @@ put_text(struct index_txn *txn, struct bytes key, const struct text_entry *e)
 	return index_put(txn, key, bytes_of(text, p.len));
 }
 
-/* Leases and siblings: the highest rank, then the highest order. */
+/* A lease's place among those of its key, see lease.h; what is forgotten has no lock. */
+static struct lease_rank
+rank_of(const struct text_entry *e)
+{
+	return (struct lease_rank){ lease_packed_lock(e->text), e->rank };
+}
+
+static int
+add_lease(struct index_txn *txn, const struct record *r)
+{
+	struct text_entry new = { r->generation, r->order, r->value }, old;
+	struct key_text k;
+	int err;
+
+	key_lease(&k, &r->chunk, &r->lease_key);
+	err = get_text(txn, key_bytes(&k), &old);
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	if (err == ERR_OK && lease_supersedes(rank_of(&old), rank_of(&new)))
+		return ERR_STALE;
+	if (err == ERR_OK && !lease_supersedes(rank_of(&new), rank_of(&old)) &&
+	    old.order >= new.order)
+		return ERR_OK;
+	return put_text(txn, key_bytes(&k), &new);
+}
+
+/* Siblings: the highest rank, then the highest order. */
 static int
 add_ranked(struct index_txn *txn, struct bytes key, const struct record *r)
 {
@@ -92,8 +118,7 @@ catalog_add_record(struct index_txn *txn, const struct record *r)
 
 	switch (r->kind) {
 	case RECORD_LEASE:
-		key_lease(&k, &r->chunk, &r->lease_key);
-		return add_ranked(txn, key_bytes(&k), r);
+		return add_lease(txn, r);
 	case RECORD_SIBLINGS:
 		key_chunk(&k, 'B', &r->chunk);
 		return add_ranked(txn, key_bytes(&k), r);
@@ -156,7 +181,7 @@ catalog_lease(struct index_txn *txn, const struct hash *chunk, const struct pubk
 	key_lease(&k, chunk, key);
 	err = get_text(txn, key_bytes(&k), &e);
 	if (err == ERR_OK)
-		*out = (struct lease_entry){ *key, e.rank, e.order, e.text };
+		*out = (struct lease_entry){ *key, rank_of(&e), e.order, e.text };
 	return err;
 }
 

@@ -14,6 +14,7 @@
 #include "storage/descriptor.h"
 #include "storage/lease.h"
 #include "storage/placement.h"
+#include "storage/refusals.h"
 
 #define PUT_STALL_TIMEOUT                                                                          \
 	SECONDS(30) /* without progress, after s: the put returns with what it has */
@@ -65,12 +66,15 @@ struct chunk_put_opts {
 	struct lease_signer signer;
 	struct constraints constraints; /* repair_at is set from code */
 	uint8_t want; /* receipts to wait for: 0 means n; s: returns once s are there */
+	/* What it will be raised to: who does not promise so much is no holder. */
+	uint64_t term_s, lock_s;
 	/* May be NULL: bytes of the chunk that went out to the slowest counted holder; on the loop.
 	 */
 	void (*progress)(void *arg, uint64_t bytes);
 	void *arg;
 };
 struct chunk_put_result {
+	struct put_refusals refusals;
 	struct chunk_ref ref;
 	struct descriptor descriptor;
 	uint8_t placed; /* shards with receipts */
@@ -99,13 +103,6 @@ SUSPENDS int chunk_put(
  */
 SUSPENDS int chunk_complete(
     struct chunks *c, const struct chunk_put_opts *opts, struct chunk_put_result *io);
-/*
- * Raises the lease to until (unix seconds) with the next generation and tells the holders their
- * siblings; ERR_OK when ≥ need holders have it durably (need = s), else ERR_UNREACHABLE.
- */
-SUSPENDS int chunk_raise(struct chunks *c, const struct chunk_put_result *r,
-    const struct lease_signer *signer, const struct constraints *constraints, uint64_t until,
-    uint8_t need);
 /* Publishes the location record ourselves: for chunks to be found from their id alone at once. */
 SUSPENDS int chunk_publish(struct chunks *c, const struct chunk_put_result *r);
 

@@ -109,9 +109,9 @@ struct asks {
 SUSPENDS int chunks_ask_all(struct asks *a, uint8_t n);
 
 /* ---- one shard to one node (shard_stream.c) ---- */
-/* Until the node has reserved the room. gives */
-SUSPENDS int shard_stream_open(
-    struct chunks *c, const struct contact *to, const struct shard_put *m, struct stream **out);
+/* Until the node has said that it has room, and what it promises. gives *out */
+SUSPENDS int shard_stream_open(struct chunks *c, const struct contact *to,
+    const struct shard_put *m, struct shard_go *go, struct stream **out);
 /* Leaves or hashes (METHOD_SHARD_GET, _HASHES) of a range, to be read from *out. gives */
 SUSPENDS int shard_range_open(struct chunks *c, const struct contact *from, uint16_t method,
     const struct shard_range *range, struct stream **out);

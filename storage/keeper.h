@@ -31,6 +31,7 @@ struct keeper_opts {
 	struct store *store;
 	uint64_t pace;           /* divides all its times on test networks; 0 or 1: as documented */
 	uint64_t repair_bytes_s; /* what repair may move a second; 0: REPAIR_BYTES_S */
+	uint64_t lock_max_s;     /* the longest lock that is granted; 0: none */
 };
 /* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
 int keeper_new(const struct keeper_opts *opts, struct keeper **out);

@@ -409,16 +409,24 @@ serve_leases(void *arg, struct stream *st, const struct rpc_request *req)
 	return err;
 }
 
+/* What is older, or would lower a lock, says nothing of the others. */
+static bool
+news_or_none(int err)
+{
+	return err == ERR_OK || err == ERR_STALE || err == ERR_LOCKED;
+}
+
 static SUSPENDS int
 take_leases(struct keeper *k, const struct hash *chunk, const struct lease *leases, size_t count)
 {
-	bool trusted;
-	uint64_t now = keeper_now_unix_s(k, &trusted);
+	struct lease_terms terms = { .lock_max_s = k->opts.lock_max_s };
 	int err = ERR_OK;
 
-	for (size_t i = 0; i < count && (err == ERR_OK || err == ERR_STALE); i++) {
+	terms.now_unix_s = keeper_now_unix_s(k, &terms.trusted);
+
+	for (size_t i = 0; i < count && news_or_none(err); i++) {
 		if (!hash_equal(&leases[i].chunk, chunk) ||
-		    lease_acceptable(&leases[i], now) != ERR_OK)
+		    lease_acceptable(&leases[i], &terms) != ERR_OK)
 			continue;
 		/* One that may not be kept says nothing of the others. */
 		if (store_lease_room(k->opts.store, &leases[i]) != ERR_OK)
@@ -426,7 +434,7 @@ take_leases(struct keeper *k, const struct hash *chunk, const struct lease *leas
 		err = store_lease(k->opts.store, &leases[i]);
 		k->status.leases_exchanged += err == ERR_OK;
 	}
-	return err == ERR_STALE ? ERR_OK : err;
+	return news_or_none(err) ? ERR_OK : err;
 }
 
 /* Looked at again only for news: two that never agree would talk for ever. */

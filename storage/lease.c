@@ -118,6 +118,9 @@ parse_lease(struct bytes in, struct network_id net, struct lease *out, size_t *c
 	out->generation = unpack_u64(&u);
 	out->until = unpack_u64(&u);
 	out->lock_until = unpack_u64(&u);
+	/* Else the lock would outlive what it locks. */
+	if (out->until != 0 && out->lock_until > out->until)
+		return ERR_INVALID;
 	err = unpack_constraints(&u, &out->constraints);
 	if (err != ERR_OK)
 		return err;
@@ -152,19 +155,65 @@ lease_read(struct bytes in, struct network_id net, struct lease *out)
 	return err;
 }
 
-int
-lease_acceptable(const struct lease *l, uint64_t now_unix_s)
+/* A clock that differs from the owner's shall not spoil a lock of just the length. */
+static uint64_t
+lock_granted(const struct lease_terms *terms)
 {
-	/* Locks need the longest lock that a node grants, which is none until there is a setting.
-	 */
-	if (l->lock_until != 0)
-		return ERR_UNSUPPORTED;
-	if (l->until == 0)
-		return ERR_OK;
-	if (l->until + LEASE_CLOCK_SLACK_S < now_unix_s ||
-	    l->until > now_unix_s + LEASE_AHEAD_MAX_S)
+	return terms->lock_max_s == 0 ? 0 : terms->lock_max_s + LEASE_CLOCK_SLACK_S;
+}
+
+int
+lease_acceptable(const struct lease *l, const struct lease_terms *terms)
+{
+	uint64_t now = terms->now_unix_s;
+	uint64_t most = terms->term_max_s == 0 ? LEASE_AHEAD_MAX_S : terms->term_max_s;
+
+	if (l->until == 0) {
+		bool over = l->lock_until == 0 || (terms->trusted && l->lock_until <= now);
+
+		return over ? ERR_OK : ERR_LOCKED;
+	}
+	if (l->until < now && now - l->until > LEASE_CLOCK_SLACK_S)
 		return ERR_REFUSED;
+	if (l->until > now && l->until - now > most + LEASE_CLOCK_SLACK_S)
+		return ERR_REFUSED;
+	if (l->lock_until > now && l->lock_until - now > lock_granted(terms))
+		return ERR_UNSUPPORTED;
 	return ERR_OK;
+}
+
+struct lease_rank
+lease_rank(const struct lease *l)
+{
+	return (struct lease_rank){ l->lock_until, l->generation };
+}
+
+bool
+lease_supersedes(struct lease_rank l, struct lease_rank than)
+{
+	if (l.lock_until != than.lock_until)
+		return l.lock_until > than.lock_until;
+	return l.generation > than.generation;
+}
+
+int
+lease_follows(struct lease_rank l, struct lease_rank known)
+{
+	if (lease_supersedes(l, known))
+		return ERR_OK;
+	return l.generation > known.generation ? ERR_LOCKED : ERR_STALE;
+}
+
+uint64_t
+lease_packed_lock(struct bytes packed)
+{
+	struct unpacker u = unpacker_on(packed);
+	uint64_t lock;
+
+	/* Domain, network, key, chunk, generation, until. */
+	unpack_lend(&u, sizeof(lease_domain) - 1 + 4 + 32 + 32 + 8 + 8);
+	lock = unpack_u64(&u);
+	return u.failed ? 0 : lock;
 }
 
 static void

@@ -43,7 +43,7 @@ struct lease {
 	struct hash chunk;
 	uint64_t generation;
 	uint64_t until;      /* unix seconds; 0: deleted (a tombstone) */
-	uint64_t lock_until; /* refuses deletes from anybody until then; 0: not locked */
+	uint64_t lock_until; /* ≤ until; no deletion counts before it; 0: not locked */
 	struct constraints constraints;
 	struct sig sig;
 };
@@ -58,12 +58,34 @@ size_t lease_pack(
 int lease_unpack(struct bytes in, struct network_id net, struct lease *out);
 /* The same without the signature, for what was checked when it came and is one's own since. */
 int lease_read(struct bytes in, struct network_id net, struct lease *out);
+/* What a node promises now. */
+struct lease_terms {
+	uint64_t now_unix_s;
+	bool trusted;        /* the time is agreed */
+	uint64_t term_max_s; /* no date farther ahead; 0: LEASE_AHEAD_MAX_S */
+	uint64_t lock_max_s; /* the longest lock; 0: none */
+};
 /*
- * Whether a node that knows the time promises what l asks for: ERR_REFUSED when it is past or
- * farther ahead than LEASE_AHEAD_MAX_S, ERR_UNSUPPORTED when it asks for a lock. A tombstone
- * (until 0) is always taken: it promises nothing.
+ * Whether l may be promised: ERR_REFUSED when it is past or too far ahead, ERR_UNSUPPORTED when its
+ * lock is longer than is granted. A tombstone (until 0) promises nothing; one that comes before its
+ * own lock_until, or while nobody is sure of the time, is ERR_LOCKED.
  */
-int lease_acceptable(const struct lease *l, uint64_t now_unix_s);
+int lease_acceptable(const struct lease *l, const struct lease_terms *terms);
+/*
+ * Which of two leases of one key and chunk counts: the one with the longer lock, else the higher
+ * generation. Since no deletion counts before its own lock is over, a lock can only be raised: what
+ * is signed later with less, by whoever has stolen the key, loses wherever both are known, in
+ * whatever sequence they come.
+ */
+struct lease_rank {
+	uint64_t lock_until, generation;
+};
+struct lease_rank lease_rank(const struct lease *l);
+bool lease_supersedes(struct lease_rank l, struct lease_rank than);
+/* For storing l over known: ERR_OK; ERR_STALE: older; ERR_LOCKED: it would lower the lock. */
+int lease_follows(struct lease_rank l, struct lease_rank known);
+/* lock_until of a packed lease, without checking it; 0 of what is too short to have one. */
+uint64_t lease_packed_lock(struct bytes packed);
 bool constraints_valid(const struct constraints *c);
 
 struct receipt {

@@ -150,6 +150,28 @@ shard_put_unpack(struct bytes in, struct shard_put *out)
 	return err;
 }
 
+void
+shard_go_pack(const struct shard_go *m, uint8_t out[SHARD_GO_BYTES])
+{
+	struct packer p = packer_on(out, SHARD_GO_BYTES);
+
+	pack_u8(&p, 1);
+	pack_u64(&p, m->term_max_s);
+	pack_u64(&p, m->lock_max_s);
+	must(pack_ok(&p) && p.len == SHARD_GO_BYTES);
+}
+
+int
+shard_go_unpack(const uint8_t in[SHARD_GO_BYTES], struct shard_go *out)
+{
+	struct unpacker u = unpacker_on(bytes_of(in, SHARD_GO_BYTES));
+	uint8_t go = unpack_u8(&u);
+
+	*out = (struct shard_go){ .term_max_s = unpack_u64(&u) };
+	out->lock_max_s = unpack_u64(&u);
+	return unpack_done(&u) && go == 1 ? ERR_OK : ERR_INVALID;
+}
+
 /* ---- commit ---- */
 
 int

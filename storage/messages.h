@@ -16,7 +16,7 @@ enum storage_method {
 	METHOD_CHUNK_HAVE = 64, /* chunk_query → tail: chunk_have */
 	METHOD_CHUNK_INFO = 65, /* chunk_query → u16 length and descriptor; tail: siblings_note */
 	/*
-	 * shard_put; then the node sends one byte 0x01 (there is room); then the shard's bytes,
+	 * shard_put; then the node sends a shard_go (there is room); then the shard's bytes,
 	 * then a commit as u32 length and packed shard_commit; the tail is a packed receipt.
 	 */
 	METHOD_SHARD_PUT = 66,
@@ -51,6 +51,15 @@ struct shard_put {
 };
 int shard_put_pack(const struct shard_put *m, struct buf *out);
 int shard_put_unpack(struct bytes in, struct shard_put *out);
+
+/* There is room, and what may be asked for it: u8 1, u64 longest term, u64 longest lock, seconds.
+ */
+struct shard_go {
+	uint64_t term_max_s, lock_max_s;
+};
+#define SHARD_GO_BYTES 17
+void shard_go_pack(const struct shard_go *m, uint8_t out[SHARD_GO_BYTES]);
+int shard_go_unpack(const uint8_t in[SHARD_GO_BYTES], struct shard_go *out);
 
 #define SHARD_COMMIT_BYTES_MAX (4 + DESCRIPTOR_BYTES_MAX + LEASE_BYTES_MAX)
 /* Fixed layout: u16 length and packed descriptor, u16 length and packed lease. */

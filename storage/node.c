@@ -226,6 +226,7 @@ open_services(struct node *n, bool first)
 			.store = n->store,
 			.pace = n->opts.repair_pace == 0 ? n->opts.pace : n->opts.repair_pace,
 			.repair_bytes_s = n->opts.repair_bytes_s,
+			.lock_max_s = n->opts.lock_max_s,
 		    },
 		    &n->keeper);
 	if (err == ERR_OK && n->store != NULL)
@@ -235,6 +236,7 @@ open_services(struct node *n, bool first)
 			.dht = n->dht,
 			.store = n->store,
 			.keeper = n->keeper,
+			.lock_max_s = n->opts.lock_max_s,
 			.pace = n->opts.pace,
 		    },
 		    &n->service);

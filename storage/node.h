@@ -41,6 +41,7 @@ struct node_opts {
 	uint64_t pace;        /* divides upkeep intervals on test networks; 0 or 1: as documented */
 	uint64_t repair_pace; /* the same for what keeps chunks alive (keeper.h); 0: as pace */
 	uint64_t repair_bytes_s; /* as keeper_opts */
+	uint64_t lock_max_s;     /* the longest lock that is granted; 0: none */
 	char country[2];
 	char region[PEER_REGION_MAX + 1];
 	bool countersigned;

@@ -11,15 +11,35 @@
 
 /* Who is gone without a word is noticed by his silence only: the next one shall have his turn. */
 static int
-open_in_time(struct lane *l, const struct contact *to)
+open_in_time(struct lane *l, const struct contact *to, struct shard_go *go)
 {
 	struct env *env = l->put->env;
 	uint64_t old = task_deadline(env, env_now(env) + TRY_TIMEOUT);
 	const struct put *p = l->put;
 	struct shard_put m = { p->layout.k, p->layout.n, l->index, p->layout.chunk_bytes };
-	int err = shard_stream_open(p->c, to, &m, &l->stream);
+	int err = shard_stream_open(p->c, to, &m, go, &l->stream);
 
 	task_deadline_restore(env, old);
+	return err;
+}
+
+/* Opens, and gives up again what promises too little. */
+static int
+open_one(struct lane *l, const struct contact *to)
+{
+	struct put *p = l->put;
+	struct shard_go go;
+	int err = open_in_time(l, to, &go);
+
+	if (err != ERR_OK) {
+		refusals_note(&p->result->refusals, err);
+		return err;
+	}
+	err = refusals_check(&p->result->refusals, &go, p->opts->term_s, p->opts->lock_s);
+	if (err != ERR_OK) {
+		stream_close(l->stream);
+		l->stream = NULL;
+	}
 	return err;
 }
 
@@ -35,7 +55,7 @@ open_somewhere(struct lane *l)
 
 		if (chosen != ERR_OK)
 			return err;
-		err = open_in_time(l, &p->candidates[candidate].contact);
+		err = open_one(l, &p->candidates[candidate].contact);
 		if (err == ERR_OK && !p->closed) {
 			l->candidate = candidate;
 			return ERR_OK;

@@ -19,6 +19,20 @@ choose(struct target *t)
 	    &w->constraints, w->layout.shard_bytes, &t->candidate);
 }
 
+/* Whether a node promises what the owner has been promised. */
+static int
+check_terms(const struct rebuilding *w, const struct shard_go *go)
+{
+	const struct lease *l = w->r->lease;
+	uint64_t now = chunks_now_ms(w->r->chunks) / 1000;
+
+	if (l->until > now && l->until - now > go->term_max_s + LEASE_CLOCK_SLACK_S)
+		return ERR_REFUSED;
+	if (l->lock_until > now && l->lock_until - now > go->lock_max_s + LEASE_CLOCK_SLACK_S)
+		return ERR_UNSUPPORTED;
+	return ERR_OK;
+}
+
 int
 target_open_task(void *arg)
 {
@@ -28,6 +42,7 @@ target_open_task(void *arg)
 	int err = ERR_PLACEMENT;
 
 	for (int tries = 0; tries < TARGET_TRIES; tries++) {
+		struct shard_go go;
 		struct candidate *c;
 		uint64_t old;
 
@@ -35,8 +50,15 @@ target_open_task(void *arg)
 			break;
 		c = &w->r->candidates[t->candidate];
 		old = task_deadline(w->env, env_now(w->env) + TARGET_OPEN_TIMEOUT);
-		err = shard_stream_open(w->r->chunks, &c->contact, &m, &t->lane.stream);
+		err = shard_stream_open(w->r->chunks, &c->contact, &m, &go, &t->lane.stream);
 		task_deadline_restore(w->env, old);
+		if (err == ERR_OK) {
+			err = check_terms(w, &go);
+			if (err != ERR_OK) {
+				stream_close(t->lane.stream);
+				t->lane.stream = NULL;
+			}
+		}
 		if (err == ERR_OK) {
 			t->shard->holder = c->contact;
 			return ERR_OK;

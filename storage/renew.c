@@ -13,7 +13,7 @@ struct raise {
 	const struct chunk_put_result *put;
 	struct lease_update update;
 	struct buf head;
-	uint8_t raised;
+	uint8_t raised, unlocked; /* holders that took it; that do not grant the lock */
 };
 
 static int
@@ -41,7 +41,8 @@ raise_one(struct asks *a, uint8_t index)
 	}
 	if (err == ERR_OK)
 		r->raised++;
-	else if (err != ERR_CANCELED)
+	r->unlocked += err == ERR_UNSUPPORTED;
+	if (err != ERR_OK && err != ERR_CANCELED)
 		log_info(a->c->env, "a holder did not take the lease: %s", err_text(err));
 	buf_fini(&reply);
 	return err;
@@ -49,7 +50,8 @@ raise_one(struct asks *a, uint8_t index)
 
 /* Tells the holders in put their new lease and each other. */
 static SUSPENDS int
-tell(struct chunks *c, const struct chunk_put_result *put, const struct lease *lease, uint8_t *told)
+tell(struct chunks *c, const struct chunk_put_result *put, const struct lease *lease,
+    struct chunk_renewed *out)
 {
 	struct raise *r = calloc(1, sizeof(*r));
 	int err;
@@ -70,26 +72,29 @@ tell(struct chunks *c, const struct chunk_put_result *put, const struct lease *l
 	err = lease_update_pack(&r->update, c->net, &r->head);
 	if (err == ERR_OK)
 		err = chunks_ask_all(&r->asks, put->ref.code.n);
-	*told = r->raised;
+	out->told = r->raised;
+	out->unlocked = r->unlocked;
 	buf_fini(&r->head);
 	free(r);
 	return err;
 }
 
 int
-chunk_raise(struct chunks *c, const struct chunk_put_result *put, const struct lease_signer *signer,
-    const struct constraints *constraints, uint64_t until, uint8_t need)
+chunk_raise(
+    struct chunks *c, const struct chunk_put_result *put, const struct chunk_raise_opts *opts)
 {
-	struct lease lease = {
-		.chunk = put->ref.id, .generation = 2, .until = until, .constraints = *constraints
-	};
-	uint8_t told = 0;
+	struct lease lease = { .chunk = put->ref.id,
+		.generation = 2,
+		.until = opts->until,
+		.lock_until = opts->lock_until,
+		.constraints = *opts->constraints };
+	struct chunk_renewed done = { 0 };
 	int err;
 
 	lease.constraints.repair_at = put->ref.code.r;
-	signer->sign(signer->arg, &lease);
-	err = tell(c, put, &lease, &told);
-	return err == ERR_OK && told < need ? ERR_UNREACHABLE : err;
+	opts->signer.sign(opts->signer.arg, &lease);
+	err = tell(c, put, &lease, &done);
+	return err == ERR_OK && done.told < opts->need ? ERR_UNREACHABLE : err;
 }
 
 /* ---- later ---- */
@@ -100,15 +105,19 @@ struct renewal {
 	struct chunk_put_result put; /* who holds it now */
 	struct pubkey key;           /* of our lease */
 	struct lease newest;         /* of ours that any holder knows; generation 0: none */
+	uint64_t generation;         /* the highest that any of them knows */
 };
 
 static void
 keep_newest(struct renewal *r, const struct lease *leases, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (pubkey_equal(&leases[i].key, &r->key) &&
-		    hash_equal(&leases[i].chunk, &r->put.ref.id) &&
-		    leases[i].generation > r->newest.generation)
+		if (!pubkey_equal(&leases[i].key, &r->key) ||
+		    !hash_equal(&leases[i].chunk, &r->put.ref.id))
+			continue;
+		r->generation = MAX(r->generation, leases[i].generation);
+		if (r->newest.generation == 0 ||
+		    lease_supersedes(lease_rank(&leases[i]), lease_rank(&r->newest)))
 			r->newest = leases[i];
 	}
 }
@@ -158,35 +167,54 @@ learn(struct chunks *c, struct renewal *r, struct chunk_renewed *out)
 	return err;
 }
 
+/* What the owner may still ask for, over what was signed before. */
+static int
+follow(const struct renewal *r, const struct chunk_renew_opts *opts, uint64_t now_s,
+    struct lease *lease)
+{
+	const struct lease *known = &r->newest;
+
+	if (known->generation == 0)
+		return ERR_NOT_FOUND;
+	/* A deletion is final: the tombstone's generation is never taken back. */
+	if (known->until == 0 && opts->until != 0)
+		return ERR_STALE;
+	if (opts->until == 0 && known->lock_until > now_s)
+		return ERR_LOCKED;
+	*lease = *known;
+	lease->generation = MAX(r->generation + 1, now_s * 1000);
+	lease->until = opts->until;
+	lease->lock_until = MAX(known->lock_until, opts->lock_until);
+	return lease->until != 0 && lease->until < lease->lock_until ? ERR_LOCKED : ERR_OK;
+}
+
 static SUSPENDS int
-renew(struct chunks *c, struct renewal *r, const struct lease_signer *signer, uint64_t until,
+renew(struct chunks *c, struct renewal *r, const struct chunk_renew_opts *opts,
     struct chunk_renewed *out)
 {
 	struct lease lease = { .chunk = r->put.ref.id, .constraints = { .repair_at = 1 } };
 	int err;
 
-	signer->sign(signer->arg, &lease); /* tells whose it is */
+	opts->signer.sign(opts->signer.arg, &lease); /* tells whose it is */
 	r->key = lease.key;
 	err = learn(c, r, out);
 	if (err != ERR_OK)
 		return err;
 	if (out->live == 0)
 		return ERR_UNREACHABLE;
-	if (r->newest.generation == 0)
-		return ERR_NOT_FOUND;
-	/* A deletion is final: the tombstone's generation is never taken back. */
-	if (r->newest.until == 0 && until != 0)
-		return ERR_STALE;
-	lease = r->newest;
-	lease.generation = MAX(lease.generation + 1, chunks_now_ms(c));
-	lease.until = until;
-	signer->sign(signer->arg, &lease);
-	return tell(c, &r->put, &lease, &out->told);
+	err = follow(r, opts, chunks_now_ms(c) / 1000, &lease);
+	out->locked_until = r->newest.lock_until;
+	if (err != ERR_OK)
+		return err;
+	opts->signer.sign(opts->signer.arg, &lease);
+	err = tell(c, &r->put, &lease, out);
+	out->locked_until = lease.lock_until;
+	return err == ERR_OK && out->told == 0 && out->unlocked > 0 ? ERR_UNSUPPORTED : err;
 }
 
 int
-chunk_renew(struct chunks *c, const struct chunk_ref *ref, const struct lease_signer *signer,
-    uint64_t until, struct chunk_renewed *out)
+chunk_renew(struct chunks *c, const struct chunk_ref *ref, const struct chunk_renew_opts *opts,
+    struct chunk_renewed *out)
 {
 	struct renewal *r = calloc(1, sizeof(*r));
 	int err;
@@ -195,7 +223,7 @@ chunk_renew(struct chunks *c, const struct chunk_ref *ref, const struct lease_si
 	if (r == NULL)
 		return ERR_NOMEM;
 	r->put.ref = *ref;
-	err = renew(c, r, signer, until, out);
+	err = renew(c, r, opts, out);
 	free(r);
 	return err;
 }

@@ -12,29 +12,8 @@
 #include <stdlib.h>
 
 #include "overlay/base/pack.h"
-#include "storage/announce.h"
-#include "storage/keeper.h"
+#include "storage/service_private.h"
 #include "storage/store_facts.h"
-#include "storage/siblings.h"
-#include "storage/transfers.h"
-
-/* Leaves moved per step: 1 MiB keeps the disk busy and a stream's share of memory small. */
-#define STEP_LEAVES   16
-#define STEP_BYTES    (STEP_LEAVES * LEAF_BYTES)
-/* 64 MiB of buffers at most: what a node may use for bulk in flight; beyond, streams wait. */
-#define TRANSFERS_MAX 64
-/* What must come or go within a stall's time (transfers.h): the slowest honest peer shares a poor
- * line with the lanes of a dozen other nodes, at a few KB/s. */
-#define PIECE_BYTES   LEAF_BYTES
-
-struct service {
-	struct service_opts opts;
-	struct env *env;
-	struct network_id net;
-	struct transfers *transfers;
-	struct announce *announce;
-	struct service_counters counters;
-};
 
 /* ---- moving bytes: never longer than the other side shows life ---- */
 
@@ -56,8 +35,8 @@ take_bytes(struct service *s, struct stream *st, uint8_t *dst, size_t len)
 	return err;
 }
 
-static SUSPENDS int
-give_bytes(struct service *s, struct stream *st, struct bytes data)
+SUSPENDS int
+service_give_bytes(struct service *s, struct stream *st, struct bytes data)
 {
 	int err = ERR_OK;
 
@@ -74,8 +53,8 @@ give_bytes(struct service *s, struct stream *st, struct bytes data)
 	return err;
 }
 
-static SUSPENDS int
-finish(struct service *s, struct stream *st, struct bytes tail)
+SUSPENDS int
+service_finish(struct service *s, struct stream *st, struct bytes tail)
 {
 	uint64_t until = env_now(s->env) + transfers_patience(s->transfers);
 	uint64_t old = task_deadline(s->env, until);
@@ -84,34 +63,6 @@ finish(struct service *s, struct stream *st, struct bytes tail)
 	task_deadline_restore(s->env, old);
 	s->counters.stalled += err == ERR_TIMEOUT;
 	return err;
-}
-
-/* ---- leases ---- */
-
-static uint64_t
-now_unix_s(const struct service *s)
-{
-	struct agreed_time t;
-
-	endpoint_agreed_time(s->opts.endpoint, &t);
-	return t.unix_ms / 1000;
-}
-
-static int
-answer_receipt(struct service *s, struct stream *st, const struct lease *l, uint8_t index)
-{
-	uint8_t packed[RECEIPT_BYTES];
-	struct receipt r = {
-		.chunk = l->chunk,
-		.index = index,
-		.lease_key = l->key,
-		.generation = l->generation,
-		.until = l->until,
-		.issued = now_unix_s(s),
-	};
-
-	receipt_sign(&r, s->net, endpoint_identity(s->opts.endpoint));
-	return finish(s, st, bytes_of(packed, receipt_pack(&r, s->net, packed)));
 }
 
 /* ---- taking a shard ---- */
@@ -197,6 +148,7 @@ receive_commit(struct service *s, struct stream *st, struct commit *c)
 static int
 commit_fits(const struct service *s, const struct shard_put *m, const struct commit *c)
 {
+	struct lease_terms terms = service_terms(s);
 	struct hash id;
 
 	if (c->descriptor.k != m->k || c->descriptor.n != m->n ||
@@ -209,16 +161,20 @@ commit_fits(const struct service *s, const struct shard_put *m, const struct com
 	/* A shard that nobody wants kept is no shard to take. */
 	if (c->lease.until == 0)
 		return ERR_REFUSED;
-	return lease_acceptable(&c->lease, now_unix_s(s));
+	return lease_acceptable(&c->lease, &terms);
 }
 
 /* From the first leaf to the durable shard; nothing stays of one that fails. */
 static int
 take_shard(struct service *s, struct stream *st, struct taking *t)
 {
-	static const uint8_t go = 1;
 	struct commit *c = &t->commit;
-	int err = give_bytes(s, st, bytes_of(&go, 1));
+	struct lease_terms terms = service_terms(s);
+	uint8_t go[SHARD_GO_BYTES];
+	int err;
+
+	shard_go_pack(&(struct shard_go){ terms.term_max_s, terms.lock_max_s }, go);
+	err = service_give_bytes(s, st, bytes_of(go, sizeof(go)));
 
 	if (err == ERR_OK)
 		err = receive_leaves(s, st, t);
@@ -228,8 +184,6 @@ take_shard(struct service *s, struct stream *st, struct taking *t)
 		err = commit_fits(s, &t->head, c);
 	if (err == ERR_OK) {
 		err = store_lease_room(s->opts.store, &c->lease);
-		if (err == ERR_NOT_FOUND)
-			err = ERR_OK; /* the first of its chunk */
 	}
 	if (err != ERR_OK) {
 		shard_abort(t->writer);
@@ -238,8 +192,8 @@ take_shard(struct service *s, struct stream *st, struct taking *t)
 	return shard_commit(t->writer, &c->descriptor, &c->lease);
 }
 
-static void
-changed(struct service *s, const struct hash *chunk)
+void
+service_changed(struct service *s, const struct hash *chunk)
 {
 	if (s->opts.keeper != NULL)
 		keeper_changed(s->opts.keeper, chunk);
@@ -253,8 +207,8 @@ take(struct service *s, struct stream *st, struct taking *t)
 
 	if (err == ERR_OK) {
 		s->counters.puts++;
-		changed(s, &t->commit.lease.chunk);
-		return answer_receipt(s, st, &t->commit.lease, t->head.index);
+		service_changed(s, &t->commit.lease.chunk);
+		return service_answer_receipt(s, st, &t->commit.lease, t->head.index);
 	}
 	s->counters.puts_failed++;
 	log_info(s->env, "put of shard %u failed: %s", t->head.index, err_text(err));
@@ -282,263 +236,6 @@ serve_put(void *arg, struct stream *st, const struct rpc_request *req)
 		s->counters.puts_refused++;
 	}
 	free(t);
-	return err;
-}
-
-/* ---- giving ---- */
-
-static int
-serve_get(void *arg, struct stream *st, const struct rpc_request *req)
-{
-	struct service *s = arg;
-	struct shard_range r;
-	struct transfer t;
-	int err = shard_range_unpack(req->body, &r);
-
-	if (err != ERR_OK)
-		return err;
-	err = transfer_begin(s->transfers, st, &t);
-	if (err != ERR_OK) {
-		s->counters.gets_refused++;
-		return err;
-	}
-	for (uint32_t at = 0; err == ERR_OK && at < r.count;) {
-		uint32_t count = MIN(r.count - at, STEP_LEAVES);
-		size_t len;
-
-		err = store_read(
-		    s->opts.store, &r.chunk, r.index, r.first + at, count, t.buffer, &len);
-		if (err == ERR_OK)
-			err = give_bytes(s, st, bytes_of(t.buffer, len));
-		if (err == ERR_OK)
-			s->counters.get_bytes += len;
-		at += count;
-	}
-	transfer_end(s->transfers, &t);
-	s->counters.gets++;
-	return err;
-}
-
-static int
-serve_hashes(void *arg, struct stream *st, const struct rpc_request *req)
-{
-	struct service *s = arg;
-	struct shard_range r;
-	uint32_t count;
-	int err = shard_range_unpack(req->body, &r);
-
-	if (err != ERR_OK)
-		return err;
-
-	struct hash *hashes = malloc(LEAVES_MAX * sizeof(*hashes));
-
-	if (hashes == NULL)
-		return ERR_NOMEM;
-	err = store_leaf_hashes(s->opts.store, &r.chunk, r.index, hashes, &count);
-	if (err == ERR_OK && (r.first >= count || r.count > count - r.first))
-		err = ERR_INVALID;
-	if (err == ERR_OK)
-		err = give_bytes(s, st, bytes_of(&hashes[r.first], r.count * sizeof(*hashes)));
-	free(hashes);
-	s->counters.proofs++;
-	return err;
-}
-
-/* The newest lease's word on r and the latest date that any lease gives. */
-static int
-read_leases(struct service *s, const struct hash *chunk, struct chunk_have *have)
-{
-	enum { LEASES_SEEN = 8 }; /* a chunk of two owners is rare, of eight unheard of */
-	struct lease *leases = calloc(LEASES_SEEN, sizeof(*leases));
-	size_t count;
-	int err;
-
-	if (leases == NULL)
-		return ERR_NOMEM;
-	err = store_leases(s->opts.store, chunk, leases, LEASES_SEEN, &count);
-	if (err == ERR_OK) {
-		have->r = have->k;
-		for (size_t i = 0; i < MIN(count, LEASES_SEEN); i++) {
-			have->lease_until = MAX(have->lease_until, leases[i].until);
-			have->r = MAX(have->r, leases[i].constraints.repair_at);
-		}
-		have->r = MIN(have->r, have->n);
-	}
-	free(leases);
-	return err;
-}
-
-static int
-serve_have(void *arg, struct stream *st, const struct rpc_request *req)
-{
-	struct service *s = arg;
-	struct chunk_query q;
-	struct chunk_have have = { 0 };
-	struct descriptor *d = NULL;
-	struct buf tail;
-	size_t count;
-	int err = chunk_query_unpack(req->body, &q);
-
-	buf_init(&tail, RPC_HEAD_BYTES_MAX);
-	if (err == ERR_OK)
-		err = store_find(s->opts.store, &q.chunk, have.indices, SHARDS_MAX, &count);
-	if (err == ERR_OK && (d = malloc(sizeof(*d))) == NULL)
-		err = ERR_NOMEM;
-	if (err == ERR_OK)
-		err = store_descriptor(s->opts.store, &q.chunk, d);
-	if (err == ERR_OK) {
-		have.k = d->k;
-		have.n = d->n;
-		have.chunk_bytes = d->chunk_bytes;
-		have.count = (uint8_t)count;
-		err = read_leases(s, &q.chunk, &have);
-	}
-	if (err == ERR_OK)
-		err = chunk_have_pack(&have, &tail);
-	if (err == ERR_OK)
-		err = finish(s, st, buf_bytes(&tail));
-	free(d);
-	buf_fini(&tail);
-	return err;
-}
-
-/* The siblings that we were told of; none is no error. */
-static int
-read_siblings(struct service *s, const struct hash *chunk, uint8_t n, struct siblings_note *note)
-{
-	struct buf packed;
-	int err;
-
-	buf_init(&packed, SHARDS_MAX * SIBLING_BYTES);
-	err = store_siblings(s->opts.store, chunk, &note->sequence, &packed);
-	if (err == ERR_OK)
-		err = siblings_unpack(buf_bytes(&packed), n, &note->siblings);
-	buf_fini(&packed);
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-struct info {
-	struct descriptor descriptor;
-	struct siblings_note note;
-	uint8_t packed[2 + DESCRIPTOR_BYTES_MAX];
-};
-
-static int
-serve_info(void *arg, struct stream *st, const struct rpc_request *req)
-{
-	struct service *s = arg;
-	struct chunk_query q;
-	struct info *info = calloc(1, sizeof(*info));
-	struct buf tail;
-	int err = info == NULL ? ERR_NOMEM : chunk_query_unpack(req->body, &q);
-
-	buf_init(&tail, RPC_HEAD_BYTES_MAX);
-	if (err == ERR_OK)
-		err = store_descriptor(s->opts.store, &q.chunk, &info->descriptor);
-	if (err == ERR_OK)
-		err = read_siblings(s, &q.chunk, info->descriptor.n, &info->note);
-	if (err == ERR_OK)
-		err = siblings_note_pack(&info->note, &tail);
-	if (err == ERR_OK) {
-		size_t len = descriptor_pack(&info->descriptor, info->packed + 2);
-		struct packer p = packer_on(info->packed, 2);
-
-		pack_u16(&p, (uint16_t)len);
-		err = give_bytes(s, st, bytes_of(info->packed, 2 + len));
-	}
-	if (err == ERR_OK)
-		err = finish(s, st, buf_bytes(&tail));
-	buf_fini(&tail);
-	free(info);
-	return err;
-}
-
-/* ---- leases ---- */
-
-/*
- * Whether a note fits its chunk and could be of now. An index that the chunk has not would spoil
- * every answer about it; a sequence of tomorrow would shut out all true notes until then.
- */
-static int
-note_acceptable(struct service *s, const struct lease_update *m)
-{
-	const struct siblings *siblings = &m->note.siblings;
-
-	if (m->note.sequence / 1000 > now_unix_s(s) + LEASE_CLOCK_SLACK_S)
-		return ERR_REFUSED;
-
-	struct descriptor *d = malloc(sizeof(*d));
-	int err = d == NULL ? ERR_NOMEM : store_descriptor(s->opts.store, &m->lease.chunk, d);
-
-	for (size_t i = 0; err == ERR_OK && i < siblings->count; i++) {
-		if (siblings->at[i].index >= d->n)
-			err = ERR_INVALID;
-	}
-	free(d);
-	return err;
-}
-
-static int
-keep_siblings(struct service *s, const struct lease_update *m)
-{
-	if (m->note.sequence == 0)
-		return ERR_OK;
-
-	int err = note_acceptable(s, m);
-
-	if (err != ERR_OK)
-		return err;
-
-	struct siblings_note *ours = calloc(1, sizeof(*ours));
-	uint8_t *packed = malloc(SHARDS_MAX * SIBLING_BYTES);
-
-	if (ours == NULL || packed == NULL)
-		err = ERR_NOMEM;
-	if (err == ERR_OK)
-		err = read_siblings(s, &m->lease.chunk, SHARDS_MAX, ours);
-	if (err == ERR_OK) {
-		uint64_t sequence = MAX(m->note.sequence, ours->sequence + 1);
-
-		/* What holders have told each other is not forgotten for what an owner knew, and
-		 * what is known already is not written again. */
-		if (siblings_join(&ours->siblings, &m->note.siblings))
-			err = store_set_siblings(s->opts.store, &m->lease.chunk, sequence,
-			    bytes_of(packed, siblings_pack(&ours->siblings, packed)));
-	}
-	free(ours);
-	free(packed);
-	return err;
-}
-
-static int
-serve_lease(void *arg, struct stream *st, const struct rpc_request *req)
-{
-	struct service *s = arg;
-	struct lease_update *m = malloc(sizeof(*m));
-	uint8_t index;
-	size_t count;
-	int err = m == NULL ? ERR_NOMEM : lease_update_unpack(req->body, s->net, m);
-
-	if (err == ERR_OK)
-		err = lease_acceptable(&m->lease, now_unix_s(s));
-	if (err == ERR_OK)
-		err = store_find(s->opts.store, &m->lease.chunk, &index, 1, &count);
-	if (err == ERR_OK)
-		err = store_lease_room(s->opts.store, &m->lease);
-	/* Siblings first: the lease's sync carries them along. */
-	if (err == ERR_OK)
-		err = keep_siblings(s, m);
-	if (err == ERR_OK)
-		err = store_lease(s->opts.store, &m->lease);
-	if (err == ERR_OK) {
-		s->counters.leases++;
-		announce_chunk(s->announce, &m->lease.chunk);
-		changed(s, &m->lease.chunk);
-		err = answer_receipt(s, st, &m->lease, index);
-	} else {
-		s->counters.leases_refused++;
-	}
-	free(m);
 	return err;
 }
 

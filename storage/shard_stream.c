@@ -7,12 +7,12 @@
 #include "storage/chunks_private.h"
 
 int
-shard_stream_open(
-    struct chunks *c, const struct contact *to, const struct shard_put *m, struct stream **out)
+shard_stream_open(struct chunks *c, const struct contact *to, const struct shard_put *m,
+    struct shard_go *go, struct stream **out)
 {
+	uint8_t packed[SHARD_GO_BYTES];
 	struct stream *st;
 	struct buf head;
-	uint8_t go;
 	int err;
 
 	buf_init(&head, KIB(1));
@@ -23,9 +23,9 @@ shard_stream_open(
 	if (err != ERR_OK)
 		return err;
 	/* The node says that it has reserved the room: only then the shard counts on it. */
-	err = stream_read(st, &go, 1);
-	if (err == ERR_OK && go != 1)
-		err = ERR_INVALID;
+	err = stream_read(st, packed, sizeof(packed));
+	if (err == ERR_OK)
+		err = shard_go_unpack(packed, go);
 	if (err != ERR_OK) {
 		stream_close(st);
 		return err;

@@ -67,7 +67,7 @@ SUSPENDS int shard_append(struct shard_writer *w, const uint8_t *data, uint32_t 
  * All leaves are there: checks that their root is roots[index] of the descriptor (ERR_CORRUPT) and
  * that the lease names this chunk, writes the trailer, makes all durable, indexes. When the shard
  * is there already (same chunk and index) the extent is given back, the lease is taken over and
- * ERR_OK returned. ERR_STALE, and nothing is kept, when a higher generation of the lease is known.
+ * ERR_OK returned. ERR_STALE or ERR_LOCKED as store_lease(), and nothing is kept.
  * ERR_BUSY: the shard was being dropped, try again. Frees the writer whatever happens.
  */
 SUSPENDS int shard_commit(
@@ -107,8 +107,9 @@ SUSPENDS int store_drop(struct store *s, const struct hash *chunk, uint8_t index
 
 /* ---- leases and siblings: small durable records ---- */
 /*
- * Keeps a lease for a chunk that is here: ERR_NOT_FOUND otherwise, ERR_STALE when a higher
- * generation of the same key is known, ERR_OK again for the same one. Durable when it returns.
+ * Keeps a lease for a chunk that is here: ERR_NOT_FOUND otherwise, ERR_STALE when one is known that
+ * supersedes it, ERR_LOCKED when it would lower a lock, ERR_OK again for the same one. Durable when
+ * it returns.
  */
 SUSPENDS int store_lease(struct store *s, const struct lease *l);
 SUSPENDS int store_leases(

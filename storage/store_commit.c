@@ -87,13 +87,21 @@ static int
 check_lease(struct index_txn *txn, struct commit *c)
 {
 	struct lease_entry known;
-	int err = catalog_lease(txn, &c->record.chunk, &c->record.lease_key, &known);
+	struct lease_rank new = { lease_packed_lock(c->record.value), c->record.generation };
+	int err = catalog_lease(txn, &c->record.chunk, &c->record.lease_key, &known), follows;
 
-	if (err == ERR_OK && known.generation > c->record.generation)
-		settle(c, ERR_STALE);
-	else if (err == ERR_OK && known.generation == c->record.generation && !c->forgets)
-		settle(c, known.packed.len > 0 ? ERR_OK : ERR_STALE);
-	return err;
+	if (err != ERR_OK)
+		return err;
+	follows = lease_follows(new, known.rank);
+	if (c->forgets && known.rank.generation <= new.generation)
+		return ERR_OK;
+	/* The same one again is no error, unless it was forgotten. */
+	if (follows == ERR_STALE && !lease_supersedes(known.rank, new) && known.packed.len > 0)
+		follows = ERR_OK;
+	else if (follows == ERR_OK)
+		return ERR_OK;
+	settle(c, follows);
+	return ERR_OK;
 }
 
 static int

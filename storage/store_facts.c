@@ -32,6 +32,7 @@ read_shards(struct index_txn *txn, struct chunk_facts *f)
 		f->n = e.n;
 		f->chunk_bytes = e.chunk_bytes;
 		f->stored_unix_s = MAX(f->stored_unix_s, e.stored_unix_s);
+		f->unproven |= e.state == SHARD_UNPROVEN;
 		f->indices[f->count++] = e.index;
 		index = e.index + 1u;
 		if (index >= SHARDS_MAX)
@@ -163,18 +164,41 @@ store_facts(struct store *s, const struct hash *chunk, struct chunk_facts *out)
 }
 
 int
+store_held_facts(struct store *s, const struct hash *chunk, struct chunk_facts *out)
+{
+	uint8_t indices[SHARDS_MAX];
+	size_t count;
+	int err = ask(s, FACTS_EXACTLY, chunk, out);
+
+	/* A look for them reads what nobody has read yet. */
+	if (err == ERR_OK && out->unproven) {
+		err = store_find(s, chunk, indices, SHARDS_MAX, &count);
+		if (err == ERR_OK)
+			err = ask(s, FACTS_EXACTLY, chunk, out);
+	}
+	return err == ERR_OK && out->count == 0 ? ERR_NOT_FOUND : err;
+}
+
+int
+facts_lease_room(const struct chunk_facts *f, const struct lease *l)
+{
+	for (size_t i = 0; i < f->leases_count; i++) {
+		if (pubkey_equal(&f->leases[i].key, &l->key))
+			return ERR_OK;
+	}
+	if (l->until == 0)
+		return ERR_NOT_FOUND;
+	return f->leases_count >= LEASES_KNOWN_MAX ? ERR_FULL : ERR_OK;
+}
+
+int
 store_lease_room(struct store *s, const struct lease *l)
 {
-	struct chunk_facts *f = malloc(sizeof(*f));
+	struct chunk_facts *f = calloc(1, sizeof(*f));
 	int err = f == NULL ? ERR_NOMEM : store_facts(s, &l->chunk, f);
-	bool known = false;
 
-	for (size_t i = 0; err == ERR_OK && i < f->leases_count; i++)
-		known |= pubkey_equal(&f->leases[i].key, &l->key);
-	if (err == ERR_OK && !known && l->until == 0)
-		err = ERR_NOT_FOUND;
-	else if (err == ERR_OK && !known && f->leases_count >= LEASES_KNOWN_MAX)
-		err = ERR_FULL;
+	if (err == ERR_OK || err == ERR_NOT_FOUND)
+		err = facts_lease_room(f, l); /* empty, where nothing is here */
 	free(f);
 	return err;
 }

@@ -13,6 +13,7 @@ struct chunk_facts {
 	uint8_t k, n; /* 0: no shard is here, only leases */
 	uint64_t chunk_bytes;
 	uint64_t stored_unix_s; /* when the newest shard came */
+	bool unproven;          /* some shard was found by recovery and never read since */
 	uint8_t count;          /* of indices: the shards that are here */
 	uint8_t indices[SHARDS_MAX];
 	size_t leases_count; /* those with the highest keys are left out beyond the maximum */
@@ -30,11 +31,16 @@ SUSPENDS int store_next_leased_facts(
 /* Of this chunk. ERR_NOT_FOUND: neither shard nor lease is here. */
 SUSPENDS int store_facts(struct store *s, const struct hash *chunk, struct chunk_facts *out);
 
+/* Of a chunk that has a shard here, each of which is whole: else ERR_NOT_FOUND. */
+SUSPENDS int store_held_facts(struct store *s, const struct hash *chunk, struct chunk_facts *out);
+
 /*
  * Whether a lease may be kept beside those that are: strangers who know a chunk's name shall not
  * crowd its owner out. ERR_FULL: of a key not known here, and LEASES_KNOWN_MAX others are;
  * ERR_NOT_FOUND: a deletion by a key that never asked for anything here.
  */
+int facts_lease_room(const struct chunk_facts *f, const struct lease *l);
+/* The same of the chunk as it is now, which may not be here yet. */
 SUSPENDS int store_lease_room(struct store *s, const struct lease *l);
 
 /*

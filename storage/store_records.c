@@ -93,7 +93,7 @@ list_leases(void *arg, struct index_txn *txn)
 			continue; /* forgotten */
 		/* Checked when it came: one that does not unpack now has rotted, the others count.
 		 */
-		if (lease_unpack(e.packed, q->store->net, &q->out[q->count]) == ERR_OK)
+		if (lease_read(e.packed, q->store->net, &q->out[q->count]) == ERR_OK)
 			q->count++;
 		else
 			q->bad++;
@@ -239,7 +239,7 @@ list_kept(void *arg, struct index_txn *txn)
 			q->marks[q->count++] = (struct record){ .kind = RECORD_LEASE,
 				.chunk = *q->chunk,
 				.lease_key = e.key,
-				.generation = e.generation };
+				.generation = e.rank.generation };
 	}
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

@@ -401,11 +401,12 @@ static int
 look_up(void *arg, struct index_txn *txn)
 {
 	struct finish *f = arg;
+	struct lease_rank new = lease_rank(f->lease);
 	struct lease_entry lease;
 	int err = catalog_lease(txn, &f->w->chunk, &f->lease->key, &lease);
 
-	if (err == ERR_OK && lease.generation > f->lease->generation)
-		return ERR_STALE;
+	if (err == ERR_OK && lease_supersedes(lease.rank, new))
+		return lease_follows(new, lease.rank);
 	if (err == ERR_OK || err == ERR_NOT_FOUND)
 		err = catalog_shard(txn, &f->w->chunk, f->w->index, &f->known);
 	if (err == ERR_NOT_FOUND || (err == ERR_OK && f->known.state == SHARD_DROPPED))

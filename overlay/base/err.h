@@ -34,7 +34,8 @@
 	X(-22, END, "end of data")                                                                 \
 	X(-23, UNSUPPORTED, "not supported")                                                       \
 	X(-24, STALE, "older than what is known")                                                  \
-	X(-25, PLACEMENT, "no peers fit the placement rules")
+	X(-25, PLACEMENT, "no peers fit the placement rules")                                      \
+	X(-26, LOCKED, "locked by its owner until a later date")
 
 enum err {
 #define X(code, name, text) ERR_##name = (code),

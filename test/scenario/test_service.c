@@ -17,8 +17,8 @@ struct attempt {
 	bool flip_payload;      /* not what the root says */
 	bool wrong_chunk_lease; /* of another chunk */
 	bool forged_lease;
-	int64_t lease_s; /* from now; normally an hour */
-	uint64_t lock_until;
+	int64_t lease_s;     /* from now; normally an hour */
+	int64_t lock_s;      /* from now; 0: none */
 	uint32_t commit_len; /* 0: the true one */
 	/* what came back */
 	int err;
@@ -55,7 +55,7 @@ make_commit(struct attempt *a, const uint8_t *payload, struct descriptor *d, str
 	*l = (struct lease){ .generation = 1,
 		.until =
 		    (uint64_t)((int64_t)unix_now(a->w) + (a->lease_s == 0 ? 3600 : a->lease_s)),
-		.lock_until = a->lock_until,
+		.lock_until = a->lock_s == 0 ? 0 : (uint64_t)((int64_t)unix_now(a->w) + a->lock_s),
 		.constraints = { .repair_at = 1 } };
 	descriptor_id(d, &l->chunk);
 	if (a->wrong_chunk_lease)
@@ -74,7 +74,7 @@ send_all(struct attempt *a, struct stream *st)
 	struct descriptor *d = malloc(sizeof(*d));
 	struct lease l;
 	struct buf commit;
-	uint8_t go, lead[4], *payload;
+	uint8_t go[SHARD_GO_BYTES], lead[4], *payload;
 	int err = layout_make(1, 1, a->head.chunk_bytes, &layout);
 
 	must(err == ERR_OK && d != NULL);
@@ -87,7 +87,7 @@ send_all(struct attempt *a, struct stream *st)
 	struct packer p = packer_on(lead, sizeof(lead));
 
 	pack_u32(&p, a->commit_len != 0 ? a->commit_len : (uint32_t)commit.len);
-	err = stream_read(st, &go, 1);
+	err = stream_read(st, go, sizeof(go));
 	if (err == ERR_OK)
 		err = stream_write(st, bytes_of(payload, layout.shard_bytes - a->cut_payload));
 	if (err == ERR_OK && a->cut_payload == 0)
@@ -176,7 +176,9 @@ START_TEST(wrong_commits_leave_nothing)
 	ck_assert_int_eq(attempt(w, (struct attempt){ .forged_lease = true }), ERR_AUTH);
 	ck_assert_int_eq(attempt(w, (struct attempt){ .lease_s = -2 * 86400 }), ERR_REFUSED);
 	ck_assert_int_eq(attempt(w, (struct attempt){ .lease_s = 900 * 86400 }), ERR_REFUSED);
-	ck_assert_int_eq(attempt(w, (struct attempt){ .lock_until = 1 }), ERR_UNSUPPORTED);
+	/* It grants none; and none may outlive what it locks. */
+	ck_assert_int_eq(attempt(w, (struct attempt){ .lock_s = 1800 }), ERR_UNSUPPORTED);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .lock_s = 3601 }), ERR_INVALID);
 	ck_assert_int_eq(attempt(w, (struct attempt){ .commit_len = UINT32_MAX }), ERR_TOO_BIG);
 	ck_assert_int_eq(attempt(w, (struct attempt){ .commit_len = 3 }), ERR_INVALID);
 	ck_assert_int_ne(attempt(w, (struct attempt){ .cut_payload = 64 }), ERR_OK);
@@ -280,7 +282,7 @@ hold_task(void *arg)
 	struct contact to = world_contact(a->w, 0);
 	struct stream *st[30]; /* what one network gets at once (transfers.h) */
 	struct buf head;
-	uint8_t go;
+	uint8_t go[SHARD_GO_BYTES];
 	int err = ERR_OK;
 
 	buf_init(&head, KIB(1));
@@ -289,7 +291,7 @@ hold_task(void *arg)
 		err = stream_open(node_endpoint(world_client(a->w)), &to, METHOD_SHARD_PUT,
 		    buf_bytes(&head), &st[i]);
 		must(err == ERR_OK);
-		if (stream_read(st[i], &go, 1) != ERR_OK)
+		if (stream_read(st[i], go, sizeof(go)) != ERR_OK)
 			a->err = ERR_FULL;
 	}
 	buf_fini(&head);
@@ -338,7 +340,7 @@ stall_put_task(void *arg)
 	struct contact to = world_contact(t->a.w, 0);
 	struct stream *st;
 	struct buf head;
-	uint8_t go, *some = calloc(1, MIB(1) + 1000);
+	uint8_t go[SHARD_GO_BYTES], *some = calloc(1, MIB(1) + 1000);
 	uint64_t began;
 	int err;
 
@@ -349,7 +351,7 @@ stall_put_task(void *arg)
 	err = stream_open(ep, &to, METHOD_SHARD_PUT, buf_bytes(&head), &st);
 	buf_reset(&head);
 	must(err == ERR_OK);
-	err = stream_read(st, &go, 1);
+	err = stream_read(st, go, sizeof(go));
 	must(err == ERR_OK);
 	/* Something comes, a little later again: only what follows the last bytes is silence. */
 	must(stream_write(st, bytes_of(some, MIB(1))) == ERR_OK);
@@ -428,7 +430,7 @@ crowd_task(void *arg)
 	struct contact to = world_contact(t->a.w, 0);
 	struct stream *st[40];
 	struct buf head;
-	uint8_t go;
+	uint8_t go[SHARD_GO_BYTES];
 
 	buf_init(&head, KIB(1));
 	must(shard_put_pack(&t->a.head, &head) == ERR_OK);
@@ -438,7 +440,7 @@ crowd_task(void *arg)
 	t->put_err = ERR_OK;
 	t->granted = 0;
 	for (size_t i = 0; i < ARRAY_LEN(st); i++) {
-		int err = stream_read(st[i], &go, 1);
+		int err = stream_read(st[i], go, sizeof(go));
 
 		t->writers_at_first = MAX(t->writers_at_first, status_of(t->a.w).writers);
 		if (err != ERR_OK)
@@ -578,14 +580,14 @@ stall_task(void *arg)
 	struct contact to = world_contact(a->w, 0);
 	struct stream *st[80];
 	struct buf head;
-	uint8_t go;
+	uint8_t go[SHARD_GO_BYTES];
 
 	buf_init(&head, KIB(1));
 	must(shard_put_pack(&a->head, &head) == ERR_OK);
 	for (size_t i = 0; i < ARRAY_LEN(st); i++) {
 		must(stream_open(node_endpoint(world_client(a->w)), &to, METHOD_SHARD_PUT,
 			 buf_bytes(&head), &st[i]) == ERR_OK);
-		a->err = stream_read(st[i], &go, 1);
+		a->err = stream_read(st[i], go, sizeof(go));
 		must(a->err == ERR_OK || a->err == ERR_BUSY);
 	}
 	buf_fini(&head);

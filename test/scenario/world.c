@@ -99,6 +99,7 @@ start_node(struct world *w, struct env *env, const struct identity *who, const s
 			    w->opts.segment_bytes == 0 ? MIB(8) : w->opts.segment_bytes,
 			.reserve_bytes = MIB(1),
 			.pace = WORLD_PACE,
+			.lock_max_s = w->opts.lock_max_s,
 			.software = "skerry test",
 		},
 	};
@@ -427,6 +428,7 @@ world_put(struct world *w, const struct world_put_opts *opts, struct file_put_re
 			.name = opts->name,
 			.code = w->opts.code,
 			.constraints = opts->constraints,
+			.lock_s = opts->lock_s,
 			.wait_s = opts->wait_s,
 			.progress = during_put,
 			.arg = w,
@@ -614,24 +616,35 @@ world_blames(struct world *w, size_t i)
 struct lease_run {
 	struct world *w;
 	const struct link *link;
-	uint64_t until;
+	uint64_t until, lock_until;
+	struct file_lease_result *result;
 };
 
 static int
 lease_task(void *arg)
 {
 	struct lease_run *r = arg;
-	struct file_lease_result result;
 
 	hurry_up(r->w);
 	return file_set_lease(r->w->files,
-	    &(struct file_lease_opts){ .link = r->link, .until = r->until }, &result, NULL);
+	    &(struct file_lease_opts){
+		.link = r->link, .until = r->until, .lock_until = r->lock_until },
+	    r->result, NULL);
+}
+
+int
+world_keep(struct world *w, const char *name, uint64_t until, uint64_t lock_until,
+    struct file_lease_result *out)
+{
+	struct lease_run r = { w, &find_file(w, name)->link, until, lock_until, out };
+
+	return sim_run_task(w->sim, w->client_env, lease_task, &r);
 }
 
 int
 world_delete(struct world *w, const char *name)
 {
-	struct lease_run r = { .w = w, .link = &find_file(w, name)->link };
+	struct file_lease_result result;
 
-	return sim_run_task(w->sim, w->client_env, lease_task, &r);
+	return world_keep(w, name, 0, 0, &result);
 }

@@ -24,6 +24,7 @@ struct world_opts {
 	uint64_t segment_bytes; /* of the stores; 0: 8 MiB */
 	bool regions;           /* distances of a planet instead of one room */
 	struct sim_faults faults;
+	uint64_t lock_max_s; /* that nodes grant; 0: none */
 };
 
 struct world *world_new(const struct world_opts *opts);
@@ -60,6 +61,7 @@ struct world_put_opts {
 	uint64_t bytes;
 	bool stream; /* length unknown to the product */
 	bool wait_s;
+	uint64_t lock_s;
 	bool changes; /* what is read a second time is not what it was */
 	struct constraints constraints;
 };
@@ -75,6 +77,9 @@ int world_get(struct world *w, const char *name, struct file_missing *missing);
 int world_get_range(struct world *w, const char *name, uint64_t from, uint64_t to);
 int world_get_ordered(struct world *w, const char *name);
 int world_delete(struct world *w, const char *name); /* what file_set_lease said */
+/* Unix seconds; until 0: a deletion; lock_until 0: as it is. */
+int world_keep(struct world *w, const char *name, uint64_t until, uint64_t lock_until,
+    struct file_lease_result *out);
 /* Counts live shards of all chunks by a verify link; *least is the smallest live − k. */
 int world_survey(struct world *w, const char *name, struct file_info *info, int *least);
 /* Which node holds shard index of the file's chunk number (UINT64_MAX: its manifest); SIZE_MAX:

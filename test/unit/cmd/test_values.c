@@ -46,6 +46,31 @@ START_TEST(sizes_return)
 }
 END_TEST
 
+START_TEST(durations)
+{
+	static const struct {
+		const char *text;
+		uint64_t seconds;
+	} good[] = { { "0", 0 }, { "30d", 2592000 }, { "12h", 43200 }, { "45m", 2700 },
+		{ "10s", 10 }, { "800d", 69120000 }, { "0s", 0 } };
+	static const char *const bad[] = { "", "d", "30", "-1d", "1w", "801d", "1d ", "1dd",
+		"99999999999999999999d", "1152921504606846976h" };
+	char text[32];
+	uint64_t v, back;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		ck_assert_msg(set_duration(&v, good[i].text), "%s", good[i].text);
+		ck_assert_uint_eq(v, good[i].seconds);
+		ck_assert(get_duration(&v, 0, text, sizeof(text)));
+		ck_assert_msg(set_duration(&back, text), "%s", text);
+		ck_assert_uint_eq(v, back);
+		ck_assert(!get_duration(&v, 1, text, sizeof(text)));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		ck_assert_msg(!set_duration(&v, bad[i]), "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(ranges)
 {
 	static const char *const bad[] = { "", "-", "5", "-5", "9-5", "1-2-3", "a-b", "1-2x",
@@ -163,7 +188,7 @@ main(void)
 {
 	Suite *s = suite_create("cmd/values");
 
-	suite_add(s, "numbers", 0, sizes, sizes_return, ranges, NULL);
+	suite_add(s, "numbers", 0, sizes, sizes_return, durations, ranges, NULL);
 	suite_add(s, "lists", 0, countries, contacts, NULL);
 	suite_add(s, "others", 0, small_ones, NULL);
 	suite_add(s, "for people", 0, clean_text, sizes_for_people, NULL);

@@ -61,6 +61,81 @@ START_TEST(lease_wrong_bytes_are_refused)
 }
 END_TEST
 
+START_TEST(terms_of_a_node)
+{
+	const uint64_t now = 1800000000, day = 86400;
+	struct lease_terms t = { .now_unix_s = now, .trusted = true, .lock_max_s = 10 * day };
+	struct lease l = { .until = now + 20 * day };
+
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_OK);
+	l.lock_until = now + 10 * day;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_OK);
+	l.lock_until = now + 11 * day;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_UNSUPPORTED);
+	t.lock_max_s = 0;
+	l.lock_until = now + 1;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_UNSUPPORTED);
+	l.lock_until = now; /* over */
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_OK);
+	l.until = now - 2 * LEASE_CLOCK_SLACK_S;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_REFUSED);
+	l.until = UINT64_MAX;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_REFUSED);
+	l.until = now + 20 * day;
+	t.term_max_s = 19 * day;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_REFUSED);
+	/* Deletions: not before their lock is over, and never when nobody knows the time. */
+	l.until = 0;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_OK);
+	l.lock_until = now + 1;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_LOCKED);
+	l.lock_until = now;
+	t.trusted = false;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_LOCKED);
+	l.lock_until = 0;
+	ck_assert_int_eq(lease_acceptable(&l, &t), ERR_OK);
+}
+END_TEST
+
+/* In whatever sequence leases of one key come, what counts in the end is the same. */
+START_TEST(leases_join)
+{
+	struct lease_rank all[12], top[3] = { { 0 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		all[i] = (struct lease_rank){ i / 4 * 100, 1 + i * 7 % 5 };
+	for (size_t turn = 0; turn < ARRAY_LEN(top); turn++) {
+		for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+			struct lease_rank l = all[(i * (turn == 0 ? 1 : 5 + 2 * turn)) % 12];
+
+			if (lease_follows(l, top[turn]) == ERR_OK)
+				top[turn] = l;
+			else
+				ck_assert(!lease_supersedes(l, top[turn]));
+		}
+		ck_assert_uint_eq(top[turn].lock_until, 200);
+		ck_assert_uint_eq(top[turn].generation, top[0].generation);
+	}
+	ck_assert_int_eq(
+	    lease_follows((struct lease_rank){ 5, 9 }, (struct lease_rank){ 6, 8 }), ERR_LOCKED);
+	ck_assert_int_eq(
+	    lease_follows((struct lease_rank){ 5, 8 }, (struct lease_rank){ 6, 8 }), ERR_STALE);
+}
+END_TEST
+
+START_TEST(a_packed_lock_is_read)
+{
+	struct sign_key key;
+	struct lease l = make_lease(&key);
+	uint8_t packed[LEASE_BYTES_MAX];
+	size_t len = lease_pack(&l, net, packed);
+
+	ck_assert_uint_eq(lease_packed_lock(bytes_of(packed, len)), l.lock_until);
+	ck_assert_uint_eq(lease_packed_lock(bytes_of(packed, 105)), 0);
+	ck_assert_uint_eq(lease_packed_lock(bytes_of(NULL, 0)), 0);
+}
+END_TEST
+
 START_TEST(constraints_have_ranges)
 {
 	struct constraints c = { .repair_at = 1 };
@@ -140,7 +215,7 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "lease", 0, lease_round_trip, lease_wrong_bytes_are_refused,
-	    constraints_have_ranges, NULL);
+	    constraints_have_ranges, terms_of_a_node, leases_join, a_packed_lock_is_read, NULL);
 	suite_add(s, "receipt", 0, receipt_round_trip_and_forgery, NULL);
 	suite_add(s, "descriptor", 0, descriptor_round_trip_and_wrong_bytes, NULL);
 	return suite_main(s);

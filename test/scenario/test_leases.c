@@ -1,0 +1,287 @@
+/*
+ * Locks: what an owner has locked nobody deletes before the lock is over, neither he nor who has
+ * stolen his key, by no way: not by a request, not by what siblings tell each other.
+ */
+#include <stdlib.h>
+
+#include "storage/messages.h"
+#include "storage/renew.h"
+#include "test/scenario/world.h"
+#include "test/unit/suite.h"
+
+#define DAY_S ((uint64_t)86400)
+
+static struct world *
+network(uint64_t seed, size_t nodes, uint64_t lock_max_s)
+{
+	return world_new(&(struct world_opts){
+	    .seed = seed, .nodes = nodes, .code = { 2, 3, 4 }, .lock_max_s = lock_max_s });
+}
+
+static uint64_t
+unix_now(struct world *w)
+{
+	struct agreed_time t;
+
+	endpoint_agreed_time(node_endpoint(world_client(w)), &t);
+	return t.unix_ms / 1000;
+}
+
+static uint64_t
+shards_of(struct world *w, size_t node)
+{
+	struct store_status s;
+
+	store_status(node_store(world_peer(w, node)), &s);
+	return s.shards;
+}
+
+static uint64_t
+shards_in_all(struct world *w, size_t nodes)
+{
+	uint64_t shards = 0;
+
+	for (size_t i = 0; i < nodes; i++)
+		shards += shards_of(w, i);
+	return shards;
+}
+
+/* ---- files ---- */
+
+START_TEST(a_locked_file_outlives_its_deletion)
+{
+	struct world *w = network(1, 4, 30 * DAY_S);
+	struct file_lease_result r;
+	struct file_put_result put;
+	uint64_t now = unix_now(w), before;
+
+	ck_assert_int_eq(
+	    world_put(w,
+		&(struct world_put_opts){ .name = "deed", .bytes = 300000, .lock_s = 7200 }, &put),
+	    ERR_OK);
+	before = shards_in_all(w, 4);
+	ck_assert_int_eq(world_keep(w, "deed", 0, 0, &r), ERR_LOCKED);
+	ck_assert_uint_ge(r.locked_until, now + 7200);
+	ck_assert_uint_le(r.locked_until, now + 7300);
+	/* Raised, and never lowered: neither by asking for less nor by a shorter term. */
+	ck_assert_int_eq(world_keep(w, "deed", now + 9 * DAY_S, now + 9000, &r), ERR_OK);
+	ck_assert_uint_eq(r.told, r.live);
+	ck_assert_int_eq(world_keep(w, "deed", now + 9 * DAY_S, now + 60, &r), ERR_OK);
+	ck_assert_uint_eq(r.locked_until, now + 9000);
+	ck_assert_int_eq(world_keep(w, "deed", now + 60, 0, &r), ERR_LOCKED);
+	sim_run_for(world_sim(w), SECONDS(7300));
+	ck_assert_int_eq(world_keep(w, "deed", 0, 0, &r), ERR_LOCKED);
+	ck_assert_uint_eq(shards_in_all(w, 4), before);
+	sim_run_for(world_sim(w), SECONDS(1800));
+	ck_assert_int_eq(world_delete(w, "deed"), ERR_OK);
+	sim_run_for(world_sim(w), MINUTES(10));
+	ck_assert_uint_eq(shards_in_all(w, 4), 0);
+	world_free(w);
+}
+END_TEST
+
+/* The nodes say how long a lock they grant, and the put goes elsewhere, or says so. */
+START_TEST(no_longer_lock_than_a_node_grants)
+{
+	struct world *w = network(2, 4, 3600);
+	struct file_lease_result r;
+	struct file_put_result put;
+	uint64_t now = unix_now(w);
+	struct world_put_opts opts = { .name = "deed", .bytes = 1000, .lock_s = 7200 };
+
+	ck_assert_int_eq(world_put(w, &opts, &put), ERR_PLACEMENT);
+	ck_assert_uint_gt(put.refusals.lock, 0);
+	ck_assert_uint_eq(put.refusals.lock_max_s, 3600);
+	ck_assert_uint_eq(shards_in_all(w, 4), 0);
+	opts.lock_s = 3600;
+	ck_assert_int_eq(world_put(w, &opts, &put), ERR_OK);
+	ck_assert_int_eq(world_keep(w, "deed", now + 9 * DAY_S, now + 9000, &r), ERR_UNSUPPORTED);
+	ck_assert_uint_gt(r.unlocked, 0);
+	world_free(w);
+}
+END_TEST
+
+/* ---- a chunk by hand, and a thief who has its lease key ---- */
+
+struct owner {
+	struct world *w;
+	struct sign_key key;
+	struct pubkey pub;
+	struct chunk_put_result put;
+	struct lease lease; /* to send */
+	size_t node;
+	uint64_t lock_until;
+};
+
+static void
+sign(void *arg, struct lease *l)
+{
+	struct owner *o = arg;
+
+	lease_sign(l, endpoint_net(node_endpoint(world_client(o->w))), &o->key, &o->pub);
+}
+
+static int
+fill(void *arg, uint64_t offset, uint8_t *dst, size_t len)
+{
+	(void)arg;
+	memset(dst, (int)(offset / LEAF_BYTES) + 1, len);
+	return ERR_OK;
+}
+
+static int
+put_task(void *arg)
+{
+	struct owner *o = arg;
+	struct node *client = world_client(o->w);
+	struct chunks *c;
+	int err = chunks_new(&(struct chunks_opts){ node_endpoint(client), node_dht(client) }, &c);
+
+	must(err == ERR_OK);
+	err = chunk_put(c,
+	    &(struct chunk_put_opts){ .code = { 2, 3, 4 },
+		.bytes = 200000,
+		.source = { fill, NULL },
+		.signer = { sign, o } },
+	    &o->put);
+	if (err == ERR_OK)
+		err = chunk_raise(c, &o->put,
+		    &(struct chunk_raise_opts){ .signer = { sign, o },
+			.constraints = &(struct constraints){ .repair_at = 3 },
+			.until = unix_now(o->w) + 20 * DAY_S,
+			.lock_until = o->lock_until,
+			.need = 3 });
+	chunks_free(c);
+	return err;
+}
+
+static int
+send_task(void *arg)
+{
+	struct owner *o = arg;
+	struct endpoint *ep = node_endpoint(world_client(o->w));
+	struct contact to = world_contact(o->w, o->node);
+	struct lease_update *u = calloc(1, sizeof(*u));
+	struct buf head, tail;
+	int err;
+
+	must(u != NULL);
+	u->lease = o->lease;
+	buf_init(&head, RPC_HEAD_BYTES_MAX);
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	must(lease_update_pack(u, endpoint_net(ep), &head) == ERR_OK);
+	err = rpc_call(ep, &to, METHOD_LEASE, buf_bytes(&head),
+	    &(struct rpc_opts){ .transport = RPC_SESSION }, &tail);
+	buf_fini(&head);
+	buf_fini(&tail);
+	free(u);
+	return err;
+}
+
+/* What a node says to a lease that the thief signs. */
+static int
+send(struct owner *o, size_t node, uint64_t generation, uint64_t until, uint64_t lock_until)
+{
+	o->node = node;
+	o->lease = (struct lease){ .chunk = o->put.ref.id,
+		.generation = generation,
+		.until = until,
+		.lock_until = lock_until,
+		.constraints = { .repair_at = 3 } };
+	sign(o, &o->lease);
+	return world_run(o->w, send_task, o);
+}
+
+static struct owner *
+owner_new(struct world *w, uint64_t lock_s)
+{
+	struct owner *o = calloc(1, sizeof(*o));
+
+	must(o != NULL);
+	o->w = w;
+	o->lock_until = lock_s == 0 ? 0 : unix_now(w) + lock_s;
+	crypto_sign_key_from_seed(&(struct key){ { 7 } }, &o->key, &o->pub);
+	ck_assert_int_eq(world_run(w, put_task, o), ERR_OK);
+	ck_assert_uint_eq(o->put.placed, 4);
+	return o;
+}
+
+START_TEST(a_thief_cannot_delete_or_lower)
+{
+	struct world *w = network(3, 4, 30 * DAY_S);
+	struct owner *o = owner_new(w, 10 * DAY_S);
+	uint64_t now = unix_now(w), lock = o->lock_until;
+
+	for (size_t i = 0; i < 4; i++) {
+		/* Without a word of the lock, with it, and with one that is over. */
+		ck_assert_int_eq(send(o, i, 1000, 0, 0), ERR_LOCKED);
+		ck_assert_int_eq(send(o, i, 1000, 0, lock), ERR_LOCKED);
+		ck_assert_int_eq(send(o, i, 1000, 0, now - 1), ERR_LOCKED);
+		ck_assert_int_eq(send(o, i, 1000, now + 20 * DAY_S, lock - 1), ERR_LOCKED);
+		ck_assert_int_eq(send(o, i, 1000, lock - 1, lock), ERR_INVALID);
+		ck_assert_int_eq(send(o, i, 1, now + 20 * DAY_S, lock - 1), ERR_STALE);
+	}
+	sim_run_for(world_sim(w), MINUTES(10));
+	ck_assert_uint_eq(shards_in_all(w, 4), 4);
+	/* The owner raises it. */
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(send(o, i, 3, now + 20 * DAY_S, lock + DAY_S), ERR_OK);
+	/* And when it is over, a deletion that knows of it counts. */
+	sim_run_for(world_sim(w), HOURS(24) * 11 + MINUTES(5));
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(send(o, i, 1000, 0, lock + DAY_S), ERR_OK);
+	sim_run_for(world_sim(w), MINUTES(10));
+	ck_assert_uint_eq(shards_in_all(w, 4), 0);
+	free(o);
+	world_free(w);
+}
+END_TEST
+
+/*
+ * One holder was away while the file was locked, and the thief is the first who speaks to it when
+ * it is back: it believes him, but nobody believes it.
+ */
+START_TEST(a_tombstone_of_a_sibling_is_refused)
+{
+	struct world *w = network(4, 6, 30 * DAY_S);
+	struct owner *o = owner_new(w, 0);
+	uint64_t now = unix_now(w), lock = now + 10 * DAY_S;
+	size_t away = SIZE_MAX, holders = 0;
+
+	for (size_t i = 0; i < 6; i++)
+		away = shards_of(w, i) > 0 ? i : away;
+	world_kill(w, away);
+	for (size_t i = 0; i < 6; i++) {
+		if (i == away || shards_of(w, i) == 0)
+			continue;
+		ck_assert_int_eq(send(o, i, 3, now + 20 * DAY_S, lock), ERR_OK);
+		holders++;
+	}
+	ck_assert_uint_eq(holders, 3);
+	world_restart(w, away);
+	ck_assert_int_eq(send(o, away, 1000, 0, 0), ERR_OK);
+	sim_run_for(world_sim(w), HOURS(2));
+	/* Four hold it, all know the lock: also the one that was deceived, or who took its place.
+	 */
+	ck_assert_uint_ge(shards_in_all(w, 6), 4);
+	for (size_t i = 0; i < 6; i++) {
+		if (shards_of(w, i) > 0)
+			ck_assert_int_eq(send(o, i, 2000, 0, 0), ERR_LOCKED);
+	}
+	free(o);
+	world_free(w);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("leases");
+
+	if (crypto_init() != ERR_OK)
+		return EXIT_FAILURE;
+	suite_add(s, "locks", 300, a_locked_file_outlives_its_deletion,
+	    no_longer_lock_than_a_node_grants, a_thief_cannot_delete_or_lower,
+	    a_tombstone_of_a_sibling_is_refused, NULL);
+	return suite_main(s);
+}
