@@ -10,6 +10,7 @@
 #include "dht/messages.h"
 #include "overlay/base/err.h"
 #include "sim/spoil.h"
+#include "storage/holds.h"
 #include "storage/messages.h"
 
 #define STALE_MAX     20
@@ -18,13 +19,16 @@
 #define DELAY_LEAST   MILLISECONDS(200)
 #define DELAY_SPREAD  MILLISECONDS(2300)
 #define FLIGHT        8
+#define LIAR_AUDITS   (LIAR_FORGE | LIAR_LATE | LIAR_MUTE)
 
 static const char *const names[LIAR_KINDS] = { "drop", "delay", "stale", "contacts", "eclipse",
-	"wrong", "receipts", "records", "withhold", "flood", "equivocate" };
+	"wrong", "receipts", "records", "withhold", "flood", "equivocate", "forge", "late",
+	"mute" };
 
 static const uint16_t dht_methods[] = { DHT_PING, DHT_FIND_NODE, DHT_FIND_REGION, DHT_GET,
 	DHT_PUT };
-static const uint16_t store_methods[] = { METHOD_CHUNK_HAVE, METHOD_SHARD_GET, METHOD_SHARD_PUT };
+static const uint16_t store_methods[] = { METHOD_CHUNK_HAVE, METHOD_SHARD_GET, METHOD_SHARD_PUT,
+	METHOD_AUDIT };
 
 struct liar {
 	struct liar_opts opts;
@@ -32,6 +36,7 @@ struct liar {
 	struct sim_random random;
 	uint64_t lies;
 	struct rpc_method honest[ARRAY_LEN(dht_methods)];
+	struct rpc_method honest_holds;
 	struct stream_method honest_streams[ARRAY_LEN(store_methods)];
 	struct contact stale[STALE_MAX];
 	size_t stale_count;
@@ -195,6 +200,24 @@ answer(void *arg, const struct rpc_request *req, struct buf *reply)
 
 /* ---- the store ---- */
 
+/* Whatever a sibling asks for is here. */
+static int
+answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
+{
+	struct liar *l = arg;
+	struct holds_reply r = { 0 };
+	struct holds asked;
+	int err = l->honest_holds.answer(l->honest_holds.arg, req, reply);
+
+	if (err != ERR_OK || !does(l, LIAR_RECEIPTS) || holds_unpack(req->body, &asked) != ERR_OK)
+		return err;
+	l->lies++;
+	buf_reset(reply);
+	r.count = asked.count;
+	memset(r.at, HOLD_YES, asked.count);
+	return holds_reply_pack(&r, reply);
+}
+
 /* What was just signed for, and all else that is there. */
 static SUSPENDS void
 drop_all(struct store *store)
@@ -236,6 +259,10 @@ serve(void *arg, struct stream *s, const struct rpc_request *req)
 		l->lies += spoil_shards(d, l->opts.store_dir) > 0;
 	}
 	l->lies += drop;
+	if (lie && (l->opts.kinds & LIAR_AUDITS) != 0 && req->method == METHOD_AUDIT) {
+		l->lies++;
+		return liar_audit(l->opts.node, l->opts.kinds, &l->honest_streams[i], s, req);
+	}
 	err = l->honest_streams[i].serve(l->honest_streams[i].arg, s, req);
 	/* From here on there may be no liar any more; the store outlives what it serves. */
 	if (err == ERR_OK && drop)
@@ -284,7 +311,10 @@ swap_all(struct liar *l)
 {
 	for (size_t i = 0; i < ARRAY_LEN(dht_methods); i++)
 		endpoint_swap_method(l->ep, &l->honest[i]);
-	for (size_t i = 0; i < ARRAY_LEN(store_methods) && node_store(l->opts.node) != NULL; i++)
+	if (node_store(l->opts.node) == NULL)
+		return;
+	endpoint_swap_method(l->ep, &l->honest_holds);
+	for (size_t i = 0; i < ARRAY_LEN(store_methods); i++)
 		endpoint_swap_stream_method(l->ep, &l->honest_streams[i]);
 }
 
@@ -303,6 +333,8 @@ liar_new(const struct liar_opts *opts, struct liar **out)
 	for (size_t i = 0; i < ARRAY_LEN(dht_methods); i++)
 		l->honest[i] =
 		    (struct rpc_method){ .number = dht_methods[i], .answer = answer, .arg = l };
+	l->honest_holds =
+	    (struct rpc_method){ .number = METHOD_HOLDS, .answer = answer_holds, .arg = l };
 	for (size_t i = 0; i < ARRAY_LEN(store_methods); i++)
 		l->honest_streams[i] = (struct stream_method){ store_methods[i], serve, l };
 	l->stale_count = dht_closest(node_dht(opts->node), &own, l->stale, STALE_MAX);

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "storage/keeper_private.h"
+#include "storage/auditor.h"
 
 uint64_t
 keeper_now_unix_s(const struct keeper *k, bool *trusted)
@@ -136,6 +136,9 @@ tour(struct keeper *k)
 	if (err != ERR_OK)
 		return err;
 	if (!k->booted) {
+		err = auditor_load(k->auditor);
+		if (err != ERR_OK)
+			return err;
 		k->booted = true;
 		err = keeper_leave_resume(k);
 		if (err != ERR_OK)
@@ -171,6 +174,8 @@ tour_task(void *arg)
 	    env_now(k->env) + keeper_time(k, k->eager || err != ERR_OK ? TOUR_EAGER : TOUR_LAZY);
 	if (ledger_count(k->ledger) > 0 && !timer_armed(&k->scrub))
 		timer_start(&k->scrub, keeper_time(k, TOUR_LAZY));
+	if (ledger_count(k->ledger) > 0)
+		auditor_wake(k->auditor);
 	keeper_repair_soon(k);
 	return err;
 }
@@ -371,7 +376,7 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 	k->parties = parties_new();
 	k->parties_touring = parties_new();
 	if (k->ledger == NULL || k->neighbours == NULL || k->parties == NULL ||
-	    k->parties_touring == NULL) {
+	    k->parties_touring == NULL || auditor_new(k, &k->auditor) != ERR_OK) {
 		keeper_free(k);
 		return ERR_NOMEM;
 	}
@@ -395,6 +400,7 @@ keeper_shutdown(struct keeper *k, void (*done)(void *arg), void *arg)
 	k->stopped = true;
 	timer_stop(&k->tick);
 	timer_stop(&k->scrub);
+	auditor_stop(k->auditor);
 	keeper_talk_stop(k);
 	task_group_shutdown(&k->group, done, arg);
 }
@@ -408,6 +414,7 @@ keeper_free(struct keeper *k)
 	timer_stop(&k->scrub);
 	keeper_talk_stop(k);
 	chunks_free(k->chunks);
+	auditor_free(k->auditor);
 	ledger_free(k->ledger);
 	neighbours_free(k->neighbours);
 	parties_free(k->parties);

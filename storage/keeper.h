@@ -76,7 +76,49 @@ struct keeper_status {
 	uint64_t scrubbed_at_ms; /* the last shard verified, unix; 0: none since the start */
 	uint64_t scrub_shards;   /* of a tour */
 	uint64_t scrub_ended_ms; /* the last whole tour, unix; 0: none since the start */
+	/* Audits that we made, and those that we answered or had no time for. */
+	uint64_t audits, audits_passed, audits_late, audits_failed, audits_unanswered;
+	uint64_t audits_answered, audits_busy;
+	uint64_t nodes_doubted, nodes_out; /* not counters */
 };
 void keeper_status(const struct keeper *k, struct keeper_status *out);
+
+/* ---- audits ([10]) ---- */
+enum audit_result {
+	AUDIT_PASSED = 1,
+	AUDIT_PASSED_LATE, /* the shard is there, the answer took longer than it needs */
+	AUDIT_ENDED,    /* it has the shard no more: the owner had deleted it, or it is elsewhere */
+	AUDIT_ADMITTED, /* it says itself that it has not what it should have */
+	AUDIT_FORGED,   /* it signed for leaves that are not the shard's */
+	AUDIT_BYTES,    /* what came is not what it signed for */
+	AUDIT_BUSY,     /* no failure */
+	AUDIT_SILENT,
+};
+#define AUDITS_LISTED 16
+struct audit_entry {
+	uint64_t ticket;     /* of keeper_audit(); 0: on the node's own account */
+	int error;           /* the audit could not be made; then only the node is filled in */
+	struct contact node; /* addr ADDR_NONE: no entry */
+	struct hash chunk;
+	uint8_t index, leaves;
+	enum audit_result result;
+	uint64_t took; /* ns */
+	uint64_t at_unix_s;
+	uint8_t *evidence; /* packed (evidence.h); NULL: none */
+	size_t evidence_bytes;
+};
+/* The newest is 0. NULL: no more. Lent until something else runs. */
+const struct audit_entry *keeper_audits(const struct keeper *k, size_t i);
+/* Audits a sibling node now. ERR_NOT_FOUND: it is none; ERR_UNREACHABLE: nobody knows where it is.
+ */
+int keeper_audit(struct keeper *k, const struct id *node, uint64_t *ticket);
+struct node_standing {
+	struct contact node;                /* without an address */
+	bool out;                           /* its shards count as lost */
+	uint32_t score[3], good[3], bad[3]; /* integrity, availability, latency; thousandths */
+};
+bool keeper_standing(const struct keeper *k, size_t i, struct node_standing *out);
+/* What is kept against a node, packed. ERR_NOT_FOUND. */
+SUSPENDS int keeper_evidence(struct keeper *k, const struct pubkey *node, struct buf *out);
 
 #endif

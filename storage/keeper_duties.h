@@ -1,11 +1,26 @@
 /*
- * What a keeper does about what its tours find: the second part of keeper_private.h, which includes
- * it; include that.
+ * What a keeper asks, and does about what its tours find: the second part of keeper_private.h,
+ * which includes it; include that.
  */
 #ifndef STORAGE_KEEPER_DUTIES_H
 #define STORAGE_KEEPER_DUTIES_H
 
 #include "storage/keeper_private.h"
+
+/* keeper_talk.c */
+void keeper_talk_serve(struct keeper *k);
+void keeper_talk_stop(struct keeper *k); /* abandons questions */
+/* Puts a hold into the next question, as neighbour_offer(). */
+bool keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h);
+/* Sends the batch; waits for an earlier question first. What fails only shows in silence. */
+SUSPENDS int keeper_ask(struct keeper *k, struct neighbour *one);
+SUSPENDS int keeper_ask_all(struct keeper *k);  /* behind a tour */
+SUSPENDS int keeper_ask_told(struct keeper *k); /* those who have something to be told */
+void keeper_ask_silent(struct keeper *k);       /* in a task of its own */
+/* Tells a sibling that the repair of a chunk has begun; nobody waits for its answer. */
+void keeper_claim(struct keeper *k, const struct contact *to, const struct hash *chunk);
+SUSPENDS int keeper_fetch_leases(
+    struct keeper *k, const struct hash *chunk, const struct pubkey *node);
 
 /* collect.c */
 /* A shard goes, from the store and the ledger; ERR_OK as well when it was gone. */

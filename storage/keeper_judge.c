@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "storage/keeper_private.h"
+#include "storage/auditor.h"
 
 /* ---- siblings ---- */
 
@@ -50,6 +50,13 @@ keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
 
 /* ---- who lives ---- */
 
+bool
+keeper_counts_on(const struct keeper *k, const struct neighbour *one, uint64_t grace)
+{
+	return !neighbour_gone(one, env_now(k->env), grace) &&
+	       !auditor_out(k->auditor, &one->contact.pub);
+}
+
 /* A look at one chunk; large, on the heap. */
 struct view {
 	bool known[SHARDS_MAX]; /* somebody has been told of */
@@ -85,7 +92,7 @@ see(struct keeper *k, const struct chunk_facts *f, struct view *v, uint64_t grac
 			continue;
 		one = neighbours_get(k->neighbours, &s->node, now);
 		/* Nobody is taken for gone because we had no memory to ask. */
-		if (one == NULL || !neighbour_gone(one, now, grace))
+		if (one == NULL || keeper_counts_on(k, one, grace))
 			count_alive(v, s->index);
 		else
 			v->known_count += !v->known[s->index];
@@ -98,13 +105,12 @@ static void
 mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t grace)
 {
 	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
-	uint64_t now = env_now(k->env);
 
 	for (size_t i = 0; i < f->siblings.count;) {
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
 		bool ours = keeper_is_self(k, &s->node);
-		bool gone = one != NULL && neighbour_gone(one, now, grace) && v->alive[s->index];
+		bool gone = one != NULL && !keeper_counts_on(k, one, grace) && v->alive[s->index];
 
 		for (size_t j = 0; ours && j < f->count; j++)
 			ours = f->indices[j] != s->index; /* then it is true */
@@ -132,7 +138,6 @@ uint8_t
 keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace)
 {
 	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
-	uint64_t now = env_now(k->env);
 	struct hash ours;
 	uint8_t before = 0;
 
@@ -141,7 +146,7 @@ keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t gr
 		const struct pubkey *node = &f->siblings.at[i].node;
 		const struct neighbour *one = neighbours_find(k->neighbours, node);
 
-		if (one == NULL || keeper_is_self(k, node) || neighbour_gone(one, now, grace))
+		if (one == NULL || keeper_is_self(k, node) || !keeper_counts_on(k, one, grace))
 			continue;
 		before += holder_before(&f->chunk, node, &ours);
 	}
@@ -198,7 +203,7 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
 
 		if (s->index != h->index || keeper_is_self(k, &s->node) || one == NULL ||
-		    one->silent_at != 0 || one->asked_at == 0)
+		    one->silent_at != 0 || one->asked_at == 0 || auditor_out(k->auditor, &s->node))
 			continue;
 		/* It may still believe that we are gone. */
 		h->twinned = true;

@@ -40,6 +40,8 @@ struct repair_job {
 	uint64_t since;
 };
 
+struct auditor;
+
 struct keeper {
 	struct keeper_opts opts;
 	struct env *env;
@@ -49,6 +51,7 @@ struct keeper {
 	struct ledger *ledger;
 	struct neighbours *neighbours;
 	struct chunks *chunks; /* NULL until used */
+	struct auditor *auditor;
 	struct task_group group;
 	struct timer tick;
 	uint32_t tour; /* the running or last one */
@@ -106,6 +109,10 @@ keeper_claim_time(const struct keeper *k)
 	return MAX(keeper_time(k, CLAIM_TIME), CLAIM_FLOOR);
 }
 
+/* keeper_judge.c: whether its shards are to be counted: it has been heard of within the grace, and
+ * audits have not shown that its word is worth nothing. */
+bool keeper_counts_on(const struct keeper *k, const struct neighbour *one, uint64_t grace);
+
 uint64_t keeper_now_unix_s(const struct keeper *k, bool *trusted);
 /* The client's side, for repair; made when first needed, lent. */
 int keeper_chunks(struct keeper *k, struct chunks **out);
@@ -127,21 +134,6 @@ uint8_t keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uin
 /* Another holder of an index, or one less; written with the next sync. *news: it was not so. */
 SUSPENDS int keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
     const struct pubkey *node, bool holds, bool *news);
-
-/* keeper_talk.c */
-void keeper_talk_serve(struct keeper *k);
-void keeper_talk_stop(struct keeper *k); /* abandons questions */
-/* Puts a hold into the next question, as neighbour_offer(). */
-bool keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h);
-/* Sends the batch; waits for an earlier question first. What fails only shows in silence. */
-SUSPENDS int keeper_ask(struct keeper *k, struct neighbour *one);
-SUSPENDS int keeper_ask_all(struct keeper *k);  /* behind a tour */
-SUSPENDS int keeper_ask_told(struct keeper *k); /* those who have something to be told */
-void keeper_ask_silent(struct keeper *k);       /* in a task of its own */
-/* Tells a sibling that the repair of a chunk has begun; nobody waits for its answer. */
-void keeper_claim(struct keeper *k, const struct contact *to, const struct hash *chunk);
-SUSPENDS int keeper_fetch_leases(
-    struct keeper *k, const struct hash *chunk, const struct pubkey *node);
 
 #include "storage/keeper_duties.h"
 

@@ -5,6 +5,7 @@
  */
 #include "storage/keeper_sight.h"
 
+#include "storage/auditor.h"
 #include "storage/repair.h"
 
 static void
@@ -41,6 +42,7 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 		out->gone += neighbour_gone(one, now, grace);
 		out->described += one->described;
 	}
+	auditor_sum_up(k->auditor, out);
 	out->paused = keeper_paused(k);
 	out->repair_rate = meter_rate(&k->moved, now);
 	out->running = k->repairing;

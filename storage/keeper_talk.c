@@ -7,7 +7,7 @@
 
 #include "overlay/base/msg.h"
 #include "storage/chunks_private.h"
-#include "storage/keeper_private.h"
+#include "storage/auditor.h"
 
 /* A question under way ends within RPC_TIMEOUT. */
 #define ASKING_LOOK    MILLISECONDS(100)
@@ -329,6 +329,9 @@ serve_hold(struct keeper *k, const struct rpc_request *req, const struct hold *a
 	if (h->lease_sum != ask->lease_sum)
 		*answer |= HOLD_LEASES;
 	if (!ask->tell || ask->mine == INDEX_NONE || h->index == INDEX_NONE)
+		return ERR_OK;
+	/* The word of one that failed its audits is not taken, but for what speaks against it. */
+	if (!ask->lost && auditor_out(k->auditor, &req->from.pub))
 		return ERR_OK;
 	what.chunk = h->chunk;
 	if (ask->lost)

@@ -26,6 +26,7 @@ enum storage_method {
 	METHOD_HOLDS = 70,        /* holds (holds.h) → holds_reply; datagram */
 	METHOD_LEASES = 71,       /* chunk_query → tail: leases */
 	METHOD_CLAIM = 72,        /* chunk_query → nothing: its repair has begun; datagram */
+	METHOD_AUDIT = 73,        /* audit_challenge (audit.h) → answer, leaves and paths */
 };
 
 struct chunk_query {

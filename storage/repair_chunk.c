@@ -7,6 +7,7 @@
 
 #include "storage/chunks_private.h"
 #include "storage/rebuild.h"
+#include "storage/auditor.h"
 #include "storage/repair.h"
 
 #define HAVE_TIMEOUT   SECONDS(6)
@@ -63,7 +64,7 @@ survey_task(void *arg)
 
 		if (keeper_is_self(k, &s->node) || one == NULL ||
 		    one->contact.addr.family == ADDR_NONE ||
-		    neighbour_gone(one, env_now(k->env), keeper_short_grace(k)))
+		    !keeper_counts_on(k, one, keeper_short_grace(k)))
 			continue;
 		who = one->contact;
 		old = task_deadline(k->env, env_now(k->env) + HAVE_TIMEOUT);
@@ -154,7 +155,9 @@ find_candidates(struct job *j)
 	if (err != ERR_OK)
 		return err;
 	for (size_t i = 0; i < count; i++) {
-		if (!keeper_is_self(j->k, &j->candidates[i].contact.pub))
+		const struct pubkey *pub = &j->candidates[i].contact.pub;
+
+		if (!keeper_is_self(j->k, pub) && !auditor_out(j->k->auditor, pub))
 			j->candidates[kept++] = j->candidates[i];
 	}
 	count = kept;

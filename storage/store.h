@@ -135,7 +135,7 @@ bool store_name_after(struct hash *h);
 /* ---- values: small durable state of other parts of the node (registers, quotas) ---- */
 /* One space per kind of value, so that keys cannot collide. Longest value: STORE_VALUE_MAX. */
 #define STORE_VALUE_MAX 10200
-enum store_space { STORE_REGISTER = 1, STORE_QUOTA = 2, STORE_NODE = 3 };
+enum store_space { STORE_REGISTER = 1, STORE_QUOTA, STORE_NODE, STORE_STANDING, STORE_EVIDENCE };
 /* Durable when it returns; an empty value removes. The last call wins. ERR_TOO_BIG. */
 SUSPENDS int store_set_value(
     struct store *s, enum store_space space, const struct hash *key, struct bytes value);

@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
+#include "storage/auditor.h"
 #include "storage/chunks_private.h"
-#include "storage/keeper_private.h"
 
 #define PROBE_TIMEOUT SECONDS(20)
 
@@ -85,6 +85,12 @@ probe_in_time(
 	if (err == ERR_CORRUPT)
 		endpoint_blame(k->opts.endpoint, twin, "wrong bytes of a shard");
 	free(p);
+	/* It had told that it holds the shard. */
+	if (err == ERR_OK || err == ERR_CORRUPT || err == ERR_NOT_FOUND) {
+		int kept = auditor_note_read(k->auditor, &twin->pub, err == ERR_OK);
+
+		err = err == ERR_OK ? kept : err;
+	}
 	return err;
 }
 

@@ -1,0 +1,291 @@
+/*
+ * Audits: who does not keep what it should is found out, its shards are made anew elsewhere, and
+ * what was found can be judged by whom it may concern; who merely has a bad line is left alone.
+ */
+#include <stdlib.h>
+
+#include "sim/liar.h"
+#include "storage/evidence.h"
+#include "test/scenario/world.h"
+#include "test/unit/suite.h"
+
+#define NODES 12
+
+static struct world *
+network(uint64_t seed)
+{
+	return world_new(&(struct world_opts){
+	    .seed = seed, .nodes = NODES, .code = { .k = 4, .r = 7, .n = 8 } });
+}
+
+static void
+put(struct world *w, const char *name, uint64_t bytes)
+{
+	struct file_put_result r;
+
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = name, .bytes = bytes }, &r), ERR_OK);
+}
+
+static struct keeper *
+keeper_of(struct world *w, size_t node)
+{
+	return node_keeper(world_peer(w, node));
+}
+
+static struct liar *
+make_liar(struct world *w, size_t node, unsigned kinds)
+{
+	struct liar *l;
+
+	ck_assert_int_eq(liar_new(&(struct liar_opts){ .world = world_sim(w),
+				      .node = world_peer(w, node),
+				      .kinds = kinds,
+				      .rate_ppm = 1000000,
+				      .seed = 7,
+				      .store_dir = "/node/store" },
+			     &l),
+	    ERR_OK);
+	return l;
+}
+
+/* How many of the others have it out; *all: how many of anybody. */
+static size_t
+outs(struct world *w, size_t node, size_t *all)
+{
+	struct contact who = world_contact(w, node);
+	struct node_standing s;
+	size_t count = 0;
+
+	*all = 0;
+	for (size_t i = 0; i < NODES; i++) {
+		for (size_t j = 0; keeper_standing(keeper_of(w, i), j, &s); j++) {
+			*all += s.out;
+			count += s.out && pubkey_equal(&s.node.pub, &who.pub);
+		}
+	}
+	return count;
+}
+
+static bool
+scored_out(struct world *w, size_t node, size_t by, uint64_t time)
+{
+	uint64_t end = sim_now(world_sim(w)) + time;
+	size_t all;
+
+	while (sim_now(world_sim(w)) < end) {
+		sim_run_for(world_sim(w), MINUTES(1));
+		if (outs(w, node, &all) >= by)
+			return true;
+	}
+	return false;
+}
+
+struct look {
+	struct keeper *k;
+	struct pubkey node;
+	struct buf kept;
+};
+
+static int
+look_task(void *arg)
+{
+	struct look *l = arg;
+
+	return keeper_evidence(l->k, &l->node, &l->kept);
+}
+
+/* The strongest thing that anybody keeps against it, judged by who has nothing but the file. */
+static enum evidence_finding
+best_finding(struct world *w, size_t node)
+{
+	static const int strength[] = { [FOUND_HELD] = 0,
+		[FOUND_WORD] = 1,
+		[FOUND_LOST] = 2,
+		[FOUND_DISPUTED] = 3,
+		[FOUND_BROKEN] = 4,
+		[FOUND_FORGED] = 5 };
+	struct contact who = world_contact(w, node);
+	struct evidence *e = malloc(sizeof(*e));
+	enum evidence_finding best = FOUND_HELD, f;
+
+	ck_assert_ptr_nonnull(e);
+	for (size_t i = 0; i < NODES; i++) {
+		struct look l = { .k = keeper_of(w, i), .node = who.pub };
+
+		buf_init(&l.kept, STORE_VALUE_MAX);
+		if (sim_run_task(world_sim(w), world_env(w, i), look_task, &l) == ERR_OK) {
+			ck_assert_int_eq(evidence_unpack(buf_bytes(&l.kept), e), ERR_OK);
+			ck_assert(pubkey_equal(&e->challenge.node, &who.pub));
+			ck_assert_int_eq(evidence_judge(e, &f), ERR_OK);
+			if (strength[f] > strength[best])
+				best = f;
+		}
+		buf_fini(&l.kept);
+	}
+	free(e);
+	return best;
+}
+
+/* All n indices of every chunk at nodes that tell the truth. */
+static void
+whole_without(struct world *w, const char *name, size_t liar)
+{
+	struct file_info info;
+	int least;
+
+	world_kill(w, liar);
+	ck_assert_int_eq(world_survey(w, name, &info, &least), ERR_OK);
+	ck_assert_int_eq(least, 4);
+	ck_assert_int_eq(world_get(w, name, NULL), ERR_OK);
+}
+
+START_TEST(who_forges_is_scored_out)
+{
+	struct world *w = network(1);
+	size_t liar, all;
+	struct liar *l;
+
+	put(w, "photo", 900000);
+	liar = world_holder(w, "photo", 0, 3);
+	l = make_liar(w, liar, LIAR_FORGE);
+	ck_assert(scored_out(w, liar, 3, HOURS(12)));
+	ck_assert_uint_eq(outs(w, liar, &all), all);
+	ck_assert_int_eq(best_finding(w, liar), FOUND_FORGED);
+	sim_run_for(world_sim(w), MINUTES(20));
+	liar_free(l);
+	whole_without(w, "photo", liar);
+	world_free(w);
+}
+END_TEST
+
+/* It signs that it keeps what it has dropped, and tells its siblings that it has it. */
+START_TEST(who_drops_what_it_signed_for_is_scored_out)
+{
+	struct world *w = network(2);
+	size_t liar, all;
+	struct liar *l;
+
+	put(w, "photo", 900000);
+	liar = world_holder(w, "photo", 0, 3);
+	/* Long enough to have passed some audits. */
+	sim_run_for(world_sim(w), HOURS(2));
+	ck_assert_uint_eq(outs(w, liar, &all), 0);
+	l = make_liar(w, liar, LIAR_RECEIPTS);
+	put(w, "film", 3000000);
+	ck_assert(scored_out(w, liar, 2, HOURS(24)));
+	ck_assert_uint_eq(outs(w, liar, &all), all);
+	ck_assert_int_eq(best_finding(w, liar), FOUND_BROKEN);
+	sim_run_for(world_sim(w), HOURS(2));
+	liar_free(l);
+	whole_without(w, "film", liar);
+	world_free(w);
+}
+END_TEST
+
+static uint64_t
+rebuilt(struct world *w)
+{
+	struct keeper_status s;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < NODES; i++) {
+		keeper_status(keeper_of(w, i), &s);
+		sum += s.shards_rebuilt;
+	}
+	return sum;
+}
+
+static void
+useless_one(uint64_t seed, unsigned kind, enum evidence_finding finding)
+{
+	struct world *w = network(seed);
+	size_t liar, all;
+	struct liar *l;
+
+	put(w, "photo", 900000);
+	liar = world_holder(w, "photo", 0, 3);
+	l = make_liar(w, liar, kind);
+	/* When one has given it up its shards come to others, who ask it no more. */
+	ck_assert(scored_out(w, liar, 1, HOURS(24)));
+	ck_assert_uint_eq(outs(w, liar, &all), all);
+	ck_assert_int_eq(best_finding(w, liar), finding);
+	sim_run_for(world_sim(w), MINUTES(20));
+	ck_assert_uint_gt(rebuilt(w), 0);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	liar_free(l);
+	world_free(w);
+}
+
+START_TEST(who_answers_late_is_scored_out)
+{
+	useless_one(3, LIAR_LATE, FOUND_WORD);
+}
+END_TEST
+
+START_TEST(who_does_not_answer_audits_is_scored_out)
+{
+	useless_one(4, LIAR_MUTE, FOUND_WORD);
+}
+END_TEST
+
+/* One in twenty packets of everybody is lost. */
+START_TEST(a_bad_line_is_no_lie)
+{
+	struct world *w = world_new(&(struct world_opts){ .seed = 5,
+	    .nodes = NODES,
+	    .code = { .k = 4, .r = 7, .n = 8 },
+	    .regions = true,
+	    .faults = { .loss_ppm = 50000 } });
+	struct keeper_status s;
+	uint64_t audits = 0;
+	size_t all;
+
+	put(w, "photo", 900000);
+	sim_run_for(world_sim(w), HOURS(3));
+	for (size_t i = 0; i < NODES; i++) {
+		keeper_status(keeper_of(w, i), &s);
+		audits += s.audits;
+		ck_assert_uint_eq(s.audits_failed, 0);
+	}
+	ck_assert_uint_gt(audits, 60);
+	ck_assert_uint_eq(outs(w, 0, &all), 0);
+	ck_assert_uint_eq(all, 0);
+	world_free(w);
+}
+END_TEST
+
+/* What was learnt of a node outlives a restart. */
+START_TEST(a_standing_is_kept)
+{
+	struct world *w = network(6);
+	size_t liar, all, before;
+	struct liar *l;
+
+	put(w, "photo", 900000);
+	liar = world_holder(w, "photo", 0, 3);
+	l = make_liar(w, liar, LIAR_FORGE);
+	ck_assert(scored_out(w, liar, 3, HOURS(12)));
+	before = outs(w, liar, &all);
+	liar_free(l);
+	for (size_t i = 0; i < NODES; i++) {
+		if (i != liar)
+			world_restart(w, i);
+	}
+	sim_run_for(world_sim(w), MINUTES(1));
+	ck_assert_uint_ge(outs(w, liar, &all), before);
+	world_free(w);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("scenario/audit");
+
+	suite_add(s, "audit", 120, who_forges_is_scored_out,
+	    who_drops_what_it_signed_for_is_scored_out, who_answers_late_is_scored_out,
+	    who_does_not_answer_audits_is_scored_out, a_bad_line_is_no_lie, a_standing_is_kept,
+	    NULL);
+	return suite_main(s);
+}
