@@ -15,6 +15,7 @@
 #include "cmd/command.h"
 #include "cmd/control.h"
 #include "cmd/dirs.h"
+#include "cmd/drain.h"
 #include "cmd/leave.h"
 #include "cmd/metrics.h"
 #include "cmd/operator.h"
@@ -385,6 +386,8 @@ node_run(const struct command *self, int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "leave") == 0)
 		return command_node_leave.run(&command_node_leave, argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "drain") == 0)
+		return command_node_drain.run(&command_node_drain, argc - 1, argv + 1);
 	n = calloc(1, sizeof(*n));
 	if (n == NULL)
 		return EXIT_FAILED;
@@ -407,14 +410,15 @@ node_run(const struct command *self, int argc, char **argv)
 
 const struct command command_node = {
 	.name = "node",
-	.synopsis = "[leave] [--dir DIR] [option ...]",
-	.brief = "run a peer, or have it leave in order",
+	.synopsis = "[leave | drain] [--dir DIR] [option ...]",
+	.brief = "run a peer, have it leave, or be away for a while",
 	.about =
 	    "Runs one peer until SIGTERM or SIGINT. Everything is kept below the directory, which\n"
 	    "is made at the first start together with the peer's key and a settings file that\n"
 	    "explains every key. Options override the file.\n"
 	    "\n"
-	    "\"skerry node leave\" has a running one give all that it keeps to others.\n"
+	    "\"skerry node leave\" has a running one give all that it keeps to others;\n"
+	    "\"skerry node drain\" prepares it for maintenance, so that nobody takes it for lost.\n"
 	    "\n"
 	    "  skerry node --dir /srv/skerry --capacity 1T --country DE --bootstrap KEY@host:7730",
 	.options = (const struct option *const[]){ node_options, settings_options, NULL },

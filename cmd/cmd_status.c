@@ -152,9 +152,13 @@ print_repair(const struct json_value *r)
 	if (r == NULL)
 		return;
 	printf("siblings     %" PRIu64 " nodes share parts with this one; %" PRIu64
-	       " silent, %" PRIu64 " given up\n",
+	       " silent, %" PRIu64 " of those said so, %" PRIu64 " given up\n",
 	    json_number(r, "siblings"), json_number(r, "siblings_silent"),
-	    json_number(r, "siblings_gone"));
+	    json_number(r, "siblings_away"), json_number(r, "siblings_gone"));
+	if (json_flag(r, "draining"))
+		printf("draining     takes no new pieces, may be away until %s; %" PRIu64
+		       " siblings do not know yet\n",
+		    date_text(json_number(r, "drain_until"), day), json_number(r, "drain_untold"));
 	if (json_flag(r, "leaving"))
 		printf("leaving      %" PRIu64 " of %" PRIu64 " pieces are still here%s\n",
 		    json_number(r, "leave_left"), json_number(r, "leave_total"),

@@ -133,6 +133,13 @@ repair_text(struct prom *p, const struct keeper_status *s)
 	prom_family(p, PROM_COUNTER, N("repair_bytes_total"), "Bytes that repairs moved.");
 	prom_by(p, "direction", "fetched", s->bytes_fetched);
 	prom_by(p, "direction", "sent", s->bytes_sent);
+	prom_gauge(p, N("draining"), "Whether the node takes no new pieces and may be away.",
+	    s->drain_until != 0);
+	if (s->drain_until != 0)
+		prom_gauge(p, N("drain_end_timestamp_seconds"),
+		    "Until when it may be away, Unix seconds.", s->drain_until);
+	prom_gauge(p, N("drain_untold_siblings"),
+	    "Siblings that have not heard of it, or of its end.", s->drain_untold);
 	prom_gauge(p, N("leaving"), "Whether the node gives all to others.", s->leaving);
 	prom_gauge(p, N("leave_left_shards"), "Pieces that it still has to give.", s->leave_left);
 }
@@ -152,6 +159,7 @@ keeper_text(struct prom *p, const struct keeper *keeper)
 	prom_gauge(p, N("siblings"), "Nodes with pieces of the same chunks.", s.neighbours);
 	prom_gauge(
 	    p, N("siblings_silent"), "Of these, those that left a question unanswered.", s.silent);
+	prom_gauge(p, N("siblings_away"), "Of these, those that said they would be.", s.away);
 	prom_gauge(p, N("siblings_gone"), "Of these, those taken for gone.", s.gone);
 	prom_counter(p, N("siblings_denials_total"),
 	    "Pieces that siblings should have and have not.", s.denials);

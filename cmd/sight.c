@@ -219,11 +219,41 @@ peers_answer(struct node *node, struct env *env)
 	return o;
 }
 
+/* A number of seconds, or a time; or the end of it. What it is refused for is told in words. */
+static struct json_value *
+drain_answer(struct node *node, const struct settings *settings, const struct json_value *request)
+{
+	struct keeper *k = node == NULL ? NULL : node_keeper(node);
+	uint64_t until = json_number(request, "until");
+	struct json_value *o;
+	struct agreed_time now;
+	int err = ERR_OK;
+
+	if (k != NULL && json_flag(request, "cancel")) {
+		err = keeper_drain_cancel(k);
+	} else if (k != NULL) {
+		endpoint_agreed_time(node_endpoint(node), &now);
+		if (until == 0)
+			until =
+			    now.unix_ms / 1000 + MIN(json_number(request, "seconds"), UINT32_MAX);
+		err = keeper_drain(k, until);
+	}
+	o = status_answer(node, settings);
+	if (err == ERR_INVALID)
+		json_put_text(o, "refused",
+		    "a node may be away until a time that is to come, and for a day at most; right "
+		    "would be for example --until 8h, or skerry node leave for good");
+	else if (err == ERR_BUSY)
+		json_put_text(o, "refused", "the node has only just started; try again");
+	else if (err != ERR_OK)
+		json_put_text(o, "refused", err_text(err));
+	return o;
+}
+
 struct json_value *
 sight_answer(struct node *node, struct env *env, const struct settings *settings,
     const char *command, const struct json_value *request)
 {
-	(void)request;
 	if (strcmp(command, "status") == 0)
 		return status_answer(node, settings);
 	if (strcmp(command, "leave") == 0) {
@@ -232,6 +262,8 @@ sight_answer(struct node *node, struct env *env, const struct settings *settings
 			(void)keeper_leave(node_keeper(node));
 		return status_answer(node, settings);
 	}
+	if (strcmp(command, "drain") == 0)
+		return drain_answer(node, settings, request);
 	if (strcmp(command, "repair") == 0)
 		return sight_repair(node == NULL ? NULL : node_keeper(node));
 	if (strcmp(command, "peers") == 0)

@@ -75,11 +75,15 @@ sight_keeper(const struct keeper *keeper)
 	json_put_number(o, "waiting", s.waiting);
 	json_put_number(o, "running", s.running);
 	json_put_flag(o, "paused", s.paused);
+	json_put_flag(o, "draining", s.drain_until != 0);
+	json_put_number(o, "drain_until", s.drain_until);
+	json_put_number(o, "drain_untold", s.drain_untold);
 	json_put_flag(o, "leaving", s.leaving);
 	json_put_number(o, "leave_left", s.leave_left);
 	json_put_number(o, "leave_total", s.leave_total);
 	json_put_number(o, "siblings", s.neighbours);
 	json_put_number(o, "siblings_silent", s.silent);
+	json_put_number(o, "siblings_away", s.away);
 	json_put_number(o, "siblings_gone", s.gone);
 	json_put_number(o, "siblings_described", s.described);
 	json_put_value(o, "stoppable", stoppable_answer(&s));

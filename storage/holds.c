@@ -12,6 +12,20 @@
 #define FLAG_TELL  1
 #define FLAG_LOST  2
 
+/* Keys 2 and 3 are there together, or neither is. */
+static void
+put_all(struct msg_writer *w, struct bytes text, const struct drain *drain)
+{
+	bool says = drain->issued_ms != 0;
+
+	msg_put_map(w, says ? 3 : 1);
+	msg_pair_bin(w, 1, text);
+	if (says) {
+		msg_pair_u64(w, 2, drain->issued_ms);
+		msg_pair_u64(w, 3, drain->until_s);
+	}
+}
+
 int
 holds_pack(const struct holds *h, struct buf *out)
 {
@@ -29,8 +43,7 @@ holds_pack(const struct holds *h, struct buf *out)
 		pack_u32(&p, one->lease_sum);
 	}
 	must(pack_ok(&p));
-	msg_put_map(&w, 1);
-	msg_pair_bin(&w, 1, bytes_of(text, p.len));
+	put_all(&w, bytes_of(text, p.len), &h->drain);
 	return msg_done(&w);
 }
 
@@ -61,9 +74,24 @@ unpack_holds(struct bytes in, struct holds *out)
 	return unpack_done(&u) ? ERR_OK : ERR_INVALID;
 }
 
-/* The one byte string under key 1, of at most max bytes, handed to read. */
 static int
-with_bin(struct bytes in, size_t max, int (*read)(struct bytes bin, void *out), void *out)
+get_drain(const struct msg_node *root, struct drain *out)
+{
+	struct drain d = { 0 };
+	int issued = msg_get_u64(root, 2, UINT64_MAX, &d.issued_ms);
+	int until = msg_get_u64(root, 3, UINT64_MAX, &d.until_s);
+
+	if (issued != until || (issued != ERR_OK && issued != ERR_NOT_FOUND) ||
+	    (issued == ERR_OK && d.issued_ms == 0))
+		return ERR_INVALID;
+	*out = d;
+	return ERR_OK;
+}
+
+/* The byte string under key 1, of at most max bytes, handed to read; and what is said beside it. */
+static int
+unpack_all(struct bytes in, size_t max, int (*read)(struct bytes bin, void *out), void *out,
+    struct drain *drain)
 {
 	struct msg *m;
 	struct bytes bin;
@@ -72,6 +100,8 @@ with_bin(struct bytes in, size_t max, int (*read)(struct bytes bin, void *out), 
 	if (err != ERR_OK)
 		return err;
 	err = msg_get_bin(msg_root(m), 1, max, &bin) == ERR_OK ? read(bin, out) : ERR_INVALID;
+	if (err == ERR_OK)
+		err = get_drain(msg_root(m), drain);
 	msg_free(m);
 	return err;
 }
@@ -85,7 +115,7 @@ read_holds(struct bytes bin, void *out)
 int
 holds_unpack(struct bytes in, struct holds *out)
 {
-	return with_bin(in, HOLDS_MAX * HOLD_BYTES, read_holds, out);
+	return unpack_all(in, HOLDS_MAX * HOLD_BYTES, read_holds, out, &out->drain);
 }
 
 int
@@ -93,8 +123,7 @@ holds_reply_pack(const struct holds_reply *r, struct buf *out)
 {
 	struct msg_writer w = msg_writer_on(out);
 
-	msg_put_map(&w, 1);
-	msg_pair_bin(&w, 1, bytes_of(r->at, r->count));
+	put_all(&w, bytes_of(r->at, r->count), &r->drain);
 	return msg_done(&w);
 }
 
@@ -115,5 +144,5 @@ read_reply(struct bytes bin, void *out)
 int
 holds_reply_unpack(struct bytes in, struct holds_reply *out)
 {
-	return with_bin(in, HOLDS_MAX, read_reply, out);
+	return unpack_all(in, HOLDS_MAX, read_reply, out, &out->drain);
 }

@@ -1,13 +1,14 @@
 /*
  * HOLDS, the small talk of siblings: "of these chunks I hold that shard; do you still hold yours?"
  * One datagram, at most HOLDS_MAX chunks, an answer that is smaller than the question. It tells at
- * once that a node lives, that it still has what it should have, and whether both know the same
- * leases. Pure; fuzzed with the other messages.
+ * once that a node lives, that it still has what it should have, whether both know the same leases,
+ * and until when either may be away (drain.h). Pure; fuzzed with the other messages.
  */
 #ifndef STORAGE_HOLDS_H
 #define STORAGE_HOLDS_H
 
 #include "overlay/base/buf.h"
+#include "storage/drain.h"
 #include "storage/ledger.h"
 
 /* Of 23 bytes each, in a body of RPC_DATAGRAM_BODY_MAX. */
@@ -22,8 +23,9 @@ struct hold {
 	uint32_t lease_sum; /* of the leases that the asker knows */
 };
 struct holds {
-	size_t count;
+	size_t count; /* none: only to say the rest, or to hear it */
 	struct hold at[HOLDS_MAX];
+	struct drain drain; /* the asker's; issued_ms 0: it says nothing */
 };
 int holds_pack(const struct holds *h, struct buf *out);
 int holds_unpack(struct bytes in, struct holds *out); /* ERR_INVALID: lengths, flags, indices */
@@ -36,6 +38,7 @@ enum hold_answer {
 struct holds_reply {
 	size_t count;
 	uint8_t at[HOLDS_MAX];
+	struct drain drain; /* the answerer's */
 };
 int holds_reply_pack(const struct holds_reply *r, struct buf *out);
 int holds_reply_unpack(struct bytes in, struct holds_reply *out);

@@ -124,10 +124,10 @@ walk(struct keeper *k,
 static SUSPENDS int
 tour(struct keeper *k)
 {
-	int err = ERR_OK;
+	int err = keeper_drain_load(k);
 
 	/* What only has leases any more: once is enough, others come as shards are dropped. */
-	if (!k->booted)
+	if (err == ERR_OK && !k->booted)
 		err = walk(k, store_next_leased_facts, visit_leased);
 	k->status.earliest_until = k->leases_touring = 0;
 	parties_clear(k->parties_touring);
@@ -219,7 +219,15 @@ look_for_outage(struct keeper *k)
 	keeper_tour_soon(k);
 }
 
-/* Whether somebody has passed a grace since the last tour: his chunks are to be counted anew. */
+/* Whether a time of silence has gone on longer than grace only since the last tour. */
+static bool
+passed(uint64_t from, uint64_t grace, uint64_t now, uint64_t since)
+{
+	return now > from && now - from > grace && now - from - grace <= since;
+}
+
+/* Whether somebody has passed a grace since the last tour: his chunks are to be counted anew. Who
+ * said that he would be away passes it twice: for the most endangered ones at once. */
 static bool
 somebody_went(const struct keeper *k)
 {
@@ -229,9 +237,9 @@ somebody_went(const struct keeper *k)
 	size_t cursor = 0;
 
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
-		for (size_t i = 0; i < ARRAY_LEN(graces); i++) {
-			if (neighbour_gone(one, now, graces[i]) &&
-			    !neighbour_gone(one, now, graces[i] + since))
+		for (size_t i = 0; one->silent_at != 0 && i < ARRAY_LEN(graces); i++) {
+			if (passed(one->silent_at, graces[i], now, since) ||
+			    passed(MAX(one->silent_at, one->away_until), graces[i], now, since))
 				return true;
 		}
 	}
@@ -259,6 +267,7 @@ tick_fire(void *arg)
 		return;
 	look_for_outage(k);
 	keeper_compact_soon(k);
+	keeper_drain_tell(k);
 	if (env_now(k->env) >= k->tour_due || somebody_went(k)) {
 		k->touring = task_spawn(&k->group, "tour", tour_task, k) == ERR_OK;
 		return;

@@ -47,7 +47,17 @@ void keeper_changed(struct keeper *k, const struct hash *chunk);
 
 /* Gives all shards to others and takes none any more; goes on after restarts. See the status. */
 int keeper_leave(struct keeper *k);
-bool keeper_leaves(const struct keeper *k);
+
+/*
+ * The node may be away until then (agreed unix seconds): no new shards meanwhile, siblings wait
+ * with repair (drain.h). Goes on after restarts. ERR_INVALID: over already, or longer than
+ * DRAIN_MAX_S; ERR_BUSY: just started.
+ */
+int keeper_drain(struct keeper *k, uint64_t until_s);
+int keeper_drain_cancel(struct keeper *k); /* ERR_OK as well when there is none */
+bool keeper_drains(const struct keeper *k);
+/* Neither drains nor leaves. */
+bool keeper_takes_shards(const struct keeper *k);
 
 /* alive − k of 0 … KEEPER_MARGINS−2, and all above in the last; [0] also what is below. */
 #define KEEPER_MARGINS 34
@@ -63,6 +73,9 @@ struct keeper_status {
 	uint64_t leases;            /* that run, of the chunks here; of the last tour */
 	uint64_t earliest_until;    /* first lease to end, unix seconds; 0: none */
 	uint64_t tours, toured_at;  /* env_now scale */
+	uint64_t away;              /* of the silent, those who said so */
+	uint64_t drain_until;       /* agreed unix seconds; 0: it does not drain */
+	uint64_t drain_untold;      /* neighbours that have not heard of it, or of its end */
 	bool leaving;
 	uint64_t leave_left, leave_total; /* shards that are still here, and were */
 	bool paused;                      /* too many vanished at once */

@@ -16,7 +16,9 @@ bool keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h)
 SUSPENDS int keeper_ask(struct keeper *k, struct neighbour *one);
 SUSPENDS int keeper_ask_all(struct keeper *k);  /* behind a tour */
 SUSPENDS int keeper_ask_told(struct keeper *k); /* those who have something to be told */
-void keeper_ask_silent(struct keeper *k);       /* in a task of its own */
+SUSPENDS int keeper_ask_those(
+    struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one));
+void keeper_ask_silent(struct keeper *k); /* in a task of its own */
 /* Tells a sibling that the repair of a chunk has begun; nobody waits for its answer. */
 void keeper_claim(struct keeper *k, const struct contact *to, const struct hash *chunk);
 SUSPENDS int keeper_fetch_leases(
@@ -47,6 +49,15 @@ void keeper_tally(struct keeper *k, const struct chunk_facts *f);
 void keeper_tallied(struct keeper *k);
 /* Asks neighbours what they say of themselves, some at a time. */
 SUSPENDS int keeper_describe(struct keeper *k);
+
+/* keeper_drain.c */
+SUSPENDS int keeper_drain_load(struct keeper *k); /* what was said before the last start */
+/* What goes into each question and answer; issued_ms 0: nothing. */
+void keeper_drain_word(const struct keeper *k, struct drain *out);
+/* one has said this; nothing changes when it is no news. */
+void keeper_drain_hear(struct keeper *k, struct neighbour *one, const struct drain *said);
+bool keeper_drain_unheard(const struct keeper *k, const struct neighbour *one);
+void keeper_drain_tell(struct keeper *k); /* those who live and have not heard it */
 
 /* leave.c: goes on with a leave that was begun before the last start. */
 SUSPENDS int keeper_leave_resume(struct keeper *k);

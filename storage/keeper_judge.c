@@ -53,8 +53,14 @@ keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
 bool
 keeper_counts_on(const struct keeper *k, const struct neighbour *one, uint64_t grace)
 {
-	return !neighbour_gone(one, env_now(k->env), grace) &&
+	return !neighbour_silent_for(one, env_now(k->env), grace) &&
 	       !auditor_out(k->auditor, &one->contact.pub);
+}
+
+bool
+keeper_waits_for(const struct keeper *k, const struct neighbour *one)
+{
+	return neighbour_away(one, env_now(k->env)) && !auditor_out(k->auditor, &one->contact.pub);
 }
 
 /* A look at one chunk; large, on the heap. */
@@ -62,8 +68,17 @@ struct view {
 	bool known[SHARDS_MAX]; /* somebody has been told of */
 	bool alive[SHARDS_MAX];
 	uint8_t known_count, alive_count;
-	bool edited; /* f->siblings is not what the store has */
+	bool patient; /* who said that he would be away is not counted as gone */
+	bool edited;  /* f->siblings is not what the store has */
 };
+
+static bool
+gone(const struct keeper *k, const struct view *v, const struct neighbour *one, uint64_t grace)
+{
+	if (v->patient && !neighbour_gone(one, env_now(k->env), grace))
+		return auditor_out(k->auditor, &one->contact.pub);
+	return !keeper_counts_on(k, one, grace);
+}
 
 static void
 count_alive(struct view *v, uint8_t index)
@@ -92,7 +107,7 @@ see(struct keeper *k, const struct chunk_facts *f, struct view *v, uint64_t grac
 			continue;
 		one = neighbours_get(k->neighbours, &s->node, now);
 		/* Nobody is taken for gone because we had no memory to ask. */
-		if (one == NULL || keeper_counts_on(k, one, grace))
+		if (one == NULL || !gone(k, v, one, grace))
 			count_alive(v, s->index);
 		else
 			v->known_count += !v->known[s->index];
@@ -110,11 +125,11 @@ mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t 
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
 		bool ours = keeper_is_self(k, &s->node);
-		bool gone = one != NULL && !keeper_counts_on(k, one, grace) && v->alive[s->index];
+		bool replaced = one != NULL && gone(k, v, one, grace) && v->alive[s->index];
 
 		for (size_t j = 0; ours && j < f->count; j++)
 			ours = f->indices[j] != s->index; /* then it is true */
-		if (gone || ours || s->index >= f->n) {
+		if (replaced || ours || s->index >= f->n) {
 			f->siblings.at[i] = f->siblings.at[--f->siblings.count];
 			v->edited = true;
 		} else {
@@ -146,7 +161,8 @@ keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t gr
 		const struct pubkey *node = &f->siblings.at[i].node;
 		const struct neighbour *one = neighbours_find(k->neighbours, node);
 
-		if (one == NULL || keeper_is_self(k, node) || !keeper_counts_on(k, one, grace))
+		if (one == NULL || keeper_is_self(k, node) ||
+		    neighbour_away(one, env_now(k->env)) || !keeper_counts_on(k, one, grace))
 			continue;
 		before += holder_before(&f->chunk, node, &ours);
 	}
@@ -301,12 +317,14 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 	bool tell = false;
 	int err = ERR_OK;
 
-	/* The nearer the end, the less patience. */
+	/* The nearer the end, the less patience, and none because of what somebody said. */
 	see(k, f, v, keeper_short_grace(k));
-	if (v->alive_count > f->k + 1)
+	if (v->alive_count > f->k + 1) {
+		v->patient = true;
 		see(k, f, v, grace);
-	else
+	} else {
 		grace = keeper_short_grace(k);
+	}
 	k->eager |= h->r + 1 >= h->n;
 	if (f->sequence != 0)
 		mend_siblings(k, f, v, grace);

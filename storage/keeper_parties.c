@@ -115,7 +115,6 @@ void
 keeper_tally(struct keeper *k, const struct chunk_facts *f)
 {
 	struct holding *h = f->count == 0 ? NULL : malloc(2 * SHARDS_MAX * sizeof(*h));
-	uint64_t now = env_now(k->env), grace = keeper_short_grace(k);
 	size_t count = 0;
 
 	if (h == NULL)
@@ -129,7 +128,7 @@ keeper_tally(struct keeper *k, const struct chunk_facts *f)
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
 
 		if (keeper_is_self(k, &s->node) || one == NULL || s->index >= f->n ||
-		    neighbour_gone(one, now, grace))
+		    (!keeper_counts_on(k, one, keeper_short_grace(k)) && !keeper_waits_for(k, one)))
 			continue;
 		h[count] = (struct holding){ s->index, one->traits };
 		h[count++].who.network = network_of(k, &one->contact.addr);

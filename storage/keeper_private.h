@@ -67,6 +67,8 @@ struct keeper {
 	size_t intake_count;
 	bool taking_in, asking_silent, compacting;
 	bool leaving, leave_runs;
+	struct drain drain; /* what we said last */
+	bool drain_loaded, drain_saving, drain_telling;
 	uint64_t leave_total;   /* shards when it began */
 	uint8_t repairing;      /* tasks */
 	size_t collected_today; /* expired ones; a day is counted from day_at */
@@ -112,6 +114,8 @@ keeper_claim_time(const struct keeper *k)
 /* keeper_judge.c: whether its shards are to be counted: it has been heard of within the grace, and
  * audits have not shown that its word is worth nothing. */
 bool keeper_counts_on(const struct keeper *k, const struct neighbour *one, uint64_t grace);
+/* Whether it is silent, said that it would be, and its shards are to be waited for. */
+bool keeper_waits_for(const struct keeper *k, const struct neighbour *one);
 
 uint64_t keeper_now_unix_s(const struct keeper *k, bool *trusted);
 /* The client's side, for repair; made when first needed, lent. */

@@ -1,7 +1,7 @@
 /*
  * Sums over the ledger and the neighbours, and the most endangered of what is due. A walk over the
- * ledger touches 200 bytes an entry: a million shards take some 20 ms, so who asks often should
- * keep the answer for a second.
+ * ledger takes 3 ms for 60,000 shards and 50 ms for a million: who asks often keeps the answer for
+ * a second.
  */
 #include "storage/keeper_sight.h"
 
@@ -40,12 +40,15 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
 		out->silent += one->silent_at != 0;
 		out->gone += neighbour_gone(one, now, grace);
+		out->away += neighbour_away(one, now);
+		out->drain_untold += keeper_drain_unheard(k, one);
 		out->described += one->described;
 	}
 	auditor_sum_up(k->auditor, out);
 	out->paused = keeper_paused(k);
 	out->repair_rate = meter_rate(&k->moved, now);
 	out->running = k->repairing;
+	out->drain_until = keeper_drains(k) ? k->drain.until_s : 0;
 	out->leaving = k->leaving;
 	out->leave_total = k->leave_total;
 	store_status(k->opts.store, &store);

@@ -22,9 +22,11 @@ hear(struct keeper *k, struct neighbour *one, const struct holds_reply *r)
 	uint64_t grace = keeper_short_grace(k);
 
 	/* Back from where we had given up on it: its chunks are counted anew. */
-	if (neighbour_gone(one, env_now(k->env), grace))
+	if (neighbour_silent_for(one, env_now(k->env), grace))
 		keeper_tour_soon(k);
 	one->silent_at = 0;
+	one->drain_told = MAX(one->drain_told, asked->drain.issued_ms);
+	keeper_drain_hear(k, one, &r->drain);
 	for (size_t i = 0; i < MIN(asked->count, r->count); i++) {
 		const struct held *h = ledger_any(k->ledger, asked->at[i].chunk);
 		struct intake what = { .index = asked->at[i].yours, .node = one->contact.pub };
@@ -115,6 +117,7 @@ start_asking(struct keeper *k, struct neighbour *one)
 	buf_init(&body, RPC_DATAGRAM_BODY_MAX);
 	one->owner = k;
 	one->call = (struct rpc_call){ .done = answered, .arg = one };
+	keeper_drain_word(k, &one->asked->drain);
 	err = holds_pack(one->asked, &body);
 	if (err == ERR_OK) {
 		one->asking = true;
@@ -153,6 +156,9 @@ keeper_ask(struct keeper *k, struct neighbour *one)
 		one->asked = one->batch;
 		one->batch = NULL;
 	}
+	/* Nothing is asked of it, but it is to hear something. */
+	if (one->asked == NULL && keeper_drain_unheard(k, one))
+		one->asked = calloc(1, sizeof(*one->asked));
 	if (one->asked == NULL)
 		return ERR_OK;
 	one->asked_at = env_now(k->env);
@@ -186,8 +192,9 @@ round_task(void *arg)
 	return ERR_OK;
 }
 
-static SUSPENDS int
-ask_those(struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one))
+int
+keeper_ask_those(
+    struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one))
 {
 	struct round r = { .k = k };
 	const struct neighbour *one;
@@ -212,7 +219,7 @@ worth_asking(const struct keeper *k, const struct neighbour *one)
 {
 	uint64_t now = env_now(k->env);
 
-	return !neighbour_gone(one, now, keeper_long_grace(k)) ||
+	return !neighbour_silent_for(one, now, keeper_long_grace(k)) ||
 	       now - one->asked_at >= keeper_time(k, TOUR_LAZY);
 }
 
@@ -238,20 +245,20 @@ keeper_ask_all(struct keeper *k)
 	/* All that is shared with them has been offered for telling. */
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL)
 		one->tell_all &= one->silent_at != 0;
-	return ask_those(k, worth_asking);
+	return keeper_ask_those(k, worth_asking);
 }
 
 int
 keeper_ask_told(struct keeper *k)
 {
-	return ask_those(k, to_be_told);
+	return keeper_ask_those(k, to_be_told);
 }
 
 static int
 silent_task(void *arg)
 {
 	struct keeper *k = arg;
-	int err = ask_those(k, silent);
+	int err = keeper_ask_those(k, silent);
 
 	k->asking_silent = false;
 	return err;
@@ -353,6 +360,9 @@ answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
 
 	if (err != ERR_OK)
 		return err;
+	/* Numbered: an old one sent again says nothing new. */
+	if (one != NULL)
+		keeper_drain_hear(k, one, &asked.drain);
 	/* Before the first tour we do not know what we have, and deny nothing. */
 	if (!k->booted)
 		return ERR_BUSY;
@@ -364,6 +374,7 @@ answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
 		return ERR_BUSY;
 	}
 	r.count = asked.count;
+	keeper_drain_word(k, &r.drain);
 	for (size_t i = 0; err == ERR_OK && i < asked.count; i++)
 		err = serve_hold(k, req, &asked.at[i], unsure, &r.at[i]);
 	return err == ERR_OK ? holds_reply_pack(&r, reply) : err;

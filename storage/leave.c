@@ -120,12 +120,6 @@ keeper_leave(struct keeper *k)
 	return task_spawn(&k->group, "leaving", remember_task, k);
 }
 
-bool
-keeper_leaves(const struct keeper *k)
-{
-	return k->leaving;
-}
-
 /* Behind the first tour, when the ledger is complete. */
 int
 keeper_leave_resume(struct keeper *k)

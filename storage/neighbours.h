@@ -18,6 +18,9 @@ struct neighbour {
 	uint64_t silent_at;     /* of the first question that it left unanswered; 0: it lives */
 	uint64_t asked_at;      /* 0: never */
 	uint32_t tour;          /* the last one that met it */
+	struct drain drain;     /* what it said last */
+	uint64_t away_until;    /* as it said, env_now scale; may be over; 0: never said */
+	uint64_t drain_told;    /* the number of what it heard of ours */
 	bool tell_all;          /* it may have forgotten what we hold */
 	struct holds *batch;    /* to be asked; NULL: nothing */
 	uint32_t offered;       /* holds offered for the batch: a fair sample is kept */
@@ -47,10 +50,27 @@ void neighbours_remove(struct neighbours *n, struct neighbour *one);
 /* All: *cursor starts at 0; NULL at the end. Nothing may be added or removed meanwhile. */
 struct neighbour *neighbours_next(const struct neighbours *n, size_t *cursor);
 
+/* Whatever it said. */
+static inline bool
+neighbour_silent_for(const struct neighbour *one, uint64_t now, uint64_t grace)
+{
+	return one->silent_at != 0 && now - one->silent_at > grace;
+}
+
+/* Silent, and said that it would be. */
+static inline bool
+neighbour_away(const struct neighbour *one, uint64_t now)
+{
+	return one->silent_at != 0 && one->away_until > now;
+}
+
+/* The same, but who said that it would be away is given that time first. */
 static inline bool
 neighbour_gone(const struct neighbour *one, uint64_t now, uint64_t grace)
 {
-	return one->silent_at != 0 && now - one->silent_at > grace;
+	uint64_t from = MAX(one->silent_at, one->away_until);
+
+	return one->silent_at != 0 && now > from && now - from > grace;
 }
 
 /*

@@ -42,7 +42,7 @@ free_bytes(const struct node *n)
 	uint64_t reserve =
 	    n->opts.reserve_bytes == UINT64_MAX ? STORE_RESERVE_BYTES : n->opts.reserve_bytes;
 
-	if (n->store == NULL || (n->keeper != NULL && keeper_leaves(n->keeper)))
+	if (n->store == NULL || (n->keeper != NULL && !keeper_takes_shards(n->keeper)))
 		return 0;
 	store_status(n->store, &s);
 	if (s.refusing || s.bytes_used >= s.capacity || s.disk_free <= reserve)

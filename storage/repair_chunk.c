@@ -63,7 +63,7 @@ survey_task(void *arg)
 		int err;
 
 		if (keeper_is_self(k, &s->node) || one == NULL ||
-		    one->contact.addr.family == ADDR_NONE ||
+		    one->contact.addr.family == ADDR_NONE || neighbour_away(one, env_now(k->env)) ||
 		    !keeper_counts_on(k, one, keeper_short_grace(k)))
 			continue;
 		who = one->contact;
@@ -277,6 +277,25 @@ rebuild(struct job *j)
 	return err;
 }
 
+/* What lies with those who said that they would be away is not missing, as long as there is more
+ * than little without it. */
+static void
+spare_the_away(struct job *j)
+{
+	if (j->alive_count <= j->facts.k + 1)
+		return;
+	for (size_t i = 0; i < j->facts.siblings.count; i++) {
+		const struct sibling *s = &j->facts.siblings.at[i];
+		const struct neighbour *one = neighbours_find(j->k->neighbours, &s->node);
+
+		if (one == NULL || !keeper_waits_for(j->k, one) || s->index >= j->facts.n ||
+		    j->alive[s->index])
+			continue;
+		j->alive[s->index] = true;
+		j->alive_count++;
+	}
+}
+
 /* More may live than we thought; a fresh one whose indices nobody ever had is completed. */
 static bool
 still_due(const struct job *j)
@@ -300,8 +319,11 @@ run(struct job *j)
 	struct rebuild *r = &j->rebuild;
 	int err = survey(j);
 
-	if (err != ERR_OK || !still_due(j))
+	if (err != ERR_OK)
 		return err;
+	spare_the_away(j);
+	if (!still_due(j))
+		return ERR_OK;
 	if (j->alive_count < j->facts.k)
 		return ERR_UNREACHABLE;
 	qsort(r->sources, r->sources_count, sizeof(*r->sources), by_distance);

@@ -1,7 +1,9 @@
 /* What a node remembers of its chunks and of those who hold the rest; what siblings ask. */
 #include <stdlib.h>
 
+#include "overlay/base/msg.h"
 #include "storage/holds.h"
+#include "storage/lease.h"
 #include "storage/ledger.h"
 #include "storage/neighbours.h"
 #include "test/unit/suite.h"
@@ -156,6 +158,142 @@ START_TEST(what_is_to_be_told_is_not_displaced)
 }
 END_TEST
 
+/* One neighbour by second: what it counts as, against the words in doc/design.md. */
+START_TEST(who_is_away_is_given_its_time)
+{
+	for (uint64_t silent = 0; silent < 40; silent += 10) {
+		for (uint64_t until = 0; until < 60; until += 7) {
+			struct neighbour one = { .silent_at = silent, .away_until = until };
+			uint64_t grace = 5;
+
+			for (uint64_t now = MAX(silent, (uint64_t)1); now < 80; now++) {
+				bool away = silent != 0 && now < until;
+				uint64_t from = until > silent ? until : silent;
+				bool gone = silent != 0 && now > from + grace;
+
+				ck_assert(neighbour_away(&one, now) == away);
+				ck_assert(neighbour_gone(&one, now, grace) == gone);
+				ck_assert(!away || !gone);
+				ck_assert(neighbour_silent_for(&one, now, grace) ==
+					  (silent != 0 && now > silent + grace));
+			}
+		}
+	}
+}
+END_TEST
+
+#define NOW_S UINT64_C(1800000000)
+
+START_TEST(a_drain_is_bounded_and_numbered)
+{
+	struct drain none = { 0 }, first, second, known = { 0 };
+
+	ck_assert_int_eq(drain_say(&none, NOW_S, NOW_S * 1000, &first), ERR_INVALID);
+	ck_assert_int_eq(
+	    drain_say(&none, NOW_S + DRAIN_MAX_S + 1, NOW_S * 1000, &first), ERR_INVALID);
+	ck_assert_int_eq(drain_say(&none, UINT64_MAX, NOW_S * 1000, &first), ERR_INVALID);
+	ck_assert_int_eq(drain_say(&none, NOW_S + DRAIN_MAX_S, NOW_S * 1000, &first), ERR_OK);
+	/* In the same millisecond, and by a clock that went back: still a higher number. */
+	ck_assert_int_eq(drain_say(&first, 0, NOW_S * 1000, &second), ERR_OK);
+	ck_assert_uint_gt(second.issued_ms, first.issued_ms);
+	ck_assert_int_eq(drain_say(&second, NOW_S - 5, (NOW_S - 10) * 1000, &second), ERR_OK);
+	ck_assert_uint_gt(second.issued_ms, first.issued_ms + 1);
+	second = (struct drain){ first.issued_ms + 1, 0 };
+
+	ck_assert(drain_runs(&first, NOW_S) && !drain_runs(&first, NOW_S + DRAIN_MAX_S));
+	ck_assert(drain_tells(&first, NOW_S) && !drain_tells(&first, NOW_S + DRAIN_MAX_S));
+	/* An end is told as long as the beginning could be believed. */
+	ck_assert(!drain_runs(&second, NOW_S) && drain_tells(&second, NOW_S));
+	ck_assert(drain_tells(&second, NOW_S + DRAIN_MAX_S - 1));
+	ck_assert(!drain_tells(&second, NOW_S + DRAIN_MAX_S + 1));
+	ck_assert(!drain_tells(&none, NOW_S));
+
+	ck_assert(drain_hear(&known, &first, NOW_S));
+	ck_assert_uint_eq(drain_left_s(&known, NOW_S), DRAIN_MAX_S);
+	ck_assert(!drain_hear(&known, &first, NOW_S));
+	ck_assert(drain_hear(&known, &second, NOW_S));
+	ck_assert_uint_eq(drain_left_s(&known, NOW_S), 0);
+	/* The old one, sent again. */
+	ck_assert(!drain_hear(&known, &first, NOW_S));
+	ck_assert_uint_eq(drain_left_s(&known, NOW_S), 0);
+}
+END_TEST
+
+START_TEST(a_drain_that_cannot_be_is_not_heard)
+{
+	struct drain wrong[] = {
+		{ NOW_S * 1000, NOW_S + DRAIN_MAX_S + LEASE_CLOCK_SLACK_S + 1 },
+		{ NOW_S * 1000, UINT64_MAX },
+		{ (NOW_S + LEASE_CLOCK_SLACK_S + 1) * 1000, NOW_S + 10 },
+		{ UINT64_MAX, 0 },
+		{ 0, NOW_S + 10 },
+	};
+	struct drain known = { 0 }, late = { NOW_S * 1000, NOW_S + DRAIN_MAX_S + 60 };
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		ck_assert(!drain_hear(&known, &wrong[i], NOW_S));
+		ck_assert_uint_eq(known.issued_ms + known.until_s, 0);
+	}
+	/* By a clock that goes a minute before ours: no longer than the maximum all the same. */
+	ck_assert(drain_hear(&known, &late, NOW_S));
+	ck_assert_uint_eq(drain_left_s(&known, NOW_S), DRAIN_MAX_S);
+}
+END_TEST
+
+/* The largest question fits, with all that may be said beside it. */
+START_TEST(what_is_said_beside_holds)
+{
+	struct holds *in = calloc(1, sizeof(*in)), *out = calloc(1, sizeof(*out));
+	struct holds_reply reply = { .count = 2, .at = { HOLD_YES, HOLD_LEASES } }, back;
+	struct buf b;
+
+	buf_init(&b, RPC_DATAGRAM_BODY_MAX);
+	in->count = HOLDS_MAX;
+	in->drain = (struct drain){ UINT64_MAX, UINT64_MAX };
+	ck_assert_int_eq(holds_pack(in, &b), ERR_OK);
+	ck_assert_int_eq(holds_unpack(buf_bytes(&b), out), ERR_OK);
+	ck_assert_uint_eq(out->drain.issued_ms, UINT64_MAX);
+	ck_assert_uint_eq(out->drain.until_s, UINT64_MAX);
+	/* Without chunks, and an end. */
+	in->count = 0;
+	in->drain = (struct drain){ 5, 0 };
+	buf_reset(&b);
+	ck_assert_int_eq(holds_pack(in, &b), ERR_OK);
+	ck_assert_int_eq(holds_unpack(buf_bytes(&b), out), ERR_OK);
+	ck_assert(out->count == 0 && out->drain.issued_ms == 5 && out->drain.until_s == 0);
+	reply.drain = in->drain;
+	buf_reset(&b);
+	ck_assert_int_eq(holds_reply_pack(&reply, &b), ERR_OK);
+	ck_assert_int_eq(holds_reply_unpack(buf_bytes(&b), &back), ERR_OK);
+	ck_assert(back.count == 2 && back.at[1] == HOLD_LEASES && back.drain.issued_ms == 5);
+	/* One half of it, no number, another type. */
+	for (int i = 0; i < 4; i++) {
+		struct msg_writer w;
+
+		buf_reset(&b);
+		w = msg_writer_on(&b);
+		msg_put_map(&w, i < 2 ? 2 : 3);
+		msg_pair_bin(&w, 1, bytes_of("", 0));
+		if (i == 0)
+			msg_pair_u64(&w, 2, 7);
+		else if (i == 1)
+			msg_pair_u64(&w, 3, 7);
+		if (i >= 2)
+			msg_pair_u64(&w, 2, i == 2 ? 0 : 7);
+		if (i == 2)
+			msg_pair_u64(&w, 3, 7);
+		else if (i == 3)
+			msg_pair_str(&w, 3, "7");
+		ck_assert_int_eq(msg_done(&w), ERR_OK);
+		ck_assert_int_eq(holds_unpack(buf_bytes(&b), out), ERR_INVALID);
+		ck_assert_int_eq(holds_reply_unpack(buf_bytes(&b), &back), ERR_INVALID);
+	}
+	buf_fini(&b);
+	free(in);
+	free(out);
+}
+END_TEST
+
 START_TEST(holds_come_through_and_nonsense_does_not)
 {
 	struct holds *in = calloc(1, sizeof(*in)), *out = calloc(1, sizeof(*out));
@@ -194,6 +332,9 @@ main(void)
 	suite_add(s, "neighbours", 30, an_outage_is_told_from_single_losses,
 	    whom_nobody_knew_alive_has_not_vanished, neighbours_come_and_go,
 	    what_is_to_be_told_is_not_displaced, NULL);
-	suite_add(s, "holds", 30, holds_come_through_and_nonsense_does_not, NULL);
+	suite_add(s, "holds", 30, holds_come_through_and_nonsense_does_not,
+	    what_is_said_beside_holds, NULL);
+	suite_add(s, "drain", 30, who_is_away_is_given_its_time, a_drain_is_bounded_and_numbered,
+	    a_drain_that_cannot_be_is_not_heard, NULL);
 	return suite_main(s);
 }
