@@ -144,6 +144,23 @@ print_scrub(const struct json_value *r)
 }
 
 static void
+print_audits(const struct json_value *r)
+{
+	uint64_t at = json_number(r, "audited_at_s"), out = json_number(r, "nodes_out");
+	char day[32];
+
+	printf("audits       %" PRIu64 " made since the start, %" PRIu64 " failed, %" PRIu64
+	       " unanswered; %" PRIu64 " answered",
+	    json_number(r, "audits"), json_number(r, "audits_failed"),
+	    json_number(r, "audits_unanswered"), json_number(r, "audits_answered"));
+	if (at != 0)
+		printf("; the last one %s", date_text(at, day));
+	if (out > 0)
+		printf("; %" PRIu64 " nodes are OUT: see skerry audit", out);
+	printf("\n");
+}
+
+static void
 print_repair(const struct json_value *r)
 {
 	uint64_t until = json_number(r, "earliest_lease_end");
@@ -180,6 +197,7 @@ print_repair(const struct json_value *r)
 	    say_size(json_number(r, "bytes_per_second"), rate), json_number(r, "shards_rebuilt"),
 	    json_flag(r, "paused") ? "; PAUSED: many peers vanished at once" : "");
 	print_scrub(r);
+	print_audits(r);
 }
 
 static void

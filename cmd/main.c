@@ -32,6 +32,7 @@ static const struct command *const commands[] = {
 	&command_peers,
 	&command_status,
 	&command_repair,
+	&command_audit,
 	&command_check,
 	&command_operator,
 	&command_bench,

@@ -169,6 +169,15 @@ keeper_text(struct prom *p, const struct keeper *keeper)
 	prom_counter(p, N("scrub_shards_total"), "Pieces read again and verified.", s.scrubbed);
 	prom_counter(p, N("scrub_bad_shards_total"), "Of these, bad ones.", s.scrub_rot);
 	prom_counter(p, N("scrub_tours_total"), "Times all round.", s.scrub_tours);
+	prom_counter(p, N("audits_total"), "Audits of other nodes.", s.audits);
+	prom_counter(p, N("audits_failed_total"), "Of these, lies and losses.", s.audits_failed);
+	prom_counter(p, N("audits_late_total"), "Passed, but late.", s.audits_late);
+	prom_counter(
+	    p, N("audits_unanswered_total"), "No answer, or no time.", s.audits_unanswered);
+	prom_counter(
+	    p, N("audits_answered_total"), "Audits by others, answered.", s.audits_answered);
+	prom_counter(p, N("audits_busy_total"), "Audits by others, no time.", s.audits_busy);
+	prom_gauge(p, N("nodes_out"), "Nodes whose pieces count as lost.", s.nodes_out);
 	if (s.scrubbed_at_ms != 0) {
 		prom_family(p, PROM_GAUGE, N("scrub_last_timestamp_seconds"),
 		    "When the last piece was verified, Unix seconds.");

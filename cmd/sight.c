@@ -254,18 +254,24 @@ struct json_value *
 sight_answer(struct node *node, struct env *env, const struct settings *settings,
     const char *command, const struct json_value *request)
 {
+	struct keeper *keeper = node == NULL ? NULL : node_keeper(node);
+
 	if (strcmp(command, "status") == 0)
 		return status_answer(node, settings);
 	if (strcmp(command, "leave") == 0) {
 		/* A node that stores nothing, or is not up yet, cannot; what it says shows it. */
-		if (node != NULL && node_keeper(node) != NULL)
-			(void)keeper_leave(node_keeper(node));
+		if (keeper != NULL)
+			(void)keeper_leave(keeper);
 		return status_answer(node, settings);
 	}
 	if (strcmp(command, "drain") == 0)
 		return drain_answer(node, settings, request);
 	if (strcmp(command, "repair") == 0)
-		return sight_repair(node == NULL ? NULL : node_keeper(node));
+		return sight_repair(keeper);
+	if (keeper != NULL && strcmp(command, "audits") == 0)
+		return sight_audits(keeper);
+	if (keeper != NULL && strcmp(command, "audit") == 0)
+		return sight_audit(keeper, request);
 	if (strcmp(command, "peers") == 0)
 		return peers_answer(node, env);
 	return NULL;

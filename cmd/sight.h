@@ -1,6 +1,6 @@
 /*
- * What a running node tells of itself over its local socket: the answers to `status`, `peers` and
- * `repair`. Nothing in it is secret, and nothing in it waits.
+ * What a running node tells of itself over its local socket: the answers to `status`, `peers`,
+ * `repair`, `audits` and `audit`. Nothing in it is secret, and nothing in it waits.
  */
 #ifndef CMD_SIGHT_H
 #define CMD_SIGHT_H
@@ -20,5 +20,10 @@ struct json_value *sight_answer(struct node *node, struct env *env, const struct
 struct json_value *sight_keeper(const struct keeper *keeper);
 /* The same, and with it the queue and what runs. keeper NULL: it stores nothing. gives */
 struct json_value *sight_repair(const struct keeper *keeper);
+
+/* sight_audits.c: standings and the latest audits. gives */
+struct json_value *sight_audits(const struct keeper *keeper);
+/* Begins one, or tells what came of one. gives */
+struct json_value *sight_audit(struct keeper *keeper, const struct json_value *request);
 
 #endif

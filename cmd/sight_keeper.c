@@ -106,6 +106,16 @@ sight_keeper(const struct keeper *keeper)
 	json_put_number(o, "scrub_rot", s.scrub_rot);
 	json_put_number(o, "scrub_tours", s.scrub_tours);
 	json_put_number(o, "scrub_ended_ms", s.scrub_ended_ms);
+	json_put_number(o, "audits", s.audits);
+	json_put_number(o, "audits_passed", s.audits_passed);
+	json_put_number(o, "audits_late", s.audits_late);
+	json_put_number(o, "audits_failed", s.audits_failed);
+	json_put_number(o, "audits_unanswered", s.audits_unanswered);
+	json_put_number(o, "audited_at_s", s.audited_at_s);
+	json_put_number(o, "audits_answered", s.audits_answered);
+	json_put_number(o, "audits_busy", s.audits_busy);
+	json_put_number(o, "nodes_doubted", s.nodes_doubted);
+	json_put_number(o, "nodes_out", s.nodes_out);
 	return o;
 }
 

@@ -398,6 +398,7 @@ follow(struct audit *t, bool patient)
 	note(t, patient);
 	give_word(t);
 	count(&t->k->status, t->result);
+	t->k->status.audited_at_s = t->evidence.challenge.issued;
 	tell_keeper(t);
 	buf_init(&packed, EVIDENCE_BYTES_MAX);
 	err = evidence_pack(&t->evidence, &packed);

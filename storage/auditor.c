@@ -167,6 +167,7 @@ struct wish {
 	struct auditor *a;
 	struct contact node;
 	uint64_t ticket;
+	bool kept;
 };
 
 /* The first chunk from a random place on, once all round, of which the node should hold a shard. */
@@ -201,18 +202,48 @@ find_shared(struct auditor *a, const struct pubkey *node, struct chunk_facts *f,
 	}
 }
 
-static int
-wish_task(void *arg)
+static SUSPENDS int
+audit_now(const struct wish *w)
 {
-	struct wish *w = arg;
 	struct chunk_facts *f = calloc(1, sizeof(*f));
-	struct audit_entry *e;
 	uint8_t index;
 	int err = f == NULL ? ERR_NOMEM : find_shared(w->a, &w->node.pub, f, &index);
 
 	if (err == ERR_OK)
 		err = auditor_challenge(w->a, f, index, &w->node, w->ticket);
 	free(f);
+	return err;
+}
+
+static SUSPENDS int
+fetch_kept(const struct wish *w)
+{
+	struct audit_entry *e;
+	struct buf kept;
+	int err;
+
+	buf_init(&kept, STORE_VALUE_MAX);
+	err = keeper_evidence(w->a->k, &w->node.pub, &kept);
+	e = err == ERR_OK ? auditor_entry(w->a) : NULL;
+	if (e != NULL) {
+		*e = (struct audit_entry){ .ticket = w->ticket, .node = w->node };
+		e->evidence = malloc(MAX(kept.len, (size_t)1));
+		if (e->evidence != NULL) {
+			memcpy(e->evidence, kept.data, kept.len);
+			e->evidence_bytes = kept.len;
+		}
+	}
+	buf_fini(&kept);
+	return err;
+}
+
+static int
+wish_task(void *arg)
+{
+	struct wish *w = arg;
+	int err = w->kept ? fetch_kept(w) : audit_now(w);
+	struct audit_entry *e;
+
 	/* Who waits for the ticket is told that nothing comes of it. */
 	e = err == ERR_OK || err == ERR_CANCELED ? NULL : auditor_entry(w->a);
 	if (e != NULL)
@@ -221,24 +252,54 @@ wish_task(void *arg)
 	return err;
 }
 
-int
-keeper_audit(struct keeper *k, const struct id *node, uint64_t *ticket)
+static bool
+begins_with(const struct contact *c, struct bytes id)
 {
-	struct wish *w = malloc(sizeof(*w));
-	const struct neighbour *one;
-	size_t cursor = 0;
-	int err = w == NULL ? ERR_NOMEM : ERR_NOT_FOUND;
+	return memcmp(c->id.b, id.data, id.len) == 0;
+}
 
-	while (err == ERR_NOT_FOUND && (one = neighbours_next(k->neighbours, &cursor)) != NULL) {
-		if (!id_equal(&one->contact.id, node))
+/* Among those we have to do with, and those that we remember. */
+static int
+find_by_id(const struct auditor *a, struct bytes id, bool kept, struct contact *out)
+{
+	const struct neighbour *one;
+	const struct standing *known;
+	size_t cursor = 0, found = 0;
+	struct contact c;
+
+	while ((one = neighbours_next(a->k->neighbours, &cursor)) != NULL) {
+		if (!begins_with(&one->contact, id))
 			continue;
-		*w = (struct wish){ k->auditor, one->contact, ++k->auditor->tickets };
-		*ticket = w->ticket;
-		err = one->contact.addr.family == ADDR_NONE ? ERR_UNREACHABLE : ERR_OK;
-		break;
+		*out = one->contact;
+		found++;
 	}
-	if (err == ERR_OK)
+	for (size_t i = 0; kept && found == 0 && (known = standings_at(a->standings, i)) != NULL;
+	     i++) {
+		contact_init(&c, &known->node, NULL);
+		if (begins_with(&c, id)) {
+			*out = c;
+			return ERR_OK;
+		}
+	}
+	if (found > 1)
+		return ERR_INVALID;
+	return found == 1 ? ERR_OK : ERR_NOT_FOUND;
+}
+
+int
+keeper_audit(struct keeper *k, const struct audit_wish *wish, uint64_t *ticket)
+{
+	struct wish *w = calloc(1, sizeof(*w));
+	int err = w == NULL ? ERR_NOMEM : find_by_id(k->auditor, wish->id, wish->kept, &w->node);
+
+	if (err == ERR_OK && !wish->kept && w->node.addr.family == ADDR_NONE)
+		err = ERR_UNREACHABLE;
+	if (err == ERR_OK) {
+		w->a = k->auditor;
+		w->kept = wish->kept;
+		w->ticket = *ticket = ++k->auditor->tickets;
 		err = task_spawn(&k->group, "audit by hand", wish_task, w);
+	}
 	if (err != ERR_OK)
 		free(w);
 	return err;
@@ -271,7 +332,7 @@ keeper_audits(const struct keeper *k, size_t i)
 	if (a->list == NULL || i >= AUDITS_LISTED)
 		return NULL;
 	e = &a->list[(a->list_next + AUDITS_LISTED - 1 - i) % AUDITS_LISTED];
-	return e->node.addr.family == ADDR_NONE ? NULL : e;
+	return e->at_unix_s == 0 && e->ticket == 0 ? NULL : e;
 }
 
 bool

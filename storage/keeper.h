@@ -92,6 +92,7 @@ struct keeper_status {
 	/* Audits that we made, and those that we answered or had no time for. */
 	uint64_t audits, audits_passed, audits_late, audits_failed, audits_unanswered;
 	uint64_t audits_answered, audits_busy;
+	uint64_t audited_at_s;             /* our last one, unix; 0: none since the start */
 	uint64_t nodes_doubted, nodes_out; /* not counters */
 };
 void keeper_status(const struct keeper *k, struct keeper_status *out);
@@ -109,29 +110,36 @@ enum audit_result {
 };
 #define AUDITS_LISTED 16
 struct audit_entry {
-	uint64_t ticket;     /* of keeper_audit(); 0: on the node's own account */
-	int error;           /* the audit could not be made; then only the node is filled in */
-	struct contact node; /* addr ADDR_NONE: no entry */
+	uint64_t ticket; /* of keeper_audit(); 0: on the node's own account */
+	int error;       /* the audit could not be made; then only the node is filled in */
+	struct contact node;
 	struct hash chunk;
 	uint8_t index, leaves;
-	enum audit_result result;
-	uint64_t took; /* ns */
+	enum audit_result result; /* 0: kept evidence was fetched */
+	uint64_t took;            /* ns */
 	uint64_t at_unix_s;
 	uint8_t *evidence; /* packed (evidence.h); NULL: none */
 	size_t evidence_bytes;
 };
 /* The newest is 0. NULL: no more. Lent until something else runs. */
 const struct audit_entry *keeper_audits(const struct keeper *k, size_t i);
-/* Audits a sibling node now. ERR_NOT_FOUND: it is none; ERR_UNREACHABLE: nobody knows where it is.
+/*
+ * Audits a sibling node, whose id begins with those bytes, now; or only fetches the evidence that
+ * is kept against whatever node. What comes of it is listed under the ticket. ERR_NOT_FOUND: no
+ * such sibling; ERR_INVALID: several; ERR_UNREACHABLE: nobody knows where it is.
  */
-int keeper_audit(struct keeper *k, const struct id *node, uint64_t *ticket);
+struct audit_wish {
+	struct bytes id; /* 1 … 32 bytes */
+	bool kept;
+};
+int keeper_audit(struct keeper *k, const struct audit_wish *wish, uint64_t *ticket);
 struct node_standing {
 	struct contact node;                /* without an address */
 	bool out;                           /* its shards count as lost */
 	uint32_t score[3], good[3], bad[3]; /* integrity, availability, latency; thousandths */
 };
 bool keeper_standing(const struct keeper *k, size_t i, struct node_standing *out);
-/* What is kept against a node, packed. ERR_NOT_FOUND. */
+/* What is kept against a node, packed (evidence.h). ERR_NOT_FOUND. */
 SUSPENDS int keeper_evidence(struct keeper *k, const struct pubkey *node, struct buf *out);
 
 #endif
