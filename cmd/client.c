@@ -142,19 +142,18 @@ ask_passphrase(char out[PASSPHRASE_MAX])
 	return ok ? ERR_OK : ERR_INVALID;
 }
 
-static int
-account_open(struct client *c)
+int
+client_account(
+    const char *command, const char *dir, const char *passphrase_file, struct account *out)
 {
-	const struct client_work *w = c->private->work;
 	char path[PATH_BYTES_MAX], pass[PASSPHRASE_MAX] = "";
-	int err = dirs_path(c->dir, DIRS_ACCOUNT, path);
+	int err = dirs_path(dir, DIRS_ACCOUNT, path);
 
 	if (err == ERR_OK && account_needs_passphrase(disk_real(), path)) {
-		err = w->options->passphrase_file != NULL
-			  ? client_passphrase(w->options->passphrase_file, pass)
-			  : ask_passphrase(pass);
+		err = passphrase_file != NULL ? client_passphrase(passphrase_file, pass)
+					      : ask_passphrase(pass);
 		if (err != ERR_OK) {
-			say_error(c->command,
+			say_error(command,
 			    "%s is sealed and no passphrase was read (%s); give it in the first "
 			    "line "
 			    "of --passphrase-file",
@@ -163,15 +162,24 @@ account_open(struct client *c)
 		}
 	}
 	if (err == ERR_OK)
-		err = account_load(disk_real(), path, pass, &c->private->account);
+		err = account_load(disk_real(), path, pass, out);
 	crypto_wipe(pass, sizeof(pass));
 	if (err == ERR_NOT_FOUND)
-		say_error(c->command, "there is no account in %s; make one: %s init --dir %s",
-		    c->dir, PROGRAM_NAME, c->dir);
+		say_error(command, "there is no account in %s; make one: %s init --dir %s", dir,
+		    PROGRAM_NAME, dir);
 	else if (err == ERR_AUTH)
-		say_error(c->command, "the passphrase does not open %s", path);
+		say_error(command, "the passphrase does not open %s", path);
 	else if (err != ERR_OK)
-		say_error(c->command, "cannot open %s: %s", path, err_text(err));
+		say_error(command, "cannot open %s: %s", path, err_text(err));
+	return err;
+}
+
+static int
+account_open(struct client *c)
+{
+	int err = client_account(
+	    c->command, c->dir, c->private->work->options->passphrase_file, &c->private->account);
+
 	c->private->has_account = err == ERR_OK;
 	return err;
 }

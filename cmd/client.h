@@ -60,6 +60,9 @@ int client_run(const struct client_work *work);
 bool client_stopping(const struct client *c);
 /* The exit code of an ERR_*. */
 int client_exit_code(int err);
+/* Opens DIR/account, asking for its passphrase if it must; what is wrong is told. Blocks. */
+int client_account(
+    const char *command, const char *dir, const char *passphrase_file, struct account *out);
 /* The passphrase in a file's first line. ERR_INVALID: empty or too long. Blocks. */
 #define PASSPHRASE_MAX 1024
 int client_passphrase(const char *path, char out[PASSPHRASE_MAX]);

@@ -131,6 +131,30 @@ write_settings(const struct init *i, const char *command, const char *dir)
 	return err;
 }
 
+/* A node in the same directory keeps its own owner's files. */
+static int
+accept_self(const char *command, const char *dir, const struct account *account)
+{
+	struct settings *s = malloc(sizeof(*s));
+	char why[SETTINGS_ERROR_MAX], key[2 * sizeof(struct pubkey) + 1];
+	struct pubkey owner;
+	int err;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	account_owner(account, &owner);
+	hex_encode(key, owner.b, sizeof(owner.b));
+	settings_default(s);
+	err = settings_load(dir, s, why);
+	if (err != ERR_OK)
+		say_error(command, "%s", why);
+	/* It may be there already, of an account that is brought back. */
+	if (err == ERR_OK && set_owners(&s->owners, key))
+		err = settings_save(dir, s);
+	free(s);
+	return err;
+}
+
 static int
 make_account(const struct init *i, const char *command, const char *dir, struct env *env)
 {
@@ -166,6 +190,8 @@ make_account(const struct init *i, const char *command, const char *dir, struct 
 		    "loses them and %s cannot.\nThey are shown this one time. Write them down.",
 		    dir);
 	}
+	if (err == ERR_OK)
+		err = accept_self(command, dir, &account);
 	account_wipe(&account);
 	crypto_wipe(pass, sizeof(pass));
 	return err;

@@ -117,6 +117,13 @@ base_name(const struct put *p)
 static void
 tell_refusals(const struct put_refusals *r)
 {
+	if (r->stranger > 0)
+		say_note("%u refusals: this account is a stranger there; who runs the peer can add "
+			 "the key that \"" PROGRAM_NAME " owner\" prints to its settings",
+		    r->stranger);
+	if (r->quota > 0)
+		say_note("%u refusals: the share of this account, or of strangers, is used up",
+		    r->quota);
 	if (r->full > 0)
 		say_note("%u refusals: no room", r->full);
 	if (r->silent > 0)

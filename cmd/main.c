@@ -35,6 +35,7 @@ static const struct command *const commands[] = {
 	&command_audit,
 	&command_check,
 	&command_operator,
+	&command_owner,
 	&command_bench,
 	&command_sim,
 };

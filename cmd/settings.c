@@ -49,6 +49,14 @@ const struct option settings_options[] = {
 	{ "repair-rate", 0, "SIZE",
 	    "Bytes a second that repair may read and send; 0: as many as it can.", RIGHT_SIZE,
 	    set_size, get_size, FIELD(repair_rate) },
+	{ "accept", 0, "WHO",
+	    "Whose files a node keeps: those of the owners below, of anyone (within a fifth of its "
+	    "capacity), of none; usual: of owners, and all on a test network.",
+	    RIGHT_ACCEPT, set_accept, get_accept, FIELD(accept) },
+	{ "owner", 0, "KEY[:SIZE]",
+	    "An owner whose files are accepted, by the key that skerry-owner(1) prints, and how "
+	    "much.",
+	    RIGHT_OWNER, set_owners, get_owners, FIELD(owners), .list = true },
 	{ "lock-max", 0, "TIME",
 	    "The longest time for which a node lets an owner forbid the deletion of a file.",
 	    RIGHT_DURATION, set_duration, get_duration, FIELD(lock_max) },

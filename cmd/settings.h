@@ -34,6 +34,8 @@ struct settings {
 	uint64_t reserve;     /* of the disk, to leave free */
 	uint64_t repair_rate; /* bytes a second; 0: unlimited */
 	uint64_t lock_max;    /* seconds: the longest lock that is granted */
+	enum accept_word accept;
+	struct owner_list owners;
 	char country[2];
 	char region[PEER_REGION_MAX + 1];
 	char operator_file[PATH_BYTES_MAX];

@@ -27,6 +27,22 @@ segment_bytes(uint64_t capacity)
 	return MAX(capacity / SMALL_SEGMENTS / MIB(1) * MIB(1), SMALL_SEGMENT_MIN);
 }
 
+static enum accept
+accept_of(const struct settings *s)
+{
+	switch (s->accept) {
+	case ACCEPT_WORD_ANYONE:
+		return ACCEPT_ANYONE;
+	case ACCEPT_WORD_OWNERS:
+		return ACCEPT_OWNERS;
+	case ACCEPT_WORD_NONE:
+		return ACCEPT_NONE;
+	case ACCEPT_WORD_USUAL:
+		break;
+	}
+	return s->test_network ? ACCEPT_ALL : ACCEPT_OWNERS;
+}
+
 void
 setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out)
 {
@@ -41,6 +57,9 @@ setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out
 		.segment_bytes = segment_bytes(s->capacity),
 		.reserve_bytes = s->reserve,
 		.repair_bytes_s = s->repair_rate == 0 ? UINT64_MAX : s->repair_rate,
+		.accept = accept_of(s),
+		.owners = s->owners.at,
+		.owners_count = s->owners.count,
 		.lock_max_s = s->lock_max,
 		.pace = s->test_network ? SETUP_TEST_PACE : 1,
 		.repair_pace = s->test_network ? SETUP_TEST_REPAIR_PACE : 1,

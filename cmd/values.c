@@ -305,6 +305,46 @@ set_contacts(void *field, const char *text)
 	return true;
 }
 
+static const char *const accept_words[] = { "usual", "anyone", "owners", "none" };
+
+bool
+set_accept(void *field, const char *text)
+{
+	for (size_t i = 0; i < ARRAY_LEN(accept_words); i++) {
+		if (strcmp(text, accept_words[i]) == 0) {
+			*(enum accept_word *)field = (enum accept_word)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+set_owners(void *field, const char *text)
+{
+	struct owner_list *list = field;
+	struct owner_quota one = { 0 };
+	size_t digits_len;
+
+	if (text == NULL) {
+		list->count = 0;
+		return true;
+	}
+	digits_len = strcspn(text, ":");
+	if (list->count == OWNERS_MAX ||
+	    hex_decode(one.owner.b, sizeof(one.owner.b), text, digits_len) != ERR_OK)
+		return false;
+	if (text[digits_len] == ':' &&
+	    (!value_size(text + digits_len + 1, &one.bytes) || one.bytes == 0))
+		return false;
+	for (size_t i = 0; i < list->count; i++) {
+		if (pubkey_equal(&list->at[i].owner, &one.owner))
+			return false;
+	}
+	list->at[list->count++] = one;
+	return true;
+}
+
 bool
 set_countries(void *field, const char *text)
 {
@@ -418,4 +458,25 @@ get_contacts(const void *field, size_t i, char *out, size_t cap)
 	const struct contact_names *list = field;
 
 	return i < list->count && print(out, cap, list->text[i]);
+}
+
+bool
+get_accept(const void *field, size_t i, char *out, size_t cap)
+{
+	return i == 0 && print(out, cap, accept_words[*(const enum accept_word *)field]);
+}
+
+bool
+get_owners(const void *field, size_t i, char *out, size_t cap)
+{
+	const struct owner_list *list = field;
+	size_t at = 2 * sizeof(struct pubkey);
+
+	if (i >= list->count || cap <= at + 1)
+		return false;
+	hex_encode(out, list->at[i].owner.b, sizeof(list->at[i].owner.b));
+	if (list->at[i].bytes == 0)
+		return true;
+	out[at] = ':';
+	return get_size(&list->at[i].bytes, 0, out + at + 1, cap - at - 1);
 }

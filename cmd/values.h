@@ -6,6 +6,7 @@
 #ifndef CMD_VALUES_H
 #define CMD_VALUES_H
 
+#include "storage/admission.h"
 #include "storage/layout.h"
 
 /* As long as the kernel takes them, with the NUL (linux/limits.h). */
@@ -21,6 +22,14 @@ struct contact_names { /* PUBKEY@host:port; the host may be a name */
 	size_t count;
 	char text[VALUES_CONTACTS][CONTACT_NAME_MAX];
 };
+
+/* Whose data a node takes. */
+struct owner_list {
+	size_t count;
+	struct owner_quota at[OWNERS_MAX];
+};
+/* As settings have it; usual: owners, and on test networks all without limits. */
+enum accept_word { ACCEPT_WORD_USUAL, ACCEPT_WORD_ANYONE, ACCEPT_WORD_OWNERS, ACCEPT_WORD_NONE };
 
 struct country_list {
 	size_t count;
@@ -57,6 +66,9 @@ bool set_addr_or_off(void *field, const char *text); /* struct addr; "off": ADDR
 bool set_contacts(void *field, const char *text);    /* struct contact_names, a list */
 bool set_countries(void *field, const char *text);   /* struct country_list, a list; "DE,FR" too */
 
+bool set_accept(void *field, const char *text); /* enum accept_word */
+bool set_owners(void *field, const char *text); /* struct owner_list, a list */
+
 /* ---- back to text, for the generated file ---- */
 bool get_switch(const void *field, size_t i, char *out, size_t cap);
 bool get_size(const void *field, size_t i, char *out, size_t cap);
@@ -67,12 +79,16 @@ bool get_country(const void *field, size_t i, char *out, size_t cap);
 bool get_string(const void *field, size_t i, char *out, size_t cap); /* any char[] */
 bool get_level(const void *field, size_t i, char *out, size_t cap);
 bool get_addr(const void *field, size_t i, char *out, size_t cap);
+bool get_accept(const void *field, size_t i, char *out, size_t cap);
+bool get_owners(const void *field, size_t i, char *out, size_t cap);
 bool get_contacts(const void *field, size_t i, char *out, size_t cap);
 
 /* What would be right, for struct option. */
 #define RIGHT_SIZE     "a size such as 500G, 1T or 0 (K, M, G, T, P are powers of 1024)"
 #define RIGHT_DURATION "a time such as 30d, 12h, 45m, 10s or 0, at most 800d"
 #define RIGHT_CODE     "k/r/n with 1 <= k <= r < n <= 255, such as 4/6/8"
+#define RIGHT_ACCEPT   "anyone, owners, none or usual"
+#define RIGHT_OWNER    "an owner key of 64 hexadecimal digits, and a quota if wanted: KEY:100G"
 #define RIGHT_COUNTRY  "two letters of ISO 3166-1 such as DE"
 #define RIGHT_CONTACT  "PUBKEY@host:port, as the node prints when it starts"
 #define RIGHT_SWITCH   "yes or no"

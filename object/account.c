@@ -187,3 +187,34 @@ account_lease_key(
 	crypto_sign_key_from_seed(&seed, key, pub);
 	crypto_wipe(&seed, sizeof(seed));
 }
+
+static void
+owner_key(const struct account *a, struct sign_key *key, struct pubkey *pub)
+{
+	struct key seed;
+
+	crypto_derive(&seed, &a->seed, "owner", NULL);
+	crypto_sign_key_from_seed(&seed, key, pub);
+	crypto_wipe(&seed, sizeof(seed));
+}
+
+void
+account_owner(const struct account *a, struct pubkey *out)
+{
+	struct sign_key key;
+
+	owner_key(a, &key, out);
+	crypto_wipe(&key, sizeof(key));
+}
+
+void
+account_grant(const struct account *a, struct network_id net, const struct pubkey *lease_key,
+    const uint8_t nonce[GRANT_NONCE_BYTES], struct grant *out)
+{
+	struct sign_key key;
+	struct pubkey owner;
+
+	owner_key(a, &key, &owner);
+	grant_make(out, net, &key, &owner, lease_key, nonce);
+	crypto_wipe(&key, sizeof(key));
+}

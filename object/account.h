@@ -10,6 +10,7 @@
 #include "overlay/base/crypto.h"
 #include "overlay/base/disk.h"
 #include "overlay/base/types.h"
+#include "storage/grant.h"
 
 #define PHRASE_WORDS    24
 #define PHRASE_TEXT_MAX 256 /* 24 words of ≤ 8 letters and 23 spaces, and the NUL */
@@ -39,5 +40,13 @@ void account_wipe(struct account *a);
 /* The key that signs the leases of one file; id is random, kept in its manifest. */
 void account_lease_key(
     const struct account *a, const uint8_t file_id[32], struct sign_key *key, struct pubkey *pub);
+
+/*
+ * The owner key: what is given to those whose nodes shall accept this account, and to nobody else
+ * (grant.h). It vouches for the account's lease keys.
+ */
+void account_owner(const struct account *a, struct pubkey *out);
+void account_grant(const struct account *a, struct network_id net, const struct pubkey *lease_key,
+    const uint8_t nonce[GRANT_NONCE_BYTES], struct grant *out);
 
 #endif

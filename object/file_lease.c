@@ -16,18 +16,29 @@ struct renew_all {
 	const struct chunk_ref *top;
 	const struct file_lease_opts *opts;
 	struct file_lease_result *result;
-	struct sign_key key;
-	struct pubkey pub;
+	struct lease_signing signing;
 	size_t next, end; /* chunks in hand, counted over m, above and top */
 	int err;
 };
 
-static void
-sign(void *arg, struct lease *l)
+void
+lease_signing_init(struct lease_signing *s, const struct files *f, const uint8_t file_id[32])
 {
-	const struct renew_all *a = arg;
+	uint8_t nonce[GRANT_NONCE_BYTES];
 
-	lease_sign(l, a->f->opts.net, &a->key, &a->pub);
+	s->net = f->opts.net;
+	account_lease_key(f->opts.account, file_id, &s->key, &s->pub);
+	env_random(f->env, nonce, sizeof(nonce));
+	account_grant(f->opts.account, s->net, &s->pub, nonce, &s->grant);
+}
+
+void
+lease_signing_sign(void *arg, struct lease *l)
+{
+	const struct lease_signing *s = arg;
+
+	lease_sign(l, s->net, &s->key, &s->pub);
+	l->note = (struct lease_note){ .granted = true, .grant = s->grant };
 }
 
 static void
@@ -53,8 +64,9 @@ renew_one(struct renew_all *a, size_t number, struct chunk_ref *ref)
 
 	ref_of(a, number, ref);
 	err = chunk_renew(a->f->opts.chunks, ref,
-	    &(struct chunk_renew_opts){
-		.signer = { sign, a }, .until = a->opts->until, .lock_until = a->opts->lock_until },
+	    &(struct chunk_renew_opts){ .signer = { lease_signing_sign, &a->signing },
+		.until = a->opts->until,
+		.lock_until = a->opts->lock_until },
 	    &told);
 	r->locked_until = MAX(r->locked_until, told.locked_until);
 	r->unlocked += told.unlocked;
@@ -141,12 +153,12 @@ file_set_lease(struct files *f, const struct file_lease_opts *opts, struct file_
 		a.m = &m[0];
 		a.above = &m[1];
 		a.top = top;
-		account_lease_key(f->opts.account, m[0].file_id, &a.key, &a.pub);
+		lease_signing_init(&a.signing, f, m[0].file_id);
 		err = renew(&a);
 	}
 	manifest_fini(&m[0]);
 	manifest_fini(&m[1]);
-	crypto_wipe(&a.key, sizeof(a.key));
+	crypto_wipe(&a.signing, sizeof(a.signing));
 out:
 	free(top);
 	free(m);

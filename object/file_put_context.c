@@ -31,7 +31,7 @@ put_context_init(struct put_context *p, struct files *f, const struct file_put_o
 	p->f = f;
 	p->opts = opts;
 	p->result = result;
-	account_lease_key(f->opts.account, file_id, &p->lease_key, &p->lease_pub);
+	lease_signing_init(&p->signing, f, file_id);
 	endpoint_agreed_time(ep, &now);
 	p->until = now.unix_ms / 1000 + put_term(opts);
 	p->lock_until = opts->lock_s == 0 ? 0 : now.unix_ms / 1000 + opts->lock_s;
@@ -49,14 +49,6 @@ put_context_fini(struct put_context *p)
 		free(p->placed[i].holders);
 	free(p->placed);
 	crypto_wipe(p, sizeof(*p));
-}
-
-static void
-sign_lease(void *arg, struct lease *l)
-{
-	struct put_context *p = arg;
-
-	lease_sign(l, p->f->opts.net, &p->lease_key, &p->lease_pub);
 }
 
 static int
@@ -110,7 +102,7 @@ put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *
 		.code = code_for(p, bytes),
 		.bytes = bytes,
 		.source = *source,
-		.signer = { sign_lease, p },
+		.signer = { lease_signing_sign, &p->signing },
 		.constraints = p->opts->constraints,
 		.term_s = put_term(p->opts),
 		.lock_s = p->opts->lock_s,
@@ -144,7 +136,7 @@ put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *
 			    err_text(completed));
 	}
 	if (r != NULL && r->placed < opts.code.n)
-		p->result->refusals = r->refusals;
+		refusals_add(&p->result->refusals, &r->refusals);
 	if (err == ERR_OK)
 		err = remember(p, r, slot);
 	if (err == ERR_OK)
@@ -186,7 +178,7 @@ raise_task(void *arg)
 			full->have[i] = c->holders[i].addr.family != ADDR_NONE;
 		}
 		err = chunk_raise(p->f->opts.chunks, full,
-		    &(struct chunk_raise_opts){ .signer = { sign_lease, p },
+		    &(struct chunk_raise_opts){ .signer = { lease_signing_sign, &p->signing },
 			.constraints = &p->opts->constraints,
 			.until = p->until,
 			.lock_until = p->lock_until,

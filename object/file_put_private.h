@@ -16,8 +16,7 @@ struct put_context {
 	struct files *f;
 	const struct file_put_opts *opts;
 	struct file_put_result *result;
-	struct sign_key lease_key;
-	struct pubkey lease_pub;
+	struct lease_signing signing;
 	struct placed_chunk *placed;
 	size_t placed_count, placed_cap;
 	uint64_t servers;    /* in the network, when the code follows from it */

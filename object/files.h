@@ -61,7 +61,7 @@ struct file_put_result {
 	struct code_params code;
 	uint8_t placed_min;             /* over all chunks: shards with receipts of the worst one */
 	struct placement_report report; /* of the worst chunk */
-	struct put_refusals refusals;   /* of the last chunk that was not placed as wanted */
+	struct put_refusals refusals;   /* of all chunks that were not placed as wanted */
 };
 /*
  * ERR_OK: acknowledged (placed_min may be < n: the caller warns). ERR_INVALID for a source that

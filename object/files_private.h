@@ -17,6 +17,17 @@ struct files {
 	uint64_t chunk_bytes; /* of full chunks; a multiple of BLOCK_SEALED */
 };
 
+/* The lease key of a file, and the account's word for it. */
+struct lease_signing {
+	struct network_id net;
+	struct sign_key key; /* to be wiped */
+	struct pubkey pub;
+	struct grant grant;
+};
+void lease_signing_init(struct lease_signing *s, const struct files *f, const uint8_t file_id[32]);
+/* As struct lease_signer wants it; arg: the signing. */
+void lease_signing_sign(void *arg, struct lease *l);
+
 struct put_context;
 /* Seals m and stores it, in as many levels as it takes; fills the result's link. */
 SUSPENDS int put_manifest(struct put_context *p, const struct manifest *m);

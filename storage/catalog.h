@@ -22,7 +22,7 @@
 #include "storage/index.h"
 #include "storage/segment.h"
 
-#define CATALOG_VERSION 1
+#define CATALOG_VERSION 2
 
 /* ---- about the whole ---- */
 struct catalog_meta {
@@ -92,7 +92,7 @@ struct lease_entry {
 	struct pubkey key;
 	struct lease_rank rank;
 	uint64_t order;
-	struct bytes packed; /* empty: forgotten */
+	struct bytes packed; /* as lease_keep() has it; empty: forgotten */
 };
 int catalog_lease(struct index_txn *txn, const struct hash *chunk, const struct pubkey *key,
     struct lease_entry *out);

@@ -49,26 +49,47 @@ put_text(struct index_txn *txn, struct bytes key, const struct text_entry *e)
 static struct lease_rank
 rank_of(const struct text_entry *e)
 {
-	return (struct lease_rank){ lease_packed_lock(e->text), e->rank };
+	return (struct lease_rank){ lease_kept_lock(e->text), e->rank };
+}
+
+/* One that is forgotten, or has rotted, has nothing to add. */
+static struct bytes
+join_texts(const struct text_entry *top, const struct text_entry *other, uint8_t *joined)
+{
+	size_t len = lease_kept_join(top->text, other->text, joined);
+
+	return len == 0 ? top->text : bytes_of(joined, len);
+}
+
+static bool
+bytes_equal(struct bytes a, struct bytes b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 static int
 add_lease(struct index_txn *txn, const struct record *r)
 {
-	struct text_entry new = { r->generation, r->order, r->value }, old;
+	struct text_entry new = { r->generation, r->order, r->value }, old, top;
+	uint8_t joined[LEASE_KEPT_MAX];
+	bool stale, wins;
 	struct key_text k;
 	int err;
 
 	key_lease(&k, &r->chunk, &r->lease_key);
 	err = get_text(txn, key_bytes(&k), &old);
-	if (err != ERR_OK && err != ERR_NOT_FOUND)
+	if (err == ERR_NOT_FOUND)
+		return put_text(txn, key_bytes(&k), &new);
+	if (err != ERR_OK)
 		return err;
-	if (err == ERR_OK && lease_supersedes(rank_of(&old), rank_of(&new)))
-		return ERR_STALE;
-	if (err == ERR_OK && !lease_supersedes(rank_of(&new), rank_of(&old)) &&
-	    old.order >= new.order)
-		return ERR_OK;
-	return put_text(txn, key_bytes(&k), &new);
+	stale = lease_supersedes(rank_of(&old), rank_of(&new));
+	wins = !stale && (lease_supersedes(rank_of(&new), rank_of(&old)) || new.order > old.order);
+	top = wins ? new : old;
+	/* What was promised, and who vouches, outlives the lease that said so. */
+	top.text = join_texts(&top, wins ? &old : &new, joined);
+	if (wins || !bytes_equal(top.text, old.text))
+		err = put_text(txn, key_bytes(&k), &top);
+	return err == ERR_OK && stale ? ERR_STALE : err;
 }
 
 /* Siblings: the highest rank, then the highest order. */

@@ -247,6 +247,29 @@ gather_enough(struct chunks *c, size_t want, size_t at_least)
 	return err;
 }
 
+void
+chunks_refused(struct chunks *c, const struct pubkey *node)
+{
+	struct refused *r = &c->refused[c->refused_next];
+
+	*r = (struct refused){ *node, env_now(c->env) + REFUSED_FOR };
+	c->refused_next = (c->refused_next + 1) % ARRAY_LEN(c->refused);
+}
+
+/* Whoever has refused lately is there, and has no room for us. */
+static void
+leave_out_refused(const struct chunks *c, struct candidate *of, size_t count)
+{
+	uint64_t now = env_now(c->env);
+
+	for (size_t i = 0; i < ARRAY_LEN(c->refused); i++) {
+		for (size_t j = 0; now < c->refused[i].until && j < count; j++) {
+			if (pubkey_equal(&of[j].contact.pub, &c->refused[i].node))
+				of[j].free_bytes = 0;
+		}
+	}
+}
+
 int
 chunks_candidates(struct chunks *c, size_t want, struct candidate *out, size_t cap, size_t *count)
 {
@@ -260,6 +283,7 @@ chunks_candidates(struct chunks *c, size_t want, struct candidate *out, size_t c
 		*count = MIN(cap, c->candidates_count);
 		if (*count > 0)
 			memcpy(out, c->candidates, *count * sizeof(*out));
+		leave_out_refused(c, out, *count);
 	}
 	semaphore_release(&c->gathering);
 	return err;

@@ -55,7 +55,7 @@ struct chunk_source {
 	void *arg;
 };
 struct lease_signer {
-	/* Sets key and signature of l; on the loop. */
+	/* Sets key and signature of l, and in its note the grant, if there is one; on the loop. */
 	void (*sign)(void *arg, struct lease *l);
 	void *arg;
 };

@@ -14,6 +14,14 @@
 #define CANDIDATES_FRESH  SECONDS(20)
 /* Buffers kept for the next use: two puts' rings, or a get's windows. */
 #define SPARE_BUFFERS_MAX 64
+/* A node that took nothing of ours is not asked again for so long. */
+#define REFUSED_FOR       MINUTES(5)
+
+/* Who said no, and until when that counts. */
+struct refused {
+	struct pubkey node;
+	uint64_t until;
+};
 
 struct coding {
 	struct coding *next;
@@ -37,7 +45,9 @@ struct chunks {
 	size_t candidates_count;
 	uint64_t candidates_at; /* 0: none yet */
 	struct semaphore gathering;
-	uint64_t column_ns; /* smoothed time of one column of a window; 0: unknown */
+	struct refused refused[CANDIDATES_MAX];
+	size_t refused_next; /* the oldest gives way */
+	uint64_t column_ns;  /* smoothed time of one column of a window; 0: unknown */
 };
 
 /* The coder for k of n, made at first use, lent for the life of c. */
@@ -50,6 +60,8 @@ uint64_t chunks_now_ms(const struct chunks *c); /* agreed time */
 int chunks_choose(struct chunks *c, struct candidate *of, size_t count,
     const struct constraints *rules, uint64_t shard_bytes, size_t *chosen);
 void chunks_candidates_stale(struct chunks *c); /* ask anew next time */
+/* It will be no candidate for a while. */
+void chunks_refused(struct chunks *c, const struct pubkey *node);
 
 /* ---- holders of one chunk (holders.c) ---- */
 enum holder_state {

@@ -78,12 +78,27 @@ forget_neighbours(struct keeper *k)
 	} while (last != NULL);
 }
 
+/* Whose space it takes. */
+static void
+admit_count(struct keeper *k, const struct chunk_facts *f)
+{
+	bool trusted;
+	struct layout l;
+
+	if (layout_make(f->k, f->n, f->chunk_bytes, &l) != ERR_OK)
+		return;
+	for (size_t i = 0; i < f->count; i++)
+		admission_count(k->opts.admission, f->leases, f->leases_count,
+		    keeper_now_unix_s(k, &trusted), l.shard_bytes);
+}
+
 static SUSPENDS int
 visit_held(struct keeper *k)
 {
 	uint64_t until = facts_until(k->facts);
 	int err;
 
+	admit_count(k, k->facts);
 	if (until != 0 && (k->status.earliest_until == 0 || until < k->status.earliest_until))
 		k->status.earliest_until = until;
 	for (size_t i = 0; i < k->facts->leases_count; i++)
@@ -131,10 +146,12 @@ tour(struct keeper *k)
 		err = walk(k, store_next_leased_facts, visit_leased);
 	k->status.earliest_until = k->leases_touring = 0;
 	parties_clear(k->parties_touring);
+	admission_count_begin(k->opts.admission);
 	if (err == ERR_OK)
 		err = walk(k, store_next_facts, visit_held);
 	if (err != ERR_OK)
 		return err;
+	admission_count_end(k->opts.admission);
 	if (!k->booted) {
 		err = auditor_load(k->auditor);
 		if (err != ERR_OK)

@@ -16,6 +16,7 @@
 #define STORAGE_KEEPER_H
 
 #include "dht/dht.h"
+#include "storage/admission.h"
 #include "storage/chunks.h"
 #include "storage/parties.h"
 #include "storage/store.h"
@@ -31,7 +32,7 @@ struct keeper_opts {
 	struct store *store;
 	uint64_t pace;           /* divides all its times on test networks; 0 or 1: as documented */
 	uint64_t repair_bytes_s; /* what repair may move a second; 0: REPAIR_BYTES_S */
-	uint64_t lock_max_s;     /* the longest lock that is granted; 0: none */
+	struct admission *admission; /* counted on each tour */
 };
 /* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
 int keeper_new(const struct keeper_opts *opts, struct keeper **out);

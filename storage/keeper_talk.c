@@ -430,24 +430,46 @@ news_or_none(int err)
 	return err == ERR_OK || err == ERR_STALE || err == ERR_LOCKED;
 }
 
+/* Kept under the same rules as if its owner had come himself. */
 static SUSPENDS int
-take_leases(struct keeper *k, const struct hash *chunk, const struct lease *leases, size_t count)
+take_lease(struct keeper *k, const struct chunk_facts *f, struct lease *l)
 {
-	struct lease_terms terms = { .lock_max_s = k->opts.lock_max_s };
-	int err = ERR_OK;
+	struct lease_terms terms = { 0 };
+	struct admitted to;
+	int err = facts_admit(f, k->opts.admission, l, 0, &to);
 
-	terms.now_unix_s = keeper_now_unix_s(k, &terms.trusted);
+	if (err == ERR_OK) {
+		terms.now_unix_s = keeper_now_unix_s(k, &terms.trusted);
+		terms.term_max_s = to.term_max_s;
+		terms.lock_max_s = to.lock_max_s;
+		l->note = to.note;
+		err = lease_acceptable(l, &terms);
+	}
+	if (err == ERR_OK)
+		err = facts_lease_room(f, l);
+	/* One that may not be kept says nothing of the others. */
+	if (err != ERR_OK)
+		return ERR_STALE;
+	err = store_lease(k->opts.store, l);
+	k->status.leases_exchanged += err == ERR_OK;
+	return err;
+}
+
+static SUSPENDS int
+take_leases(struct keeper *k, const struct hash *chunk, struct lease *leases, size_t count)
+{
+	struct chunk_facts *f = malloc(sizeof(*f));
+	int err = f == NULL ? ERR_NOMEM : ERR_OK;
 
 	for (size_t i = 0; i < count && news_or_none(err); i++) {
-		if (!hash_equal(&leases[i].chunk, chunk) ||
-		    lease_acceptable(&leases[i], &terms) != ERR_OK)
+		if (!hash_equal(&leases[i].chunk, chunk))
 			continue;
-		/* One that may not be kept says nothing of the others. */
-		if (store_lease_room(k->opts.store, &leases[i]) != ERR_OK)
-			continue;
-		err = store_lease(k->opts.store, &leases[i]);
-		k->status.leases_exchanged += err == ERR_OK;
+		/* Anew for each: the one before may have taken the last room. */
+		err = store_facts(k->opts.store, chunk, f);
+		if (err == ERR_OK)
+			err = take_lease(k, f, &leases[i]);
 	}
+	free(f);
 	return news_or_none(err) ? ERR_OK : err;
 }
 

@@ -105,9 +105,9 @@ lease_pack(const struct lease *l, struct network_id net, uint8_t *out)
 
 /* Layout and ranges; *covered: how many bytes the signature is over. */
 static int
-parse_lease(struct bytes in, struct network_id net, struct lease *out, size_t *covered)
+parse_lease(struct unpacker *from, struct network_id net, struct lease *out, size_t *covered)
 {
-	struct unpacker u = unpacker_on(in);
+	struct unpacker u = *from;
 	int err = unpack_domain(&u, lease_domain, &net);
 
 	*out = (struct lease){ 0 };
@@ -126,16 +126,20 @@ parse_lease(struct bytes in, struct network_id net, struct lease *out, size_t *c
 		return err;
 	*covered = u.pos;
 	unpack_raw(&u, out->sig.b, sizeof(out->sig.b));
-	return unpack_done(&u) ? ERR_OK : ERR_INVALID;
+	*from = u;
+	return u.failed ? ERR_INVALID : ERR_OK;
 }
 
 int
 lease_unpack(struct bytes in, struct network_id net, struct lease *out)
 {
+	struct unpacker u = unpacker_on(in);
 	struct lease l;
 	size_t covered;
-	int err = parse_lease(in, net, &l, &covered);
+	int err = parse_lease(&u, net, &l, &covered);
 
+	if (err == ERR_OK && !unpack_done(&u))
+		err = ERR_INVALID;
 	if (err == ERR_OK && !crypto_verify(&l.sig, &l.key, in.data, covered))
 		err = ERR_AUTH;
 	if (err == ERR_OK)
@@ -143,17 +147,162 @@ lease_unpack(struct bytes in, struct network_id net, struct lease *out)
 	return err;
 }
 
-int
-lease_read(struct bytes in, struct network_id net, struct lease *out)
+/* ---- as a node keeps it ---- */
+
+enum note_flags { NOTE_GRANTED = 1 };
+
+/* Where the fields lie that are read without looking at the rest. */
+#define AT_UNTIL     (sizeof(lease_domain) - 1 + 4 + 32 + 32 + 8)
+#define AT_COUNTRIES (AT_UNTIL + 8 + 8 + 6)
+
+bool
+lease_note_empty(const struct lease_note *n)
 {
+	return n->promised == 0 && n->group == 0 && !n->granted &&
+	       pubkey_equal(&n->owner, &(struct pubkey){ { 0 } });
+}
+
+static void
+pack_note(struct packer *p, const struct lease_note *n)
+{
+	pack_u8(p, n->granted ? NOTE_GRANTED : 0);
+	pack_u64(p, n->promised);
+	pack_u64(p, n->group);
+	pack_raw(p, n->owner.b, sizeof(n->owner.b));
+	if (n->granted)
+		pack_raw(p, n->grant.b, sizeof(n->grant.b));
+}
+
+/* Nothing behind the lease is an empty note. */
+static int
+unpack_note(struct unpacker *u, struct lease_note *out)
+{
+	struct lease_note n = { 0 };
+	uint8_t flags;
+
+	if (unpack_left(u) == 0) {
+		*out = n;
+		return ERR_OK;
+	}
+	flags = unpack_u8(u);
+	n.promised = unpack_u64(u);
+	n.group = unpack_u64(u);
+	unpack_raw(u, n.owner.b, sizeof(n.owner.b));
+	n.granted = (flags & NOTE_GRANTED) != 0;
+	if (n.granted)
+		unpack_raw(u, n.grant.b, sizeof(n.grant.b));
+	if (!unpack_done(u) || (flags & ~NOTE_GRANTED) != 0)
+		return ERR_INVALID;
+	*out = n;
+	return ERR_OK;
+}
+
+size_t
+lease_keep(const struct lease *l, struct network_id net, uint8_t *out)
+{
+	size_t len = lease_pack(l, net, out);
+	struct packer p = packer_on(out + len, LEASE_NOTE_BYTES);
+
+	if (lease_note_empty(&l->note))
+		return len;
+	pack_note(&p, &l->note);
+	must(pack_ok(&p));
+	return len + p.len;
+}
+
+int
+lease_read(struct bytes kept, struct network_id net, struct lease *out)
+{
+	struct unpacker u = unpacker_on(kept);
 	struct lease l;
 	size_t covered;
-	int err = parse_lease(in, net, &l, &covered);
+	int err = parse_lease(&u, net, &l, &covered);
 
+	if (err == ERR_OK)
+		err = unpack_note(&u, &l.note);
 	if (err == ERR_OK)
 		*out = l;
 	return err;
 }
+
+static uint64_t
+u64_at(struct bytes kept, size_t at)
+{
+	struct unpacker u = unpacker_on(kept);
+	uint64_t v;
+
+	unpack_lend(&u, at);
+	v = unpack_u64(&u);
+	return u.failed ? 0 : v;
+}
+
+/* How much of a kept form is the lease; 0: it is none. */
+static size_t
+lease_part(struct bytes kept)
+{
+	size_t len;
+
+	if (kept.len <= AT_COUNTRIES)
+		return 0;
+	len = AT_COUNTRIES + 1 + 2 * (size_t)kept.data[AT_COUNTRIES] + sizeof(struct sig);
+	return len <= MIN(kept.len, (size_t)LEASE_BYTES_MAX) ? len : 0;
+}
+
+static int
+note_of(struct bytes kept, struct lease_note *out)
+{
+	size_t lease = lease_part(kept);
+	struct unpacker u = unpacker_on(bytes_of(kept.data + lease, kept.len - lease));
+
+	return lease == 0 ? ERR_INVALID : unpack_note(&u, out);
+}
+
+uint64_t
+lease_kept_lock(struct bytes kept)
+{
+	return u64_at(kept, AT_UNTIL + 8);
+}
+
+uint64_t
+lease_kept_promised(struct bytes kept)
+{
+	struct lease_note n = { 0 };
+
+	(void)note_of(kept, &n); /* without one the lease's own date is what there is */
+	return MAX(n.promised, u64_at(kept, AT_UNTIL));
+}
+
+size_t
+lease_kept_join(struct bytes winner, struct bytes loser, uint8_t out[LEASE_KEPT_MAX])
+{
+	static const struct pubkey nobody;
+	size_t lease = lease_part(winner);
+	struct lease_note n, old;
+	struct packer p;
+
+	if (note_of(winner, &n) != ERR_OK || note_of(loser, &old) != ERR_OK)
+		return 0;
+	n.promised = MAX(lease_kept_promised(winner), lease_kept_promised(loser));
+	if (n.promised == u64_at(winner, AT_UNTIL))
+		n.promised = 0;
+	if (pubkey_equal(&n.owner, &nobody)) {
+		n.owner = old.owner;
+		n.group = n.group == 0 ? old.group : n.group;
+	}
+	if (!n.granted && old.granted) {
+		n.granted = true;
+		n.grant = old.grant;
+	}
+	must(lease <= LEASE_BYTES_MAX);
+	memcpy(out, winner.data, lease);
+	p = packer_on(out + lease, LEASE_NOTE_BYTES);
+	if (!lease_note_empty(&n))
+		pack_note(&p, &n);
+	must(pack_ok(&p));
+	return lease + p.len;
+}
+
+/* ---- what is promised ---- */
 
 /* A clock that differs from the owner's shall not spoil a lock of just the length. */
 static uint64_t
@@ -202,18 +351,6 @@ lease_follows(struct lease_rank l, struct lease_rank known)
 	if (lease_supersedes(l, known))
 		return ERR_OK;
 	return l.generation > known.generation ? ERR_LOCKED : ERR_STALE;
-}
-
-uint64_t
-lease_packed_lock(struct bytes packed)
-{
-	struct unpacker u = unpacker_on(packed);
-	uint64_t lock;
-
-	/* Domain, network, key, chunk, generation, until. */
-	unpack_lend(&u, sizeof(lease_domain) - 1 + 4 + 32 + 32 + 8 + 8);
-	lock = unpack_u64(&u);
-	return u.failed ? 0 : lock;
 }
 
 static void

@@ -11,6 +11,7 @@
 
 #include "overlay/base/crypto.h"
 #include "overlay/identity.h"
+#include "storage/grant.h"
 #include "storage/layout.h"
 
 #define LEASE_UPLOAD_S      (48 * 3600)                 /* uploads in progress */
@@ -38,6 +39,15 @@ struct constraints {
 	char countries[LEASE_COUNTRIES_MAX][2]; /* ISO 3166-1 alpha-2 */
 };
 
+/* What a node keeps beside a lease; not signed with it, and but for the grant never sent. */
+struct lease_note {
+	uint64_t promised;   /* the latest until that was promised under this key; 0: the lease's */
+	uint64_t group;      /* addr_group() of the stranger who brought it; 0: none */
+	struct pubkey owner; /* who is accepted here and vouches for the key; zeros: nobody */
+	bool granted;
+	struct grant grant;
+};
+
 struct lease {
 	struct pubkey key;
 	struct hash chunk;
@@ -46,6 +56,7 @@ struct lease {
 	uint64_t lock_until; /* ≤ until; no deletion counts before it; 0: not locked */
 	struct constraints constraints;
 	struct sig sig;
+	struct lease_note note;
 };
 
 /* Signs in place with the lease key (lease->key is set from it). */
@@ -56,8 +67,23 @@ size_t lease_pack(
 /* Checks layout, ranges and the signature: ERR_INVALID, ERR_VERSION, ERR_WRONG_NETWORK, ERR_AUTH.
  */
 int lease_unpack(struct bytes in, struct network_id net, struct lease *out);
-/* The same without the signature, for what was checked when it came and is one's own since. */
-int lease_read(struct bytes in, struct network_id net, struct lease *out);
+
+/* ---- as a node keeps it: packed, and the note behind it where it says anything ---- */
+#define LEASE_NOTE_BYTES (1 + 8 + 8 + 32 + GRANT_BYTES)
+#define LEASE_KEPT_MAX   (LEASE_BYTES_MAX + LEASE_NOTE_BYTES)
+size_t lease_keep(
+    const struct lease *l, struct network_id net, uint8_t *out); /* ≤ LEASE_KEPT_MAX */
+bool lease_note_empty(const struct lease_note *n);
+/* The signature is not checked: it was when it came. */
+int lease_read(struct bytes kept, struct network_id net, struct lease *out);
+/* Without checking anything; 0 of what is too short: lock_until, and the latest date promised. */
+uint64_t lease_kept_lock(struct bytes kept);
+uint64_t lease_kept_promised(struct bytes kept);
+/*
+ * The lease of winner with all that either note knows: the later promise, the grant and the owner.
+ * Both are kept forms of leases of one key and chunk. Returns the length; 0: one of them is none.
+ */
+size_t lease_kept_join(struct bytes winner, struct bytes loser, uint8_t out[LEASE_KEPT_MAX]);
 /* What a node promises now. */
 struct lease_terms {
 	uint64_t now_unix_s;
@@ -84,8 +110,6 @@ struct lease_rank lease_rank(const struct lease *l);
 bool lease_supersedes(struct lease_rank l, struct lease_rank than);
 /* For storing l over known: ERR_OK; ERR_STALE: older; ERR_LOCKED: it would lower the lock. */
 int lease_follows(struct lease_rank l, struct lease_rank known);
-/* lock_until of a packed lease, without checking it; 0 of what is too short to have one. */
-uint64_t lease_packed_lock(struct bytes packed);
 bool constraints_valid(const struct constraints *c);
 
 struct receipt {

@@ -119,12 +119,23 @@ shard_put_pack(const struct shard_put *m, struct buf *out)
 {
 	struct msg_writer w = msg_writer_on(out);
 
-	msg_put_map(&w, 4);
+	msg_put_map(&w, m->granted ? 6 : 5);
 	msg_pair_u64(&w, 1, m->k);
 	msg_pair_u64(&w, 2, m->n);
 	msg_pair_u64(&w, 3, m->index);
 	msg_pair_u64(&w, 4, m->chunk_bytes);
+	msg_pair_bin(&w, 5, bytes_of(m->lease_key.b, sizeof(m->lease_key.b)));
+	if (m->granted)
+		msg_pair_bin(&w, 6, bytes_of(m->grant.b, sizeof(m->grant.b)));
 	return msg_done(&w);
+}
+
+/* A grant that may be missing. */
+static int
+get_grant(const struct msg_node *root, uint32_t key, bool *granted, struct grant *out)
+{
+	*granted = msg_get(root, key) != NULL;
+	return *granted ? msg_get_fixed(root, key, out->b, sizeof(out->b)) : ERR_OK;
 }
 
 int
@@ -134,6 +145,7 @@ shard_put_unpack(struct bytes in, struct shard_put *out)
 	const struct msg_node *root;
 	struct layout layout;
 	uint64_t k, n, index, bytes;
+	struct shard_put p = { 0 };
 	int err = parse(in, &m, &root);
 
 	if (err != ERR_OK)
@@ -142,10 +154,17 @@ shard_put_unpack(struct bytes in, struct shard_put *out)
 	    msg_get_u64(root, 2, SHARDS_MAX, &n) != ERR_OK ||
 	    msg_get_u64(root, 3, SHARDS_MAX, &index) != ERR_OK ||
 	    msg_get_u64(root, 4, CHUNK_BYTES_MAX, &bytes) != ERR_OK ||
-	    layout_make((uint8_t)k, (uint8_t)n, bytes, &layout) != ERR_OK || index >= n)
+	    layout_make((uint8_t)k, (uint8_t)n, bytes, &layout) != ERR_OK || index >= n ||
+	    msg_get_fixed(root, 5, p.lease_key.b, sizeof(p.lease_key.b)) != ERR_OK ||
+	    get_grant(root, 6, &p.granted, &p.grant) != ERR_OK) {
 		err = ERR_INVALID;
-	else
-		*out = (struct shard_put){ (uint8_t)k, (uint8_t)n, (uint8_t)index, bytes };
+	} else {
+		p.k = (uint8_t)k;
+		p.n = (uint8_t)n;
+		p.index = (uint8_t)index;
+		p.chunk_bytes = bytes;
+		*out = p;
+	}
 	msg_free(m);
 	return err;
 }
@@ -370,10 +389,12 @@ lease_update_pack(const struct lease_update *m, struct network_id net, struct bu
 	uint8_t lease[LEASE_BYTES_MAX];
 	struct msg_writer w = msg_writer_on(out);
 
-	msg_put_map(&w, 3);
+	msg_put_map(&w, m->lease.note.granted ? 4 : 3);
 	msg_pair_u64(&w, 1, m->note.sequence);
 	put_siblings(&w, 2, &m->note.siblings);
 	msg_pair_bin(&w, 3, bytes_of(lease, lease_pack(&m->lease, net, lease)));
+	if (m->lease.note.granted)
+		msg_pair_bin(&w, 4, bytes_of(m->lease.note.grant.b, sizeof(m->lease.note.grant.b)));
 	return msg_done(&w);
 }
 
@@ -392,6 +413,8 @@ lease_update_unpack(struct bytes in, struct network_id net, struct lease_update 
 		err = ERR_INVALID;
 	if (err == ERR_OK)
 		err = lease_unpack(packed, net, &lease);
+	if (err == ERR_OK && get_grant(root, 4, &lease.note.granted, &lease.note.grant) != ERR_OK)
+		err = ERR_INVALID;
 	if (err == ERR_OK)
 		err = get_siblings_note(root, SHARDS_MAX, &out->note);
 	if (err == ERR_OK)
@@ -408,12 +431,17 @@ leases_pack(const struct lease *leases, size_t count, struct network_id net, str
 	int err = ERR_OK;
 
 	for (size_t i = 0; err == ERR_OK && i < count; i++) {
-		uint8_t text[2 + LEASE_BYTES_MAX];
-		struct packer p = packer_on(text, 2);
+		const struct lease_note *note = &leases[i].note;
+		uint8_t text[2 + LEASE_BYTES_MAX + 2];
 		size_t len = lease_pack(&leases[i], net, text + 2);
+		size_t grant = note->granted ? sizeof(note->grant.b) : 0;
+		struct packer p = packer_on(text, 2), behind = packer_on(text + 2 + len, 2);
 
 		pack_u16(&p, (uint16_t)len);
-		err = buf_append(out, text, 2 + len);
+		pack_u16(&behind, (uint16_t)grant);
+		err = buf_append(out, text, 2 + len + 2);
+		if (err == ERR_OK && grant > 0)
+			err = buf_append(out, note->grant.b, grant);
 	}
 	return err;
 }
@@ -426,15 +454,20 @@ leases_unpack(struct bytes in, struct network_id net, struct lease *out, size_t 
 
 	while (u.pos < in.len) {
 		struct bytes packed = unpack_lend(&u, unpack_u16(&u));
+		struct bytes grant = unpack_lend(&u, unpack_u16(&u));
 		int err;
 
-		if (u.failed)
+		if (u.failed || (grant.len != 0 && grant.len != GRANT_BYTES))
 			return ERR_INVALID;
 		if (n == cap)
 			return ERR_TOO_BIG;
 		err = lease_unpack(packed, net, &out[n]);
 		if (err != ERR_OK)
 			return err;
+		if (grant.len > 0) {
+			out[n].note.granted = true;
+			memcpy(out[n].note.grant.b, grant.data, grant.len);
+		}
 		n++;
 	}
 	*count = n;

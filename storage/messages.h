@@ -49,6 +49,9 @@ int chunk_have_unpack(struct bytes in, struct chunk_have *out);
 struct shard_put {
 	uint8_t k, n, index;
 	uint64_t chunk_bytes;
+	struct pubkey lease_key; /* zeros: not told */
+	bool granted;
+	struct grant grant; /* of the lease key */
 };
 int shard_put_pack(const struct shard_put *m, struct buf *out);
 int shard_put_unpack(struct bytes in, struct shard_put *out);
@@ -103,7 +106,8 @@ struct lease_update {
 	struct lease lease;
 	struct siblings_note note;
 };
-/* The leases that a node keeps of a chunk: each u16 length and packed lease. */
+/* The leases that a node keeps of a chunk: each u16 length and packed lease, and the same of its
+ * grant, which may be none. */
 int leases_pack(const struct lease *leases, size_t count, struct network_id net, struct buf *out);
 /* Checks every signature; more than cap: ERR_TOO_BIG. */
 int leases_unpack(

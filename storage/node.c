@@ -23,6 +23,7 @@ struct node {
 	struct store *store;
 	struct endpoint *endpoint;
 	struct dht *dht;
+	struct admission *admission; /* NULL: without a store */
 	struct keeper *keeper;
 	struct service *service;
 	struct reach *reach;
@@ -219,6 +220,17 @@ open_services(struct node *n, bool first)
 	int err = ERR_OK;
 
 	if (n->store != NULL)
+		err = admission_new(
+		    &(struct admission_opts){
+			.accept = n->opts.accept,
+			.net = n->opts.net,
+			.owners = n->opts.owners,
+			.owners_count = n->opts.owners_count,
+			.capacity = n->opts.capacity_bytes,
+			.lock_max_s = n->opts.lock_max_s,
+		    },
+		    &n->admission);
+	if (err == ERR_OK && n->store != NULL)
 		err = keeper_new(
 		    &(struct keeper_opts){
 			.endpoint = n->endpoint,
@@ -226,7 +238,7 @@ open_services(struct node *n, bool first)
 			.store = n->store,
 			.pace = n->opts.repair_pace == 0 ? n->opts.pace : n->opts.repair_pace,
 			.repair_bytes_s = n->opts.repair_bytes_s,
-			.lock_max_s = n->opts.lock_max_s,
+			.admission = n->admission,
 		    },
 		    &n->keeper);
 	if (err == ERR_OK && n->store != NULL)
@@ -236,7 +248,7 @@ open_services(struct node *n, bool first)
 			.dht = n->dht,
 			.store = n->store,
 			.keeper = n->keeper,
-			.lock_max_s = n->opts.lock_max_s,
+			.admission = n->admission,
 			.pace = n->opts.pace,
 		    },
 		    &n->service);
@@ -321,6 +333,7 @@ node_start(const struct node_opts *opts, struct node **out)
 		err = join(n);
 	}
 	n->opts.dir = NULL; /* lent for the start only */
+	n->opts.owners = NULL;
 	if (err != ERR_OK) {
 		node_stop(n);
 		return err;
@@ -364,6 +377,7 @@ node_stop(struct node *n)
 	SHUT_DOWN(n, endpoint);
 	service_free(n->service);
 	keeper_free(n->keeper);
+	admission_free(n->admission);
 	reach_free(n->reach);
 	dht_free(n->dht);
 	endpoint_free(n->endpoint);
@@ -403,6 +417,12 @@ struct keeper *
 node_keeper(struct node *n)
 {
 	return n->keeper;
+}
+
+struct admission *
+node_admission(struct node *n)
+{
+	return n->admission;
 }
 
 void

@@ -11,6 +11,7 @@
 #include "overlay/endpoint.h"
 #include "overlay/peer_record.h"
 #include "overlay/reach.h"
+#include "storage/admission.h"
 #include "storage/keeper.h"
 #include "storage/service.h"
 #include "storage/store.h"
@@ -41,7 +42,11 @@ struct node_opts {
 	uint64_t pace;        /* divides upkeep intervals on test networks; 0 or 1: as documented */
 	uint64_t repair_pace; /* the same for what keeps chunks alive (keeper.h); 0: as pace */
 	uint64_t repair_bytes_s; /* as keeper_opts */
-	uint64_t lock_max_s;     /* the longest lock that is granted; 0: none */
+	/* Whose data is taken (admission.h); zeros: everybody's, without locks. */
+	enum accept accept;
+	const struct owner_quota *owners; /* copied */
+	size_t owners_count;
+	uint64_t lock_max_s;
 	char country[2];
 	char region[PEER_REGION_MAX + 1];
 	bool countersigned;
@@ -62,7 +67,8 @@ struct endpoint *node_endpoint(struct node *n);
 struct dht *node_dht(struct node *n);
 struct store *node_store(struct node *n); /* NULL: stores nothing */
 struct service *node_service(struct node *n);
-struct keeper *node_keeper(struct node *n); /* NULL: stores nothing */
+struct keeper *node_keeper(struct node *n);       /* NULL: stores nothing */
+struct admission *node_admission(struct node *n); /* the same */
 /* "PUBKEY@host:port" that others reach us at, as far as we know. */
 void node_contact(struct node *n, struct contact *out);
 bool node_joined(const struct node *n);

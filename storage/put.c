@@ -383,6 +383,9 @@ put_init(struct put *p, struct chunks *c, const struct chunk_put_opts *opts,
 	p->result = result;
 	p->constraints = opts->constraints;
 	p->constraints.repair_at = opts->code.r;
+	/* Signed now only to tell whose it is. */
+	p->lease = (struct lease){ .constraints = { .repair_at = 1 } };
+	opts->signer.sign(opts->signer.arg, &p->lease);
 	buf_init(&p->commit, SHARD_COMMIT_BYTES_MAX + 4);
 	if (err == ERR_OK && (!code_valid(&opts->code) || !constraints_valid(&p->constraints)))
 		err = ERR_INVALID;

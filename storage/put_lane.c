@@ -16,7 +16,13 @@ open_in_time(struct lane *l, const struct contact *to, struct shard_go *go)
 	struct env *env = l->put->env;
 	uint64_t old = task_deadline(env, env_now(env) + TRY_TIMEOUT);
 	const struct put *p = l->put;
-	struct shard_put m = { p->layout.k, p->layout.n, l->index, p->layout.chunk_bytes };
+	struct shard_put m = { .k = p->layout.k,
+		.n = p->layout.n,
+		.index = l->index,
+		.chunk_bytes = p->layout.chunk_bytes,
+		.lease_key = p->lease.key,
+		.granted = p->lease.note.granted,
+		.grant = p->lease.note.grant };
 	int err = shard_stream_open(p->c, to, &m, go, &l->stream);
 
 	task_deadline_restore(env, old);
@@ -69,6 +75,10 @@ open_somewhere(struct lane *l)
 		if (err == ERR_CANCELED)
 			break;
 		log_info(p->env, "a node did not take a shard: %s", err_text(err));
+		/* It knows us, or us not, for the next chunk, too. */
+		if (err == ERR_STRANGER || err == ERR_QUOTA)
+			chunks_refused(p->c, &p->candidates[candidate].contact.pub);
+		tries -= refusal_quick(err);
 	}
 	return err;
 }

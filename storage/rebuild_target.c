@@ -38,7 +38,13 @@ target_open_task(void *arg)
 {
 	struct target *t = arg;
 	struct rebuilding *w = t->w;
-	struct shard_put m = { w->layout.k, w->layout.n, t->shard->index, w->layout.chunk_bytes };
+	struct shard_put m = { .k = w->layout.k,
+		.n = w->layout.n,
+		.index = t->shard->index,
+		.chunk_bytes = w->layout.chunk_bytes,
+		.lease_key = w->r->lease->key,
+		.granted = w->r->lease->note.granted,
+		.grant = w->r->lease->note.grant };
 	int err = ERR_PLACEMENT;
 
 	for (int tries = 0; tries < TARGET_TRIES; tries++) {

@@ -67,7 +67,7 @@ segment_header_unpack(
 
 	uint32_t crc = crc32c(block, u.pos);
 
-	if (unpack_u32(&u) != crc || !unpack_done(&u) || v != SEGMENT_VERSION)
+	if (unpack_u32(&u) != crc || !unpack_done(&u) || v < SEGMENT_VERSION_MIN)
 		return ERR_CORRUPT;
 	if (h.segment == 0 || h.bytes < SEGMENT_BYTES_MIN || h.bytes > SEGMENT_BYTES_MAX)
 		return ERR_CORRUPT;
@@ -166,7 +166,7 @@ extent_header_unpack(const uint8_t in[EXTENT_HEADER_BYTES], struct place at, uin
 
 	if (unpack_u32(&u) != crc || !unpack_done(&u))
 		return ERR_CORRUPT;
-	if (version != SEGMENT_VERSION)
+	if (version < SEGMENT_VERSION_MIN || version > SEGMENT_VERSION)
 		return ERR_VERSION;
 	if (place_compare(h.place, at) != 0 || h.generation != generation ||
 	    !extent_lengths_fit(&h))
@@ -264,7 +264,7 @@ trailer_unpack(struct bytes in, const struct extent_header *h, struct trailer *o
 
 	if (err != ERR_OK)
 		return err;
-	if (version != SEGMENT_VERSION)
+	if (version < SEGMENT_VERSION_MIN || version > SEGMENT_VERSION)
 		return ERR_VERSION;
 	if (place_compare(t.place, h->place) != 0 || t.generation != h->generation ||
 	    t.index != h->index)

@@ -22,7 +22,9 @@
 #include "storage/descriptor.h"
 #include "storage/lease.h"
 
-#define SEGMENT_VERSION      1
+/* 2: leases have notes. Extents of both look alike, and version 1 is read. */
+#define SEGMENT_VERSION      2
+#define SEGMENT_VERSION_MIN  1
 #define SEGMENT_BLOCK        DISK_ALIGN
 #define SEGMENT_FIRST_EXTENT (2 * SEGMENT_BLOCK)
 /* Room for some thousand leases; one write and one CRC stay short. */

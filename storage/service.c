@@ -77,9 +77,24 @@ struct taking {
 	struct transfer transfer;
 	struct shard_put head;
 	struct layout layout;
+	struct admitted admitted;
 	struct shard_writer *writer; /* NULL: nothing has come yet */
 	struct commit commit;
 };
+
+/* Whose it will be, and whether he may have so much here. */
+static int
+admit(const struct service *s, const struct stream *st, struct taking *t)
+{
+	struct lease_note note = { .granted = t->head.granted, .grant = t->head.grant };
+
+	return admission_admit(s->opts.admission,
+	    &(struct admission_ask){ .lease_key = &t->head.lease_key,
+		.note = &note,
+		.group = addr_group(&stream_peer(st)->addr),
+		.bytes = t->layout.shard_bytes },
+	    &t->admitted);
+}
 
 /* Before anything is sent; what others reserve meanwhile shows at shard_begin(). */
 static int
@@ -146,9 +161,11 @@ receive_commit(struct service *s, struct stream *st, struct commit *c)
 }
 
 static int
-commit_fits(const struct service *s, const struct shard_put *m, const struct commit *c)
+commit_fits(const struct service *s, const struct taking *t)
 {
-	struct lease_terms terms = service_terms(s);
+	struct lease_terms terms = service_terms(s, &t->admitted);
+	const struct shard_put *m = &t->head;
+	const struct commit *c = &t->commit;
 	struct hash id;
 
 	if (c->descriptor.k != m->k || c->descriptor.n != m->n ||
@@ -158,6 +175,9 @@ commit_fits(const struct service *s, const struct shard_put *m, const struct com
 	if (!hash_equal(&id, &c->lease.chunk) || c->lease.constraints.repair_at < m->k ||
 	    c->lease.constraints.repair_at > m->n)
 		return ERR_INVALID;
+	/* Whose it is was asked before the first byte. */
+	if (!pubkey_equal(&m->lease_key, &c->lease.key))
+		return ERR_AUTH;
 	/* A shard that nobody wants kept is no shard to take. */
 	if (c->lease.until == 0)
 		return ERR_REFUSED;
@@ -169,11 +189,10 @@ static int
 take_shard(struct service *s, struct stream *st, struct taking *t)
 {
 	struct commit *c = &t->commit;
-	struct lease_terms terms = service_terms(s);
 	uint8_t go[SHARD_GO_BYTES];
 	int err;
 
-	shard_go_pack(&(struct shard_go){ terms.term_max_s, terms.lock_max_s }, go);
+	shard_go_pack(&(struct shard_go){ t->admitted.term_max_s, t->admitted.lock_max_s }, go);
 	err = service_give_bytes(s, st, bytes_of(go, sizeof(go)));
 
 	if (err == ERR_OK)
@@ -181,7 +200,8 @@ take_shard(struct service *s, struct stream *st, struct taking *t)
 	if (err == ERR_OK)
 		err = receive_commit(s, st, c);
 	if (err == ERR_OK)
-		err = commit_fits(s, &t->head, c);
+		err = commit_fits(s, t);
+	c->lease.note = t->admitted.note;
 	if (err == ERR_OK) {
 		err = store_lease_room(s->opts.store, &c->lease);
 	}
@@ -207,6 +227,7 @@ take(struct service *s, struct stream *st, struct taking *t)
 
 	if (err == ERR_OK) {
 		s->counters.puts++;
+		admission_added(s->opts.admission, &t->admitted.note, t->layout.shard_bytes);
 		service_changed(s, &t->commit.lease.chunk);
 		return service_answer_receipt(s, st, &t->commit.lease, t->head.index);
 	}
@@ -226,6 +247,8 @@ serve_put(void *arg, struct stream *st, const struct rpc_request *req)
 		err = layout_make(t->head.k, t->head.n, t->head.chunk_bytes, &t->layout);
 	if (err == ERR_OK)
 		err = room_for(s, &t->layout);
+	if (err == ERR_OK)
+		err = admit(s, st, t);
 	if (err == ERR_OK)
 		err = transfer_begin(s->transfers, st, &t->transfer);
 	if (err == ERR_OK) {

@@ -9,6 +9,7 @@
 #include "dht/dht.h"
 #include "storage/store.h"
 
+struct admission;
 struct keeper;
 struct service;
 
@@ -17,7 +18,7 @@ struct service_opts {
 	struct dht *dht;
 	struct store *store;
 	struct keeper *keeper; /* hears of what comes; may be NULL in tests */
-	uint64_t lock_max_s;   /* the longest lock that is granted; 0: none */
+	struct admission *admission;
 	uint64_t pace; /* divides announcing delays on test networks; 0 or 1: as documented */
 };
 int service_new(const struct service_opts *opts, struct service **out);

@@ -9,16 +9,25 @@
 #include "storage/siblings.h"
 #include "storage/store_facts.h"
 
+static uint64_t
+now_unix_s(const struct service *s)
+{
+	struct agreed_time t;
+
+	endpoint_agreed_time(s->opts.endpoint, &t);
+	return t.unix_ms / 1000;
+}
+
 struct lease_terms
-service_terms(const struct service *s)
+service_terms(const struct service *s, const struct admitted *to)
 {
 	struct agreed_time t;
 
 	endpoint_agreed_time(s->opts.endpoint, &t);
 	return (struct lease_terms){ .now_unix_s = t.unix_ms / 1000,
 		.trusted = t.trusted,
-		.term_max_s = LEASE_AHEAD_MAX_S,
-		.lock_max_s = s->opts.lock_max_s };
+		.term_max_s = to->term_max_s,
+		.lock_max_s = to->lock_max_s };
 }
 
 int
@@ -31,7 +40,7 @@ service_answer_receipt(struct service *s, struct stream *st, const struct lease 
 		.lease_key = l->key,
 		.generation = l->generation,
 		.until = l->until,
-		.issued = service_terms(s).now_unix_s,
+		.issued = now_unix_s(s),
 	};
 
 	receipt_sign(&r, s->net, endpoint_identity(s->opts.endpoint));
@@ -65,7 +74,7 @@ keep_siblings(struct service *s, struct chunk_facts *f, const struct siblings_no
 
 	if (note->sequence == 0)
 		return ERR_OK;
-	err = note_acceptable(note, f->n, service_terms(s).now_unix_s);
+	err = note_acceptable(note, f->n, now_unix_s(s));
 	if (err != ERR_OK || !siblings_join(&f->siblings, &note->siblings))
 		return err;
 	packed = malloc(SHARDS_MAX * SIBLING_BYTES);
@@ -77,14 +86,28 @@ keep_siblings(struct service *s, struct chunk_facts *f, const struct siblings_no
 	return err;
 }
 
-static SUSPENDS int
-keep_lease(struct service *s, const struct lease_update *m, struct chunk_facts *f)
+/* A deletion asks for nothing: whoever may sign it, may. */
+static int
+admit(struct service *s, struct lease *l, const struct chunk_facts *f, uint64_t group)
 {
-	struct lease_terms terms = service_terms(s);
-	int err = lease_acceptable(&m->lease, &terms);
+	struct admitted to;
+	struct lease_terms terms;
+	int err = facts_admit(f, s->opts.admission, l, group, &to);
+
+	if (err != ERR_OK)
+		return err;
+	l->note = to.note;
+	terms = service_terms(s, &to);
+	return lease_acceptable(l, &terms);
+}
+
+static SUSPENDS int
+keep_lease(struct service *s, struct lease_update *m, struct chunk_facts *f, uint64_t group)
+{
+	int err = store_held_facts(s->opts.store, &m->lease.chunk, f);
 
 	if (err == ERR_OK)
-		err = store_held_facts(s->opts.store, &m->lease.chunk, f);
+		err = admit(s, &m->lease, f, group);
 	if (err == ERR_OK)
 		err = facts_lease_room(f, &m->lease);
 	/* Siblings first: the lease's sync carries them along. */
@@ -104,7 +127,7 @@ serve_lease(void *arg, struct stream *st, const struct rpc_request *req)
 	int err = m == NULL || f == NULL ? ERR_NOMEM : lease_update_unpack(req->body, s->net, m);
 
 	if (err == ERR_OK)
-		err = keep_lease(s, m, f);
+		err = keep_lease(s, m, f, addr_group(&stream_peer(st)->addr));
 	if (err == ERR_OK) {
 		s->counters.leases++;
 		announce_chunk(s->announce, &m->lease.chunk);

@@ -5,6 +5,7 @@
 #ifndef STORAGE_SERVICE_PRIVATE_H
 #define STORAGE_SERVICE_PRIVATE_H
 
+#include "storage/admission.h"
 #include "storage/announce.h"
 #include "storage/keeper.h"
 #include "storage/messages.h"
@@ -44,7 +45,7 @@ SUSPENDS int serve_info(void *arg, struct stream *st, const struct rpc_request *
 /* service_lease.c */
 SUSPENDS int serve_lease(void *arg, struct stream *st, const struct rpc_request *req);
 /* What is promised now, at most. */
-struct lease_terms service_terms(const struct service *s);
+struct lease_terms service_terms(const struct service *s, const struct admitted *to);
 SUSPENDS int service_answer_receipt(
     struct service *s, struct stream *st, const struct lease *l, uint8_t index);
 

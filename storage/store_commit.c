@@ -83,11 +83,28 @@ settle(struct commit *c, int result)
 
 /* ---- inside the first job: which records are news ---- */
 
+static bool
+same_bytes(struct bytes a, struct bytes b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* What the disk gets: the lease, and all that is known beside it. */
+static bool
+keep_note(struct commit *c, struct bytes known)
+{
+	size_t len = c->kept == NULL ? 0 : lease_kept_join(c->record.value, known, c->kept);
+
+	if (len > 0)
+		c->record.value = bytes_of(c->kept, len);
+	return len > 0;
+}
+
 static int
 check_lease(struct index_txn *txn, struct commit *c)
 {
 	struct lease_entry known;
-	struct lease_rank new = { lease_packed_lock(c->record.value), c->record.generation };
+	struct lease_rank new = { lease_kept_lock(c->record.value), c->record.generation };
 	int err = catalog_lease(txn, &c->record.chunk, &c->record.lease_key, &known), follows;
 
 	if (err != ERR_OK)
@@ -95,11 +112,16 @@ check_lease(struct index_txn *txn, struct commit *c)
 	follows = lease_follows(new, known.rank);
 	if (c->forgets && known.rank.generation <= new.generation)
 		return ERR_OK;
-	/* The same one again is no error, unless it was forgotten. */
-	if (follows == ERR_STALE && !lease_supersedes(known.rank, new) && known.packed.len > 0)
-		follows = ERR_OK;
-	else if (follows == ERR_OK)
+	if (follows == ERR_OK) {
+		keep_note(c, known.packed);
 		return ERR_OK;
+	}
+	/* The same one again is no error, unless it was forgotten; its note may be news. */
+	if (follows == ERR_STALE && !lease_supersedes(known.rank, new) && known.packed.len > 0) {
+		if (keep_note(c, known.packed) && !same_bytes(c->record.value, known.packed))
+			return ERR_OK;
+		follows = ERR_OK;
+	}
 	settle(c, follows);
 	return ERR_OK;
 }
@@ -360,7 +382,7 @@ take(struct batch *b, bool with_records)
 
 	while (s->commits != NULL && b->count < BATCH_MAX) {
 		struct commit *c = s->commits;
-		size_t need = 96 + c->record.value.len;
+		size_t need = 96 + (c->kept == NULL ? c->record.value.len : LEASE_KEPT_MAX);
 
 		if (c->kind == COMMIT_RECORD &&
 		    (!with_records || bytes + need > RECORDS_EXTENT_MAX))

@@ -42,6 +42,7 @@ struct commit {
 	/* Of a shard its lease; COMMIT_RECORD. value: lent by the waiting task, or own when lazy.
 	 */
 	struct record record;
+	uint8_t *kept; /* of a lease: LEASE_KEPT_MAX, lent; what goes to the disk with its note */
 	bool needs_chunk; /* ERR_NOT_FOUND unless the chunk is here */
 	bool forgets;     /* ERR_STATE while it is; the value is empty */
 	/* COMMIT_PROOF */

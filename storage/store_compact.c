@@ -14,7 +14,9 @@
 #define WORTH_PERCENT         50
 #define WORTH_CROWDED_PERCENT 20
 /* Records copied at once: one group of the log. */
-#define COPY_BYTES            ((uint64_t)2 * RECORDS_EXTENT_MAX)
+#define COPY_BYTES            ((uint64_t)4 * RECORDS_EXTENT_MAX)
+/* Leases may have notes by now that they were written without. */
+#define EXTENT_BYTES_MOST     (2 * RECORDS_EXTENT_MAX)
 /* No record is shorter than 32 bytes. */
 #define EXTENT_RECORDS_MOST   (RECORDS_EXTENT_MAX / 32)
 #define COPY_RECORDS          (2 * EXTENT_RECORDS_MOST)
@@ -166,9 +168,17 @@ note_record(struct victim *v, const struct record *r)
 static int
 look_at_record(struct victim *v, struct index_txn *txn, const struct record *r)
 {
+	struct record copy = *r;
+	struct lease_entry known;
 	int err = catalog_is_current(txn, r);
 
-	return err == ERR_OK ? note_record(v, r) : err == ERR_NOT_FOUND ? ERR_OK : err;
+	/* With all that has become known beside it. */
+	if (err == ERR_OK && r->kind == RECORD_LEASE) {
+		err = catalog_lease(txn, &r->chunk, &r->lease_key, &known);
+		if (err == ERR_OK)
+			copy.value = known.packed;
+	}
+	return err == ERR_OK ? note_record(v, &copy) : err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* A shard that is here, and the lease in the trailer of any shard, dead or not. */
@@ -218,7 +228,7 @@ static bool
 has_room(const struct victim *v)
 {
 	return !v->copying || (v->copies_count + EXTENT_RECORDS_MOST <= COPY_RECORDS &&
-				  v->values.len + RECORDS_EXTENT_MAX <= v->values.cap);
+				  v->values.len + EXTENT_BYTES_MOST <= v->values.cap);
 }
 
 static int

@@ -192,6 +192,32 @@ facts_lease_room(const struct chunk_facts *f, const struct lease *l)
 }
 
 int
+facts_admit(const struct chunk_facts *f, const struct admission *a, const struct lease *l,
+    uint64_t group, struct admitted *out)
+{
+	struct lease_note note = l->note;
+
+	for (size_t i = 0; i < f->leases_count; i++) {
+		const struct lease *known = &f->leases[i];
+
+		if (!pubkey_equal(&known->key, &l->key))
+			continue;
+		note.owner = known->note.owner;
+		note.group = known->note.group;
+		if (!note.granted) {
+			note.granted = known->note.granted;
+			note.grant = known->note.grant;
+		}
+	}
+	if (l->until == 0) {
+		*out = (struct admitted){ .note = note };
+		return ERR_OK;
+	}
+	return admission_admit(
+	    a, &(struct admission_ask){ .lease_key = &l->key, .note = &note, .group = group }, out);
+}
+
+int
 store_lease_room(struct store *s, const struct lease *l)
 {
 	struct chunk_facts *f = calloc(1, sizeof(*f));

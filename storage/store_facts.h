@@ -5,6 +5,7 @@
 #ifndef STORAGE_STORE_FACTS_H
 #define STORAGE_STORE_FACTS_H
 
+#include "storage/admission.h"
 #include "storage/messages.h"
 #include "storage/store.h"
 
@@ -40,6 +41,12 @@ SUSPENDS int store_held_facts(struct store *s, const struct hash *chunk, struct 
  * ERR_NOT_FOUND: a deletion by a key that never asked for anything here.
  */
 int facts_lease_room(const struct chunk_facts *f, const struct lease *l);
+/*
+ * Whether l, which came with its grant or without, may be kept of a chunk that is here: what is
+ * known of its key counts, too. A deletion always may.
+ */
+int facts_admit(const struct chunk_facts *f, const struct admission *a, const struct lease *l,
+    uint64_t group, struct admitted *out);
 /* The same of the chunk as it is now, which may not be here yet. */
 SUSPENDS int store_lease_room(struct store *s, const struct lease *l);
 

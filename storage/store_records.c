@@ -56,14 +56,16 @@ store_drop(struct store *s, const struct hash *chunk, uint8_t index)
 int
 store_lease(struct store *s, const struct lease *l)
 {
-	uint8_t text[LEASE_BYTES_MAX];
-	struct record r = { .kind = RECORD_LEASE,
+	uint8_t text[LEASE_KEPT_MAX], kept[LEASE_KEPT_MAX];
+	struct commit c = { .kind = COMMIT_RECORD, .needs_chunk = true, .kept = kept };
+
+	must(!s->read_only);
+	c.record = (struct record){ .kind = RECORD_LEASE,
 		.chunk = l->chunk,
 		.lease_key = l->key,
-		.generation = l->generation };
-
-	r.value = bytes_of(text, lease_pack(l, s->net, text));
-	return commit_record(s, &r, true);
+		.generation = l->generation,
+		.value = bytes_of(text, lease_keep(l, s->net, text)) };
+	return store_commit(s, &c);
 }
 
 struct leases_query {

@@ -332,14 +332,13 @@ append_run(void *arg)
 	struct append *a = arg;
 	struct shard_writer *w = a->w;
 	uint64_t offset = (uint64_t)w->done * LEAF_BYTES;
-	size_t direct = 0;
 	int err = ERR_OK;
+	size_t direct =
+	    (uintptr_t)a->data % DISK_ALIGN == 0 ? a->len / SEGMENT_BLOCK * SEGMENT_BLOCK : 0;
 
 	for (uint32_t i = 0; i < a->count; i++)
 		merkle_leaf(&w->leaves[w->done + i], a->data + (size_t)i * LEAF_BYTES,
 		    layout_leaf_bytes(&w->layout, w->done + i));
-	if ((uintptr_t)a->data % DISK_ALIGN == 0)
-		direct = a->len / SEGMENT_BLOCK * SEGMENT_BLOCK;
 	if (direct > 0)
 		err = write_at(w, offset, a->data, direct);
 	for (size_t at = direct; at < a->len && err == ERR_OK; at += LEAF_BYTES)
@@ -503,24 +502,28 @@ static SUSPENDS int
 commit_finished(struct finish *f)
 {
 	struct shard_writer *w = f->w;
-	struct commit c = { .kind = COMMIT_SHARD, .writer = w };
+	uint8_t text[LEASE_KEPT_MAX], kept[LEASE_KEPT_MAX];
+	/* A trailer has room for the bare lease only: its note is a record of its own. */
+	struct commit both[] = { { .writer = w }, { .kind = COMMIT_RECORD, .kept = kept } };
+	struct commit *c = &both[0], *note = &both[1];
 	int err;
 
-	c.record = (struct record){ .kind = RECORD_LEASE,
+	c->record = (struct record){ .kind = RECORD_LEASE,
 		.order = f->order,
 		.chunk = w->chunk,
 		.lease_key = f->lease->key,
 		.generation = f->lease->generation,
 		.value = bytes_of(w->scratch + SCRATCH_LEASE, f->lease_len) };
+	note->record = c->record;
+	note->record.value = bytes_of(text, lease_keep(f->lease, w->store->net, text));
 	if (f->outcome == FINISH_THERE) {
-		c.kind = COMMIT_RECORD;
-		c.needs_chunk = true;
-		err = store_commit(w->store, &c);
+		note->needs_chunk = true;
+		err = store_commit(w->store, note);
 		return err == ERR_NOT_FOUND ? ERR_BUSY : err; /* dropped meanwhile */
 	}
 	if (w->lost)
 		return ERR_IO;
-	c.shard = (struct shard_entry){ .state = SHARD_LIVE,
+	c->shard = (struct shard_entry){ .state = SHARD_LIVE,
 		.order = f->order,
 		.index = w->index,
 		.k = w->layout.k,
@@ -528,7 +531,7 @@ commit_finished(struct finish *f)
 		.place = w->extent.place,
 		.chunk_bytes = w->layout.chunk_bytes,
 		.stored_unix_s = f->unix_s };
-	return store_commit(w->store, &c);
+	return store_commit_all(w->store, both, lease_note_empty(&f->lease->note) ? 1 : 2);
 }
 
 static SUSPENDS int

@@ -209,7 +209,7 @@ owner_new(struct world *w, uint64_t lock_s)
 START_TEST(a_thief_cannot_delete_or_lower)
 {
 	struct world *w = network(3, 4, 30 * DAY_S);
-	struct owner *o = owner_new(w, 10 * DAY_S);
+	struct owner *o = owner_new(w, 7200);
 	uint64_t now = unix_now(w), lock = o->lock_until;
 
 	for (size_t i = 0; i < 4; i++) {
@@ -225,11 +225,11 @@ START_TEST(a_thief_cannot_delete_or_lower)
 	ck_assert_uint_eq(shards_in_all(w, 4), 4);
 	/* The owner raises it. */
 	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(send(o, i, 3, now + 20 * DAY_S, lock + DAY_S), ERR_OK);
+		ck_assert_int_eq(send(o, i, 3, now + 20 * DAY_S, lock + 3600), ERR_OK);
 	/* And when it is over, a deletion that knows of it counts. */
-	sim_run_for(world_sim(w), HOURS(24) * 11 + MINUTES(5));
+	sim_run_for(world_sim(w), SECONDS(10900));
 	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(send(o, i, 1000, 0, lock + DAY_S), ERR_OK);
+		ck_assert_int_eq(send(o, i, 1000, 0, lock + 3600), ERR_OK);
 	sim_run_for(world_sim(w), MINUTES(10));
 	ck_assert_uint_eq(shards_in_all(w, 4), 0);
 	free(o);
@@ -260,7 +260,7 @@ START_TEST(a_tombstone_of_a_sibling_is_refused)
 	ck_assert_uint_eq(holders, 3);
 	world_restart(w, away);
 	ck_assert_int_eq(send(o, away, 1000, 0, 0), ERR_OK);
-	sim_run_for(world_sim(w), HOURS(2));
+	sim_run_for(world_sim(w), MINUTES(30));
 	/* Four hold it, all know the lock: also the one that was deceived, or who took its place.
 	 */
 	ck_assert_uint_ge(shards_in_all(w, 6), 4);
@@ -269,6 +269,117 @@ START_TEST(a_tombstone_of_a_sibling_is_refused)
 			ck_assert_int_eq(send(o, i, 2000, 0, 0), ERR_LOCKED);
 	}
 	free(o);
+	world_free(w);
+}
+END_TEST
+
+/* ---- whose data ---- */
+
+static struct world *
+choosy(uint64_t seed, const struct world_opts *how)
+{
+	struct world_opts opts = *how;
+	struct world *w;
+
+	opts.seed = seed;
+	opts.code = (struct code_params){ 2, 3, 4 };
+	w = world_new(&opts);
+	/* The first tours: before them nobody knows what is there. */
+	sim_run_for(world_sim(w), SECONDS(30));
+	return w;
+}
+
+/* Four of ten do not know the account: the put finds the others, and so does every repair. */
+START_TEST(only_who_knows_the_owner_keeps_it)
+{
+	struct world *w = choosy(
+	    5, &(struct world_opts){ .nodes = 10, .accept = ACCEPT_OWNERS, .unknown_to = 4 });
+	struct file_put_result put;
+	struct file_info info;
+	int least = 0;
+
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "deed", .bytes = 600000 }, &put),
+	    ERR_OK);
+	ck_assert_uint_eq(put.placed_min, 4);
+	world_kill(w, world_holder(w, "deed", 0, 1));
+	for (size_t i = 0; i < 30 && least < 2; i++) {
+		sim_run_for(world_sim(w), MINUTES(1));
+		ck_assert_int_eq(world_survey(w, "deed", &info, &least), ERR_OK);
+	}
+	ck_assert_int_eq(least, 2);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_uint_eq(shards_of(w, i), 0);
+	/* By siblings' talk, too, it stays the owner's: he may prolong, lock nothing, delete. */
+	ck_assert_int_eq(world_delete(w, "deed"), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(nobody_knows_the_owner)
+{
+	struct world *w =
+	    choosy(6, &(struct world_opts){ .nodes = 6, .accept = ACCEPT_OWNERS, .unknown_to = 6 });
+	struct file_put_result put;
+
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "deed", .bytes = 1000 }, &put),
+	    ERR_PLACEMENT);
+	ck_assert_uint_ge(put.refusals.stranger, 6);
+	ck_assert_uint_eq(shards_in_all(w, 6), 0);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(an_owner_has_a_quota)
+{
+	struct world *w = choosy(
+	    7, &(struct world_opts){ .nodes = 4, .accept = ACCEPT_OWNERS, .quota_bytes = 200000 });
+	struct file_put_result put;
+
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "one", .bytes = 250000 }, &put), ERR_OK);
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "two", .bytes = 250000 }, &put),
+	    ERR_PLACEMENT);
+	ck_assert_uint_gt(put.refusals.quota, 0);
+	/* Space that he gives back is his again, after a restart as well. */
+	ck_assert_int_eq(world_delete(w, "one"), ERR_OK);
+	for (size_t i = 0; i < 4; i++)
+		world_restart(w, i);
+	sim_run_for(world_sim(w), MINUTES(6));
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "three", .bytes = 250000 }, &put),
+	    ERR_OK);
+	world_free(w);
+}
+END_TEST
+
+/* They get a month, no lock, and a fifth of the space; and the put says why not more. */
+START_TEST(strangers_get_little)
+{
+	struct world *w = choosy(8, &(struct world_opts){ .nodes = 4,
+					.accept = ACCEPT_ANYONE,
+					.unknown_to = 4,
+					.lock_max_s = 30 * DAY_S,
+					.capacity_bytes = MIB(64) });
+	struct file_put_result put;
+	struct world_put_opts opts = { .name = "leaf", .bytes = 30000 };
+
+	ck_assert_int_eq(world_put(w, &opts, &put), ERR_PLACEMENT);
+	ck_assert_uint_gt(put.refusals.term, 0);
+	ck_assert_uint_eq(put.refusals.term_max_s, STRANGERS_TERM_S);
+	opts.term_s = 20 * DAY_S;
+	opts.lock_s = 3600;
+	ck_assert_int_eq(world_put(w, &opts, &put), ERR_PLACEMENT);
+	ck_assert_uint_eq(put.refusals.lock_max_s, 0);
+	opts.lock_s = 0;
+	ck_assert_int_eq(world_put(w, &opts, &put), ERR_OK);
+	/* An eighth of a fifth of 64 MiB for the network of the client: 1.6 MiB. */
+	opts.name = "log";
+	opts.bytes = MIB(4);
+	ck_assert_int_ne(world_put(w, &opts, &put), ERR_OK);
+	ck_assert_uint_gt(put.refusals.quota, 0);
 	world_free(w);
 }
 END_TEST
@@ -283,5 +394,7 @@ main(void)
 	suite_add(s, "locks", 300, a_locked_file_outlives_its_deletion,
 	    no_longer_lock_than_a_node_grants, a_thief_cannot_delete_or_lower,
 	    a_tombstone_of_a_sibling_is_refused, NULL);
+	suite_add(s, "admission", 300, only_who_knows_the_owner_keeps_it, nobody_knows_the_owner,
+	    an_owner_has_a_quota, strangers_get_little, NULL);
 	return suite_main(s);
 }

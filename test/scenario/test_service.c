@@ -17,6 +17,7 @@ struct attempt {
 	bool flip_payload;      /* not what the root says */
 	bool wrong_chunk_lease; /* of another chunk */
 	bool forged_lease;
+	bool other_key;      /* than the one that was told first */
 	int64_t lease_s;     /* from now; normally an hour */
 	int64_t lock_s;      /* from now; 0: none */
 	uint32_t commit_len; /* 0: the true one */
@@ -113,11 +114,14 @@ attempt_task(void *arg)
 	struct attempt *a = arg;
 	struct endpoint *ep = node_endpoint(world_client(a->w));
 	struct contact to = world_contact(a->w, 0);
+	struct sign_key key;
 	struct stream *st;
 	struct buf head;
 	int err;
 
 	buf_init(&head, KIB(1));
+	crypto_sign_key_from_seed(&(struct key){ { 1 } }, &key, &a->head.lease_key);
+	a->head.lease_key.b[0] ^= a->other_key;
 	must(shard_put_pack(&a->head, &head) == ERR_OK);
 	err = stream_open(ep, &to, METHOD_SHARD_PUT, buf_bytes(&head), &st);
 	buf_fini(&head);
@@ -133,7 +137,7 @@ attempt(struct world *w, struct attempt a)
 {
 	a.w = w;
 	if (a.head.k == 0)
-		a.head = (struct shard_put){ 1, 1, 0, 5000 };
+		a.head = (struct shard_put){ .k = 1, .n = 1, .chunk_bytes = 5000 };
 	return world_run(w, attempt_task, &a);
 }
 
@@ -174,6 +178,7 @@ START_TEST(wrong_commits_leave_nothing)
 	ck_assert_int_eq(attempt(w, (struct attempt){ .flip_payload = true }), ERR_CORRUPT);
 	ck_assert_int_eq(attempt(w, (struct attempt){ .wrong_chunk_lease = true }), ERR_INVALID);
 	ck_assert_int_eq(attempt(w, (struct attempt){ .forged_lease = true }), ERR_AUTH);
+	ck_assert_int_eq(attempt(w, (struct attempt){ .other_key = true }), ERR_AUTH);
 	ck_assert_int_eq(attempt(w, (struct attempt){ .lease_s = -2 * 86400 }), ERR_REFUSED);
 	ck_assert_int_eq(attempt(w, (struct attempt){ .lease_s = 900 * 86400 }), ERR_REFUSED);
 	/* It grants none; and none may outlive what it locks. */

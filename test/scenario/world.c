@@ -76,12 +76,19 @@ stop_task(void *arg)
 	return ERR_OK;
 }
 
+static uint64_t
+capacity_of(const struct world *w)
+{
+	return w->opts.capacity_bytes == 0 ? GIB(1) : w->opts.capacity_bytes;
+}
+
 static struct node *
 start_node(struct world *w, struct env *env, const struct identity *who, const struct addr *bind,
     bool client, size_t number)
 {
 	static const char countries[][3] = { "DE", "FR", "US", "JP" };
 	static const char *const regions[] = { "eu", "eu", "us", "asia" };
+	struct owner_quota owner = { .bytes = w->opts.quota_bytes };
 	struct start s = {
 		.opts = {
 			.env = env,
@@ -90,7 +97,10 @@ start_node(struct world *w, struct env *env, const struct identity *who, const s
 			.bind = *bind,
 			.client = client,
 			.dir = client ? NULL : "/node",
-			.capacity_bytes = client ? 0 : GIB(1),
+			.capacity_bytes = client ? 0 : capacity_of(w),
+			.accept = w->opts.accept,
+			.owners = &owner,
+			.owners_count = number >= w->opts.unknown_to,
 			.bootstraps = w->bootstraps,
 			.bootstraps_count = w->bootstraps_count,
 			.loopback_net = true,
@@ -105,6 +115,7 @@ start_node(struct world *w, struct env *env, const struct identity *who, const s
 	};
 	int err;
 
+	account_owner(&w->account, &owner.owner);
 	memcpy(s.opts.country, countries[number % 4], 2);
 	strcpy(s.opts.region, regions[number % 4]);
 	err = sim_run_task(w->sim, env, start_task, &s);
@@ -298,9 +309,9 @@ world_new(const struct world_opts *opts)
 
 	must(w != NULL && opts->nodes <= WORLD_NODES_MAX && crypto_init() == ERR_OK);
 	w->opts = *opts;
+	memset(w->account.seed.b, 7, sizeof(w->account.seed.b));
 	if (w->opts.chunk_bytes == 0)
 		w->opts.chunk_bytes = KIB(256);
-	memset(w->account.seed.b, 7, sizeof(w->account.seed.b));
 	network_id_of_name("scenario", &w->net);
 	w->log = story_log(w);
 	w->sim = sim_new(&(struct sim_opts){
@@ -429,6 +440,7 @@ world_put(struct world *w, const struct world_put_opts *opts, struct file_put_re
 			.code = w->opts.code,
 			.constraints = opts->constraints,
 			.lock_s = opts->lock_s,
+			.term_s = opts->term_s,
 			.wait_s = opts->wait_s,
 			.progress = during_put,
 			.arg = w,

@@ -25,6 +25,11 @@ struct world_opts {
 	bool regions;           /* distances of a planet instead of one room */
 	struct sim_faults faults;
 	uint64_t lock_max_s; /* that nodes grant; 0: none */
+	/* Whose data nodes take; the first so many do not know the client's account. */
+	enum accept accept;
+	size_t unknown_to;
+	uint64_t quota_bytes;    /* of the account; 0: none */
+	uint64_t capacity_bytes; /* 0: 1 GiB */
 };
 
 struct world *world_new(const struct world_opts *opts);
@@ -61,8 +66,8 @@ struct world_put_opts {
 	uint64_t bytes;
 	bool stream; /* length unknown to the product */
 	bool wait_s;
-	uint64_t lock_s;
-	bool changes; /* what is read a second time is not what it was */
+	uint64_t lock_s, term_s; /* 0: none, the usual one */
+	bool changes;            /* what is read a second time is not what it was */
 	struct constraints constraints;
 };
 /* The result of file_put; on ERR_OK the file is expected to be there from now on. */

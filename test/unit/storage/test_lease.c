@@ -130,9 +130,9 @@ START_TEST(a_packed_lock_is_read)
 	uint8_t packed[LEASE_BYTES_MAX];
 	size_t len = lease_pack(&l, net, packed);
 
-	ck_assert_uint_eq(lease_packed_lock(bytes_of(packed, len)), l.lock_until);
-	ck_assert_uint_eq(lease_packed_lock(bytes_of(packed, 105)), 0);
-	ck_assert_uint_eq(lease_packed_lock(bytes_of(NULL, 0)), 0);
+	ck_assert_uint_eq(lease_kept_lock(bytes_of(packed, len)), l.lock_until);
+	ck_assert_uint_eq(lease_kept_lock(bytes_of(packed, 105)), 0);
+	ck_assert_uint_eq(lease_kept_lock(bytes_of(NULL, 0)), 0);
 }
 END_TEST
 

@@ -247,21 +247,35 @@ END_TEST
 
 START_TEST(shard_put_all)
 {
-	struct shard_put p = { 4, 9, 8, 12345 }, back;
+	static const uint8_t grant[GRANT_BYTES + 1];
+	struct shard_put p = { .k = 4, .n = 9, .index = 8, .chunk_bytes = 12345, .granted = true },
+			 back;
 	const struct pair good[] = { { 1, 4, NULL, 0 }, { 2, 9, NULL, 0 }, { 3, 8, NULL, 0 },
-		{ 4, 12345, NULL, 0 }, { 0 } };
+		{ 4, 12345, NULL, 0 }, { 5, 0, bytes32, 32 }, { 0 } };
+	struct pair granted[] = { good[0], good[1], good[2], good[3], good[4],
+		{ 6, 0, grant, GRANT_BYTES }, { 0 } };
 	struct buf out;
 
+	memset(p.grant.b, 7, sizeof(p.grant.b));
+	p.lease_key.b[3] = 9;
 	buf_init(&out, 256);
 	ck_assert_int_eq(shard_put_pack(&p, &out), ERR_OK);
 	ck_assert_int_eq(shard_put_unpack(buf_bytes(&out), &back), ERR_OK);
 	ck_assert(back.k == 4 && back.n == 9 && back.index == 8 && back.chunk_bytes == 12345);
+	ck_assert(back.granted && pubkey_equal(&back.lease_key, &p.lease_key));
+	ck_assert_mem_eq(back.grant.b, p.grant.b, sizeof(p.grant.b));
 	cuts_are_refused(unpack_put, &out);
 	changes_are_refused(unpack_put, good,
 	    (struct change[]){ { 1, 0, NULL, 0 }, { 1, 10, NULL, 0 }, { 2, 3, NULL, 0 },
 		{ 2, 256 + 9, NULL, 0 }, { 3, 9, NULL, 0 }, { 3, 256, NULL, 0 }, { 4, 0, NULL, 0 },
 		{ 4, CHUNK_BYTES_MAX + 1, NULL, 0 }, { 4, CHUNK_BYTES_MAX, NULL, 0, .fine = true },
-		{ 0 } });
+		{ 5, 0, bytes32, 31 }, { 0 } });
+	for (size_t len = GRANT_BYTES - 1; len <= GRANT_BYTES + 1; len++) {
+		granted[5].len = len;
+		write_map(&out, granted);
+		ck_assert_int_eq(shard_put_unpack(buf_bytes(&out), &back),
+		    len == GRANT_BYTES ? ERR_OK : ERR_INVALID);
+	}
 	buf_fini(&out);
 }
 END_TEST
