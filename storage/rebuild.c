@@ -203,7 +203,7 @@ decode_group(void *arg)
 			merkle_leaf(&leaf, in[i], len);
 			if (!hash_equal(&leaf, &s->lane.leaves[first + row])) {
 				s->err = ERR_CORRUPT;
-				s->shard->failed = true;
+				s->shard->failed = s->shard->lied = true;
 				wrong = true;
 			}
 		}
@@ -258,6 +258,8 @@ move_groups(struct rebuilding *w)
 		w->reading = w->writing + 1;
 		err = together(w, last ? NULL : source_read_task, target_write_task, true);
 	}
+	for (size_t i = 0; err == ERR_OK && i < w->sources_count; i++)
+		w->sources[i].shard->gave = true;
 	return err;
 }
 

@@ -20,6 +20,8 @@ struct rebuild_shard {
 	struct contact holder; /* of a source; of a target once it is open */
 	bool failed; /* a source that did not give what it should, a target that broke off */
 	bool placed; /* a target with a receipt */
+	bool lied;   /* a source whose bytes are not the shard's: why it failed */
+	bool gave;   /* a source all of whose bytes were read and were right */
 };
 
 /* Large: on its owner's heap. */

@@ -63,9 +63,11 @@ open_one(struct source *s)
 
 	if (err == ERR_OK)
 		err = check_root(s);
-	if (err == ERR_CORRUPT && !s->shard->own)
+	if (err == ERR_CORRUPT && !s->shard->own) {
+		s->shard->lied = true;
 		endpoint_blame(s->w->r->chunks->opts.endpoint, &s->shard->holder,
 		    "hashes of a shard do not lead to its root");
+	}
 	if (err == ERR_OK && !s->shard->own)
 		err = open_leaves(s);
 	task_deadline_restore(s->w->env, old);

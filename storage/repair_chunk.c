@@ -249,6 +249,22 @@ list_missing(struct job *j)
 	}
 }
 
+/* What a repair has read counts as an audit: it asks for more than any audit does. */
+static SUSPENDS void
+note_sources(struct job *j)
+{
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < j->rebuild.sources_count && err != ERR_CANCELED; i++) {
+		const struct rebuild_shard *s = &j->rebuild.sources[i];
+
+		if (!s->own && (s->lied || s->gave))
+			err = auditor_note_read(j->k->auditor, &s->holder.pub, !s->lied);
+	}
+	if (err != ERR_OK && err != ERR_CANCELED)
+		log_debug(j->k->env, "what was read is not noted: %s", err_text(err));
+}
+
 static SUSPENDS int
 rebuild(struct job *j)
 {
@@ -271,6 +287,7 @@ rebuild(struct job *j)
 	}
 	j->k->status.bytes_fetched += r->fetched;
 	j->k->status.bytes_sent += r->sent;
+	note_sources(j);
 	if (err == ERR_CORRUPT && r->malformed)
 		log_warn(j->k->env, "a chunk's shards do not fit its descriptor: whoever made it "
 				    "made it so, it cannot be repaired");
