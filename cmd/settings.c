@@ -49,6 +49,12 @@ const struct option settings_options[] = {
 	{ "repair-rate", 0, "SIZE",
 	    "Bytes a second that repair may read and send; 0: as many as it can.", RIGHT_SIZE,
 	    set_size, get_size, FIELD(repair_rate) },
+	{ "upload-rate", 0, "SIZE",
+	    "Bytes a second of pieces that a node sends, repair included; 0: as many as it can.",
+	    RIGHT_SIZE, set_size, get_size, FIELD(upload_rate) },
+	{ "download-rate", 0, "SIZE",
+	    "Bytes a second of pieces that a node takes, repair included; 0: as many as it can.",
+	    RIGHT_SIZE, set_size, get_size, FIELD(download_rate) },
 	{ "accept", 0, "WHO",
 	    "Whose files a node keeps: those of the owners below, of anyone (within a fifth of its "
 	    "capacity), of none; usual: of owners, and all on a test network.",

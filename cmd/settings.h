@@ -28,12 +28,13 @@ struct settings {
 	struct contact_names bootstraps;
 	struct code_params code; /* of `put`; k = 0: by the size of the network */
 	struct addr listen;
-	struct addr metrics;  /* family ADDR_NONE: not told */
-	bool metrics_public;  /* … to whoever reaches that address */
-	uint64_t capacity;    /* 0: stores nothing */
-	uint64_t reserve;     /* of the disk, to leave free */
-	uint64_t repair_rate; /* bytes a second; 0: unlimited */
-	uint64_t lock_max;    /* seconds: the longest lock that is granted */
+	struct addr metrics;                 /* family ADDR_NONE: not told */
+	bool metrics_public;                 /* … to whoever reaches that address */
+	uint64_t capacity;                   /* 0: stores nothing */
+	uint64_t reserve;                    /* of the disk, to leave free */
+	uint64_t repair_rate;                /* bytes a second; 0: unlimited */
+	uint64_t upload_rate, download_rate; /* the same, of pieces and repair together */
+	uint64_t lock_max;                   /* seconds: the longest lock that is granted */
 	enum accept_word accept;
 	struct owner_list owners;
 	char country[2];

@@ -57,6 +57,8 @@ setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out
 		.segment_bytes = segment_bytes(s->capacity),
 		.reserve_bytes = s->reserve,
 		.repair_bytes_s = s->repair_rate == 0 ? UINT64_MAX : s->repair_rate,
+		.upload_bytes_s = s->upload_rate,
+		.download_bytes_s = s->download_rate,
 		.accept = accept_of(s),
 		.owners = s->owners.at,
 		.owners_count = s->owners.count,

@@ -389,6 +389,7 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 	if (k == NULL)
 		return ERR_NOMEM;
 	k->opts = *opts;
+	k->repair_rate.bytes_s = opts->repair_bytes_s == 0 ? REPAIR_BYTES_S : opts->repair_bytes_s;
 	k->env = endpoint_env(opts->endpoint);
 	k->net = endpoint_net(opts->endpoint);
 	STAILQ_INIT(&k->intake);

@@ -18,6 +18,7 @@
 #include "dht/dht.h"
 #include "storage/admission.h"
 #include "storage/chunks.h"
+#include "storage/bandwidth.h"
 #include "storage/parties.h"
 #include "storage/store.h"
 
@@ -33,6 +34,7 @@ struct keeper_opts {
 	uint64_t pace;           /* divides all its times on test networks; 0 or 1: as documented */
 	uint64_t repair_bytes_s; /* what repair may move a second; 0: REPAIR_BYTES_S */
 	struct admission *admission; /* counted on each tour */
+	struct bandwidth *bandwidth;
 };
 /* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
 int keeper_new(const struct keeper_opts *opts, struct keeper **out);

@@ -77,7 +77,7 @@ struct keeper {
 	struct hash scrub_at; /* the next chunk */
 	uint64_t scrub_saved_at;
 	bool scrub_loaded;
-	uint64_t bucket_at; /* repair's token bucket: when it is full again */
+	struct byte_rate repair_rate;
 	struct parties *parties, *parties_touring; /* of the last tour, of the running one */
 	uint64_t leases_touring;
 	struct meter moved; /* bytes by repair */

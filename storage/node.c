@@ -24,6 +24,7 @@ struct node {
 	struct endpoint *endpoint;
 	struct dht *dht;
 	struct admission *admission; /* NULL: without a store */
+	struct bandwidth bandwidth;
 	struct keeper *keeper;
 	struct service *service;
 	struct reach *reach;
@@ -239,6 +240,7 @@ open_services(struct node *n, bool first)
 			.pace = n->opts.repair_pace == 0 ? n->opts.pace : n->opts.repair_pace,
 			.repair_bytes_s = n->opts.repair_bytes_s,
 			.admission = n->admission,
+			.bandwidth = &n->bandwidth,
 		    },
 		    &n->keeper);
 	if (err == ERR_OK && n->store != NULL)
@@ -249,6 +251,7 @@ open_services(struct node *n, bool first)
 			.store = n->store,
 			.keeper = n->keeper,
 			.admission = n->admission,
+			.bandwidth = &n->bandwidth,
 			.pace = n->opts.pace,
 		    },
 		    &n->service);
@@ -315,6 +318,8 @@ node_start(const struct node_opts *opts, struct node **out)
 	n->opts = *opts;
 	n->env = opts->env;
 	n->identity = *opts->identity;
+	n->bandwidth.up.bytes_s = opts->upload_bytes_s;
+	n->bandwidth.down.bytes_s = opts->download_bytes_s;
 	if (opts->software != NULL)
 		snprintf(n->software, sizeof(n->software), "%s", opts->software);
 	task_group_init(&n->group, n->env);

@@ -47,6 +47,7 @@ struct node_opts {
 	const struct owner_quota *owners; /* copied */
 	size_t owners_count;
 	uint64_t lock_max_s;
+	uint64_t upload_bytes_s, download_bytes_s; /* for bulk; 0: no limit */
 	char country[2];
 	char region[PEER_REGION_MAX + 1];
 	bool countersigned;

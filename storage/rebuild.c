@@ -250,7 +250,7 @@ move_groups(struct rebuilding *w)
 		}
 		if (err == ERR_OK && w->r->pace != NULL)
 			err = w->r->pace(
-			    w->r->arg, bytes * (remote_sources(w) + open_targets_count(w)));
+			    w->r->arg, bytes * open_targets_count(w), bytes * remote_sources(w));
 		if (err != ERR_OK)
 			return err;
 		if (open_targets_count(w) == 0)

@@ -42,7 +42,7 @@ struct rebuild {
 	struct candidate *candidates;
 	size_t candidates_count;
 	/* Called before bytes are moved; may wait. NULL: no limit. */
-	SUSPENDS int (*pace)(void *arg, uint64_t bytes);
+	SUSPENDS int (*pace)(void *arg, uint64_t sent, uint64_t fetched);
 	void *arg;
 	/* Results. */
 	uint64_t fetched, sent;

@@ -14,26 +14,19 @@
 #define REPAIRS_AT_ONCE 3
 /* Longer than any repair takes; its end says when it may be tried again. */
 #define REPAIR_PATIENCE HOURS(1)
-/* The bucket holds so long of the rate: a group of leaves is not cut by it. */
-#define BUCKET_NS       SECONDS(1)
 
 /* ---- pacing ---- */
 
 /* Waits until repair may move so many bytes more. */
 int
-repair_pace(void *arg, uint64_t bytes)
+repair_pace(void *arg, uint64_t up, uint64_t down)
 {
 	struct keeper *k = arg;
-	uint64_t rate = k->opts.repair_bytes_s == 0 ? REPAIR_BYTES_S : k->opts.repair_bytes_s;
 	uint64_t now = env_now(k->env);
+	uint64_t own = byte_rate_take(&k->repair_rate, now, up + down);
+	uint64_t line = bandwidth_take(k->opts.bandwidth, now, up, down);
 
-	meter_add(&k->moved, now, bytes);
-	if (rate == UINT64_MAX)
-		return ERR_OK;
-	k->bucket_at = MAX(k->bucket_at, now) + bytes * 1000 / MAX(rate / 1000000, (uint64_t)1);
-	if (k->bucket_at <= now + BUCKET_NS)
-		return ERR_OK;
-	return task_sleep(k->env, k->bucket_at - now - BUCKET_NS);
+	return MAX(own, line) == 0 ? ERR_OK : task_sleep(k->env, MAX(own, line));
 }
 
 /* ---- picking ---- */

@@ -17,6 +17,15 @@
 
 /* ---- moving bytes: never longer than the other side shows life ---- */
 
+/* Its turn on the line; not held against the other side. */
+static SUSPENDS int
+pace(struct service *s, uint64_t up, uint64_t down)
+{
+	uint64_t wait = bandwidth_take(s->opts.bandwidth, env_now(s->env), up, down);
+
+	return wait == 0 ? ERR_OK : task_sleep(s->env, wait);
+}
+
 static SUSPENDS int
 take_bytes(struct service *s, struct stream *st, uint8_t *dst, size_t len)
 {
@@ -24,9 +33,12 @@ take_bytes(struct service *s, struct stream *st, uint8_t *dst, size_t len)
 
 	for (size_t done = 0; err == ERR_OK && done < len;) {
 		size_t n = MIN(len - done, PIECE_BYTES);
-		uint64_t until = env_now(s->env) + transfers_patience(s->transfers);
-		uint64_t old = task_deadline(s->env, until);
+		uint64_t old;
 
+		err = pace(s, 0, n);
+		if (err != ERR_OK)
+			break;
+		old = task_deadline(s->env, env_now(s->env) + transfers_patience(s->transfers));
 		err = stream_read(st, dst + done, n);
 		task_deadline_restore(s->env, old);
 		done += n;
@@ -42,9 +54,12 @@ service_give_bytes(struct service *s, struct stream *st, struct bytes data)
 
 	for (size_t done = 0; err == ERR_OK && done < data.len;) {
 		size_t n = MIN(data.len - done, PIECE_BYTES);
-		uint64_t until = env_now(s->env) + transfers_patience(s->transfers);
-		uint64_t old = task_deadline(s->env, until);
+		uint64_t old;
 
+		err = pace(s, n, 0);
+		if (err != ERR_OK)
+			break;
+		old = task_deadline(s->env, env_now(s->env) + transfers_patience(s->transfers));
 		err = stream_write(st, bytes_of(data.data + done, n));
 		task_deadline_restore(s->env, old);
 		done += n;

@@ -10,6 +10,7 @@
 #include "storage/store.h"
 
 struct admission;
+struct bandwidth;
 struct keeper;
 struct service;
 
@@ -19,6 +20,7 @@ struct service_opts {
 	struct store *store;
 	struct keeper *keeper; /* hears of what comes; may be NULL in tests */
 	struct admission *admission;
+	struct bandwidth *bandwidth;
 	uint64_t pace; /* divides announcing delays on test networks; 0 or 1: as documented */
 };
 int service_new(const struct service_opts *opts, struct service **out);

@@ -9,6 +9,7 @@
 #include "storage/announce.h"
 #include "storage/keeper.h"
 #include "storage/messages.h"
+#include "storage/bandwidth.h"
 #include "storage/service.h"
 #include "storage/transfers.h"
 

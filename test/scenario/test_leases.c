@@ -384,6 +384,34 @@ START_TEST(strangers_get_little)
 }
 END_TEST
 
+/* ---- the line ---- */
+
+START_TEST(a_node_gives_its_line_in_measure)
+{
+	struct world *w = world_new(&(struct world_opts){ .seed = 9,
+	    .nodes = 1,
+	    .code = { 1, 1, 1 },
+	    .upload_bytes_s = KIB(100),
+	    .download_bytes_s = KIB(200) });
+	struct file_put_result put;
+	uint64_t at = sim_now(world_sim(w)), time;
+
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "film", .bytes = KIB(1500) }, &put),
+	    ERR_OK);
+	time = sim_now(world_sim(w)) - at;
+	/* A second is saved up, and another may be when a chunk ends. */
+	ck_assert_uint_ge(time, SECONDS(5));
+	ck_assert_uint_le(time, SECONDS(12));
+	at = sim_now(world_sim(w));
+	ck_assert_int_eq(world_get(w, "film", NULL), ERR_OK);
+	time = sim_now(world_sim(w)) - at;
+	ck_assert_uint_ge(time, SECONDS(12));
+	ck_assert_uint_le(time, SECONDS(25));
+	world_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -396,5 +424,6 @@ main(void)
 	    a_tombstone_of_a_sibling_is_refused, NULL);
 	suite_add(s, "admission", 300, only_who_knows_the_owner_keeps_it, nobody_knows_the_owner,
 	    an_owner_has_a_quota, strangers_get_little, NULL);
+	suite_add(s, "line", 300, a_node_gives_its_line_in_measure, NULL);
 	return suite_main(s);
 }

@@ -99,6 +99,8 @@ start_node(struct world *w, struct env *env, const struct identity *who, const s
 			.dir = client ? NULL : "/node",
 			.capacity_bytes = client ? 0 : capacity_of(w),
 			.accept = w->opts.accept,
+			.upload_bytes_s = w->opts.upload_bytes_s,
+			.download_bytes_s = w->opts.download_bytes_s,
 			.owners = &owner,
 			.owners_count = number >= w->opts.unknown_to,
 			.bootstraps = w->bootstraps,

@@ -30,6 +30,7 @@ struct world_opts {
 	size_t unknown_to;
 	uint64_t quota_bytes;    /* of the account; 0: none */
 	uint64_t capacity_bytes; /* 0: 1 GiB */
+	uint64_t upload_bytes_s, download_bytes_s;
 };
 
 struct world *world_new(const struct world_opts *opts);
