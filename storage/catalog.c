@@ -232,6 +232,12 @@ shard_unpack(struct bytes value, uint8_t index, struct shard_entry *out)
 	e.place.offset = unpack_u64(&u);
 	e.chunk_bytes = unpack_u64(&u);
 	e.stored_unix_s = unpack_u64(&u);
+	e.copies_more = unpack_u8(&u) != 0;
+	e.copies_count = unpack_u8(&u);
+	if (e.copies_count > COPIES_MAX)
+		return ERR_CORRUPT;
+	for (size_t i = 0; i < e.copies_count; i++)
+		e.copies[i] = unpack_u64(&u);
 	if (!unpack_done(&u) || e.state < SHARD_LIVE || e.state > SHARD_DROPPED)
 		return ERR_CORRUPT;
 	if (e.state != SHARD_DROPPED && layout_make(e.k, e.n, e.chunk_bytes, &l) != ERR_OK)
@@ -240,10 +246,10 @@ shard_unpack(struct bytes value, uint8_t index, struct shard_entry *out)
 	return ERR_OK;
 }
 
-static int
-put_shard(struct index_txn *txn, const struct hash *chunk, const struct shard_entry *e)
+int
+catalog_put_shard(struct index_txn *txn, const struct hash *chunk, const struct shard_entry *e)
 {
-	uint8_t text[64];
+	uint8_t text[64 + 8 * COPIES_MAX];
 	struct packer p = packer_on(text, sizeof(text));
 	struct key_text k;
 
@@ -256,6 +262,10 @@ put_shard(struct index_txn *txn, const struct hash *chunk, const struct shard_en
 	pack_u64(&p, e->place.offset);
 	pack_u64(&p, e->chunk_bytes);
 	pack_u64(&p, e->stored_unix_s);
+	pack_u8(&p, e->copies_more);
+	pack_u8(&p, e->copies_count);
+	for (size_t i = 0; i < e->copies_count; i++)
+		pack_u64(&p, e->copies[i]);
 	must(pack_ok(&p));
 	return index_put(txn, key_bytes(&k), bytes_of(text, p.len));
 }
@@ -369,16 +379,71 @@ has_shard(struct index_txn *txn, const struct hash *chunk, bool *out)
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/*
+ * Whether it was not known yet that this segment has an extent of the shard. The lowest ones are
+ * kept, in order: so the set does not depend on the sequence in which they are told.
+ */
+static bool
+add_copy(struct shard_entry *e, uint64_t segment)
+{
+	size_t i = e->copies_count;
+	bool more = e->copies_more;
+
+	for (size_t j = 0; j < e->copies_count; j++) {
+		if (e->copies[j] == segment)
+			return false;
+	}
+	if (i == COPIES_MAX) {
+		e->copies_more = true;
+		if (e->copies[i - 1] < segment)
+			return !more;
+		i--;
+	} else {
+		e->copies_count++;
+	}
+	for (; i > 0 && e->copies[i - 1] > segment; i--)
+		e->copies[i] = e->copies[i - 1];
+	e->copies[i] = segment;
+	return true;
+}
+
+/* All that old knew of extents, and where new itself lies. */
+static struct shard_entry
+with_copies(const struct shard_entry *old, const struct shard_entry *new)
+{
+	struct shard_entry e = *new;
+
+	e.copies_count = 0;
+	e.copies_more = old != NULL && old->copies_more;
+	for (size_t i = 0; old != NULL && i < old->copies_count; i++)
+		(void)add_copy(&e, old->copies[i]);
+	if (is_there(new))
+		(void)add_copy(&e, new->place.segment);
+	return e;
+}
+
+/* What was told of is not what counts; it lies there all the same. */
+static int
+note_copy(struct index_txn *txn, const struct hash *chunk, struct shard_entry *old,
+    const struct shard_entry *told)
+{
+	if (!is_there(told) || !add_copy(old, told->place.segment))
+		return ERR_OK;
+	return catalog_put_shard(txn, chunk, old);
+}
+
 /* Replaces old (NULL: nothing was there) by new and keeps the sums. */
 static int
 replace_shard(struct index_txn *txn, const struct hash *chunk, const struct shard_entry *old,
-    const struct shard_entry *new)
+    const struct shard_entry *told)
 {
+	struct shard_entry entry = with_copies(old, told);
+	const struct shard_entry *new = &entry;
 	bool had, has;
 	int err = has_shard(txn, chunk, &had);
 
 	if (err == ERR_OK)
-		err = put_shard(txn, chunk, new);
+		err = catalog_put_shard(txn, chunk, new);
 	if (err == ERR_OK && old != NULL && is_there(old))
 		err = count_shard(txn, old, false);
 	if (err == ERR_OK && is_there(new))
@@ -399,7 +464,7 @@ catalog_add_shard(struct index_txn *txn, const struct hash *chunk, const struct 
 	if (err != ERR_OK && err != ERR_NOT_FOUND)
 		return err;
 	if (err == ERR_OK && old.order >= e->order)
-		return ERR_OK;
+		return note_copy(txn, chunk, &old, e);
 	return replace_shard(txn, chunk, err == ERR_OK ? &old : NULL, e);
 }
 
@@ -414,8 +479,10 @@ catalog_move_shard(
 		return ERR_STALE;
 	if (err != ERR_OK)
 		return err;
-	if (!is_there(&old) || old.order != e->order || place_compare(old.place, from) != 0)
-		return ERR_STALE;
+	if (!is_there(&old) || old.order != e->order || place_compare(old.place, from) != 0) {
+		err = note_copy(txn, chunk, &old, e);
+		return err == ERR_OK ? ERR_STALE : err;
+	}
 	return replace_shard(txn, chunk, &old, e);
 }
 

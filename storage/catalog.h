@@ -52,6 +52,8 @@ int catalog_retire(struct index_txn *txn, uint64_t segment);
 int catalog_next_sums(struct index_txn *txn, uint64_t *segment, struct segment_sums *out);
 
 /* ---- shards ---- */
+/* A shard is moved by compaction once in months, and its old segment goes. */
+#define COPIES_MAX 4
 enum shard_state { SHARD_LIVE = 1, SHARD_UNPROVEN = 2, SHARD_DROPPED = 3 };
 
 struct shard_entry {
@@ -61,6 +63,11 @@ struct shard_entry {
 	struct place place;
 	uint64_t chunk_bytes;
 	uint64_t stored_unix_s;
+	/* Segments that hold an extent of it, whole or dead: while one is there a drop is
+	 * remembered. More than fit: for ever, which takes that many moves within a day. */
+	uint8_t copies_count;
+	bool copies_more;
+	uint64_t copies[COPIES_MAX];
 };
 int catalog_shard(struct index_txn *txn, const struct hash *chunk, uint8_t index,
     struct shard_entry *out); /* ERR_NOT_FOUND; dropped ones are found */
@@ -79,9 +86,29 @@ int catalog_move_shard(struct index_txn *txn, const struct hash *chunk, const st
 int catalog_prove(
     struct index_txn *txn, const struct hash *chunk, uint8_t index, uint64_t order, bool good);
 
+/* ---- forgetting (catalog_sweep.c) ---- */
+/* What nothing depends on any more goes. In steps; each begins where the last one ended. */
+struct catalog_sweep {
+	uint64_t now_unix_s;
+	const uint64_t *segments; /* that are there, ascending; newer ones than the last are, too */
+	size_t segments_count;
+	size_t most; /* entries of one step */
+	/* Where it is; zeros to begin. */
+	uint8_t from[INDEX_KEY_MAX];
+	size_t from_len;
+	bool ended;
+	/* Over all steps: looked at; gone; leases that stay of chunks without a shard. */
+	uint64_t seen, gone, bare;
+};
+int catalog_sweep_step(
+    struct index_txn *txn, const struct catalog_sweep *at, struct catalog_sweep *next);
+
 /* ---- small records ---- */
 /* ERR_STALE when a newer one is known (nothing changes). */
 int catalog_add_record(struct index_txn *txn, const struct record *r);
+/* Under this lease key so late a date was promised. */
+int catalog_promise(
+    struct index_txn *txn, const struct hash *chunk, const struct pubkey *key, uint64_t promised);
 /* Whether this very record is what counts now: ERR_OK; ERR_NOT_FOUND: a newer one does. */
 int catalog_is_current(struct index_txn *txn, const struct record *r);
 /* A group of records lies there: for the sums; told twice counts once. */

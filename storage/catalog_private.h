@@ -63,4 +63,7 @@ key_bytes(const struct key_text *k)
 	return bytes_of(k->text, k->p.len);
 }
 
+/* catalog.c: as it is, without any rule. */
+int catalog_put_shard(struct index_txn *txn, const struct hash *chunk, const struct shard_entry *e);
+
 #endif

@@ -189,6 +189,27 @@ catalog_is_current(struct index_txn *txn, const struct record *r)
 	return err;
 }
 
+int
+catalog_promise(
+    struct index_txn *txn, const struct hash *chunk, const struct pubkey *key, uint64_t promised)
+{
+	uint8_t text[LEASE_KEPT_MAX];
+	struct text_entry e;
+	struct key_text k;
+	size_t len;
+	int err;
+
+	key_lease(&k, chunk, key);
+	err = get_text(txn, key_bytes(&k), &e);
+	if (err != ERR_OK)
+		return err;
+	len = lease_kept_promise(e.text, promised, text);
+	if (len == 0)
+		return ERR_OK; /* it has rotted */
+	e.text = bytes_of(text, len);
+	return put_text(txn, key_bytes(&k), &e);
+}
+
 /* ---- looking up ---- */
 
 int

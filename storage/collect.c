@@ -9,7 +9,6 @@
 #include "storage/keeper_private.h"
 #include "storage/store_compact.h"
 
-#define COURTESY_S  ((uint64_t)30 * 24 * 3600)
 #define DAY         HOURS(24)
 /* Of the shards here, a day; at least so many where there are few. */
 #define DAILY_SHARE 50 /* one in fifty: 2 % */
@@ -46,7 +45,8 @@ enum lease_end { LEASES_RUN, LEASES_EXPIRED, LEASES_DELETED };
 static enum lease_end
 leases_end(const struct keeper *k, const struct chunk_facts *f, uint64_t now_s)
 {
-	uint64_t until = facts_until(f), courtesy = COURTESY_S / MAX(k->opts.pace, (uint64_t)1);
+	uint64_t until = facts_until(f),
+		 courtesy = LEASE_COURTESY_S / MAX(k->opts.pace, (uint64_t)1);
 
 	/* No lease at all is no deletion: the shard's own may have rotted. */
 	if (f->leases_more || f->leases_count == 0)
@@ -98,6 +98,25 @@ keeper_collect(struct keeper *k, const struct chunk_facts *f)
 
 /* ---- space ---- */
 
+/* Once a day what nothing depends on any more is forgotten, here as in the store. */
+static SUSPENDS int
+sweep(struct keeper *k)
+{
+	bool trusted;
+	uint64_t now = env_now(k->env), now_s = keeper_now_unix_s(k, &trusted);
+	struct store_swept swept;
+	int err;
+
+	if (!trusted || (k->swept_at != 0 && now - k->swept_at < keeper_time(k, DAY)))
+		return ERR_OK;
+	err = store_sweep(k->opts.store, now_s, &swept);
+	if (err != ERR_OK)
+		return err;
+	k->swept_at = now;
+	k->leased_due |= swept.gone > 0;
+	return ERR_OK;
+}
+
 static int
 compact_task(void *arg)
 {
@@ -108,6 +127,8 @@ compact_task(void *arg)
 	/* One after the other, as long as it is worth it. */
 	while (err == ERR_OK && gained > 0)
 		err = store_compact(k->opts.store, &gained);
+	if (err == ERR_OK)
+		err = sweep(k);
 	k->compacting = false;
 	if (err != ERR_OK && err != ERR_CANCELED)
 		log_warn(k->env, "space does not come back: %s", err_text(err));

@@ -45,13 +45,13 @@ keeper_is_self(const struct keeper *k, const struct pubkey *pub)
 
 /* Entries whose chunks the tour has not met are gone from the store. */
 static void
-forget_unmet(struct keeper *k)
+forget_unmet(struct keeper *k, bool leased_too)
 {
 	size_t cursor = 0;
 	struct held *h;
 
 	while ((h = ledger_next(k->ledger, &cursor)) != NULL) {
-		if (h->tour == k->tour || h->index == INDEX_NONE)
+		if (h->tour == k->tour || (h->index == INDEX_NONE && !leased_too))
 			continue;
 		/* Removing moves later entries up, at most onto the place just looked at. */
 		ledger_remove(k->ledger, h);
@@ -139,10 +139,13 @@ walk(struct keeper *k,
 static SUSPENDS int
 tour(struct keeper *k)
 {
+	bool leased_too = !k->booted || k->leased_due;
 	int err = keeper_drain_load(k);
 
-	/* What only has leases any more: once is enough, others come as shards are dropped. */
-	if (err == ERR_OK && !k->booted)
+	/* What only has leases any more: once is enough, others come as shards are dropped, until
+	 * something is forgotten. */
+	k->leased_due = false;
+	if (err == ERR_OK && leased_too)
 		err = walk(k, store_next_leased_facts, visit_leased);
 	k->status.earliest_until = k->leases_touring = 0;
 	parties_clear(k->parties_touring);
@@ -161,7 +164,7 @@ tour(struct keeper *k)
 		if (err != ERR_OK)
 			return err;
 	}
-	forget_unmet(k);
+	forget_unmet(k, leased_too);
 	forget_neighbours(k);
 	keeper_tallied(k);
 	k->status.tours++;

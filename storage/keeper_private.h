@@ -78,6 +78,8 @@ struct keeper {
 	uint64_t scrub_saved_at;
 	bool scrub_loaded;
 	struct byte_rate repair_rate;
+	uint64_t swept_at; /* env_now scale; 0: not since the start */
+	bool leased_due;   /* something was forgotten: chunks that only have leases are met again */
 	struct parties *parties, *parties_touring; /* of the last tour, of the running one */
 	uint64_t leases_touring;
 	struct meter moved; /* bytes by repair */

@@ -302,6 +302,28 @@ lease_kept_join(struct bytes winner, struct bytes loser, uint8_t out[LEASE_KEPT_
 	return lease + p.len;
 }
 
+uint64_t
+lease_kept_until(struct bytes kept)
+{
+	return u64_at(kept, AT_UNTIL);
+}
+
+size_t
+lease_kept_promise(struct bytes kept, uint64_t promised, uint8_t out[LEASE_KEPT_MAX])
+{
+	size_t lease = lease_part(kept);
+	struct packer p = packer_on(out + lease, LEASE_NOTE_BYTES);
+	struct lease_note n;
+
+	if (note_of(kept, &n) != ERR_OK)
+		return 0;
+	n.promised = promised;
+	memcpy(out, kept.data, lease);
+	pack_note(&p, &n);
+	must(pack_ok(&p));
+	return lease + p.len;
+}
+
 /* ---- what is promised ---- */
 
 /* A clock that differs from the owner's shall not spoil a lock of just the length. */

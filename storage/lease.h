@@ -21,6 +21,8 @@
 #define LEASE_AHEAD_MAX_S   ((uint64_t)800 * 24 * 3600)
 /* Clock error that a lease may show against ours before it is called past or too far ahead. */
 #define LEASE_CLOCK_SLACK_S 3600
+/* What has merely run out is kept so much longer, while there is room. */
+#define LEASE_COURTESY_S    ((uint64_t)30 * 24 * 3600)
 /* Of one chunk, told at once: a chunk of two owners is rare, of eight unheard of. */
 #define LEASES_KNOWN_MAX    8
 #define LEASE_COUNTRIES_MAX 8
@@ -79,6 +81,9 @@ int lease_read(struct bytes kept, struct network_id net, struct lease *out);
 /* Without checking anything; 0 of what is too short: lock_until, and the latest date promised. */
 uint64_t lease_kept_lock(struct bytes kept);
 uint64_t lease_kept_promised(struct bytes kept);
+uint64_t lease_kept_until(struct bytes kept);
+/* The same with another promise; its length, 0: it is no lease. */
+size_t lease_kept_promise(struct bytes kept, uint64_t promised, uint8_t out[LEASE_KEPT_MAX]);
 /*
  * The lease of winner with all that either note knows: the later promise, the grant and the owner.
  * Both are kept forms of leases of one key and chunk. Returns the length; 0: one of them is none.

@@ -285,6 +285,8 @@ apply(struct index_txn *txn, struct commit *c)
 		err = catalog_retire(txn, c->segment);
 		c->result = err == ERR_STATE ? err : ERR_OK;
 		return err == ERR_STATE ? ERR_OK : err;
+	case COMMIT_SWEEP:
+		return catalog_sweep_step(txn, c->sweep_at, c->sweep_next);
 	case COMMIT_FLUSH:
 		return ERR_OK;
 	}

@@ -28,6 +28,7 @@ enum commit_kind {
 	COMMIT_RECORD, /* write, sync, index */
 	COMMIT_PROOF,  /* index only */
 	COMMIT_RETIRE, /* index only: a segment in which nothing counts any more */
+	COMMIT_SWEEP,  /* index only: forgets what nothing depends on */
 	COMMIT_FLUSH,  /* nothing of its own: takes the lazy ones along, or resumes */
 };
 struct commit {
@@ -51,8 +52,10 @@ struct commit {
 	 */
 	bool moves, copies;
 	struct place from;
-	uint64_t segment; /* COMMIT_RETIRE */
-	bool lazy;        /* nobody waits: freed after its batch */
+	uint64_t segment;                     /* COMMIT_RETIRE */
+	const struct catalog_sweep *sweep_at; /* COMMIT_SWEEP; lent, as the next */
+	struct catalog_sweep *sweep_next;
+	bool lazy; /* nobody waits: freed after its batch */
 };
 
 /* The result of a wait that hands over the lead of a queue. */

@@ -21,4 +21,15 @@
  */
 SUSPENDS int store_compact(struct store *s, uint64_t *gained);
 
+struct store_swept {
+	uint64_t seen, gone; /* entries of the index */
+	uint64_t bare;       /* leases and tombstones that stay of chunks that are not here */
+};
+/*
+ * Forgets what nothing depends on any more: marks of shards of which no copy lies in any segment,
+ * tombstones and leases of which all that was promised is over. Once a day is enough. ERR_BUSY: a
+ * segment is being compacted.
+ */
+SUSPENDS int store_sweep(struct store *s, uint64_t now_unix_s, struct store_swept *out);
+
 #endif

@@ -80,7 +80,8 @@ fx_chunk_fini(struct fx_chunk *c)
 
 /* The lease of owner number `owner` with a generation. */
 static inline void
-fx_lease(struct lease *l, uint64_t owner, const struct hash *chunk, uint64_t generation)
+fx_lease_until(
+    struct lease *l, uint64_t owner, const struct hash *chunk, uint64_t generation, uint64_t until)
 {
 	struct key seed;
 	struct sign_key key;
@@ -90,14 +91,21 @@ fx_lease(struct lease *l, uint64_t owner, const struct hash *chunk, uint64_t gen
 	crypto_sign_key_from_seed(&seed, &key, &pub);
 	*l = (struct lease){ .chunk = *chunk,
 		.generation = generation,
-		.until = 2000000000 + generation,
+		.until = until,
 		.constraints.repair_at = 2 };
 	lease_sign(l, fx_net, &key, &pub);
 }
 
+static inline void
+fx_lease(struct lease *l, uint64_t owner, const struct hash *chunk, uint64_t generation)
+{
+	fx_lease_until(l, owner, chunk, generation, 2000000000 + generation);
+}
+
 /* Stores a shard, `step` leaves at a time. */
 static inline SUSPENDS int
-fx_put(struct store *s, const struct fx_chunk *c, uint8_t index, uint64_t generation, uint32_t step)
+fx_put_until(struct store *s, const struct fx_chunk *c, uint8_t index, uint64_t generation,
+    uint32_t step, uint64_t until)
 {
 	struct shard_writer *w;
 	struct lease lease;
@@ -114,8 +122,14 @@ fx_put(struct store *s, const struct fx_chunk *c, uint8_t index, uint64_t genera
 			return err;
 		}
 	}
-	fx_lease(&lease, 0, &c->id, generation);
+	fx_lease_until(&lease, 0, &c->id, generation, until);
 	return shard_commit(w, c->descriptor, &lease);
+}
+
+static inline SUSPENDS int
+fx_put(struct store *s, const struct fx_chunk *c, uint8_t index, uint64_t generation, uint32_t step)
+{
+	return fx_put_until(s, c, index, generation, step, 2000000000 + generation);
 }
 
 /* Reads a shard and compares: ERR_CORRUPT when it is not what was put. */

@@ -63,6 +63,17 @@ with_store(bool in_memory, uint64_t capacity, int (*story)(void *arg))
 	remove_dir(c.dir);
 }
 
+/* As if it had been lost. */
+static void
+forget_index(const struct ctx *c)
+{
+	char index[128];
+
+	snprintf(index, sizeof(index), "%s/index", c->dir);
+	disk_list(disk_real(), index, remove_name, index);
+	rmdir(index);
+}
+
 static SUSPENDS void
 open_store(struct ctx *c)
 {
@@ -519,6 +530,116 @@ space_comes_back(void *arg)
 	return ERR_OK;
 }
 
+/* A mark is known as long as there is something that it holds off, and no longer. */
+static int
+marks_are_forgotten_in_time(void *arg)
+{
+	const uint64_t late = 3000000000;
+	struct ctx *c = arg;
+	struct store_swept swept;
+	struct fx_chunk chunk, other;
+	uint64_t gained = 1;
+
+	c->opts.segment_bytes = MIB(1);
+	open_store(c);
+	fx_chunk_init(&chunk, 1, 1, 1, 700000);
+	fx_chunk_init(&other, 2, 1, 1, 700000);
+	ck_assert_int_eq(fx_put(c->store, &chunk, 0, 1, 1), ERR_OK);
+	ck_assert_int_eq(fx_put(c->store, &other, 0, 1, 1), ERR_OK);
+	ck_assert_int_eq(store_drop(c->store, &chunk.id, 0), ERR_OK);
+	/* Its lease is not over; its extent is there. */
+	ck_assert_int_eq(store_sweep(c->store, 1, &swept), ERR_OK);
+	ck_assert_uint_eq(swept.gone, 0);
+	ck_assert_uint_eq(swept.bare, 1);
+	/* The lease is; a chunk that is here keeps its own, or it would look as if nobody had
+	 * asked. */
+	ck_assert_int_eq(store_sweep(c->store, late, &swept), ERR_OK);
+	ck_assert_uint_eq(swept.gone, 1);
+	ck_assert_uint_eq(fx_generation(c->store, &chunk.id, 0), 0);
+	ck_assert_uint_eq(fx_generation(c->store, &other.id, 0), 1);
+	while (gained > 0)
+		ck_assert_int_eq(store_compact(c->store, &gained), ERR_OK);
+	ck_assert_int_eq(store_sweep(c->store, late, &swept), ERR_OK);
+	ck_assert_uint_eq(swept.gone, 1);
+	/* It may come again as if it had never been here. */
+	ck_assert_int_eq(fx_put(c->store, &chunk, 0, 1, 1), ERR_OK);
+	ck_assert_int_eq(fx_check(c->store, &chunk, 0), ERR_OK);
+	fx_chunk_fini(&chunk);
+	fx_chunk_fini(&other);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+/* A day's puts and deletions for a year: what is known is what the last months brought, not more.
+ */
+static int
+a_year_of_puts_and_deletions(void *arg)
+{
+	enum { DAYS = 365, KEPT = 5, TERM = 10, GAP = 7 };
+	const uint64_t day_s = 86400, begin = 1800000000;
+	struct ctx *c = arg;
+	struct fx_chunk chunk, still[KEPT];
+	struct store_swept swept = { 0 };
+	struct store_status s;
+	uint64_t most = 0;
+	struct lease l;
+
+	c->opts.segment_bytes = MIB(1);
+	open_store(c);
+	for (uint64_t day = 0; day < DAYS; day++) {
+		uint64_t now = begin + day * day_s, gained = 1;
+
+		fx_chunk_init(&chunk, day, 1, 1, 60000);
+		ck_assert_int_eq(fx_put_until(c->store, &chunk, 0, 1, 1, now + 2 * day_s), ERR_OK);
+		fx_lease_until(&l, 0, &chunk.id, 2, now + TERM * day_s);
+		ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+		ck_assert_int_eq(
+		    store_set_siblings(c->store, &chunk.id, 1, bytes_of("x", 1)), ERR_OK);
+		fx_chunk_fini(&chunk);
+		if (day >= KEPT) {
+			fx_chunk_init(&chunk, day - KEPT, 1, 1, 60000);
+			fx_lease_until(&l, 0, &chunk.id, 3, 0);
+			ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+			ck_assert_int_eq(store_drop(c->store, &chunk.id, 0), ERR_OK);
+			fx_chunk_fini(&chunk);
+		}
+		while (day % GAP == 0 && gained > 0)
+			ck_assert_int_eq(store_compact(c->store, &gained), ERR_OK);
+		ck_assert_int_eq(store_sweep(c->store, now, &swept), ERR_OK);
+		if (day > 60)
+			most = MAX(most, swept.seen - swept.gone);
+		/* Not before its time: a sibling that was away may still bring the old lease. */
+		if (day == 60) {
+			fx_chunk_init(&chunk, day - TERM - 25, 1, 1, 60000);
+			ck_assert_uint_eq(fx_generation(c->store, &chunk.id, 0), 3);
+			fx_chunk_fini(&chunk);
+		}
+	}
+	store_status(c->store, &s);
+	ck_assert_uint_eq(s.shards, KEPT);
+	/* Ten days of promise and thirty of courtesy, three entries a day at most; and the segments
+	 * that hold what is alive, and a few that wait for their turn. */
+	ck_assert_uint_le(most, 3 * (TERM + 30 + 3 * GAP));
+	ck_assert_uint_le(s.bytes_used, MIB(6));
+	/* Built anew from the segments it knows the same, and nothing is back. */
+	store_close(c->store);
+	forget_index(c);
+	open_store(c);
+	store_status(c->store, &s);
+	ck_assert_uint_eq(s.shards, KEPT);
+	for (size_t i = 0; i < KEPT; i++) {
+		fx_chunk_init(&still[i], DAYS - 1 - i, 1, 1, 60000);
+		ck_assert_int_eq(fx_check(c->store, &still[i], 0), ERR_OK);
+		fx_chunk_fini(&still[i]);
+	}
+	fx_chunk_init(&chunk, DAYS - 1 - KEPT, 1, 1, 60000);
+	ck_assert_int_eq(fx_check(c->store, &chunk, 0), ERR_NOT_FOUND);
+	ck_assert_uint_eq(fx_generation(c->store, &chunk.id, 0), 3);
+	fx_chunk_fini(&chunk);
+	store_close(c->store);
+	return ERR_OK;
+}
+
 #define STORY(name, capacity)                                                                      \
 	START_TEST(name##_with_lmdb)                                                               \
 	{                                                                                          \
@@ -542,23 +663,25 @@ STORY(leases_share_a_sync, GIB(1))
 STORY(writers_at_once, GIB(1))
 STORY(space_comes_back, GIB(1))
 STORY(strangers_leases, GIB(1))
+STORY(marks_are_forgotten_in_time, GIB(1))
+STORY(a_year_of_puts_and_deletions, GIB(1))
 
 int
 main(void)
 {
 	Suite *s = suite_create("storage/store");
 
-	suite_add(s, "lmdb", 20, put_and_read_with_lmdb, ranges_and_unaligned_with_lmdb,
+	suite_add(s, "lmdb", 120, put_and_read_with_lmdb, ranges_and_unaligned_with_lmdb,
 	    wrong_commits_are_refused_with_lmdb, same_shard_twice_with_lmdb,
 	    leases_siblings_values_with_lmdb, full_and_too_big_with_lmdb,
 	    one_process_one_directory_with_lmdb, leases_share_a_sync_with_lmdb,
 	    writers_at_once_with_lmdb, space_comes_back_with_lmdb, strangers_leases_with_lmdb,
-	    NULL);
-	suite_add(s, "memory", 20, put_and_read_in_memory, ranges_and_unaligned_in_memory,
+	    marks_are_forgotten_in_time_with_lmdb, a_year_of_puts_and_deletions_with_lmdb, NULL);
+	suite_add(s, "memory", 120, put_and_read_in_memory, ranges_and_unaligned_in_memory,
 	    wrong_commits_are_refused_in_memory, same_shard_twice_in_memory,
 	    leases_siblings_values_in_memory, full_and_too_big_in_memory,
 	    one_process_one_directory_in_memory, leases_share_a_sync_in_memory,
 	    writers_at_once_in_memory, space_comes_back_in_memory, strangers_leases_in_memory,
-	    NULL);
+	    marks_are_forgotten_in_time_in_memory, a_year_of_puts_and_deletions_in_memory, NULL);
 	return suite_main(s);
 }
