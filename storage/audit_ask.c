@@ -215,6 +215,14 @@ is_elsewhere(const struct audit *t, const struct chunk_facts *f)
 	return elsewhere;
 }
 
+static bool
+may_be_excused(const struct audit *t)
+{
+	struct standing *one = standings_get(t->a->standings, &t->to.pub);
+
+	return one != NULL && one->excused++ < AUDIT_EXCUSES_MAX;
+}
+
 /*
  * Whether nobody lacks what it has not: the owner had deleted it, which it knew before we did, or
  * the shard is elsewhere, which its siblings are just being told.
@@ -232,8 +240,8 @@ look_for_excuse(struct audit *t)
 	if (err == ERR_OK)
 		err = store_facts(t->k->opts.store, &c->chunk, f);
 	if (err == ERR_NOT_FOUND ||
-	    (err == ERR_OK &&
-		(facts_until(f) <= keeper_now_unix_s(t->k, &trusted) || is_elsewhere(t, f)))) {
+	    (err == ERR_OK && (facts_until(f) <= keeper_now_unix_s(t->k, &trusted) ||
+				  (is_elsewhere(t, f) && may_be_excused(t))))) {
 		t->result = AUDIT_ENDED;
 		err = ERR_OK;
 	}
@@ -241,31 +249,51 @@ look_for_excuse(struct audit *t)
 	return err;
 }
 
+/*
+ * Late, or no answer, from a third of all: then it is rather our line, or our own load, than
+ * theirs, and nobody is to pay for it.
+ */
+static bool
+is_rather_us(const struct auditor *a)
+{
+	const struct standing *one;
+	size_t audited = 0, poor = 0;
+
+	for (size_t i = 0; (one = standings_at(a->standings, i)) != NULL; i++) {
+		audited += one->audited_at != 0;
+		poor += one->audited_at != 0 && one->poor;
+	}
+	return poor > MAX((size_t)2, audited / 3);
+}
+
 static void
 note(struct audit *t, bool patient)
 {
 	struct standing *one = standings_get(t->a->standings, &t->to.pub);
 	enum audit_result r = t->result;
-	bool refused;
+	bool right = r == AUDIT_PASSED || r == AUDIT_PASSED_LATE;
 
 	if (one == NULL)
 		return;
 	one->audited_at = env_now(t->k->env);
-	one->busy = r == AUDIT_BUSY ? (uint8_t)(one->busy + 1) : 0;
-	refused = one->busy >= AUDIT_BUSY_MAX;
-	if (r == AUDIT_BUSY && !refused)
+	if (r == AUDIT_BUSY) {
+		one->busy += patient && one->busy < UINT8_MAX;
 		return;
-	if (r == AUDIT_BUSY || r == AUDIT_SILENT) {
-		one->busy = 0;
-		if (patient && !is_away(t))
+	}
+	one->busy = 0;
+	one->poor = r == AUDIT_SILENT || r == AUDIT_PASSED_LATE;
+	if (r == AUDIT_SILENT) {
+		if (patient && !is_away(t) && !is_rather_us(t->a))
 			standing_note(one, STANDING_AVAILABILITY, false);
 		return;
 	}
 	standing_note(one, STANDING_AVAILABILITY, true);
 	if (r == AUDIT_ENDED)
 		return;
-	standing_note(one, STANDING_INTEGRITY, r == AUDIT_PASSED || r == AUDIT_PASSED_LATE);
-	if (r == AUDIT_PASSED || r == AUDIT_PASSED_LATE)
+	standing_note(one, STANDING_INTEGRITY, right);
+	if (right)
+		one->excused = 0;
+	if (r == AUDIT_PASSED || (r == AUDIT_PASSED_LATE && !is_rather_us(t->a)))
 		standing_note(one, STANDING_LATENCY, r == AUDIT_PASSED);
 }
 
@@ -376,11 +404,33 @@ tell_keeper(struct audit *t)
 		.index = t->evidence.challenge.index,
 		.node = t->to.pub };
 
-	if (t->result == AUDIT_ADMITTED || t->result == AUDIT_FORGED || t->result == AUDIT_BYTES) {
+	if (t->result == AUDIT_ADMITTED || t->result == AUDIT_ENDED || t->result == AUDIT_FORGED ||
+	    t->result == AUDIT_BYTES) {
 		keeper_intake(t->k, &what);
-		if (t->result != AUDIT_ADMITTED)
+		if (t->result == AUDIT_FORGED || t->result == AUDIT_BYTES)
 			endpoint_blame(t->k->opts.endpoint, &t->to, "wrong bytes in an audit");
 	}
+}
+
+/* It never has time for us: what a reader gets of it shows as much, though nothing to others. */
+static SUSPENDS int
+read_instead(struct audit *t, const struct chunk_facts *f)
+{
+	const struct standing *one = standings_find(t->a->standings, &t->to.pub);
+	int err;
+
+	if (one == NULL || one->busy + 1 < AUDIT_BUSY_MAX)
+		return ERR_OK;
+	err = auditor_probe(t->k, f, t->evidence.challenge.index, &t->to);
+	if (err == ERR_OK)
+		t->result = AUDIT_PASSED;
+	else if (err == ERR_CORRUPT || err == ERR_NOT_FOUND)
+		t->result = AUDIT_BYTES;
+	else if (err == ERR_CANCELED || err == ERR_NOMEM)
+		return err;
+	else
+		t->result = AUDIT_SILENT;
+	return ERR_OK;
 }
 
 static SUSPENDS int
@@ -393,7 +443,8 @@ follow(struct audit *t, bool patient)
 		return err;
 	if (t->result == AUDIT_ADMITTED)
 		recall_promise(t);
-	if (t->result == AUDIT_PASSED || t->result == AUDIT_PASSED_LATE)
+	if (t->evidence.answered && t->evidence.answer.verdict == AUDIT_HELD &&
+	    (t->result == AUDIT_PASSED || t->result == AUDIT_PASSED_LATE))
 		remember_promise(t);
 	note(t, patient);
 	give_word(t);
@@ -444,6 +495,8 @@ auditor_challenge(struct auditor *a, const struct chunk_facts *f, uint8_t index,
 		audit_challenge_sign(c, a->k->net, endpoint_identity(a->k->opts.endpoint));
 		err = patient ? try_patiently(t) : try_once(t);
 	}
+	if (err == ERR_OK && patient && t->result == AUDIT_BUSY)
+		err = read_instead(t, f);
 	if (err == ERR_OK)
 		err = follow(t, patient);
 	free(t);

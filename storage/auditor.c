@@ -82,8 +82,9 @@ consider(struct auditor *a, struct draw *d, const struct sibling *s)
 	struct layout l;
 	uint64_t weight;
 
-	if (keeper_is_self(a->k, &s->node) || one == NULL || one->silent_at != 0 ||
-	    one->contact.addr.family == ADDR_NONE || !due_again(a, standing) ||
+	if (s->index >= d->facts.n || keeper_is_self(a->k, &s->node) || one == NULL ||
+	    one->silent_at != 0 || one->contact.addr.family == ADDR_NONE ||
+	    !due_again(a, standing) ||
 	    layout_make(d->facts.k, d->facts.n, d->facts.chunk_bytes, &l) != ERR_OK)
 		return;
 	weight = l.rows;

@@ -29,8 +29,12 @@
 #define AUDIT_TIMEOUT         SECONDS(60)
 /* Who has the shard reads four leaves in a second; the rest is for his line and a disk at sleep. */
 #define AUDIT_LATE            SECONDS(10)
-/* So often in a row may a node have no time for us; the hour and the day are over then. */
+/* So often in a row may a node have no time for us; then it is read from instead, which it cannot
+ * refuse without refusing readers. */
 #define AUDIT_BUSY_MAX        4
+/* So often in a row may a shard that a node has not be found elsewhere: two that claim the same
+ * shard would excuse each other for ever. */
+#define AUDIT_EXCUSES_MAX     2
 
 /* What it had promised: kept from audits passed, so that a later loss can be proven. */
 #define PROMISES_MAX 64
@@ -79,6 +83,13 @@ void auditor_sum_up(const struct auditor *a, struct keeper_status *out);
  */
 SUSPENDS int auditor_challenge(struct auditor *a, const struct chunk_facts *f, uint8_t index,
     const struct contact *node, uint64_t ticket);
+
+/*
+ * audit_probe.c: reads a leaf and all hashes of a shard as anybody would. ERR_CORRUPT: they are not
+ * the shard's; ERR_NOT_FOUND: it has no such shard.
+ */
+SUSPENDS int auditor_probe(
+    struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct contact *who);
 
 /* audit_serve.c: answers challenges. */
 struct audit_desk;

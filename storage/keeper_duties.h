@@ -38,6 +38,8 @@ SUSPENDS int keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_
 
 /* twin.c: gives up a shard that somebody else holds, when it is time and he has shown it. */
 SUSPENDS int keeper_settle_twin(struct keeper *k, const struct chunk_facts *f, uint8_t index);
+/* Two others hold the same shard, and may still not know each other: told again and again. */
+SUSPENDS int keeper_introduce_again(struct keeper *k, const struct chunk_facts *f);
 /* node has told that it holds index: when another one does, both are to know each other. */
 SUSPENDS int keeper_introduce(
     struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node);

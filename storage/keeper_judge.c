@@ -346,7 +346,7 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 		err = talk(k, f, tell, facts_lease_sum(f));
 	for (size_t i = 0; err == ERR_OK && i < f->count; i++)
 		err = keeper_settle_twin(k, f, f->indices[i]);
-	return err;
+	return err == ERR_OK ? keeper_introduce_again(k, f) : err;
 }
 
 int

@@ -18,20 +18,21 @@ struct held {
 	struct hash chunk;
 	uint8_t index; /* INDEX_NONE */
 	uint8_t k, r, n;
-	uint8_t alive;        /* distinct indices on live holders, ours included */
-	uint8_t rank;         /* among the live holders: who repairs first, second … */
-	bool tell;            /* siblings are to be told that we hold it */
-	bool due;             /* fewer are alive than should be, and its lease runs */
-	bool urgent;          /* alive ≤ k + 1 */
-	uint32_t lease_sum;   /* facts_lease_sum() */
-	uint32_t tour;        /* in which it was last seen */
-	uint64_t due_at;      /* since when; env_now scale, as the others */
-	uint64_t progress_at; /* last sign of a repair by whomever; 0: none */
-	uint64_t retry_at;    /* not by us before */
-	uint64_t moved_at;    /* last tried to give it away */
-	bool twinned;         /* somebody else who lives holds the same shard */
-	uint64_t twin_at;     /* since when one of lower hash does, who is to keep it; 0: not */
-	struct pubkey twin;   /* who; where twin_at */
+	uint8_t alive;          /* distinct indices on live holders, ours included */
+	uint8_t rank;           /* among the live holders: who repairs first, second … */
+	bool tell;              /* siblings are to be told that we hold it */
+	bool due;               /* fewer are alive than should be, and its lease runs */
+	bool urgent;            /* alive ≤ k + 1 */
+	uint32_t lease_sum;     /* facts_lease_sum() */
+	uint32_t tour;          /* in which it was last seen */
+	uint64_t due_at;        /* since when; env_now scale, as the others */
+	uint64_t progress_at;   /* last sign of a repair by whomever; 0: none */
+	uint64_t retry_at;      /* not by us before */
+	uint64_t moved_at;      /* last tried to give it away */
+	uint64_t introduced_at; /* two others that hold the same shard were told of each other */
+	bool twinned;           /* somebody else who lives holds the same shard */
+	uint64_t twin_at;       /* since when one of lower hash does, who is to keep it; 0: not */
+	struct pubkey twin;     /* who; where twin_at */
 };
 
 struct ledger;

@@ -32,6 +32,8 @@ struct standing {
 	/* Not kept over restarts. */
 	uint64_t audited_at; /* by us, last; env_now scale; 0: never */
 	uint8_t busy;        /* times in a row that it had no time for us */
+	uint8_t excused;     /* … and that what it had not was elsewhere */
+	bool poor;           /* the last audit was late or had no answer */
 	bool known_out;      /* was said in the log */
 };
 

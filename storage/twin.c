@@ -8,91 +8,8 @@
 #include "storage/auditor.h"
 #include "storage/chunks_private.h"
 
-#define PROBE_TIMEOUT SECONDS(20)
-
-struct probe {
-	struct keeper *k;
-	const struct hash *chunk;
-	uint8_t index;
-	struct contact to;
-	struct descriptor descriptor;
-	struct layout layout;
-	struct hash leaves[LEAVES_MAX];
-	uint8_t leaf[LEAF_BYTES];
-};
-
-static SUSPENDS int
-fetch_leaf(struct probe *p, struct chunks *chunks, uint32_t row)
-{
-	struct shard_range range = {
-		.chunk = *p->chunk, .index = p->index, .first = row, .count = 1
-	};
-	struct stream *st;
-	int err = shard_range_open(chunks, &p->to, METHOD_SHARD_GET, &range, &st);
-
-	if (err != ERR_OK)
-		return err;
-	err = stream_read(st, p->leaf, layout_leaf_bytes(&p->layout, row));
-	stream_close(st);
-	return err;
-}
-
-static SUSPENDS int
-probe(struct probe *p)
-{
-	uint32_t rows = p->layout.rows;
-	uint32_t row = (uint32_t)env_random_below(p->k->env, rows);
-	struct hash root, leaf;
-	struct chunks *chunks;
-	int err = keeper_chunks(p->k, &chunks);
-
-	if (err == ERR_OK)
-		err = shard_hashes(chunks, &p->to, p->chunk, p->index, rows, p->leaves);
-	if (err == ERR_OK)
-		err = merkle_root(&root, p->leaves, rows, p->layout.shard_bytes);
-	if (err == ERR_OK && !hash_equal(&root, &p->descriptor.roots[p->index]))
-		err = ERR_CORRUPT;
-	if (err == ERR_OK)
-		err = fetch_leaf(p, chunks, row);
-	if (err != ERR_OK)
-		return err;
-	merkle_leaf(&leaf, p->leaf, layout_leaf_bytes(&p->layout, row));
-	return hash_equal(&leaf, &p->leaves[row]) ? ERR_OK : ERR_CORRUPT;
-}
-
-static SUSPENDS int
-probe_in_time(
-    struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct contact *twin)
-{
-	struct probe *p = calloc(1, sizeof(*p));
-	uint64_t old;
-	int err = p == NULL ? ERR_NOMEM : ERR_OK;
-
-	if (err == ERR_OK) {
-		p->k = k;
-		p->chunk = &f->chunk;
-		p->index = index;
-		p->to = *twin;
-		err = store_descriptor(k->opts.store, &f->chunk, &p->descriptor);
-	}
-	if (err == ERR_OK)
-		err = layout_make(f->k, f->n, f->chunk_bytes, &p->layout);
-	if (err == ERR_OK) {
-		old = task_deadline(k->env, env_now(k->env) + PROBE_TIMEOUT);
-		err = probe(p);
-		task_deadline_restore(k->env, old);
-	}
-	if (err == ERR_CORRUPT)
-		endpoint_blame(k->opts.endpoint, twin, "wrong bytes of a shard");
-	free(p);
-	/* It had told that it holds the shard. */
-	if (err == ERR_OK || err == ERR_CORRUPT || err == ERR_NOT_FOUND) {
-		int kept = auditor_note_read(k->auditor, &twin->pub, err == ERR_OK);
-
-		err = err == ERR_OK ? kept : err;
-	}
-	return err;
-}
+/* Until one of two has dropped its copy; a word that got lost costs no day. */
+#define INTRODUCE_AGAIN HOURS(3)
 
 static SUSPENDS int
 hand_over(struct keeper *k, const struct chunk_facts *f, const struct pubkey *node)
@@ -105,8 +22,31 @@ hand_over(struct keeper *k, const struct chunk_facts *f, const struct pubkey *no
 		return ERR_OK;
 	to = one->contact;
 	err = keeper_hand_over(k, f, &to);
-	/* Who could not be told hears it from the next one who returns. */
+	/* Who could not be told is told again. */
 	return err == ERR_CANCELED ? err : ERR_OK;
+}
+
+/*
+ * Whether we are the first in rank of the live holders of other shards than index: those who hold
+ * that one are who may not know each other, and cannot do it.
+ */
+static bool
+first_beside(const struct keeper *k, const struct chunk_facts *f, uint8_t index)
+{
+	struct hash ours;
+
+	holder_rank(&f->chunk, &endpoint_identity(k->opts.endpoint)->pub, &ours);
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		const struct sibling *s = &f->siblings.at[i];
+		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+
+		if (s->index == index || one == NULL || keeper_is_self(k, &s->node) ||
+		    !keeper_counts_on(k, one, keeper_short_grace(k)))
+			continue;
+		if (holder_before(&f->chunk, &s->node, &ours))
+			return false;
+	}
+	return f->count > 0;
 }
 
 int
@@ -119,7 +59,7 @@ keeper_introduce(
 	for (size_t i = 0; i < f->count; i++)
 		ours |= f->indices[i] == index;
 	/* One is enough to say it: who has it himself, else the first in rank. */
-	if (!ours && (f->count == 0 || keeper_our_rank(k, f, keeper_short_grace(k)) > 0))
+	if (!ours && !first_beside(k, f, index))
 		return ERR_OK;
 	for (size_t i = 0; err == ERR_OK && i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
@@ -131,6 +71,46 @@ keeper_introduce(
 		err = hand_over(k, f, &s->node);
 	}
 	return err == ERR_OK && (others || ours) ? hand_over(k, f, node) : err;
+}
+
+/* A live sibling with the same index behind this one in the list; SIZE_MAX: none. */
+static size_t
+next_twin(const struct keeper *k, const struct chunk_facts *f, size_t of)
+{
+	const struct sibling *s = &f->siblings.at[of];
+
+	for (size_t i = of + 1; i < f->siblings.count; i++) {
+		const struct sibling *t = &f->siblings.at[i];
+
+		if (t->index == s->index && !keeper_is_self(k, &t->node) &&
+		    !keeper_is_self(k, &s->node))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+int
+keeper_introduce_again(struct keeper *k, const struct chunk_facts *f)
+{
+	struct held *h = ledger_find(k->ledger, &f->chunk, f->indices[0]);
+	uint64_t now = env_now(k->env);
+	int err = ERR_OK;
+
+	if (h == NULL || now - h->introduced_at < keeper_time(k, INTRODUCE_AGAIN))
+		return ERR_OK;
+	for (size_t i = 0; err == ERR_OK && i < f->siblings.count; i++) {
+		size_t twin = next_twin(k, f, i);
+
+		if (twin == SIZE_MAX || !first_beside(k, f, f->siblings.at[i].index))
+			continue;
+		h = ledger_find(k->ledger, &f->chunk, f->indices[0]);
+		if (h != NULL)
+			h->introduced_at = now;
+		err = hand_over(k, f, &f->siblings.at[i].node);
+		if (err == ERR_OK)
+			err = hand_over(k, f, &f->siblings.at[twin].node);
+	}
+	return err;
 }
 
 int
@@ -148,7 +128,13 @@ keeper_settle_twin(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 	if (one == NULL)
 		return ERR_OK;
 	twin = one->contact;
-	err = probe_in_time(k, f, index, &twin);
+	err = auditor_probe(k, f, index, &twin);
+	/* It had told that it holds the shard. */
+	if (err == ERR_OK || err == ERR_CORRUPT || err == ERR_NOT_FOUND) {
+		int kept = auditor_note_read(k->auditor, &twin.pub, err == ERR_OK);
+
+		err = err == ERR_OK ? kept : err;
+	}
 	if (err == ERR_OK)
 		err = keeper_let_go(k, f, index);
 	if (err == ERR_OK)
