@@ -315,6 +315,11 @@ take_in(struct keeper *k, const struct intake *what, struct chunk_facts *f)
 	if (f->count > 0 && what->kind != INTAKE_CHANGED) {
 		if (what->index >= f->n)
 			return ERR_OK;
+		if (what->kind == INTAKE_TOLD)
+			err = keeper_may_hold(k, f, what->index, &what->node);
+		/* Who could not be asked now is believed: a shard too many harms nobody. */
+		if (err == ERR_PLACEMENT || err == ERR_CANCELED || err == ERR_NOMEM)
+			return err;
 		err = keeper_set_sibling(
 		    k, f, what->index, &what->node, what->kind == INTAKE_TOLD, &news);
 		/* What is no news is not passed on: two that tell each other would never end. */

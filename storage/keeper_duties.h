@@ -31,6 +31,13 @@ SUSPENDS int keeper_drop(struct keeper *k, const struct hash *chunk, uint8_t ind
 SUSPENDS bool keeper_collect(struct keeper *k, const struct chunk_facts *f);
 void keeper_compact_soon(struct keeper *k);
 
+/*
+ * keeper_places.c: ERR_OK: the rules of the chunk's lease let node hold index beside those who
+ * live; ERR_PLACEMENT: they do not; others: it has not said what it is.
+ */
+SUSPENDS int keeper_may_hold(
+    struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node);
+
 /* scrub.c: a timer's; verifies the next chunk's shards. */
 void keeper_scrub_fire(void *arg);
 /* Drops a shard and tells its siblings so. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/pack.h"
+#include "storage/placement.h"
 #include "storage/service_private.h"
 #include "storage/store_facts.h"
 
@@ -175,6 +176,21 @@ receive_commit(struct service *s, struct stream *st, struct commit *c)
 	return shard_commit_unpack(bytes_of(c->packed, len), s->net, &c->descriptor, &c->lease);
 }
 
+/* Whether the owner's rules let a shard lie here at all, by what we say of ourselves; how many lie
+ * with others of our kind is for its siblings to see. */
+static bool
+may_be_here(const struct service *s, const struct constraints *rules)
+{
+	const struct peer_record *self = dht_self(s->opts.dht);
+	struct candidate c = { 0 };
+
+	if (self == NULL)
+		return true;
+	c.operator_key = self->operator_key;
+	memcpy(c.country, self->country, sizeof(c.country));
+	return placement_allows(&c, 1, 0, rules, NULL);
+}
+
 static int
 commit_fits(const struct service *s, const struct taking *t)
 {
@@ -193,6 +209,8 @@ commit_fits(const struct service *s, const struct taking *t)
 	/* Whose it is was asked before the first byte. */
 	if (!pubkey_equal(&m->lease_key, &c->lease.key))
 		return ERR_AUTH;
+	if (!may_be_here(s, &c->lease.constraints))
+		return ERR_PLACEMENT;
 	/* A shard that nobody wants kept is no shard to take. */
 	if (c->lease.until == 0)
 		return ERR_REFUSED;

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "storage/holds.h"
 #include "storage/messages.h"
 #include "storage/renew.h"
 #include "test/scenario/world.h"
@@ -111,12 +112,21 @@ struct owner {
 	struct lease lease; /* to send */
 	size_t node;
 	uint64_t lock_until;
+	uint8_t per_country_max;
+	bool claims; /* a rule that those who were chosen break */
 };
 
 static void
 sign(void *arg, struct lease *l)
 {
 	struct owner *o = arg;
+
+	if (o->per_country_max > 0)
+		l->constraints.per_country_max = o->per_country_max;
+	if (o->claims) {
+		l->constraints.countries_count = 1;
+		memcpy(l->constraints.countries, "FR", 2);
+	}
 
 	lease_sign(l, endpoint_net(node_endpoint(world_client(o->w))), &o->key, &o->pub);
 }
@@ -142,7 +152,8 @@ put_task(void *arg)
 	    &(struct chunk_put_opts){ .code = { 2, 3, 4 },
 		.bytes = 200000,
 		.source = { fill, NULL },
-		.signer = { sign, o } },
+		.signer = { sign, o },
+		.constraints = { .per_country_max = o->per_country_max } },
 	    &o->put);
 	if (err == ERR_OK)
 		err = chunk_raise(c, &o->put,
@@ -384,6 +395,124 @@ START_TEST(strangers_get_little)
 }
 END_TEST
 
+/* ---- places ---- */
+
+/* What a rebuild by somebody who forgets the rules would come to: a shard put where it may not be.
+ */
+START_TEST(a_country_that_is_forbidden_takes_nothing)
+{
+	struct world *w = network(10, 8, 0);
+	struct owner *o = calloc(1, sizeof(*o));
+	struct file_put_result put;
+	struct world_put_opts opts = { .name = "deed", .bytes = 30000 };
+
+	/* Nodes 0 and 4 stand in DE, 1 and 5 in FR, 2 and 6 in US, 3 and 7 in JP. */
+	opts.constraints = (struct constraints){ .countries_count = 2 };
+	memcpy(opts.constraints.countries, "DEFR", 4);
+	ck_assert_int_eq(world_put(w, &opts, &put), ERR_OK);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert(i % 4 < 2 || shards_of(w, i) == 0);
+	must(o != NULL);
+	o->w = w;
+	o->claims = true;
+	crypto_sign_key_from_seed(&(struct key){ { 7 } }, &o->key, &o->pub);
+	/* Chosen as if there were no rule, but with the rule in the lease. */
+	ck_assert_int_ne(world_run(w, put_task, o), ERR_OK);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert(i % 4 < 2 || shards_of(w, i) == 0);
+	free(o);
+	world_free(w);
+}
+END_TEST
+
+/* Tells a node that we hold a shard, as the new holder of a repaired one would. */
+static int
+tell_task(void *arg)
+{
+	struct owner *o = arg;
+	struct endpoint *ep = node_endpoint(world_client(o->w));
+	struct contact to = world_contact(o->w, o->node);
+	struct holds asked = { .count = 1 };
+	struct buf body, reply;
+	int err;
+
+	memcpy(asked.at[0].chunk, o->put.ref.id.b, sizeof(asked.at[0].chunk));
+	asked.at[0].tell = true;
+	asked.at[0].mine = 0;
+	buf_init(&body, RPC_DATAGRAM_BODY_MAX);
+	buf_init(&reply, RPC_DATAGRAM_BODY_MAX);
+	must(holds_pack(&asked, &body) == ERR_OK);
+	err = rpc_call(ep, &to, METHOD_HOLDS, buf_bytes(&body), NULL, &reply);
+	buf_fini(&body);
+	buf_fini(&reply);
+	return err;
+}
+
+/* How many nodes count the client among the holders of the chunk. */
+static size_t
+believed_by(struct owner *o)
+{
+	const struct pubkey *us = &endpoint_identity(node_endpoint(world_client(o->w)))->pub;
+	size_t believers = 0;
+
+	sim_run_for(world_sim(o->w), MINUTES(1)); /* until they know what they have */
+	for (o->node = 0; o->node < 8; o->node++) {
+		if (shards_of(o->w, o->node) > 0)
+			ck_assert_int_eq(world_run(o->w, tell_task, o), ERR_OK);
+	}
+	sim_run_for(world_sim(o->w), SECONDS(3));
+	for (size_t i = 0; i < 8; i++)
+		believers += world_sibling(o->w, i, &o->put.ref.id, us);
+	return believers;
+}
+
+/* Siblings do not count on who says that he has a shard which the rules do not let him have. */
+START_TEST(siblings_check_the_place)
+{
+	struct world *w = network(11, 8, 0);
+	struct owner *free_one = owner_new(w, 0), *ruled;
+
+	ck_assert_uint_gt(believed_by(free_one), 0);
+	free(free_one);
+	world_free(w);
+	w = network(11, 8, 0);
+	ruled = calloc(1, sizeof(*ruled));
+	must(ruled != NULL);
+	ruled->w = w;
+	ruled->per_country_max = 1;
+	crypto_sign_key_from_seed(&(struct key){ { 7 } }, &ruled->key, &ruled->pub);
+	ck_assert_int_eq(world_run(w, put_task, ruled), ERR_OK);
+	ck_assert_uint_eq(believed_by(ruled), 0);
+	free(ruled);
+	world_free(w);
+}
+END_TEST
+
+/* And the rules do not stop a repair that obeys them: the other node of the country takes it. */
+START_TEST(repairs_obey_the_rules)
+{
+	struct world *w = network(12, 8, 0);
+	struct world_put_opts opts = { .name = "deed", .bytes = 30000 };
+	struct file_put_result put;
+	struct file_info info;
+	size_t dead;
+	int least = 0;
+
+	opts.constraints.per_country_max = 1;
+	ck_assert_int_eq(world_put(w, &opts, &put), ERR_OK);
+	ck_assert_uint_eq(put.placed_min, 4);
+	dead = world_holder(w, "deed", UINT64_MAX, 1);
+	world_kill(w, dead);
+	for (size_t i = 0; i < 40 && least < 2; i++) {
+		sim_run_for(world_sim(w), MINUTES(1));
+		ck_assert_int_eq(world_survey(w, "deed", &info, &least), ERR_OK);
+	}
+	ck_assert_int_eq(least, 2);
+	ck_assert_uint_eq(world_holder(w, "deed", UINT64_MAX, 1), (dead + 4) % 8);
+	world_free(w);
+}
+END_TEST
+
 /* ---- the line ---- */
 
 START_TEST(a_node_gives_its_line_in_measure)
@@ -424,6 +553,8 @@ main(void)
 	    a_tombstone_of_a_sibling_is_refused, NULL);
 	suite_add(s, "admission", 300, only_who_knows_the_owner_keeps_it, nobody_knows_the_owner,
 	    an_owner_has_a_quota, strangers_get_little, NULL);
+	suite_add(s, "places", 300, a_country_that_is_forbidden_takes_nothing,
+	    siblings_check_the_place, repairs_obey_the_rules, NULL);
 	suite_add(s, "line", 300, a_node_gives_its_line_in_measure, NULL);
 	return suite_main(s);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "sim/spoil.h"
+#include "storage/store_facts.h"
 
 struct world_node {
 	struct identity identity;
@@ -661,4 +662,38 @@ world_delete(struct world *w, const char *name)
 	struct file_lease_result result;
 
 	return world_keep(w, name, 0, 0, &result);
+}
+
+/* ---- siblings ---- */
+
+struct sibling_run {
+	struct store *store;
+	const struct hash *chunk;
+	struct chunk_facts *facts;
+};
+
+static int
+sibling_task(void *arg)
+{
+	struct sibling_run *r = arg;
+
+	return store_facts(r->store, r->chunk, r->facts);
+}
+
+bool
+world_sibling(struct world *w, size_t node, const struct hash *chunk, const struct pubkey *other)
+{
+	struct sibling_run r = {
+		.store = node_store(world_peer(w, node)),
+		.chunk = chunk,
+		.facts = calloc(1, sizeof(*r.facts)),
+	};
+	bool found = false;
+
+	must(r.facts != NULL);
+	(void)sim_run_task(w->sim, w->nodes[node].env, sibling_task, &r); /* none: no sibling */
+	for (size_t i = 0; i < r.facts->siblings.count; i++)
+		found |= pubkey_equal(&r.facts->siblings.at[i].node, other);
+	free(r.facts);
+	return found;
 }

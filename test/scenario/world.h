@@ -91,6 +91,9 @@ int world_survey(struct world *w, const char *name, struct file_info *info, int 
 /* Which node holds shard index of the file's chunk number (UINT64_MAX: its manifest); SIZE_MAX:
  * none live. */
 size_t world_holder(struct world *w, const char *name, uint64_t chunk, uint8_t index);
+/* Whether a node counts another one among the holders of a chunk. */
+bool world_sibling(
+    struct world *w, size_t node, const struct hash *chunk, const struct pubkey *other);
 uint32_t world_blames(struct world *w, size_t node); /* as the client counts them */
 
 #endif

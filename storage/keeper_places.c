@@ -1,0 +1,125 @@
+/*
+ * Whether a node that says it has got a shard may have it, by the rules in the chunk's lease. The
+ * same function that chose it (placement.h) is asked by those who were not there: a repairer that
+ * forgets the owner's rules, or a node that takes what it may not have, finds no sibling that
+ * counts on it, and the shard is rebuilt elsewhere.
+ */
+#include <stdlib.h>
+
+#include "storage/keeper_private.h"
+
+static bool
+ruled(const struct constraints *c)
+{
+	return c->per_country_max != 0 || c->per_operator_max != 0 || c->per_network_max != 0 ||
+	       c->countries_count != 0;
+}
+
+static struct candidate
+of_traits(const struct pubkey *pub, const struct traits *t)
+{
+	struct candidate c = { .operator_key = t->operator_key, .network = t->network };
+
+	c.contact.pub = *pub;
+	memcpy(c.country, t->country, sizeof(c.country));
+	return c;
+}
+
+/* Ours counts like any other; 1 when there is one. */
+static size_t
+list_self(const struct keeper *k, const struct chunk_facts *f, uint8_t index, struct candidate *out)
+{
+	const struct peer_record *self = dht_self(k->opts.dht);
+
+	if (self == NULL || f->count == 0 || (f->count == 1 && f->indices[0] == index))
+		return 0;
+	*out = (struct candidate){ .operator_key = self->operator_key, .taken = true };
+	if (self->addrs_count > 0)
+		out->network = addr_group(&self->addrs[0]);
+	memcpy(out->country, self->country, sizeof(out->country));
+	return 1;
+}
+
+/* Who lives, holds another shard, and has said what it is. */
+static size_t
+list_others(struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node,
+    struct candidate *out)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		const struct sibling *s = &f->siblings.at[i];
+		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+
+		if (s->index == index || pubkey_equal(&s->node, node) || one == NULL ||
+		    !one->described || !keeper_counts_on(k, one, keeper_short_grace(k)))
+			continue;
+		out[count] = of_traits(&s->node, &one->traits);
+		out[count].network = addr_group(&one->contact.addr);
+		out[count++].taken = true;
+	}
+	count += list_self(k, f, index, &out[count]);
+	return count;
+}
+
+/* What the node says of itself; asked for when nobody has yet. */
+static SUSPENDS int
+describe(struct keeper *k, const struct pubkey *node, struct candidate *out)
+{
+	const struct neighbour *one = neighbours_find(k->neighbours, node);
+	struct peer_info info;
+	struct peer_record *r;
+	int err;
+
+	if (one != NULL && one->described) {
+		*out = of_traits(node, &one->traits);
+		out->network = addr_group(&one->contact.addr);
+		return ERR_OK;
+	}
+	if (!endpoint_peer(k->opts.endpoint, node, &info))
+		return ERR_NOT_FOUND;
+	r = malloc(sizeof(*r));
+	if (r == NULL)
+		return ERR_NOMEM;
+	err = dht_peer_record(k->opts.dht, &info.contact, r);
+	/* It answers, and says nothing: no place for what has rules. */
+	if (err == ERR_NOT_FOUND || err == ERR_REFUSED)
+		err = ERR_PLACEMENT;
+	if (err == ERR_OK) {
+		struct traits t = { .operator_key = r->operator_key,
+			.network = addr_group(&info.contact.addr) };
+
+		memcpy(t.country, r->country, sizeof(t.country));
+		*out = of_traits(node, &t);
+	}
+	free(r);
+	return err;
+}
+
+int
+keeper_may_hold(
+    struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node)
+{
+	const struct lease *lease = facts_lease(f);
+	struct candidate *c;
+	const char *why = "";
+	size_t count;
+	int err;
+
+	if (lease == NULL || !ruled(&lease->constraints))
+		return ERR_OK;
+	c = calloc(SHARDS_MAX + 2, sizeof(*c));
+	if (c == NULL)
+		return ERR_NOMEM;
+	/* First itself: asking may take a while, and what is listed must be of now. */
+	err = describe(k, node, &c[0]);
+	if (err == ERR_OK) {
+		count = 1 + list_others(k, f, index, node, &c[1]);
+		if (!placement_allows(c, count, 0, &lease->constraints, &why)) {
+			log_info(k->env, "a holder of a shard is not accepted: %s", why);
+			err = ERR_PLACEMENT;
+		}
+	}
+	free(c);
+	return err;
+}
