@@ -1,11 +1,9 @@
 /*
- * msgpack in and out. Reading has two steps: scan_value() walks the peer's
- * bytes in bounded stack and no heap, and refuses whatever no writer of ours
- * produces; only then does msgpack-c build the tree (whose allocation is
- * bounded by the length of the input, since every element costs a byte).
+ * msgpack in and out; msgpack-c writes. Reading has two steps and needs no heap: scan_value() walks
+ * the peer's bytes in bounded stack and refuses whatever no writer of ours produces; after that a
+ * value is found by going through the bytes once more, which the scan has shown to be sound.
  *
- * Failures: ERR_INVALID for bad bytes, ERR_NOMEM; writers keep the first
- * error of their buffer.
+ * Failures: ERR_INVALID for bad bytes; writers keep the first error of their buffer.
  */
 #include "overlay/base/msg.h"
 
@@ -300,105 +298,192 @@ scan_value(struct unpacker *u, unsigned depth)
 	}
 }
 
-/* ---- reading, second step: the tree ---- */
+/* ---- reading, second step: a node is where its value begins ---- */
 
-struct msg {
-	msgpack_unpacked tree;
+/*
+ * From here on the bytes are known to be whole and sound, so nothing looks for their end again,
+ * and no tree is built: a datagram would pay for two, and asks each for a dozen values.
+ */
+static const uint8_t *
+at(const void *node)
+{
+	return node;
+}
+
+static uint64_t
+number_at(const uint8_t *p, size_t len)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < len; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+struct head {
+	enum kind kind;
+	uint64_t number;   /* value, length or count; of a KIND_SINT the bits, sign extended */
+	const uint8_t *in; /* what follows the head */
 };
+
+/* Of types beyond 0xc0: the kind, and log2 of the bytes of the number. */
+static struct head
+head_wide(const uint8_t *p)
+{
+	static const struct {
+		uint8_t first, last;
+		enum kind kind;
+		uint8_t log2_len;
+	} types[] = {
+		{ 0xc4, 0xc6, KIND_BYTES, 0 },
+		{ 0xcc, 0xcf, KIND_UINT, 0 },
+		{ 0xd0, 0xd3, KIND_SINT, 0 },
+		{ 0xd9, 0xdb, KIND_BYTES, 0 },
+		{ 0xdc, 0xdd, KIND_ARRAY, 1 },
+		{ 0xde, 0xdf, KIND_MAP, 1 },
+	};
+	size_t t = 0, len;
+	struct head h;
+
+	while (t < ARRAY_LEN(types) && (p[0] < types[t].first || p[0] > types[t].last))
+		t++;
+	must(t < ARRAY_LEN(types)); /* the walk let nothing else through */
+	len = (size_t)1 << (types[t].log2_len + p[0] - types[t].first);
+	h = (struct head){ types[t].kind, number_at(p + 1, len), p + 1 + len };
+	if (h.kind == KIND_SINT && len < 8 && h.number >> (8 * len - 1) != 0)
+		h.number |= UINT64_MAX << 8 * len;
+	return h;
+}
+
+static struct head
+head_at(const uint8_t *p)
+{
+	if (p[0] <= 0x7f)
+		return (struct head){ KIND_UINT, p[0], p + 1 };
+	if (p[0] >= 0xe0)
+		return (struct head){ KIND_SINT, (uint64_t)(int64_t)(int8_t)p[0], p + 1 };
+	if (p[0] <= 0x8f)
+		return (struct head){ KIND_MAP, p[0] & 0x0fu, p + 1 };
+	if (p[0] <= 0x9f)
+		return (struct head){ KIND_ARRAY, p[0] & 0x0fu, p + 1 };
+	if (p[0] <= 0xbf)
+		return (struct head){ KIND_BYTES, p[0] & 0x1fu, p + 1 };
+	if (p[0] <= 0xc3)
+		return (struct head){ KIND_BOOL, p[0] & 1u, p + 1 };
+	return head_wide(p);
+}
+
+/* Behind the value at p. As deep as the walk, which has been here. */
+static const uint8_t *
+skip(const uint8_t *p)
+{
+	struct head h = head_at(p);
+
+	p = h.in;
+	if (h.kind == KIND_BYTES)
+		return p + h.number;
+	if (h.kind != KIND_ARRAY && h.kind != KIND_MAP)
+		return p;
+	for (uint64_t n = h.kind == KIND_MAP ? 2 * h.number : h.number; n > 0; n--)
+		p = skip(p);
+	return p;
+}
 
 int
 msg_parse(struct bytes in, struct msg **out)
 {
 	struct unpacker u = unpacker_on(in);
-	size_t pos = 0;
 
 	if (!scan_value(&u, 0) || !unpack_done(&u))
 		return ERR_INVALID;
-
-	struct msg *m = malloc(sizeof(*m));
-
-	if (m == NULL)
-		return ERR_NOMEM;
-	msgpack_unpacked_init(&m->tree);
-
-	msgpack_unpack_return got =
-	    msgpack_unpack_next(&m->tree, (const char *)in.data, in.len, &pos);
-
-	if (got != MSGPACK_UNPACK_SUCCESS || pos != in.len) {
-		msg_free(m);
-		return got == MSGPACK_UNPACK_NOMEM_ERROR ? ERR_NOMEM : ERR_INVALID;
-	}
-	*out = m;
+	*out = (struct msg *)(uintptr_t)in.data;
 	return ERR_OK;
 }
 
 void
 msg_free(struct msg *m)
 {
-	if (m == NULL)
-		return;
-	msgpack_unpacked_destroy(&m->tree);
-	free(m);
+	(void)m; /* the input's bytes, which are not ours */
 }
 
-/* A msg_node is a msgpack_object by another name. */
 static const struct msg_node *
-node_of(const msgpack_object *o)
+node_of(const uint8_t *p)
 {
-	return (const struct msg_node *)o;
-}
-
-static const msgpack_object *
-object_of(const struct msg_node *n)
-{
-	return (const msgpack_object *)n;
+	return (const struct msg_node *)p;
 }
 
 const struct msg_node *
 msg_root(const struct msg *m)
 {
-	return node_of(&m->tree.data);
+	return node_of(at(m));
 }
 
 const struct msg_node *
 msg_get(const struct msg_node *map, uint32_t key)
 {
-	const msgpack_object *o = object_of(map);
+	struct head h;
+	const uint8_t *p;
 
-	if (o == NULL || o->type != MSGPACK_OBJECT_MAP)
+	if (map == NULL)
 		return NULL;
-	for (uint32_t i = 0; i < o->via.map.size; i++) {
-		const msgpack_object_kv *kv = &o->via.map.ptr[i];
+	h = head_at(at(map));
+	if (h.kind != KIND_MAP)
+		return NULL;
+	p = h.in;
+	for (uint64_t i = 0; i < h.number; i++) {
+		struct head k = head_at(p);
 
-		if (kv->key.via.u64 == key) /* the scan let only unsigned keys through */
-			return node_of(&kv->val);
+		if (k.number == key) /* the walk let only unsigned keys through */
+			return node_of(k.in);
+		p = skip(k.in);
 	}
 	return NULL;
+}
+
+/* True: an integer that is not negative, however it is written. */
+static bool
+unsigned_at(const struct msg_node *n, uint64_t *v)
+{
+	struct head h = head_at(at(n));
+
+	*v = h.number;
+	return h.kind == KIND_UINT || (h.kind == KIND_SINT && h.number <= INT64_MAX);
 }
 
 int
 msg_node_u64(const struct msg_node *n, uint64_t max, uint64_t *out)
 {
-	const msgpack_object *o = object_of(n);
+	uint64_t v;
 
-	if (o == NULL)
+	if (n == NULL)
 		return ERR_NOT_FOUND;
-	if (o->type != MSGPACK_OBJECT_POSITIVE_INTEGER || o->via.u64 > max)
+	if (!unsigned_at(n, &v) || v > max)
 		return ERR_INVALID;
-	*out = o->via.u64;
+	*out = v;
 	return ERR_OK;
+}
+
+/* Bytes or letters: bin from 0xc4 on, str above and in one byte with its length. */
+static bool
+bytes_at(const struct msg_node *n, bool letters, struct bytes *out)
+{
+	struct head h = head_at(at(n));
+	uint8_t type = at(n)[0];
+
+	*out = bytes_of(h.in, (size_t)h.number);
+	return h.kind == KIND_BYTES && letters == (type <= 0xbf || type >= 0xd9);
 }
 
 int
 msg_node_bin(const struct msg_node *n, size_t max, struct bytes *out)
 {
-	const msgpack_object *o = object_of(n);
+	struct bytes b;
 
-	if (o == NULL)
+	if (n == NULL)
 		return ERR_NOT_FOUND;
-	if (o->type != MSGPACK_OBJECT_BIN || o->via.bin.size > max)
+	if (!bytes_at(n, false, &b) || b.len > max)
 		return ERR_INVALID;
-	*out = bytes_of(o->via.bin.ptr, o->via.bin.size);
+	*out = b;
 	return ERR_OK;
 }
 
@@ -411,29 +496,30 @@ msg_get_u64(const struct msg_node *map, uint32_t key, uint64_t max, uint64_t *ou
 int
 msg_get_i64(const struct msg_node *map, uint32_t key, int64_t *out)
 {
-	const msgpack_object *o = object_of(msg_get(map, key));
+	const struct msg_node *n = msg_get(map, key);
+	struct head h;
 
-	if (o == NULL)
+	if (n == NULL)
 		return ERR_NOT_FOUND;
-	if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
-		*out = o->via.i64;
-	else if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= INT64_MAX)
-		*out = (int64_t)o->via.u64;
-	else
+	h = head_at(at(n));
+	if (h.kind != KIND_SINT && (h.kind != KIND_UINT || h.number > INT64_MAX))
 		return ERR_INVALID;
+	*out = (int64_t)h.number;
 	return ERR_OK;
 }
 
 int
 msg_get_bool(const struct msg_node *map, uint32_t key, bool *out)
 {
-	const msgpack_object *o = object_of(msg_get(map, key));
+	const struct msg_node *n = msg_get(map, key);
+	struct head h;
 
-	if (o == NULL)
+	if (n == NULL)
 		return ERR_NOT_FOUND;
-	if (o->type != MSGPACK_OBJECT_BOOLEAN)
+	h = head_at(at(n));
+	if (h.kind != KIND_BOOL)
 		return ERR_INVALID;
-	*out = o->via.boolean;
+	*out = h.number != 0;
 	return ERR_OK;
 }
 
@@ -461,16 +547,17 @@ msg_get_fixed(const struct msg_node *map, uint32_t key, void *out, size_t len)
 int
 msg_get_str(const struct msg_node *map, uint32_t key, char *out, size_t cap)
 {
-	const msgpack_object *o = object_of(msg_get(map, key));
+	const struct msg_node *n = msg_get(map, key);
+	struct bytes b;
 
-	if (o == NULL)
+	if (n == NULL)
 		return ERR_NOT_FOUND;
-	if (o->type != MSGPACK_OBJECT_STR || o->via.str.size >= cap ||
-	    (o->via.str.size > 0 && memchr(o->via.str.ptr, '\0', o->via.str.size) != NULL))
+	if (!bytes_at(n, true, &b) || b.len >= cap ||
+	    (b.len > 0 && memchr(b.data, '\0', b.len) != NULL))
 		return ERR_INVALID;
-	if (o->via.str.size > 0)
-		memcpy(out, o->via.str.ptr, o->via.str.size);
-	out[o->via.str.size] = '\0';
+	if (b.len > 0)
+		memcpy(out, b.data, b.len);
+	out[b.len] = '\0';
 	return ERR_OK;
 }
 
@@ -479,23 +566,29 @@ msg_get_array(const struct msg_node *map, uint32_t key, size_t max, const struct
     size_t *count)
 {
 	const struct msg_node *n = msg_get(map, key);
-	const msgpack_object *o = object_of(n);
+	struct head h;
 
-	if (o == NULL)
+	if (n == NULL)
 		return ERR_NOT_FOUND;
-	if (o->type != MSGPACK_OBJECT_ARRAY || o->via.array.size > max)
+	h = head_at(at(n));
+	if (h.kind != KIND_ARRAY || h.number > max)
 		return ERR_INVALID;
 	*out = n;
-	*count = o->via.array.size;
+	*count = (size_t)h.number;
 	return ERR_OK;
 }
 
 const struct msg_node *
 msg_item(const struct msg_node *array, size_t index)
 {
-	const msgpack_object *o = object_of(array);
+	struct head h;
 
-	if (o == NULL || o->type != MSGPACK_OBJECT_ARRAY || index >= o->via.array.size)
+	if (array == NULL)
 		return NULL;
-	return node_of(&o->via.array.ptr[index]);
+	h = head_at(at(array));
+	if (h.kind != KIND_ARRAY || index >= h.number)
+		return NULL;
+	for (; index > 0; index--)
+		h.in = skip(h.in);
+	return node_of(h.in);
 }

@@ -41,10 +41,11 @@ void msg_key(struct msg_writer *w, uint32_t key);
 int msg_done(const struct msg_writer *w); /* ERR_OK or the first error */
 
 /* ---- reading: a parsed message that lends from the input bytes ---- */
-struct msg;      /* opaque parsed tree */
-struct msg_node; /* opaque: a value inside the tree */
+struct msg;      /* opaque: checked input */
+struct msg_node; /* opaque: a value inside it */
 
-/* Parses exactly one value. gives *out (msg_free). The input must outlive it. */
+/* Checks exactly one value; no memory is taken. gives *out (msg_free). The input must outlive it,
+ * unchanged. */
 int msg_parse(struct bytes in, struct msg **out);
 void msg_free(struct msg *m);
 const struct msg_node *msg_root(const struct msg *m);
