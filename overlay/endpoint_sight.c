@@ -104,6 +104,17 @@ endpoint_peer(const struct endpoint *ep, const struct pubkey *pub, struct peer_i
 	return true;
 }
 
+bool
+endpoint_standing(const struct endpoint *ep, const struct pubkey *pub, struct peer_standing *out)
+{
+	const struct peer *peer = peers_find(ep->peers, pub);
+
+	if (peer == NULL)
+		return false;
+	*out = (struct peer_standing){ .strikes = peer->strikes, .server = peer->server };
+	return true;
+}
+
 static int
 newest_first(const void *a, const void *b)
 {
@@ -148,7 +159,7 @@ endpoint_blame(struct endpoint *ep, const struct contact *who, const char *reaso
 /* ---- time ---- */
 
 /* Sixty-four clocks are gathered and sorted for a reading, and each record that comes in asks. */
-#define AGREED_FRESH_MS      30000 /* medians of peers' clocks move with quartz */
+#define AGREED_FRESH_MS      300000 /* medians of peers' clocks move with quartz: 10 ms */
 /* One more clock does not move the median of so many. */
 #define AGREED_CLOCKS_ENOUGH 16
 

@@ -1,6 +1,9 @@
 /*
- * A chained hash table that doubles as it fills, and two lists in order of use. The only
- * failure is lack of memory.
+ * A hash table that doubles as it fills, and two lists in order of use. The only failure is lack
+ * of memory.
+ *
+ * Most look-ups are for peers that are not there (who are the contacts of an answer?), so hashes
+ * lie by themselves: a miss reads a cache line or two and no peer.
  */
 #include "overlay/peers.h"
 
@@ -11,6 +14,8 @@
 #include "overlay/base/err.h"
 
 #define SLOTS_MIN    16
+#define TAG_SET      UINT32_C(0x80000000) /* in every tag; an empty slot has 0 */
+#define NO_SLOT      SIZE_MAX
 #define PINNED_SKIPS 16 /* per eviction, so that a crowd of sessions costs no scan */
 
 struct list {
@@ -21,7 +26,8 @@ struct list {
 struct peers {
 	size_t max;
 	struct seeded seed;
-	size_t slots_count; /* power of two */
+	size_t slots_count; /* power of two, a quarter free */
+	uint32_t *tags;     /* hashes; the low bits are where the search begins, slot after slot */
 	struct peer **slots;
 	struct list met, seen;
 };
@@ -94,6 +100,7 @@ peers_free(struct peers *p)
 		return;
 	list_free(&p->met);
 	list_free(&p->seen);
+	free(p->tags);
 	free(p->slots);
 	free(p);
 }
@@ -113,35 +120,68 @@ peers_met(const struct peers *p)
 size_t
 peers_bytes(const struct peers *p)
 {
-	return sizeof(*p) + p->slots_count * sizeof(*p->slots) +
+	return sizeof(*p) + p->slots_count * (sizeof(*p->slots) + sizeof(*p->tags)) +
 	       peers_count(p) * sizeof(struct peer);
 }
 
-static struct peer **
-slot_of(const struct peers *p, const struct pubkey *pub)
+static uint32_t
+tag_of(const struct peers *p, const struct pubkey *pub)
 {
 	static_assert(sizeof(pub->b) == SEEDED_KEY_BYTES, "hashed whole");
-	return &p->slots[seeded_hash(&p->seed, pub->b) & (p->slots_count - 1)];
+	return seeded_hash(&p->seed, pub->b) | TAG_SET;
+}
+
+static size_t
+slot_of(const struct peers *p, const struct pubkey *pub)
+{
+	size_t mask = p->slots_count - 1;
+	uint32_t tag;
+
+	if (p->slots_count == 0)
+		return NO_SLOT;
+	tag = tag_of(p, pub);
+	for (size_t i = tag & mask; p->tags[i] != 0; i = (i + 1) & mask)
+		if (p->tags[i] == tag && pubkey_equal(&p->slots[i]->contact.pub, pub))
+			return i;
+	return NO_SLOT;
 }
 
 struct peer *
 peers_find(const struct peers *p, const struct pubkey *pub)
 {
-	if (p->slots_count == 0)
-		return NULL;
-	for (struct peer *peer = *slot_of(p, pub); peer != NULL; peer = peer->hash_next)
-		if (pubkey_equal(&peer->contact.pub, pub))
-			return peer;
-	return NULL;
+	size_t slot = slot_of(p, pub);
+
+	return slot == NO_SLOT ? NULL : p->slots[slot];
 }
 
 static void
 hash_add(struct peers *p, struct peer *peer)
 {
-	struct peer **slot = slot_of(p, &peer->contact.pub);
+	uint32_t tag = tag_of(p, &peer->contact.pub);
+	size_t i = tag & (p->slots_count - 1);
 
-	peer->hash_next = *slot;
-	*slot = peer;
+	while (p->tags[i] != 0)
+		i = (i + 1) & (p->slots_count - 1);
+	p->tags[i] = tag;
+	p->slots[i] = peer;
+}
+
+/* What lies behind the gap moves into it, where its search would else end too early. */
+static void
+hash_remove(struct peers *p, size_t gap)
+{
+	size_t mask = p->slots_count - 1;
+
+	for (size_t i = (gap + 1) & mask; p->tags[i] != 0; i = (i + 1) & mask) {
+		size_t home = p->tags[i] & mask;
+
+		if (((i - home) & mask) < ((i - gap) & mask))
+			continue;
+		p->tags[gap] = p->tags[i];
+		p->slots[gap] = p->slots[i];
+		gap = i;
+	}
+	p->tags[gap] = 0;
 }
 
 static bool
@@ -149,11 +189,17 @@ slots_grow(struct peers *p)
 {
 	size_t count = p->slots_count == 0 ? SLOTS_MIN : 2 * p->slots_count;
 	struct peer **slots = calloc(count, sizeof(*slots));
+	uint32_t *tags = calloc(count, sizeof(*tags));
 
-	if (slots == NULL)
+	if (slots == NULL || tags == NULL) {
+		free(slots);
+		free(tags);
 		return false;
+	}
 	free(p->slots);
+	free(p->tags);
 	p->slots = slots;
+	p->tags = tags;
 	p->slots_count = count;
 	for (struct peer *peer = p->met.newest; peer != NULL; peer = peer->older)
 		hash_add(p, peer);
@@ -170,7 +216,7 @@ slots_grow(struct peers *p)
 static void
 evict_from(struct peers *p, struct list *l)
 {
-	struct peer *victim = l->oldest, **at;
+	struct peer *victim = l->oldest;
 
 	for (int i = 0; i < PINNED_SKIPS && victim != NULL && victim->sessions > 0; i++) {
 		list_remove(l, victim);
@@ -179,10 +225,7 @@ evict_from(struct peers *p, struct list *l)
 	}
 	if (victim == NULL || victim->sessions > 0)
 		return;
-	at = slot_of(p, &victim->contact.pub);
-	while (*at != victim)
-		at = &(*at)->hash_next;
-	*at = victim->hash_next;
+	hash_remove(p, slot_of(p, &victim->contact.pub));
 	list_remove(l, victim);
 	peer_free(victim);
 }
@@ -221,7 +264,9 @@ peers_get(struct peers *p, const struct contact *contact)
 		return peer;
 	}
 	make_room(p);
-	if (peers_count(p) >= p->slots_count && !slots_grow(p) && p->slots_count == 0)
+	/* One is always left free, at which searches end. */
+	if (4 * (peers_count(p) + 1) > 3 * p->slots_count && !slots_grow(p) &&
+	    peers_count(p) + 1 >= p->slots_count)
 		return NULL;
 	peer = calloc(1, sizeof(*peer));
 	if (peer == NULL)

@@ -39,8 +39,7 @@ struct peer {
 	uint64_t token_at;                  /* when the token came */
 	uint8_t token[SEALED_COOKIE_BYTES]; /* proves our address to it */
 	struct sealed_keys keys;
-	struct peer *hash_next; /* private from here */
-	struct peer *newer, *older;
+	struct peer *newer, *older; /* private */
 };
 
 struct peers;

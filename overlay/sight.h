@@ -21,6 +21,13 @@ struct peer_info {
 	bool server, session;
 };
 bool endpoint_peer(const struct endpoint *ep, const struct pubkey *pub, struct peer_info *out);
+/* The little that is asked about each contact of an answer; false: not known. */
+struct peer_standing {
+	uint32_t strikes;
+	bool server;
+};
+bool endpoint_standing(
+    const struct endpoint *ep, const struct pubkey *pub, struct peer_standing *out);
 /* At most cap, newest heard first; returns how many. */
 size_t endpoint_peers(const struct endpoint *ep, struct peer_info *out, size_t cap);
 /* Evidence of a lie (wrong bytes, forged receipt): logged, counted, weighs in choosing. reason is a
