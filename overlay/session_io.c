@@ -252,7 +252,7 @@ partial_keep(struct session *s, const uint8_t *rest, size_t len)
 
 /* One read and its messages; false: no more now, or the session is over. */
 static bool
-input_once(struct session *s, uint8_t *in)
+input_once(struct session *s, uint8_t *in, size_t in_bytes)
 {
 	struct sessions *ss = s->ss;
 	size_t have = s->partial_len, room, done;
@@ -260,7 +260,7 @@ input_once(struct session *s, uint8_t *in)
 
 	if (have > 0)
 		memcpy(in, s->partial, have);
-	room = SESSION_IN_BYTES - have;
+	room = in_bytes - have;
 	n = conn_read(s->conn, in + have, room);
 	if (n == 0)
 		return false;
@@ -277,6 +277,7 @@ input_once(struct session *s, uint8_t *in)
 	ss->counters->session_bytes_in += (uint64_t)n;
 	if (s->state == SESSION_LIVE)
 		session_was_heard(s);
+	s->plenty = (size_t)n >= SESSION_IN_FEW / 2;
 	have += (size_t)n;
 	done = messages_take(s, in, have);
 	if (s->state == SESSION_DEAD)
@@ -289,16 +290,20 @@ void
 session_input(struct session *s)
 {
 	struct sessions *ss = s->ss;
-	uint8_t *in = sessions_in(ss);
+	uint8_t few[SESSION_IN_FEW], *in;
 	size_t turn = 0;
 
+	/* A hand-shake, a question, an answer: most sessions never need more. */
+	if (!s->plenty && s->partial_len <= sizeof(few) / 2 && !input_once(s, few, sizeof(few)))
+		return;
+	in = sessions_in(ss);
 	if (in == NULL) {
 		session_fail(s, ERR_NOMEM);
 		return;
 	}
 	must(!ss->in_busy); /* one buffer for all */
 	ss->in_busy = true;
-	while (turn < SESSION_TURN_BYTES && input_once(s, in))
+	while (turn < SESSION_TURN_BYTES && input_once(s, in, SESSION_IN_BYTES))
 		turn += KIB(256);
 	ss->in_busy = false;
 }

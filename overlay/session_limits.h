@@ -9,6 +9,8 @@
 
 /* One read and what a read before it left of a frame. */
 #define SESSION_IN_BYTES      (KIB(256) + FRAME_WIRE_MAX)
+/* A first read, on the stack: the buffer above is only for those who send more. */
+#define SESSION_IN_FEW        KIB(4)
 /* Streams' bytes are sealed into the output up to here: one large write. */
 #define SESSION_OUT_HIGH      KIB(256)
 /* Above it (answers that the peer does not fetch) incoming requests get ERR_BUSY. */

@@ -67,6 +67,7 @@ struct session {
 
 	uint8_t *partial; /* a frame's beginning */
 	size_t partial_len;
+	bool plenty; /* came with the last read: the large buffer at once */
 
 	struct chunk_queue out;    /* sealed */
 	size_t spent;              /* written in this turn */
