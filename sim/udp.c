@@ -24,6 +24,8 @@ struct packet {
 	struct timer event;
 	struct packet *next; /* while it is unused */
 	struct sim_world *world;
+	struct sim_node *receiver; /* as of the launch; see receiver_of() */
+	uint64_t removals;
 	struct addr from, to;
 	bool queued; /* waits for the downlink already */
 	size_t len;
@@ -176,13 +178,22 @@ packet_mark(const struct packet *p)
 	    p->from.port ^ (uint64_t)p->len << 16, bytes_of(p->data + p->len - n, n));
 }
 
+/* Who has the address now: nodes that are away for a moment come back as others. */
+static struct sim_node *
+receiver_of(const struct packet *p)
+{
+	if (p->receiver != NULL && p->removals == p->world->nodes_removed)
+		return p->receiver;
+	return world_node(p->world, &p->to);
+}
+
 /* A datagram reaches its node's line, and when it has passed that, its socket. */
 static void
 packet_arrive(void *arg)
 {
 	struct packet *p = arg;
 	struct sim_world *w = p->world;
-	struct sim_node *n = world_node(w, &p->to);
+	struct sim_node *n = receiver_of(p);
 	struct udp *u;
 	uint64_t due = w->now;
 
@@ -209,12 +220,15 @@ packet_arrive(void *arg)
 }
 
 static void
-packet_launch(struct sim_world *w, const struct addr *from, const struct addr *to,
+packet_launch(struct sim_node *receiver, const struct addr *from, const struct addr *to,
     struct bytes data, uint64_t due)
 {
+	struct sim_world *w = receiver->world;
 	struct packet *p = packet_new(w, data.len);
 
 	p->world = w;
+	p->receiver = receiver;
+	p->removals = w->nodes_removed;
 	p->from = *from;
 	p->to = *to;
 	p->queued = false;
@@ -251,7 +265,7 @@ sim_udp_send(struct udp *u, const struct addr *to, struct bytes data)
 	from.port = u->bound.port;
 	peer = world_node(w, to);
 	if (peer == n) {
-		packet_launch(w, &from, to, data, w->now + SIM_SELF_RTT / 2);
+		packet_launch(n, &from, to, data, w->now + SIM_SELF_RTT / 2);
 		return ERR_OK;
 	}
 	if (n->nat != NULL)
@@ -265,7 +279,7 @@ sim_udp_send(struct udp *u, const struct addr *to, struct bytes data)
 
 		if (sim_random_chance(&w->random, w->faults.reorder_ppm))
 			trip += sim_random_below(&w->random, SIM_REORDER_MAX);
-		packet_launch(w, &from, to, data, leaves + trip);
+		packet_launch(peer, &from, to, data, leaves + trip);
 	}
 	return ERR_OK;
 }

@@ -36,13 +36,13 @@ void
 world_at(struct sim_world *w, struct timer *t, uint64_t due)
 {
 	must(due >= w->now);
-	must(timer_heap_add(&w->events, t, due) == ERR_OK);
+	agenda_add(&w->events, t, due);
 }
 
 void
 world_cancel(struct sim_world *w, struct timer *t)
 {
-	timer_heap_remove(&w->events, t);
+	agenda_remove(&w->events, t);
 }
 
 void
@@ -55,7 +55,7 @@ world_note(struct sim_world *w, uint64_t v)
 static bool
 step(struct sim_world *w, uint64_t end)
 {
-	struct timer *t = timer_heap_pop(&w->events, end);
+	struct timer *t = agenda_pop(&w->events, end);
 
 	if (t == NULL)
 		return false;
@@ -170,7 +170,7 @@ sim_new(const struct sim_opts *opts)
 	struct sim_world *w = calloc(1, sizeof(*w));
 
 	must(w != NULL);
-	timer_heap_init(&w->events);
+	agenda_init(&w->events);
 	w->seed = opts->seed;
 	sim_random_init(&w->random, opts->seed, 0);
 	w->hash = opts->seed;
@@ -198,7 +198,7 @@ sim_free(struct sim_world *w)
 	sim_unclog_all(w);
 	while (step(w, UINT64_MAX))
 		;
-	timer_heap_fini(&w->events);
+	agenda_fini(&w->events);
 	world_packets_free(w);
 	task_stacks_free(w->stacks);
 	free(w->buckets);
@@ -432,6 +432,7 @@ sim_node_remove(struct env *env)
 		at = &(*at)->bucket_next;
 	*at = n->bucket_next;
 	w->nodes_count--;
+	w->nodes_removed++;
 	sim_disk_on_crash(n->disk, NULL, NULL);
 	if (n->own_disk)
 		sim_disk_free(n->disk);

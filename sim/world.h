@@ -8,7 +8,7 @@
 
 #include "overlay/base/env_ops.h"
 #include "overlay/base/task.h"
-#include "overlay/base/timer_heap.h"
+#include "sim/agenda.h"
 #include "sim/random.h"
 #include "sim/sim.h"
 
@@ -16,7 +16,7 @@
 
 struct sim_world {
 	uint64_t now;
-	struct timer_heap events; /* nodes' timers and the world's own, which have no env */
+	struct agenda events;     /* nodes' timers and the world's own, which have no env */
 	struct sim_random random; /* trips and faults */
 	bool regions;
 	struct task_stacks *stacks; /* of all nodes' tasks: they take turns on one thread */
@@ -35,6 +35,7 @@ struct sim_world {
 	struct sim_node **buckets; /* nodes by IP */
 	size_t buckets_count;
 	size_t nodes_count;
+	uint64_t nodes_removed;
 	uint64_t nodes_added; /* numbers them: a restarted node draws a stream of its own */
 	uint64_t events_count;
 	uint64_t events_of[SIM_EVENT_KINDS]; /* streams are what is left */

@@ -106,7 +106,17 @@ settle(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 int
 timer_heap_add(struct timer_heap *h, struct timer *t, uint64_t due)
 {
-	struct timer_heap_entry e = { .due = due, .timer = t };
+	int err = timer_heap_insert(h, t, due, h->next_seq);
+
+	if (err == ERR_OK)
+		h->next_seq++;
+	return err;
+}
+
+int
+timer_heap_insert(struct timer_heap *h, struct timer *t, uint64_t due, uint64_t seq)
+{
+	struct timer_heap_entry e = { .due = due, .seq = seq, .timer = t };
 
 	if (t->slot_plus1 == 0) {
 		int err = timer_heap_reserve(h, h->count + 1);
@@ -114,7 +124,6 @@ timer_heap_add(struct timer_heap *h, struct timer *t, uint64_t due)
 		if (err != ERR_OK)
 			return err;
 	}
-	e.seq = h->next_seq++;
 	t->due = e.due;
 	t->seq = e.seq;
 	if (t->slot_plus1 == 0) {

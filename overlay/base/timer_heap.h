@@ -35,6 +35,8 @@ int timer_heap_reserve(struct timer_heap *h, size_t count);
  * ERR_NOMEM (24 bytes per timer) leaves t as it was; never when t is armed already.
  */
 int timer_heap_add(struct timer_heap *h, struct timer *t, uint64_t due);
+/* The same with a number of the caller's own, for whoever keeps timers in more places than one. */
+int timer_heap_insert(struct timer_heap *h, struct timer *t, uint64_t due, uint64_t seq);
 void timer_heap_remove(struct timer_heap *h, struct timer *t); /* no-op when not armed */
 
 struct timer *timer_heap_first(const struct timer_heap *h); /* NULL: empty */

@@ -1,0 +1,232 @@
+/*
+ * A timer's due time tells where it is: not after the open slot, in run or late; within reach of
+ * the lists, in one of them; else in far. All three keep its place in slot_plus1. Lists exchange
+ * their memory with run when they open, so nothing is copied.
+ */
+#include "sim/agenda.h"
+
+#include <stdlib.h>
+
+#define LIST_FIRST 8 /* entries: what a slot of a small world has */
+
+static uint64_t
+slot_of(uint64_t due)
+{
+	return due >> AGENDA_SLOT_BITS;
+}
+
+static struct agenda_list *
+list_of(struct agenda *a, uint64_t slot)
+{
+	return &a->slots[slot % AGENDA_SLOTS];
+}
+
+void
+agenda_init(struct agenda *a)
+{
+	*a = (struct agenda){ .next_seq = 1 };
+	timer_heap_init(&a->late);
+	timer_heap_init(&a->far);
+	a->slots = calloc(AGENDA_SLOTS, sizeof(*a->slots));
+	must(a->slots != NULL);
+}
+
+void
+agenda_fini(struct agenda *a)
+{
+	must(a->count == 0);
+	for (size_t i = 0; i < AGENDA_SLOTS; i++)
+		free(a->slots[i].at);
+	free(a->slots);
+	free(a->run.at);
+	timer_heap_fini(&a->late);
+	timer_heap_fini(&a->far);
+}
+
+size_t
+agenda_count(const struct agenda *a)
+{
+	return a->count;
+}
+
+/* ---- lists ---- */
+
+static void
+list_add(struct agenda *a, struct timer *t)
+{
+	uint64_t slot = slot_of(t->due);
+	struct agenda_list *l = list_of(a, slot);
+
+	if (l->count == l->cap) {
+		l->cap = MAX(2 * l->cap, (uint32_t)LIST_FIRST);
+		l->at = realloc(l->at, l->cap * sizeof(*l->at));
+		must(l->at != NULL);
+	}
+	l->at[l->count++] = (struct timer_heap_entry){ t->due, t->seq, t };
+	t->slot_plus1 = l->count;
+	a->taken[slot % AGENDA_SLOTS / 64] |= UINT64_C(1) << slot % 64;
+}
+
+static void
+list_remove(struct agenda *a, struct timer *t)
+{
+	uint64_t slot = slot_of(t->due);
+	struct agenda_list *l = list_of(a, slot);
+	size_t at = t->slot_plus1 - 1;
+
+	must(at < l->count && l->at[at].timer == t);
+	l->at[at] = l->at[--l->count];
+	if (at < l->count)
+		l->at[at].timer->slot_plus1 = at + 1;
+	else if (l->count == 0)
+		a->taken[slot % AGENDA_SLOTS / 64] &= ~(UINT64_C(1) << slot % 64);
+}
+
+/* ---- the open slot ---- */
+
+static int
+in_order(const void *x, const void *y)
+{
+	const struct timer_heap_entry *a = x, *b = y;
+
+	if (a->due != b->due)
+		return a->due < b->due ? -1 : 1;
+	return a->seq < b->seq ? -1 : 1;
+}
+
+/* What the lists reach now comes to them. */
+static void
+reach(struct agenda *a)
+{
+	for (;;) {
+		struct timer *t = timer_heap_first(&a->far);
+
+		if (t == NULL || slot_of(t->due) >= a->open + AGENDA_SLOTS)
+			return;
+		timer_heap_remove(&a->far, t);
+		list_add(a, t);
+	}
+}
+
+static void
+open_slot(struct agenda *a, uint64_t slot)
+{
+	struct agenda_list *l = list_of(a, slot), old = a->run;
+
+	a->open = slot;
+	a->run = *l;
+	a->next = 0;
+	*l = (struct agenda_list){ .at = old.at, .cap = old.cap };
+	a->taken[slot % AGENDA_SLOTS / 64] &= ~(UINT64_C(1) << slot % 64);
+	if (a->run.count > 1)
+		qsort(a->run.at, a->run.count, sizeof(*a->run.at), in_order);
+	for (size_t i = 0; i < a->run.count; i++)
+		a->run.at[i].timer->slot_plus1 = i + 1;
+	reach(a);
+}
+
+/* The first slot behind the open one that has any; only when there is one. */
+static uint64_t
+next_taken(const struct agenda *a)
+{
+	for (uint64_t slot = a->open + 1;; slot = (slot / 64 + 1) * 64) {
+		uint64_t bits = a->taken[slot % AGENDA_SLOTS / 64] >> slot % 64;
+
+		if (bits != 0)
+			return slot + (unsigned)__builtin_ctzll(bits);
+	}
+}
+
+static bool
+open_next(struct agenda *a)
+{
+	struct timer *t = timer_heap_first(&a->far);
+
+	if (a->count == 0)
+		return false;
+	/* All that are armed are in lists, unless all are beyond their reach. */
+	if (timer_heap_count(&a->far) == a->count) {
+		a->open = slot_of(t->due) - 1;
+		reach(a);
+	}
+	open_slot(a, next_taken(a));
+	return true;
+}
+
+/* The first of the open slot; NULL when it is over. */
+static struct timer *
+first_open(struct agenda *a)
+{
+	struct timer *late = timer_heap_first(&a->late);
+	const struct timer_heap_entry *e;
+
+	while (a->next < a->run.count && a->run.at[a->next].timer == NULL)
+		a->next++;
+	if (a->next == a->run.count)
+		return late;
+	e = &a->run.at[a->next];
+	if (late != NULL && (late->due < e->due || (late->due == e->due && late->seq < e->seq)))
+		return late;
+	return e->timer;
+}
+
+/* ---- in and out ---- */
+
+void
+agenda_add(struct agenda *a, struct timer *t, uint64_t due)
+{
+	agenda_remove(a, t);
+	t->due = due;
+	t->seq = a->next_seq++;
+	a->count++;
+	if (slot_of(due) <= a->open)
+		must(timer_heap_insert(&a->late, t, due, t->seq) == ERR_OK);
+	else if (slot_of(due) < a->open + AGENDA_SLOTS)
+		list_add(a, t);
+	else
+		must(timer_heap_insert(&a->far, t, due, t->seq) == ERR_OK);
+}
+
+static void
+leave_open(struct agenda *a, struct timer *t)
+{
+	size_t at = t->slot_plus1 - 1;
+
+	if (at >= a->run.count || a->run.at[at].timer != t) {
+		timer_heap_remove(&a->late, t);
+		return;
+	}
+	a->run.at[at].timer = NULL;
+	a->next += at == a->next;
+}
+
+void
+agenda_remove(struct agenda *a, struct timer *t)
+{
+	if (t->slot_plus1 == 0)
+		return;
+	if (slot_of(t->due) <= a->open)
+		leave_open(a, t);
+	else if (slot_of(t->due) < a->open + AGENDA_SLOTS)
+		list_remove(a, t);
+	else
+		timer_heap_remove(&a->far, t);
+	t->slot_plus1 = 0;
+	a->count--;
+}
+
+struct timer *
+agenda_pop(struct agenda *a, uint64_t now)
+{
+	struct timer *t = first_open(a);
+
+	while (t == NULL) {
+		if (!open_next(a))
+			return NULL;
+		t = first_open(a);
+	}
+	if (t->due > now)
+		return NULL;
+	agenda_remove(a, t);
+	return t;
+}
