@@ -29,7 +29,8 @@ struct sim_command {
 	bool weather, churn, records; /* of stories */
 	uint32_t without;             /* faults of stories */
 	enum log_level log_level;
-	uint64_t told_at; /* of the progress line */
+	uintptr_t heap_seen; /* up to here it lies in huge pages */
+	uint64_t told_at;    /* of the progress line */
 	bool line_shown;
 };
 
