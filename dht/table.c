@@ -61,8 +61,8 @@ table_free(struct table *t)
 	if (t == NULL)
 		return;
 	for (size_t i = 0; i < t->buckets_count; i++) {
-		free(t->buckets[i].live.at);
-		free(t->buckets[i].spare.at);
+		free(t->buckets[i].live.tops);
+		free(t->buckets[i].spare.tops);
 	}
 	free(t->buckets);
 	free(t);
@@ -71,19 +71,32 @@ table_free(struct table *t)
 /* ---- lists ---- */
 
 static bool
-list_add(struct list *l, const struct entry *e, uint8_t max)
+list_grow(struct list *l, uint8_t cap)
+{
+	uint64_t *tops = malloc(cap * (sizeof(*l->tops) + sizeof(*l->at)));
+	struct entry *at = (struct entry *)(tops + cap);
+
+	if (tops == NULL)
+		return false;
+	if (l->count > 0) {
+		memcpy(tops, l->tops, l->count * sizeof(*tops));
+		memcpy(at, l->at, l->count * sizeof(*at));
+	}
+	free(l->tops);
+	l->tops = tops;
+	l->at = at;
+	l->cap = cap;
+	return true;
+}
+
+static bool
+list_add(struct list *l, uint64_t top, const struct entry *e, uint8_t max)
 {
 	if (l->count >= max)
 		return false;
-	if (l->count == l->cap) {
-		uint8_t cap = (uint8_t)MIN(l->cap + GROW, max);
-		struct entry *at = realloc(l->at, cap * sizeof(*at));
-
-		if (at == NULL)
-			return false;
-		l->at = at;
-		l->cap = cap;
-	}
+	if (l->count == l->cap && !list_grow(l, (uint8_t)MIN(l->cap + GROW, max)))
+		return false;
+	l->tops[l->count] = top;
 	l->at[l->count++] = *e;
 	return true;
 }
@@ -94,6 +107,7 @@ list_remove(struct list *l, size_t i)
 	must(i < l->count);
 	l->count--;
 	/* Order is age: what stays keeps its place. */
+	memmove(&l->tops[i], &l->tops[i + 1], (l->count - i) * sizeof(*l->tops));
 	memmove(&l->at[i], &l->at[i + 1], (l->count - i) * sizeof(*l->at));
 }
 
@@ -101,8 +115,7 @@ static struct entry *
 list_find(const struct list *l, uint64_t top, const struct pubkey *pub)
 {
 	for (size_t i = 0; i < l->count; i++)
-		if (entry_top(&l->at[i]) == top &&
-		    memcmp(l->at[i].pub, pub->b, sizeof(pub->b)) == 0)
+		if (l->tops[i] == top && memcmp(l->at[i].pub, pub->b, sizeof(pub->b)) == 0)
 			return &l->at[i];
 	return NULL;
 }
@@ -152,6 +165,32 @@ entry_in_network(const struct entry *e, struct network n)
 	return (bits & n.mask) == n.bits && e->family == n.family;
 }
 
+/* Multiplied by the golden ratio: neighbouring networks fall apart. */
+static uint8_t *
+cell_of(struct table *t, const struct addr *a)
+{
+	return &t->cells[network_of(a).bits * UINT64_C(0x9e3779b97f4a7c15) >> 56];
+}
+
+static void
+cell_add(struct table *t, const struct addr *a)
+{
+	uint8_t *cell = cell_of(t, a);
+
+	*cell = (uint8_t)MIN(*cell + 1, UINT8_MAX);
+}
+
+/* One that is full does not know how many more there were, and stays full. */
+static void
+cell_remove(struct table *t, const struct entry *e)
+{
+	struct addr a = entry_addr(e);
+	uint8_t *cell = cell_of(t, &a);
+
+	if (*cell > 0 && *cell < UINT8_MAX)
+		--*cell;
+}
+
 static size_t
 list_of_network(const struct list *l, struct network network)
 {
@@ -168,7 +207,8 @@ network_allows(const struct table *t, const struct bucket *b, const struct addr 
 	struct network network = network_of(a);
 	size_t all = 0;
 
-	if (!t->ip_limits)
+	/* Where hardly anybody is of any network that falls there, nobody need be counted. */
+	if (!t->ip_limits || *cell_of((struct table *)t, a) < TABLE_PER_NETWORK_BUCKET)
 		return true;
 	if (list_of_network(&b->live, network) + list_of_network(&b->spare, network) >=
 	    TABLE_PER_NETWORK_BUCKET)
@@ -193,11 +233,11 @@ inbound_full(const struct list *l, size_t max)
 /* ---- choosing ---- */
 
 static unsigned
-slot_of(const struct table *t, const struct bucket *b, const struct entry *e)
+slot_of(const struct table *t, const struct bucket *b, uint64_t top)
 {
 	unsigned depth = (unsigned)(b - t->buckets) + 1;
 
-	return (unsigned)(entry_top(e) << depth >> (64 - SUBPREFIX_BITS));
+	return (unsigned)(top << depth >> (64 - SUBPREFIX_BITS));
 }
 
 static size_t
@@ -206,15 +246,16 @@ slot_crowd(const struct table *t, const struct bucket *b, const struct list *l, 
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->count; i++)
-		n += slot_of(t, b, &l->at[i]) == slot;
+		n += slot_of(t, b, l->tops[i]) == slot;
 	return n;
 }
 
 /* What makes a spare a bad choice, worst first: failing, stale, crowded slot, slow. */
 static uint64_t
-spare_badness(const struct table *t, const struct bucket *b, const struct entry *e, uint32_t now_s)
+spare_badness(const struct table *t, const struct bucket *b, uint64_t top, const struct entry *e,
+    uint32_t now_s)
 {
-	uint64_t crowd = slot_crowd(t, b, &b->live, slot_of(t, b, e));
+	uint64_t crowd = slot_crowd(t, b, &b->live, slot_of(t, b, top));
 	uint64_t stale = now_s - MIN(e->checked_s, now_s) > SPARE_STALE_S;
 	uint64_t rtt = e->rtt == 0 ? RTT_ASSUMED : e->rtt;
 
@@ -225,10 +266,10 @@ static size_t
 spare_pick(const struct table *t, const struct bucket *b, bool worst, uint32_t now_s)
 {
 	size_t pick = 0;
-	uint64_t pick_badness = spare_badness(t, b, &b->spare.at[0], now_s);
+	uint64_t pick_badness = spare_badness(t, b, b->spare.tops[0], &b->spare.at[0], now_s);
 
 	for (size_t i = 1; i < b->spare.count; i++) {
-		uint64_t badness = spare_badness(t, b, &b->spare.at[i], now_s);
+		uint64_t badness = spare_badness(t, b, b->spare.tops[i], &b->spare.at[i], now_s);
 
 		if (worst ? badness > pick_badness : badness < pick_badness) {
 			pick = i;
@@ -239,10 +280,11 @@ spare_pick(const struct table *t, const struct bucket *b, bool worst, uint32_t n
 }
 
 static bool
-bucket_drop_dead(struct bucket *b)
+bucket_drop_dead(struct table *t, struct bucket *b)
 {
 	for (size_t i = 0; i < b->live.count; i++)
 		if (b->live.at[i].strikes >= TABLE_STRIKES_DEAD) {
+			cell_remove(t, &b->live.at[i]);
 			list_remove(&b->live, i);
 			return true;
 		}
@@ -259,9 +301,9 @@ bucket_promote(struct table *t, struct bucket *b, uint32_t now_s)
 		size_t best = spare_pick(t, b, false, now_s);
 		struct entry e = b->spare.at[best];
 
-		if (b->live.count >= max && !bucket_drop_dead(b))
+		if (b->live.count >= max && !bucket_drop_dead(t, b))
 			return;
-		if (!list_add(&b->live, &e, max))
+		if (!list_add(&b->live, b->spare.tops[best], &e, max))
 			return;
 		list_remove(&b->spare, best);
 	}
@@ -272,15 +314,16 @@ bucket_promote(struct table *t, struct bucket *b, uint32_t now_s)
 static void
 bucket_move(struct table *t, struct list *from, size_t i, bool spare)
 {
-	struct bucket *to = table_bucket_of(t, entry_top(&from->at[i]));
+	uint64_t top = from->tops[i];
+	struct bucket *to = table_bucket_of(t, top);
 	struct entry e = from->at[i];
 
 	list_remove(from, i);
 	/* The new bucket is empty and the old one had room for all: only memory can lack. */
 	if (spare)
-		(void)list_add(&to->spare, &e, TABLE_SPARES);
+		(void)list_add(&to->spare, top, &e, TABLE_SPARES);
 	else
-		(void)list_add(&to->live, &e, TABLE_BUCKET_WIDE);
+		(void)list_add(&to->live, top, &e, TABLE_BUCKET_WIDE);
 }
 
 /* Room for one more. */
@@ -310,10 +353,10 @@ table_split(struct table *t, uint32_t now_s)
 	old = &t->buckets[t->buckets_count - 1];
 	t->buckets[t->buckets_count++] = (struct bucket){ .touched_s = old->touched_s };
 	for (size_t i = old->live.count; i-- > 0;)
-		if (table_bucket_of(t, entry_top(&old->live.at[i])) != old)
+		if (table_bucket_of(t, old->live.tops[i]) != old)
 			bucket_move(t, &old->live, i, false);
 	for (size_t i = old->spare.count; i-- > 0;)
-		if (table_bucket_of(t, entry_top(&old->spare.at[i])) != old)
+		if (table_bucket_of(t, old->spare.tops[i]) != old)
 			bucket_move(t, &old->spare, i, true);
 	bucket_promote(t, old, now_s);
 	bucket_promote(t, old + 1, now_s);
@@ -358,6 +401,8 @@ known_update(struct table *t, struct bucket *b, struct entry *e, const struct co
 
 	if (addr_group(&old) != addr_group(&c->addr) && !network_allows(t, b, &c->addr))
 		return TABLE_REFUSED;
+	cell_remove(t, e);
+	cell_add(t, &c->addr);
 	entry_set_addr(e, &c->addr);
 	entry_set_rtt(e, rtt);
 	e->checked_s = now_s;
@@ -369,34 +414,34 @@ known_update(struct table *t, struct bucket *b, struct entry *e, const struct co
 
 /* The bucket is full of living contacts: the newcomer may wait, in place of a worse one. */
 static enum table_result
-spare_add(struct table *t, struct bucket *b, const struct entry *e, uint32_t now_s)
+spare_add(struct table *t, struct bucket *b, uint64_t top, const struct entry *e, uint32_t now_s)
 {
 	size_t worst;
 
 	t->turned_away = true;
 	if (e->inbound && inbound_full(&b->spare, TABLE_SPARES))
 		return TABLE_REFUSED;
-	if (list_add(&b->spare, e, TABLE_SPARES))
+	if (list_add(&b->spare, top, e, TABLE_SPARES))
 		return TABLE_SPARED;
 	if (b->spare.count == 0)
 		return TABLE_REFUSED;
 	worst = spare_pick(t, b, true, now_s);
-	if (spare_badness(t, b, e, now_s) >= spare_badness(t, b, &b->spare.at[worst], now_s))
+	if (spare_badness(t, b, top, e, now_s) >=
+	    spare_badness(t, b, b->spare.tops[worst], &b->spare.at[worst], now_s))
 		return TABLE_REFUSED;
+	cell_remove(t, &b->spare.at[worst]);
+	b->spare.tops[worst] = top;
 	b->spare.at[worst] = *e;
 	return TABLE_SPARED;
 }
 
-enum table_result
-table_offer(
+static enum table_result
+offer(
     struct table *t, const struct contact *c, uint64_t rtt, enum table_source source, uint64_t now)
 {
 	uint64_t top = id_top(&c->id);
 	uint32_t now_s = table_seconds(now);
-	struct entry fresh = { .top_high = (uint32_t)(top >> 32),
-		.top_low = (uint32_t)top,
-		.checked_s = now_s,
-		.inbound = source == TABLE_INBOUND };
+	struct entry fresh = { .checked_s = now_s, .inbound = source == TABLE_INBOUND };
 	struct bucket *b;
 	bool spare;
 	uint8_t max;
@@ -419,12 +464,23 @@ table_offer(
 		if (source == TABLE_INBOUND && inbound_full(&b->live, max))
 			return TABLE_REFUSED;
 		if (b->live.count < max)
-			return list_add(&b->live, &fresh, max) ? TABLE_ADDED : TABLE_REFUSED;
-		if (bucket_drop_dead(b))
+			return list_add(&b->live, top, &fresh, max) ? TABLE_ADDED : TABLE_REFUSED;
+		if (bucket_drop_dead(t, b))
 			continue;
 		if (b != &t->buckets[t->buckets_count - 1] || !table_split(t, now_s))
-			return spare_add(t, b, &fresh, now_s);
+			return spare_add(t, b, top, &fresh, now_s);
 	}
+}
+
+enum table_result
+table_offer(
+    struct table *t, const struct contact *c, uint64_t rtt, enum table_source source, uint64_t now)
+{
+	enum table_result result = offer(t, c, rtt, source, now);
+
+	if (result == TABLE_ADDED || result == TABLE_SPARED)
+		cell_add(t, &c->addr);
+	return result;
 }
 
 void
@@ -471,12 +527,15 @@ table_failed(struct table *t, const struct contact *c, uint64_t now)
 	e->checked_s = now_s;
 	if (e->strikes < UINT8_MAX)
 		e->strikes++;
-	if (spare && e->strikes >= TABLE_STRIKES_SILENT)
+	if (spare && e->strikes >= TABLE_STRIKES_SILENT) {
+		cell_remove(t, e);
 		list_remove(&b->spare, (size_t)(e - b->spare.at));
-	else if (!spare && e->strikes >= TABLE_STRIKES_DEAD && b->spare.count > 0)
+	} else if (!spare && e->strikes >= TABLE_STRIKES_DEAD && b->spare.count > 0) {
 		bucket_promote(t, b, now_s);
-	else if (!spare && e->strikes >= TABLE_STRIKES_GONE && online)
+	} else if (!spare && e->strikes >= TABLE_STRIKES_GONE && online) {
+		cell_remove(t, e);
 		list_remove(&b->live, (size_t)(e - b->live.at));
+	}
 }
 
 bool

@@ -6,10 +6,10 @@
 #include "dht/table_private.h"
 
 static void
-view_of(const struct entry *e, struct table_view *v)
+view_of(uint64_t top, const struct entry *e, struct table_view *v)
 {
 	*v = (struct table_view){ .pub = (const struct pubkey *)e->pub,
-		.top = entry_top(e),
+		.top = top,
 		.addr = entry_addr(e),
 		.rtt = e->rtt * RTT_UNIT,
 		.strikes = e->strikes };
@@ -26,28 +26,35 @@ struct ranking {
 	size_t count, cap;
 };
 
+/* Asked first: who is too far is not looked at. */
+static bool
+ranking_takes(const struct ranking *r, uint64_t rank)
+{
+	return r->count < r->cap || (r->cap > 0 && rank < r->at[r->cap - 1].rank);
+}
+
 static void
 ranking_add(struct ranking *r, uint64_t rank, const struct entry *e)
 {
 	size_t i = r->count;
 
-	if (r->count == r->cap) {
-		if (r->cap == 0 || r->at[r->cap - 1].rank <= rank)
-			return;
+	if (!ranking_takes(r, rank))
+		return;
+	if (r->count == r->cap)
 		i--;
-	} else {
+	else
 		r->count++;
-	}
 	for (; i > 0 && r->at[i - 1].rank > rank; i--)
 		r->at[i] = r->at[i - 1];
 	r->at[i] = (struct ranked){ .rank = rank, .entry = e };
 }
 
+/* mask: what turned tops into ranks. */
 static size_t
-ranking_views(const struct ranking *r, struct table_view *out)
+ranking_views(const struct ranking *r, uint64_t mask, struct table_view *out)
 {
 	for (size_t i = 0; i < r->count; i++)
-		view_of(r->at[i].entry, &out[i]);
+		view_of(r->at[i].rank ^ mask, r->at[i].entry, &out[i]);
 	return r->count;
 }
 
@@ -74,11 +81,12 @@ table_near(const struct table *t, const struct id *target, uint8_t max_strikes,
 		for (size_t i = first; i <= last; i++)
 			for (size_t j = 0; j < t->buckets[i].live.count; j++) {
 				const struct entry *e = &t->buckets[i].live.at[j];
+				uint64_t rank = t->buckets[i].live.tops[j] ^ mask;
 
-				if (e->strikes < max_strikes)
-					ranking_add(&r, entry_top(e) ^ mask, e);
+				if (ranking_takes(&r, rank) && e->strikes < max_strikes)
+					ranking_add(&r, rank, e);
 			}
-		count += ranking_views(&r, out + count);
+		count += ranking_views(&r, mask, out + count);
 	}
 	return count;
 }
@@ -97,7 +105,7 @@ table_range(const struct table *t, const struct id *prefix, unsigned bits, const
 	for (size_t i = 0; i < t->buckets_count; i++)
 		for (size_t j = 0; j < t->buckets[i].live.count; j++) {
 			const struct entry *e = &t->buckets[i].live.at[j];
-			uint64_t top = entry_top(e);
+			uint64_t top = t->buckets[i].live.tops[j];
 
 			if (((top ^ want) & mask) != 0 || (after != NULL && top <= from) ||
 			    e->strikes >= TABLE_STRIKES_SILENT)
@@ -105,7 +113,7 @@ table_range(const struct table *t, const struct id *prefix, unsigned bits, const
 			found++;
 			ranking_add(&r, top, e);
 		}
-	(void)ranking_views(&r, out);
+	(void)ranking_views(&r, 0, out);
 	return found;
 }
 
@@ -147,7 +155,8 @@ table_bytes(const struct table *t)
 	size_t n = sizeof(*t) + t->buckets_cap * sizeof(*t->buckets);
 
 	for (size_t i = 0; i < t->buckets_count; i++)
-		n += (t->buckets[i].live.cap + t->buckets[i].spare.cap) * sizeof(struct entry);
+		n += (t->buckets[i].live.cap + t->buckets[i].spare.cap) *
+		     (sizeof(struct entry) + sizeof(uint64_t));
 	return n;
 }
 
@@ -186,6 +195,7 @@ table_stalest(const struct table *t, uint64_t min_age, uint64_t doubted_age, str
 	uint32_t doubted_s = (uint32_t)(doubted_age / SECONDS(1));
 	uint32_t first_s = UINT32_MAX;
 	const struct entry *first = NULL;
+	uint64_t first_top = 0;
 	struct table_view v;
 
 	for (size_t i = 0; i < t->buckets_count; i++)
@@ -195,12 +205,13 @@ table_stalest(const struct table *t, uint64_t min_age, uint64_t doubted_age, str
 
 			if (due_s < first_s) {
 				first = e;
+				first_top = t->buckets[i].live.tops[j];
 				first_s = due_s;
 			}
 		}
 	if (first == NULL)
 		return false;
-	view_of(first, &v);
+	view_of(first_top, first, &v);
 	table_contact(&v, out);
 	/* table_seconds() counts from 1, and what happens within a second is of that second. */
 	*due = (first_s - 1) * SECONDS(1);
