@@ -192,6 +192,8 @@ nodes_reply_pack(const struct nodes_reply *m, struct buf *out)
 		bytes += contact_bytes(&m->contacts.at[i]);
 		cut = bytes > cap;
 	}
+	/* All at once; too little memory shows when it is written. */
+	(void)buf_reserve(out, MIN(bytes, cap) + room(out, 0) - cap);
 	msg_put_map(&w, 2);
 	msg_key(&w, NODES_CONTACTS);
 	contacts_put(&w, &m->contacts, cap);

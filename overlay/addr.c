@@ -224,9 +224,31 @@ look_up(const uint8_t *ip, const struct prefix *table, size_t count, enum addr_s
 	return other;
 }
 
+/* Whether no prefix of special_v4 begins so, as with nearly all that travels. */
+static bool
+plain_v4(uint8_t first)
+{
+	switch (first) {
+	case 0:
+	case 10:
+	case 100:
+	case 127:
+	case 169:
+	case 172:
+	case 192:
+	case 198:
+	case 203:
+		return false;
+	default:
+		return first < 224;
+	}
+}
+
 enum addr_scope
 addr_scope(const struct addr *a)
 {
+	if (a->family == ADDR_IPV4 && plain_v4(a->ip[0]))
+		return ADDR_GLOBAL;
 	if (a->family == ADDR_IPV4)
 		return look_up(a->ip, special_v4, ARRAY_LEN(special_v4), ADDR_GLOBAL);
 	if (a->family == ADDR_IPV6)

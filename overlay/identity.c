@@ -53,6 +53,8 @@ identity_pow_ok(const struct id *id, uint8_t pow_bits)
 	struct hash h;
 	unsigned whole = pow_bits / 8, rest = pow_bits % 8;
 
+	if (pow_bits == 0)
+		return true;
 	if (whole >= sizeof(h.b))
 		return false;
 	crypto_sha256(&h, id->b, sizeof(id->b));
