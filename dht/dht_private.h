@@ -69,7 +69,8 @@ struct dht {
 	uint8_t short_refreshes; /* of the neighbourhood since the last full one */
 	enum refresh refresh_what;
 	struct id refresh_target;
-	uint64_t neighbourhood_at, table_saved_at, retried_at, sampled_at; /* 0: never */
+	uint64_t neighbourhood_at, table_saved_at, retried_at, sampled_at,
+	    knocked_at; /* 0: never */
 
 	uint8_t self_record[RECORD_BYTES_MAX]; /* packed by dht_set_self */
 	size_t self_record_len;

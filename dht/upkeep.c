@@ -1,10 +1,10 @@
 /*
  * Keeping the table true without storms: a contact is pinged when nothing was heard of it for
  * half an hour, and again soon when it does not answer, one at a time; a bucket is looked up only
- * when it lacks contacts and nothing else went there for an hour, the own neighbourhood every ten
- * minutes, mostly by a short lookup that ends at the nearest few. Strangers that call us are asked
- * back before they enter the table. All through timers that start a task or a single request; a
- * failure of any shows in the table, and the next round tries again.
+ * when it lacks contacts and nothing else went there for an hour, the own neighbourhood every
+ * twenty minutes, mostly by a short lookup that ends at the nearest few. Strangers that call us are
+ * asked back before they enter the table. All through timers that start a task or a single request;
+ * a failure of any shows in the table, and the next round tries again.
  */
 #include <stdlib.h>
 
@@ -15,8 +15,9 @@
 #define PING_FRESH        MINUTES(30) /* heard so lately, a contact needs no ping */
 #define PING_DOUBTED      SECONDS(30) /* unless it failed then */
 #define BUCKET_IDLE       HOURS(1)
-#define NEIGHBOURHOOD     MINUTES(10)
+#define NEIGHBOURHOOD     MINUTES(20) /* newcomers make themselves known; this is for the rest */
 #define NEIGHBOURHOOD_MIN SECONDS(30) /* brought forward no oftener than this */
+#define KNOCK_EVERY       MINUTES(10) /* at bootstraps that the table has lost */
 #define SAVE_EVERY        MINUTES(10)
 #define RETRY_EVERY       SECONDS(30) /* bootstraps, while nobody is known */
 #define REFRESH_EVERY     SECONDS(5)
@@ -25,9 +26,9 @@
 #define VERIFY_DELAY      MILLISECONDS(50) /* an answer to us would tell in that time */
 /* Lookups of own random targets until the size estimate is good enough to place records by. */
 #define SAMPLES_FIRST     (SIZE_SAMPLES_MIN + 2)
-#define SAMPLE_EVERY      MINUTES(30) /* afterwards */
+#define SAMPLE_EVERY      HOURS(1) /* afterwards */
 /* Of the refreshes of the own neighbourhood so many are short, then a full one. */
-#define SHORT_REFRESHES   5
+#define SHORT_REFRESHES   2
 
 bool
 dht_contact_ok(const struct dht *d, const struct contact *c)
@@ -39,9 +40,9 @@ dht_contact_ok(const struct dht *d, const struct contact *c)
 bool
 dht_suspect(const struct dht *d, const struct contact *c)
 {
-	struct peer_info info;
+	struct peer_standing s;
 
-	return endpoint_peer(d->ep, &c->pub, &info) && info.strikes >= TABLE_STRIKES_SILENT;
+	return endpoint_standing(d->ep, &c->pub, &s) && s.strikes >= TABLE_STRIKES_SILENT;
 }
 
 /* ---- strangers ---- */
@@ -135,11 +136,11 @@ on_answered(void *arg, const struct contact *to, uint64_t rtt)
 	struct dht *d = arg;
 	struct verify *v = verify_find(d, &to->pub);
 	uint64_t now = env_now(d->env);
-	struct peer_info info;
+	struct peer_standing s;
 
 	if (v != NULL && !ask_pending(&v->ask))
 		v->used = false; /* it answered a request of ours: no stranger after all */
-	if (!dht_contact_ok(d, to) || !endpoint_peer(d->ep, &to->pub, &info) || !info.server) {
+	if (!dht_contact_ok(d, to) || !endpoint_standing(d->ep, &to->pub, &s) || !s.server) {
 		table_answered(d->table, to, rtt, now);
 		return;
 	}
@@ -279,8 +280,9 @@ knock_again(struct dht *d)
 {
 	const struct contact *c;
 
-	if (d->bootstraps_count == 0)
+	if (d->bootstraps_count == 0 || since(d, d->knocked_at) < dht_paced(d, KNOCK_EVERY))
 		return;
+	d->knocked_at = env_now(d->env);
 	c = &d->bootstraps[env_random_below(d->env, d->bootstraps_count)];
 	if (!table_has(d->table, c) && dht_contact_ok(d, c) && verify_find(d, &c->pub) == NULL)
 		verify_queue(d, c);
@@ -295,6 +297,7 @@ on_refresh(void *arg)
 
 	if (!d->refreshing)
 		refresh_choose(d);
+	knock_again(d);
 	refresh_plan(d);
 }
 
@@ -320,7 +323,6 @@ refresh_choose(struct dht *d)
 		d->neighbourhood_at = now;
 		d->short_refreshes = whole ? 0 : (uint8_t)(d->short_refreshes + 1);
 		d->crowded = false;
-		knock_again(d);
 		refresh_start(d, whole ? REFRESH_OWN : REFRESH_NEAREST, &d->self);
 		return;
 	}
@@ -407,5 +409,6 @@ dht_seed_done(struct dht *d, uint64_t size)
 	 */
 	d->neighbourhood_at = now - 1 - env_random_below(d->env, dht_paced(d, NEIGHBOURHOOD));
 	d->sampled_at = now - 1 - env_random_below(d->env, dht_paced(d, SAMPLE_EVERY));
+	d->knocked_at = now - 1 - env_random_below(d->env, dht_paced(d, KNOCK_EVERY));
 	dht_announce_spread(d);
 }
