@@ -25,6 +25,7 @@ lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_t now
 	s->asked = s->failed = 0;
 	s->count = 0;
 	s->seeds = 0;
+	memset(s->known, 0, sizeof(s->known));
 }
 
 static uint64_t
@@ -41,6 +42,8 @@ lookup_known(const struct lookup_state *s, const struct pubkey *pub)
 {
 	uint64_t top = pub_top(pub);
 
+	if ((s->known[top % LOOKUP_KNOWN_BITS / 64] >> top % 64 & 1) == 0)
+		return false;
 	for (size_t i = 0; i < s->count; i++)
 		if (s->pub_tops[i] == top && pubkey_equal(&s->at[i].contact.pub, pub))
 			return true;
@@ -96,6 +99,8 @@ insert(struct lookup_state *s, const struct contact *c, unsigned path, bool susp
 	    !slot_free(s, top, path, &slot))
 		return;
 	s->pub_tops[slot] = pub_top(&c->pub);
+	s->known[s->pub_tops[slot] % LOOKUP_KNOWN_BITS / 64] |= UINT64_C(1)
+								<< s->pub_tops[slot] % 64;
 	s->at[slot] = (struct candidate){ .contact = *c,
 		.top = top,
 		.network = addr_group(&c->addr),

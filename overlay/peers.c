@@ -26,7 +26,7 @@ struct list {
 struct peers {
 	size_t max;
 	struct seeded seed;
-	size_t slots_count; /* power of two, a quarter free */
+	size_t slots_count; /* power of two, half of them free: a miss ends soon */
 	uint32_t *tags;     /* hashes; the low bits are where the search begins, slot after slot */
 	struct peer **slots;
 	struct list met, seen;
@@ -265,7 +265,7 @@ peers_get(struct peers *p, const struct contact *contact)
 	}
 	make_room(p);
 	/* One is always left free, at which searches end. */
-	if (4 * (peers_count(p) + 1) > 3 * p->slots_count && !slots_grow(p) &&
+	if (2 * (peers_count(p) + 1) > p->slots_count && !slots_grow(p) &&
 	    peers_count(p) + 1 >= p->slots_count)
 		return NULL;
 	peer = calloc(1, sizeof(*peer));
