@@ -138,6 +138,10 @@ tell_refusals(const struct put_refusals *r)
 		    r->lock_max_s / 3600);
 	if (r->other > 0)
 		say_note("%u refusals for other reasons", r->other);
+	if (r->busy > 0)
+		say_note("%u refusals: the peer has too much to do, or has only just started; try "
+			 "again soon",
+		    r->busy);
 }
 
 static void

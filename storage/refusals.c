@@ -19,6 +19,9 @@ refusals_note(struct put_refusals *r, int err)
 	case ERR_CLOSED:
 		r->silent++;
 		break;
+	case ERR_BUSY:
+		r->busy++;
+		break;
 	case ERR_FULL:
 	case ERR_NO_SPACE:
 		r->full++;
@@ -54,6 +57,7 @@ void
 refusals_add(struct put_refusals *to, const struct put_refusals *more)
 {
 	to->silent += more->silent;
+	to->busy += more->busy;
 	to->full += more->full;
 	to->stranger += more->stranger;
 	to->quota += more->quota;
