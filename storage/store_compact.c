@@ -43,6 +43,7 @@ struct victim {
 	uint64_t at;
 	bool ended;
 	uint64_t live_bytes;
+	uint64_t unread; /* blocks that the disk refused */
 	struct live_shard *shards;
 	size_t shards_count, shards_cap;
 	struct commit *copies;
@@ -248,6 +249,7 @@ walk_some(void *arg, struct index_txn *txn)
 	}
 	v->at = segwalk_position(&w);
 	v->ended = err == ERR_END;
+	v->unread += w.read_errors;
 	segwalk_end(&w);
 	return err == ERR_END ? ERR_OK : err;
 }
@@ -257,6 +259,45 @@ walk_run(void *arg)
 {
 	struct victim *v = arg;
 	int err = index_read(v->store->index, walk_some, v);
+
+	return err == ERR_CORRUPT ? ERR_IO : err;
+}
+
+/*
+ * Live shards by the index, where the walk has not met all of them: a header or trailer has gone
+ * bad. Left out, they would hold the segment for ever, and all else would be copied out of it again
+ * and again. Moving settles what is left of each.
+ */
+static int
+note_by_index(void *arg, struct index_txn *txn)
+{
+	struct victim *v = arg;
+	struct segment_sums sums;
+	struct hash chunk = { { 0 } };
+	struct shard_entry e;
+	int err = catalog_sums(txn, v->info.id, &sums);
+
+	if (err != ERR_OK || sums.shards == v->shards_count)
+		return err;
+	v->shards_count = 0;
+	while ((err = catalog_next_chunk(txn, &chunk, &chunk)) == ERR_OK) {
+		unsigned index = 0;
+
+		for (; catalog_next_shard(txn, &chunk, index, &e) == ERR_OK; index = e.index + 1u) {
+			if (e.place.segment == v->info.id && !note_shard(v, &chunk, e.index))
+				return ERR_NOMEM;
+		}
+		if (!catalog_hash_next(&chunk))
+			return ERR_OK;
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static int
+note_run(void *arg)
+{
+	struct victim *v = arg;
+	int err = index_read(v->store->index, note_by_index, v);
 
 	return err == ERR_CORRUPT ? ERR_IO : err;
 }
@@ -280,6 +321,8 @@ copy_records(struct victim *v)
 		v->copies_count = 0;
 		buf_reset(&v->values);
 		err = env_offload(s->env, WORK_DISK, walk_run, v, 0);
+		if (err == ERR_OK && v->unread > 0)
+			err = ERR_IO;
 		if (err == ERR_OK && v->copies_count > 0)
 			err = store_commit_all(s, v->copies, v->copies_count);
 		if (err == ERR_OK && task_canceled(s->env))
@@ -438,10 +481,13 @@ compact(struct victim *v, uint64_t *gained)
 	v->at = SEGMENT_FIRST_EXTENT;
 	while (err == ERR_OK && !v->ended)
 		err = env_offload(s->env, WORK_DISK, walk_run, v, 0);
+	if (err == ERR_OK)
+		err = env_offload(s->env, WORK_DISK, note_run, v, 0);
 	if (err != ERR_OK)
 		return err;
 	dead = v->info.bytes - MIN(v->info.bytes, v->live_bytes);
-	if (dead < v->info.bytes / 100 * worth_percent(v)) {
+	/* What the disk does not give cannot be copied, and may count: the segment stays. */
+	if (v->unread > 0 || dead < v->info.bytes / 100 * worth_percent(v)) {
 		spare(s, v->info.id);
 		return ERR_OK;
 	}

@@ -38,6 +38,7 @@ struct run {
 	struct model model;
 	uint64_t failures; /* operations that failed, for the fault runs */
 	unsigned times;    /* compactions in a life */
+	uint64_t nth;      /* what a life is about */
 	uint64_t gained;   /* bytes that compaction brought back */
 };
 

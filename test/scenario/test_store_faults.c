@@ -5,6 +5,8 @@
  */
 #include <stdio.h>
 
+#include "storage/store_compact.h"
+#include "test/scenario/ground.h"
 #include "test/scenario/store_life.h"
 #include "test/unit/suite.h"
 
@@ -97,6 +99,97 @@ START_TEST(disk_fails_for_a_while)
 }
 END_TEST
 
+/* ---- rot under compaction ---- */
+
+static int
+compact_task(void *arg)
+{
+	struct run *r = arg;
+	uint64_t gained = 1;
+	unsigned times = 0;
+
+	while (gained > 0 && store_compact(r->store, &gained) == ERR_OK)
+		times++;
+	/* As many as there are segments, and then it is at rest. */
+	if (gained > 0 || times > 12)
+		wrong(&r->model, "compaction does not come to rest after %u", times);
+	return ERR_OK;
+}
+
+static int
+drop_task(void *arg)
+{
+	struct run *r = arg;
+
+	for (size_t w = 0; w < WRITERS - 1; w++) {
+		for (size_t i = 1; i < CHUNKS; i++) {
+			life_drop(r, w, i, 0);
+			life_drop(r, w, i, 1);
+		}
+	}
+	return ERR_OK;
+}
+
+static int
+rot_life(void *arg)
+{
+	struct run *r = arg;
+	struct ground *g = calloc(1, sizeof(*g));
+	struct store_status before, now;
+	const struct stretch *at = NULL;
+
+	must(g != NULL);
+	g->disk = r->disk;
+	drop_task(r);
+	ground_survey(g, "store");
+	for (size_t i = 0, nth = r->nth; i < g->count && at == NULL; i++) {
+		bool frame = g->at[i].region == R_HEADER || g->at[i].region == R_TRAILER;
+
+		if (frame && nth-- == 0)
+			at = &g->at[i];
+	}
+	if (at != NULL) {
+		ck_assert_int_eq(sim_disk_flip(r->disk, at->path, at->from + 20, 1), ERR_OK);
+		store_status(r->store, &before);
+		for (int i = 0; i < 3; i++)
+			compact_task(r);
+		store_status(r->store, &now);
+		if (now.bytes_used >= before.bytes_used || now.segments > before.segments)
+			wrong(&r->model, "%llu bytes before, %llu behind it",
+			    (unsigned long long)before.bytes_used,
+			    (unsigned long long)now.bytes_used);
+	}
+	r->nth = at == NULL ? UINT64_MAX : r->nth + 1;
+	free(g);
+	return ERR_OK;
+}
+
+/* One frame of a shard has gone bad: the rest moves, the segment goes, and nothing is done twice.
+ */
+START_TEST(rot_does_not_hold_up_compaction)
+{
+	uint64_t frames = 0;
+
+	make_chunks();
+	for (uint64_t nth = 0; nth != UINT64_MAX; frames++) {
+		struct run r;
+
+		run_init(&r, 1);
+		node_up(&r);
+		live(&r, work_task);
+		r.nth = nth;
+		ck_assert(live(&r, rot_life));
+		if (r.model.wrong[0] != '\0')
+			fprintf(stderr, "frame %llu: %s\n", (unsigned long long)nth, r.model.wrong);
+		ck_assert_str_eq(r.model.wrong, "");
+		nth = r.nth;
+		run_fini(&r);
+	}
+	ck_assert_uint_gt(frames, 20);
+	free_chunks();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -104,6 +197,7 @@ main(void)
 
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "faults", 120, every_operation_fails_once,
-	    every_operation_fails_for_want_of_space, disk_fails_for_a_while, NULL);
+	    every_operation_fails_for_want_of_space, disk_fails_for_a_while,
+	    rot_does_not_hold_up_compaction, NULL);
 	return suite_main(s);
 }
