@@ -159,6 +159,14 @@ sim_is_direct(const struct file *base)
 	return container_of(base, const struct sim_file, base)->direct;
 }
 
+static bool
+touches_bad(const struct sim_inode *n, uint64_t offset, size_t len)
+{
+	uint64_t at = (n->bad_sector - 1) * SIM_SECTOR_BYTES;
+
+	return n->bad_sector != 0 && offset < at + SIM_SECTOR_BYTES && at < offset + len;
+}
+
 static int
 sim_read(struct file *base, uint64_t offset, void *dst, size_t len, size_t *got)
 {
@@ -169,6 +177,8 @@ sim_read(struct file *base, uint64_t offset, void *dst, size_t len, size_t *got)
 		return err;
 	if (!aligned(f, offset, dst, len))
 		return ERR_INVALID;
+	if (touches_bad(f->inode, offset, len))
+		return ERR_IO;
 	if (strike(f->disk, SIM_DISK_READ) != STRIKE_NONE)
 		return struck(f->disk, f->disk->crashed ? STRIKE_CRASH : STRIKE_FAIL, ERR_OK);
 	f->disk->cost += (uint64_t)len * SIM_DISK_BYTE_PS / 1000;

@@ -102,6 +102,8 @@ void sim_disk_restart(struct sim_disk *d);
 void sim_disk_ignore_sync(struct sim_disk *d, bool ignore);
 /* Bit rot: flips one bit, durably. ERR_NOT_FOUND, ERR_INVALID beyond the end. */
 int sim_disk_flip(struct sim_disk *d, const char *path, uint64_t offset, unsigned bit);
+/* From now on every read that touches the sector at offset fails with ERR_IO; one for each file. */
+int sim_disk_bad_sector(struct sim_disk *d, const char *path, uint64_t offset);
 /* Bytes written and not synced yet, over all files. */
 uint64_t sim_disk_unsynced(struct sim_disk *d);
 void sim_disk_set_capacity(struct sim_disk *d, uint64_t bytes);

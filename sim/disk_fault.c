@@ -146,6 +146,18 @@ sim_disk_flip(struct sim_disk *d, const char *path, uint64_t offset, unsigned bi
 	return inode->is_dir ? ERR_INVALID : inode_flip(inode, offset, bit);
 }
 
+int
+sim_disk_bad_sector(struct sim_disk *d, const char *path, uint64_t offset)
+{
+	struct sim_inode *inode;
+	int err = tree_find(d, path, &inode);
+
+	if (err != ERR_OK)
+		return err;
+	inode->bad_sector = offset / SIM_SECTOR_BYTES + 1;
+	return ERR_OK;
+}
+
 uint64_t
 sim_disk_unsynced(struct sim_disk *d)
 {

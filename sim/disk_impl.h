@@ -53,6 +53,7 @@ struct sim_inode {
 	size_t pages_cap;
 	struct sim_undo *newest, *oldest;
 	uint64_t unsynced_bytes;
+	uint64_t bad_sector; /* its number and one; 0: none */
 	/* directory */
 	struct sim_dirent *now;  /* as the program sees it */
 	struct sim_dirent *kept; /* as a power loss would leave it at worst */

@@ -77,6 +77,7 @@ struct keeper {
 	struct hash scrub_at; /* the next chunk */
 	uint64_t scrub_saved_at;
 	bool scrub_loaded;
+	unsigned scrub_unread; /* tries at one shard that the disk refuses */
 	struct byte_rate repair_rate;
 	uint64_t swept_at; /* env_now scale; 0: not since the start */
 	bool leased_due;   /* something was forgotten: chunks that only have leases are met again */

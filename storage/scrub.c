@@ -13,6 +13,8 @@
 /* Between two shards at most: a node with few of them does not sleep over a month. */
 #define SCRUB_STEP_MAX HOURS(6)
 #define SCRUB_SAVE     HOURS(1)
+/* So often in a row the disk refuses a shard before that counts as rot: a cable may be loose. */
+#define SCRUB_TRIES    3
 
 static const struct hash place_key = { "scrub/1" };
 
@@ -82,11 +84,54 @@ keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 	return confess(k, f, index);
 }
 
+/* Whether the disk gives another shard, whole or not. */
+static SUSPENDS bool
+disk_reads(struct keeper *k, const struct hash *but)
+{
+	struct chunk_facts *other = malloc(sizeof(*other));
+	struct hash from = *but;
+	int err = ERR_NOMEM;
+
+	if (other != NULL)
+		err = store_name_after(&from) ? store_next_facts(k->opts.store, &from, other)
+					      : ERR_NOT_FOUND;
+	if (err == ERR_NOT_FOUND) {
+		memset(&from, 0, sizeof(from));
+		err = store_next_facts(k->opts.store, &from, other);
+	}
+	if (err == ERR_OK && hash_equal(&other->chunk, but))
+		err = ERR_NOT_FOUND;
+	if (err == ERR_OK)
+		err = store_verify(k->opts.store, &other->chunk, other->indices[0]);
+	free(other);
+	return err == ERR_OK || err == ERR_CORRUPT;
+}
+
+/*
+ * The disk gave an error. It may be the disk, and pass; it may be a sector that nobody will ever
+ * read again, and then the shard is lost like any that has rotted.
+ */
+static SUSPENDS int
+judge_unread(struct keeper *k, const struct chunk_facts *f, int err)
+{
+	if (++k->scrub_unread < SCRUB_TRIES)
+		return err; /* the same one again at the next step */
+	k->scrub_unread = 0;
+	return disk_reads(k, &f->chunk) ? ERR_CORRUPT : ERR_NOT_FOUND;
+}
+
 static SUSPENDS int
 scrub_shard(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 {
 	int err = store_verify(k->opts.store, &f->chunk, index);
 
+	/* It was to be proven since the start, and is not whole: as bad as any. */
+	if (err == ERR_NOT_FOUND && ledger_find(k->ledger, &f->chunk, index) != NULL)
+		err = ERR_CORRUPT;
+	else if (err == ERR_IO)
+		err = judge_unread(k, f, err);
+	else
+		k->scrub_unread = 0;
 	if (err == ERR_OK || err == ERR_CORRUPT) {
 		k->status.scrubbed++;
 		k->status.scrubbed_at_ms = env_wall_ms(k->env);
