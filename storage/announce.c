@@ -228,6 +228,15 @@ next_key(void *arg, const struct id *from, struct id *key)
 	return ERR_OK;
 }
 
+/* Never met is no sign of death in a large network, strikes are. */
+static bool
+seems_dead(const struct announce *a, const struct pubkey *node)
+{
+	struct peer_info info;
+
+	return endpoint_peer(a->opts.endpoint, node, &info) && info.strikes >= 2;
+}
+
 /* Whether we are among the PUBLISHERS lowest of those siblings that seem alive, ourselves included.
  */
 static bool
@@ -239,12 +248,7 @@ our_turn(const struct announce *a, const struct hash *chunk, const struct siblin
 
 	holder_rank(chunk, &self->pub, &ours);
 	for (size_t i = 0; i < s->count; i++) {
-		struct peer_info info;
-
-		if (pubkey_equal(&s->at[i].node, &self->pub))
-			continue;
-		/* Never met is no sign of death in a large network, strikes are. */
-		if (endpoint_peer(a->opts.endpoint, &s->at[i].node, &info) && info.strikes >= 2)
+		if (pubkey_equal(&s->at[i].node, &self->pub) || seems_dead(a, &s->at[i].node))
 			continue;
 		before += holder_before(chunk, &s->at[i].node, &ours);
 	}
@@ -263,6 +267,9 @@ make_location(
 	for (size_t i = 0; i < s->count && l.count < RECORD_HOLDERS_MAX; i++) {
 		struct id id;
 
+		/* It stays a sibling for days; readers need not knock at its door meanwhile. */
+		if (seems_dead(a, &s->at[i].node))
+			continue;
 		id_of_pubkey(&s->at[i].node, &id);
 		l.holders[l.count].index = s->at[i].index;
 		memcpy(l.holders[l.count].prefix, id.b, sizeof(l.holders[l.count].prefix));

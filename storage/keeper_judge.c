@@ -4,7 +4,7 @@
  *
  * A node adds itself to the siblings that it was told when it is not among them, and tells all: so
  * a shard that repair has placed makes itself known, and one that comes back does. A sibling that
- * is gone is struck out only when somebody else has its index; until then it may return.
+ * is long gone is struck out, and only when somebody else has its index; until then it may return.
  */
 #include <stdlib.h>
 
@@ -115,18 +115,22 @@ see(struct keeper *k, const struct chunk_facts *f, struct view *v, uint64_t grac
 	}
 }
 
-/* Those that are gone and replaced are struck out; we are put in. */
+/* Those that are long gone and replaced are struck out; we are put in. */
 static void
 mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t grace)
 {
 	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
+	uint64_t now = env_now(k->env), forget = MAX(keeper_time(k, FORGET_AFTER), grace);
 
 	for (size_t i = 0; i < f->siblings.count;) {
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
 		bool ours = keeper_is_self(k, &s->node);
-		bool replaced = one != NULL && gone(k, v, one, grace) && v->alive[s->index];
+		bool replaced = one != NULL && v->alive[s->index] && gone(k, v, one, grace);
 
+		/* Who is only silent may be the other half of a network. */
+		if (replaced && one->silent_at != 0)
+			replaced = neighbour_gone(one, now, forget);
 		for (size_t j = 0; ours && j < f->count; j++)
 			ours = f->indices[j] != s->index; /* then it is true */
 		if (replaced || ours || s->index >= f->n) {
@@ -149,8 +153,9 @@ mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t 
 
 /* ---- what follows ---- */
 
-uint8_t
-keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace)
+/* How many of the live holders come before us. */
+static uint8_t
+our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace)
 {
 	const struct pubkey *self = &endpoint_identity(k->opts.endpoint)->pub;
 	struct hash ours;
@@ -198,7 +203,7 @@ note_due(struct keeper *k, const struct chunk_facts *f, struct held *h, const st
 		h->progress_at = h->retry_at = 0;
 	h->due = due;
 	if (due)
-		h->rank = keeper_our_rank(k, f, grace);
+		h->rank = our_rank(k, f, grace);
 }
 
 /* Somebody else who lives and holds one of ours: the lower hash keeps it, the other's clock runs.

@@ -136,8 +136,6 @@ void keeper_tour_soon(struct keeper *k);
  * write siblings, to drop what has ended, or to ask a neighbour whose question is full.
  */
 SUSPENDS int keeper_judge(struct keeper *k, struct chunk_facts *f);
-/* How many of the live holders come before us. */
-uint8_t keeper_our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace);
 /* Another holder of an index, or one less; written with the next sync. *news: it was not so. */
 SUSPENDS int keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
     const struct pubkey *node, bool holds, bool *news);

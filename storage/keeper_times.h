@@ -20,6 +20,11 @@
 /* Too many vanished within the first: repair waits, at most for the second ([10]). */
 #define PAUSE_WINDOW    HOURS(1)
 #define PAUSE_MAX       HOURS(6)
+/*
+ * A sibling that is gone and replaced stays known for so long: two halves of a cut network, each of
+ * which has replaced the other, find each other by nothing else.
+ */
+#define FORGET_AFTER    (7 * HOURS(24))
 /* Of two holders of one shard the one with the higher hash drops its copy after so long. */
 #define DUPLICATE_AFTER HOURS(24)
 /*

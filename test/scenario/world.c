@@ -139,6 +139,16 @@ boot(struct world *w, size_t i)
 	contact_init(&n->contact, &n->identity.pub, &ip);
 }
 
+static struct sim_disk *
+empty_disk(uint64_t seed)
+{
+	struct sim_disk *d = sim_disk_new(&(struct sim_disk_opts){ .seed = seed });
+
+	must(disk_mkdir(sim_disk_base(d), "/node") == ERR_OK);
+	must(disk_sync_dir(sim_disk_base(d), "/") == ERR_OK);
+	return d;
+}
+
 size_t
 world_add(struct world *w)
 {
@@ -148,9 +158,7 @@ world_add(struct world *w)
 
 	must(i < WORLD_NODES_MAX);
 	identity_from_seed(&seed, &n->identity);
-	n->disk = sim_disk_new(&(struct sim_disk_opts){ .seed = w->opts.seed + i });
-	must(disk_mkdir(sim_disk_base(n->disk), "/node") == ERR_OK);
-	must(disk_sync_dir(sim_disk_base(n->disk), "/") == ERR_OK);
+	n->disk = empty_disk(w->opts.seed + i);
 	boot(w, i);
 	w->bootstraps[w->bootstraps_count++] = n->contact;
 	return i;
@@ -189,6 +197,26 @@ world_power_loss(struct world *w, size_t i, uint64_t seed)
 		world_kill(w, i);
 	sim_disk_power_loss(n->disk, seed);
 	boot(w, i);
+}
+
+struct sim_disk *
+world_swap_disk(struct world *w, size_t i, struct sim_disk *disk)
+{
+	struct world_node *n = &w->nodes[i];
+	struct sim_disk *old = n->disk;
+
+	if (n->env != NULL)
+		world_kill(w, i);
+	sim_disk_restart(old);
+	n->disk = disk == NULL ? empty_disk(w->opts.seed + i) : disk;
+	boot(w, i);
+	return old;
+}
+
+void
+world_lose_disk(struct world *w, size_t i)
+{
+	sim_disk_free(world_swap_disk(w, i, NULL));
 }
 
 bool

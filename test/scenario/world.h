@@ -46,6 +46,10 @@ void world_restart(
 /* Its power fails (also when it is dead already): of what was not synced its disk keeps a subset
  * chosen by seed; then it starts again. */
 void world_power_loss(struct world *w, size_t node, uint64_t seed);
+/* It goes on with another disk under the same identity: a new one where disk is NULL (takes). The
+ * old one: gives. */
+struct sim_disk *world_swap_disk(struct world *w, size_t node, struct sim_disk *disk);
+void world_lose_disk(struct world *w, size_t node); /* the same, and the old one is gone */
 /* From now on it gives wrong bytes of all that it holds, without knowing; it holds something. */
 void world_spoil(struct world *w, size_t node);
 struct node *world_peer(struct world *w, size_t node); /* NULL: dead and cleared away */
