@@ -5,6 +5,8 @@
 #ifndef CMD_BENCH_H
 #define CMD_BENCH_H
 
+#include <sys/types.h>
+
 #include "cmd/values.h"
 
 enum bench_part {
@@ -54,9 +56,41 @@ const char *bench_line_name(enum bench_way way, size_t line);
 double bench_line_cost(enum bench_way way, size_t line, const struct bench_parts *p);
 double bench_floor(enum bench_way way, const struct bench_parts *p);
 
-/* ---- bench_whole.c ---- */
+/* ---- bench_net.c: a network of processes ---- */
+#define BENCH_PEERS_MAX 16
+struct bench_net {
+	struct bench *b;
+	/* Set by who starts it. */
+	size_t peers_count;
+	const char *code;     /* lends */
+	uint64_t repair_rate; /* of each peer; 0: no limit */
+	uint64_t input_bytes;
+	/* Filled in. */
+	char program[PATH_BYTES_MAX];
+	char net[PATH_BYTES_MAX], input[PATH_BYTES_MAX], output[PATH_BYTES_MAX],
+	    link[PATH_BYTES_MAX];
+	pid_t testnet;
+	pid_t peers[BENCH_PEERS_MAX];
+};
+
 int bench_dir_make(struct bench *b);
 void bench_dir_remove(struct bench *b);
+int bench_failed(struct bench_net *w, const char *what); /* says it; ERR_STATE */
+double bench_wall_now(void);
+int bench_net_init(struct bench_net *w, struct bench *b); /* paths; input_bytes as the bench's */
+int bench_make_input(struct bench_net *w);
+int bench_net_start(struct bench_net *w);
+void bench_net_stop(struct bench_net *w);
+double bench_machine_cpu(void);                               /* of all so far */
+double bench_net_cpu(const struct bench_net *w);              /* of all peers so far */
+int bench_put_once(struct bench_net *w, struct bench_run *r); /* input to link */
+int bench_get_once(struct bench_net *w, struct bench_run *r); /* link to output */
+int bench_same_files(struct bench_net *w);
+
+/* ---- bench_repair.c ---- */
+int bench_repair_run(struct bench *b); /* and tells */
+
+/* ---- bench_whole.c ---- */
 int bench_whole_run(struct bench *b); /* fills result */
 size_t bench_best(const struct bench *b, enum bench_way way);
 double bench_cost(const struct bench *b, const struct bench_run *r);  /* CPU s per GiB */

@@ -141,13 +141,11 @@ say_json(const struct bench *b, const struct bench_parts *p)
 /* ---- doing ---- */
 
 static int
-run(struct bench *b)
+parts_and_whole(struct bench *b)
 {
 	struct bench_parts *parts = calloc(1, sizeof(*parts));
-	int err = parts == NULL ? ERR_NOMEM : bench_dir_make(b);
+	int err = parts == NULL ? ERR_NOMEM : bench_parts_run(b->dir, parts);
 
-	if (err == ERR_OK)
-		err = bench_parts_run(b->dir, parts);
 	if (err == ERR_OK && !b->json)
 		print_floor(parts);
 	if (err == ERR_OK)
@@ -158,8 +156,18 @@ run(struct bench *b)
 		print_runs(b, BENCH_PUT, parts);
 		print_runs(b, BENCH_GET, parts);
 	}
-	bench_dir_remove(b);
 	free(parts);
+	return err;
+}
+
+static int
+run(struct bench *b, bool repair)
+{
+	int err = bench_dir_make(b);
+
+	if (err == ERR_OK)
+		err = repair ? bench_repair_run(b) : parts_and_whole(b);
+	bench_dir_remove(b);
 	if (err != ERR_OK && !b->told)
 		say_error(b->command, "cannot measure in %s: %s", b->place, err_text(err));
 	return err;
@@ -184,10 +192,12 @@ bench_run_command(const struct command *self, int argc, char **argv)
 		b->result[BENCH_GET] = calloc(b->runs, sizeof(struct bench_run));
 		if (b->result[BENCH_PUT] == NULL || b->result[BENCH_GET] == NULL)
 			say_error(self->name, "out of memory");
-		code =
-		    b->result[BENCH_PUT] != NULL && b->result[BENCH_GET] != NULL && run(b) == ERR_OK
-			? EXIT_OK
-			: EXIT_FAILED;
+		else if (operands.count == 1 && strcmp(operands.text[0], "repair") != 0)
+			say_error(self->name,
+			    "there is nothing called \"%s\" to measure; repair is",
+			    operands.text[0]);
+		else
+			code = run(b, operands.count == 1) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 	}
 	free(b->result[BENCH_PUT]);
 	free(b->result[BENCH_GET]);
@@ -197,14 +207,20 @@ bench_run_command(const struct command *self, int argc, char **argv)
 
 const struct command command_bench = {
 	.name = "bench",
-	.synopsis = "[--size SIZE] [--runs COUNT] [--dir DIR] [--json]",
+	.synopsis = "[repair] [--size SIZE] [--runs COUNT] [--dir DIR] [--json]",
 	.brief = "measure where the time goes on this machine",
 	.about =
 	    "Measures what a put and a get cannot do without, part by part, and sums it up: the\n"
 	    "floor. Then starts a network of six peers, puts and gets a file some times, counts\n"
 	    "the CPU time of all processes, and tells how far above the floor it is.\n"
 	    "\n"
-	    "  skerry bench --size 1G --runs 5",
+	    "With \"repair\" it kills peers of a network of ten instead, and measures how fast "
+	    "the\n"
+	    "others rebuild what is lost, and how much that takes from puts and gets beside it.\n"
+	    "\n"
+	    "  skerry bench --size 1G --runs 5\n"
+	    "  skerry bench repair --size 512M --runs 3",
+	.operands_most = 1,
 	.options = (const struct option *const[]){ bench_options, NULL },
 	.run = bench_run_command,
 };

@@ -43,6 +43,15 @@ set_capacity(void *field, const char *text)
 	return t->capacity_given;
 }
 
+static bool
+set_repair_rate(void *field, const char *text)
+{
+	struct testnet *t = field;
+
+	t->repair_rate_given = value_size(text, &t->repair_rate);
+	return t->repair_rate_given;
+}
+
 #define FIELD(member) .offset = offsetof(struct testnet_command, member)
 
 static const struct option testnet_options[] = {
@@ -54,6 +63,9 @@ static const struct option testnet_options[] = {
 	    set_code, NULL, FIELD(net.code) },
 	{ "capacity", 0, "SIZE", "Disk space that each peer gives (default 10G).", RIGHT_SIZE,
 	    set_capacity, NULL, FIELD(net) },
+	{ "repair-rate", 0, "SIZE",
+	    "Bytes a second that repair may move at each peer; 0: no limit.", RIGHT_SIZE,
+	    set_repair_rate, NULL, FIELD(net) },
 	{ "json", 0, NULL, "Print one line for machines when all have joined.", RIGHT_SWITCH,
 	    set_switch, NULL, FIELD(json) },
 	{ NULL },

@@ -34,6 +34,8 @@ struct testnet {
 	struct code_params code; /* k = 0: not said */
 	bool capacity_given;
 	uint64_t capacity;
+	bool repair_rate_given;
+	uint64_t repair_rate;
 	char program[PATH_BYTES_MAX];
 	char network[NETWORK_NAME_MAX];
 	size_t live;

@@ -152,8 +152,10 @@ peer_settings(struct testnet *t, const struct testnet_peer *p, struct settings *
 	int err = peer_operator(t, p, operator_file);
 	bool known = peer_known(p, s);
 	uint64_t capacity = t->capacity_given || !known ? t->capacity : s->capacity;
+	uint64_t rate = t->repair_rate_given ? t->repair_rate : s->repair_rate;
 
 	settings_default(s);
+	s->repair_rate = rate;
 	memcpy(s->network, t->network, sizeof(s->network));
 	s->pow_bits = 0;
 	s->test_network = true;
