@@ -2,8 +2,9 @@
  * The flow of a rebuild. Targets open first: without a node that takes a shard nothing is read.
  * Then the sources, then group by group: while one is decoded nothing else happens, while it is
  * written the next is read. Before the commit the rebuilt leaves must lead to the descriptor's
- * roots; if leaves that verify do not, the uploader has made a malformed chunk and nobody here is
- * to blame.
+ * roots. If they do not, all is done once more and every leaf that is read is hashed, which finds
+ * who lied; if leaves that verify do not lead there either, the uploader has made a malformed chunk
+ * and nobody here is to blame.
  */
 #include "storage/rebuild.h"
 
@@ -180,7 +181,28 @@ make_decoder(struct rebuilding *w)
 
 /* ---- one group ---- */
 
-/* In a worker: the leaves read are what their shards' hashes say, and give the missing ones. */
+/* All of them, if they are to be looked at: each round that ends here costs a round. */
+static bool
+leaves_wrong(struct rebuilding *w, uint32_t row, size_t slot, uint32_t len)
+{
+	uint32_t first = w->writing * w->step;
+	bool wrong = false;
+
+	for (size_t i = 0; i < w->sources_count && (w->r->careful || w->r->copy); i++) {
+		struct source *s = &w->sources[i];
+		struct hash leaf;
+
+		merkle_leaf(&leaf, s->lane.slot[slot] + (size_t)row * LEAF_BYTES, len);
+		if (!hash_equal(&leaf, &s->lane.leaves[first + row])) {
+			s->err = ERR_CORRUPT;
+			s->shard->failed = s->shard->lied = true;
+			wrong = true;
+		}
+	}
+	return wrong;
+}
+
+/* In a worker: the leaves read give the missing ones. */
 static int
 decode_group(void *arg)
 {
@@ -192,23 +214,11 @@ decode_group(void *arg)
 
 	for (uint32_t row = 0; row < work_rows(w, w->writing); row++) {
 		uint32_t len = layout_leaf_bytes(&w->layout, first + row);
-		struct hash leaf;
-		bool wrong = false;
 
-		/* All of them: each round that ends here costs a round. */
-		for (size_t i = 0; i < w->sources_count; i++) {
-			struct source *s = &w->sources[i];
-
-			in[i] = s->lane.slot[slot] + (size_t)row * LEAF_BYTES;
-			merkle_leaf(&leaf, in[i], len);
-			if (!hash_equal(&leaf, &s->lane.leaves[first + row])) {
-				s->err = ERR_CORRUPT;
-				s->shard->failed = s->shard->lied = true;
-				wrong = true;
-			}
-		}
-		if (wrong)
+		if (leaves_wrong(w, row, slot, len))
 			return ERR_CORRUPT;
+		for (size_t i = 0; i < w->sources_count; i++)
+			in[i] = w->sources[i].lane.slot[slot] + (size_t)row * LEAF_BYTES;
 		for (size_t i = 0; i < w->targets_count; i++)
 			out[i] = w->targets[i].lane.slot[slot] + (size_t)row * LEAF_BYTES;
 		if (w->r->copy)
@@ -258,8 +268,6 @@ move_groups(struct rebuilding *w)
 		w->reading = w->writing + 1;
 		err = together(w, last ? NULL : source_read_task, target_write_task, true);
 	}
-	for (size_t i = 0; err == ERR_OK && i < w->sources_count; i++)
-		w->sources[i].shard->gave = true;
 	return err;
 }
 
@@ -289,8 +297,15 @@ commit_targets(struct rebuilding *w)
 	int err = env_offload(w->env, WORK_CPU, check_roots, w,
 	    w->targets_count * w->layout.rows * sizeof(struct hash));
 
+	/* Somebody gave wrong bytes: the next run finds out who. */
+	if (err == ERR_CORRUPT && !w->r->careful && !w->r->copy) {
+		w->r->careful = true;
+		return ERR_UNREACHABLE;
+	}
 	if (err == ERR_CORRUPT)
 		w->r->malformed = true;
+	for (size_t i = 0; (err == ERR_OK || w->r->malformed) && i < w->sources_count; i++)
+		w->sources[i].shard->gave = true;
 	if (err == ERR_OK)
 		err = together(w, NULL, target_commit_task, true);
 	if (err == ERR_OK && w->r->placed == 0)

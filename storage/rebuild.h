@@ -44,6 +44,11 @@ struct rebuild {
 	/* Called before bytes are moved; may wait. NULL: no limit. */
 	SUSPENDS int (*pace)(void *arg, uint64_t sent, uint64_t fetched);
 	void *arg;
+	/*
+	 * Each leaf read is hashed before it is used, which tells who lied; else only what is built
+	 * is, for half the work of hashing. Set by a run whose result was wrong (ERR_UNREACHABLE).
+	 */
+	bool careful;
 	/* Results. */
 	uint64_t fetched, sent;
 	size_t placed;
