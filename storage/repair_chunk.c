@@ -11,7 +11,7 @@
 #include "storage/repair.h"
 
 #define HAVE_TIMEOUT   SECONDS(6)
-#define TRIES          3
+#define TRIES          4 /* one of them may end with a result that is wrong, and nobody known to blame */
 /* Holders asked at once what they hold. */
 #define ASKS_IN_FLIGHT 16
 
@@ -330,6 +330,25 @@ still_due(const struct job *j)
 	return h == NULL || j->alive_count <= h->r || count < j->facts.n;
 }
 
+/* One of ours that did not give what it should is looked at, and goes when it has rotted. */
+static SUSPENDS void
+look_at_own(struct job *j)
+{
+	for (size_t i = 0; i < j->rebuild.sources_count; i++) {
+		const struct rebuild_shard *s = &j->rebuild.sources[i];
+
+		if (!s->own || !s->failed ||
+		    store_verify(j->k->opts.store, &j->facts.chunk, s->index) != ERR_CORRUPT)
+			continue;
+		log_error(j->k->env,
+		    "shard %u of a chunk has gone bad on the disk: dropped, to be "
+		    "rebuilt",
+		    s->index);
+		j->k->status.scrub_rot++;
+		(void)keeper_let_go(j->k, &j->facts, s->index);
+	}
+}
+
 static SUSPENDS int
 run(struct job *j)
 {
@@ -348,6 +367,8 @@ run(struct job *j)
 	err = rebuild(j);
 	if (err == ERR_OK)
 		err = announce(j);
+	if (err != ERR_CANCELED)
+		look_at_own(j);
 	return err;
 }
 
@@ -429,6 +450,8 @@ move(struct job *j)
 	r->sources_count = 1;
 	r->sources[0] = (struct rebuild_shard){ .index = index, .own = true };
 	err = rebuild_run(r);
+	if (err == ERR_UNREACHABLE)
+		look_at_own(j);
 	if (err == ERR_OK)
 		err = announce(j);
 	return err == ERR_OK ? keeper_let_go(j->k, &j->facts, index) : err;

@@ -107,6 +107,31 @@ START_TEST(rot_is_found_and_repaired)
 }
 END_TEST
 
+/* Not at the next tour, when somebody asks: at once. */
+START_TEST(who_finds_rot_says_so)
+{
+	struct world *w = network(10, 10, (struct code_params){ 4, 7, 8 });
+	struct keeper_status s = { 0 };
+	uint64_t rebuilt = 0;
+	size_t bad;
+
+	put(w, "photo", 900000);
+	bad = world_holder(w, "photo", 1, 2);
+	world_spoil(w, bad);
+	while (s.scrub_rot == 0) {
+		sim_run_for(world_sim(w), MILLISECONDS(100));
+		keeper_status(node_keeper(world_peer(w, bad)), &s);
+	}
+	sim_run_for(world_sim(w), SECONDS(2));
+	for (size_t i = 0; i < 10; i++) {
+		keeper_status(node_keeper(world_peer(w, i)), &s);
+		rebuilt += s.shards_rebuilt;
+	}
+	ck_assert_uint_gt(rebuilt, 0);
+	world_free(w);
+}
+END_TEST
+
 /* All know that it is gone: also the one who was away while it was deleted. */
 START_TEST(what_is_deleted_stays_deleted)
 {
@@ -207,6 +232,29 @@ START_TEST(who_leaves_in_order_leaves_no_hole)
 }
 END_TEST
 
+/* What has rotted nobody takes: it is dropped and told, and the others make it anew. */
+START_TEST(who_leaves_with_rot_gets_away)
+{
+	struct world *w = network(9, 12, (struct code_params){ 4, 7, 8 });
+	struct store_status s;
+	size_t leaver;
+
+	put(w, "photo", 900000);
+	leaver = world_holder(w, "photo", 0, 2);
+	world_spoil(w, leaver);
+	sim_run_for(world_sim(w), SECONDS(20));
+	ck_assert_int_eq(keeper_leave(node_keeper(world_peer(w, leaver))), ERR_OK);
+	sim_run_for(world_sim(w), MINUTES(2));
+	store_status(node_store(world_peer(w, leaver)), &s);
+	ck_assert_uint_eq(s.shards, 0);
+	ck_assert(reaches(w, "photo", 4, MINUTES(5)));
+	world_kill(w, leaver);
+	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
 /* Over all nodes. */
 struct totals {
 	uint64_t shards, duplicates_dropped;
@@ -262,8 +310,9 @@ main(void)
 	Suite *s = suite_create("scenario/repair");
 
 	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus,
-	    rot_is_found_and_repaired, what_is_deleted_stays_deleted,
+	    rot_is_found_and_repaired, who_finds_rot_says_so, what_is_deleted_stays_deleted,
 	    who_was_away_learns_what_was_deleted, who_returns_late_makes_no_second_copy,
-	    lying_sources_are_worked_around, who_leaves_in_order_leaves_no_hole, NULL);
+	    lying_sources_are_worked_around, who_leaves_in_order_leaves_no_hole,
+	    who_leaves_with_rot_gets_away, NULL);
 	return suite_main(s);
 }
