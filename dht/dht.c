@@ -44,6 +44,7 @@ dht_new(const struct dht_opts *opts, struct dht **out)
 	d->loopback_net = endpoint_loopback_net(d->ep);
 	d->ip_limits = opts->ip_limits;
 	d->pace = MAX(opts->pace, 1);
+	d->calm = MAX(opts->calm, 1);
 	task_group_init(&d->group, d->env);
 	size_init(&d->size, d->pace);
 	buf_init(&d->empty, RPC_DATAGRAM_BODY_MAX);

@@ -32,6 +32,7 @@ struct dht_opts {
 	uint64_t records_bytes_max; /* 0: default */
 	bool ip_limits; /* 2 per /24 or /64 in a bucket, 10 in the table; off on loopback nets */
 	uint64_t pace;  /* divides the upkeep intervals on test networks; 0 or 1: as documented */
+	uint64_t calm;  /* multiplies them, in simulations that ask about something else; 0 or 1 */
 };
 int dht_new(const struct dht_opts *opts, struct dht **out);
 /*

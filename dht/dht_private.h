@@ -49,7 +49,7 @@ struct dht {
 	struct network_id net;
 	struct id self;
 	bool ip_limits, loopback_net, joined, stopping;
-	uint64_t pace;
+	uint64_t pace, calm;
 	char *table_path;
 	struct contact *bootstraps;
 	size_t bootstraps_count;
@@ -90,7 +90,7 @@ struct dht {
 static inline uint64_t
 dht_paced(const struct dht *d, uint64_t interval)
 {
-	return interval / d->pace;
+	return interval / d->pace * d->calm;
 }
 
 /* ---- serve.c ---- */

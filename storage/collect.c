@@ -138,6 +138,10 @@ compact_task(void *arg)
 void
 keeper_compact_soon(struct keeper *k)
 {
-	if (!k->compacting)
-		k->compacting = task_spawn(&k->group, "compact", compact_task, k) == ERR_OK;
+	uint64_t now = env_now(k->env);
+
+	if (k->compacting || now < k->compact_at)
+		return;
+	k->compact_at = now + keeper_time(k, COMPACT_EVERY);
+	k->compacting = task_spawn(&k->group, "compact", compact_task, k) == ERR_OK;
 }

@@ -173,6 +173,85 @@ tour(struct keeper *k)
 	return err == ERR_OK ? keeper_describe(k) : err;
 }
 
+/* ---- when the next one is ---- */
+
+static bool
+nothing_here(const struct keeper *k)
+{
+	struct store_status s;
+
+	store_status(k->opts.store, &s);
+	return ledger_count(k->ledger) == 0 && s.bytes_used == 0;
+}
+
+/* When something is to be done that no tour does: silent ones asked, a grace over, a repair begun.
+ */
+static uint64_t
+next_tick(const struct keeper *k)
+{
+	uint64_t now = env_now(k->env), soon = now + keeper_time(k, TOUR_EAGER);
+	uint64_t at = MIN(k->tour_due, now + keeper_time(k, TOUR_LAZY));
+	uint64_t graces[] = { keeper_short_grace(k), keeper_long_grace(k) };
+	const struct neighbour *one;
+	size_t cursor = 0;
+
+	if (!k->booted || k->paused_at != 0)
+		return soon;
+	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL && at > soon) {
+		if (one->silent_at == 0)
+			continue;
+		at = MIN(at, keeper_ask_again_at(k, one));
+		for (size_t i = 0; i < ARRAY_LEN(graces); i++) {
+			if (!neighbour_gone(one, now, graces[i]))
+				at = MIN(at, one->silent_at + graces[i] + 1);
+		}
+	}
+	at = MIN(at, keeper_repair_at(k));
+	return MAX(at, soon);
+}
+
+/* Who keeps nothing has nothing to look after, until something comes. */
+static void
+arm_tick(struct keeper *k)
+{
+	if (k->stopped || (k->booted && nothing_here(k)))
+		return;
+	k->tick_at = next_tick(k);
+	timer_start(&k->tick, k->tick_at - env_now(k->env));
+}
+
+void
+keeper_tick_soon(struct keeper *k)
+{
+	uint64_t soon = env_now(k->env) + keeper_time(k, TOUR_EAGER);
+
+	if (k->stopped || (timer_armed(&k->tick) && k->tick_at <= soon))
+		return;
+	k->tick_at = soon;
+	timer_start(&k->tick, keeper_time(k, TOUR_EAGER));
+}
+
+void
+keeper_tour_soon(struct keeper *k)
+{
+	k->tour_due = MIN(k->tour_due, env_now(k->env));
+	keeper_tick_soon(k);
+}
+
+void
+keeper_tour_within(struct keeper *k, uint64_t every)
+{
+	uint64_t due = env_now(k->env) + keeper_time(k, every);
+
+	k->tour_every = MIN(k->tour_every, every);
+	/* The last tour may have met nothing, or only what can wait. */
+	if (due >= k->tour_due)
+		return;
+	k->tour_due = due;
+	if (!k->touring)
+		keeper_tick_soon(k);
+}
+
 static int
 tour_task(void *arg)
 {
@@ -180,7 +259,8 @@ tour_task(void *arg)
 	int err;
 
 	k->tour++;
-	k->eager = false;
+	k->tour_every = TOUR_MOST;
+	k->tour_due = UINT64_MAX; /* what is found meanwhile may bring the next one forward */
 	k->facts = malloc(sizeof(*k->facts));
 	err = k->facts == NULL ? ERR_NOMEM : tour(k);
 	free(k->facts);
@@ -190,20 +270,15 @@ tour_task(void *arg)
 		return err;
 	if (err != ERR_OK)
 		log_warn(k->env, "looking through the chunks ended early: %s", err_text(err));
-	k->tour_due =
-	    env_now(k->env) + keeper_time(k, k->eager || err != ERR_OK ? TOUR_EAGER : TOUR_LAZY);
+	k->tour_due = MIN(k->tour_due,
+	    env_now(k->env) + keeper_time(k, err != ERR_OK ? TOUR_EAGER : k->tour_every));
+	arm_tick(k);
 	if (ledger_count(k->ledger) > 0 && !timer_armed(&k->scrub))
 		timer_start(&k->scrub, keeper_time(k, TOUR_LAZY));
-	if (ledger_count(k->ledger) > 0)
+	if (ledger_count(k->ledger) > 0 && !k->opts.unaudited)
 		auditor_wake(k->auditor);
 	keeper_repair_soon(k);
 	return err;
-}
-
-void
-keeper_tour_soon(struct keeper *k)
-{
-	k->tour_due = MIN(k->tour_due, env_now(k->env));
 }
 
 /* ---- the tick ---- */
@@ -236,6 +311,7 @@ look_for_outage(struct keeper *k)
 	if (now - k->paused_at >= most)
 		k->resumed_until = now + window;
 	k->paused_at = 0;
+	k->resumed_at = now;
 	keeper_tour_soon(k);
 }
 
@@ -266,23 +342,12 @@ somebody_went(const struct keeper *k)
 	return false;
 }
 
-static bool
-nothing_here(const struct keeper *k)
-{
-	struct store_status s;
-
-	store_status(k->opts.store, &s);
-	return ledger_count(k->ledger) == 0 && s.bytes_used == 0;
-}
-
 static void
 tick_fire(void *arg)
 {
 	struct keeper *k = arg;
 
-	/* Who keeps nothing has nothing to look after, until something comes. */
-	if (!k->booted || !nothing_here(k))
-		timer_start(&k->tick, keeper_time(k, TOUR_EAGER));
+	arm_tick(k);
 	if (k->touring)
 		return;
 	look_for_outage(k);
@@ -335,6 +400,24 @@ take_in(struct keeper *k, const struct intake *what, struct chunk_facts *f)
 	return err;
 }
 
+/* One at a time: with many words at once each would wait for the same slow answers. */
+static SUSPENDS int
+tell_those(struct keeper *k)
+{
+	int err = ERR_OK;
+
+	k->tell_again = true;
+	if (k->telling)
+		return ERR_OK;
+	k->telling = true;
+	while (err == ERR_OK && k->tell_again) {
+		k->tell_again = false;
+		err = keeper_ask_told(k);
+	}
+	k->telling = false;
+	return err;
+}
+
 static int
 intake_task(void *arg)
 {
@@ -357,9 +440,8 @@ intake_task(void *arg)
 	k->taking_in = false;
 	if (err == ERR_CANCELED)
 		return err;
-	err = keeper_ask_told(k);
 	keeper_repair_soon(k);
-	return err;
+	return tell_those(k);
 }
 
 bool
@@ -382,8 +464,8 @@ keeper_changed(struct keeper *k, const struct hash *chunk)
 {
 	/* Lost when the queue is full: the next tour sees it. */
 	keeper_intake(k, &(struct intake){ .kind = INTAKE_CHANGED, .chunk = *chunk });
-	if (!k->stopped && !timer_armed(&k->tick))
-		timer_start(&k->tick, keeper_time(k, TOUR_EAGER));
+	if (!timer_armed(&k->tick))
+		keeper_tick_soon(k);
 }
 
 /* ---- assembly ---- */
@@ -417,6 +499,7 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 	}
 	keeper_talk_serve(k);
 	/* The first tour at once: siblings shall know that we are back. */
+	k->tick_at = env_now(k->env) + TIME_FLOOR;
 	timer_start(&k->tick, TIME_FLOOR);
 	*out = k;
 	return ERR_OK;

@@ -35,6 +35,8 @@ struct keeper_opts {
 	uint64_t repair_bytes_s; /* what repair may move a second; 0: REPAIR_BYTES_S */
 	struct admission *admission; /* counted on each tour */
 	struct bandwidth *bandwidth;
+	uint64_t grace; /* a sibling may be silent so long, divided by pace; 0: by the code */
+	bool unaudited; /* simulation: audits nobody */
 };
 /* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
 int keeper_new(const struct keeper_opts *opts, struct keeper **out);
@@ -85,6 +87,8 @@ struct keeper_status {
 	/* Counters. */
 	uint64_t repairs, repairs_failed, shards_rebuilt, bytes_fetched, bytes_sent;
 	uint64_t repair_rate; /* bytes a second that crossed the network, over the last minute */
+	uint64_t
+	    bytes_own; /* read by repairs from the own store: the coordinator's shard is one of k */
 	uint64_t collected_deleted, collected_expired, duplicates_dropped, denials;
 	uint64_t leases_exchanged;
 	uint64_t words;                            /* of others, that were looked at */

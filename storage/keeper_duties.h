@@ -19,6 +19,7 @@ SUSPENDS int keeper_ask_told(struct keeper *k); /* those who have something to b
 SUSPENDS int keeper_ask_those(
     struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one));
 void keeper_ask_silent(struct keeper *k); /* in a task of its own */
+uint64_t keeper_ask_again_at(const struct keeper *k, const struct neighbour *silent);
 /* Tells a sibling that the repair of a chunk has begun; nobody waits for its answer. */
 void keeper_claim(struct keeper *k, const struct contact *to, const struct hash *chunk);
 SUSPENDS int keeper_fetch_leases(
@@ -73,6 +74,7 @@ SUSPENDS int keeper_leave_resume(struct keeper *k);
 
 /* repair.c */
 void keeper_repair_soon(struct keeper *k);
+uint64_t keeper_repair_at(const struct keeper *k); /* the next turn of ours; UINT64_MAX: none */
 /* repair_chunk.c: all leases and siblings of a chunk to one of its holders. */
 SUSPENDS int keeper_hand_over(
     struct keeper *k, const struct chunk_facts *f, const struct contact *to);

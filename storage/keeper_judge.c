@@ -196,11 +196,16 @@ note_due(struct keeper *k, const struct chunk_facts *f, struct held *h, const st
 	bool due = is_due(k, f, h, v);
 
 	h->alive = v->alive_count;
+	/* What a pause has held up is not everybody's turn at once when it ends for this chunk. */
+	if (due && v->alive_count <= f->k + 1 && !h->urgent)
+		h->turn_from = env_now(k->env);
 	h->urgent = v->alive_count <= f->k + 1;
-	if (due && !h->due)
-		h->due_at = env_now(k->env);
+	if (due && !h->due) {
+		h->due_at = h->turn_from = env_now(k->env);
+		keeper_tick_soon(k); /* it knows when our turn is */
+	}
 	if (!due)
-		h->progress_at = h->retry_at = 0;
+		h->progress_at = h->retry_at = h->failures = 0;
 	h->due = due;
 	if (due)
 		h->rank = our_rank(k, f, grace);
@@ -240,14 +245,14 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 /* Questions to one sibling, and what it may not know yet. */
 static SUSPENDS int
 talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s, bool tell,
-    uint32_t lease_sum)
+    uint64_t every)
 {
 	struct neighbour *one = neighbours_find(k->neighbours, &s->node);
-	struct hold h = { .yours = s->index, .lease_sum = lease_sum };
+	struct hold h = { .yours = s->index, .lease_sum = facts_lease_sum(f) };
 
 	if (one == NULL)
 		return ERR_OK;
-	one->tour = k->tour;
+	neighbour_meet(one, k->tour, every);
 	memcpy(h.chunk, f->chunk.b, sizeof(h.chunk));
 	/* Who is silent hears it when he is back. */
 	if (tell && one->silent_at != 0)
@@ -269,7 +274,7 @@ talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s, 
 }
 
 static SUSPENDS int
-talk(struct keeper *k, const struct chunk_facts *f, bool tell, uint32_t lease_sum)
+talk(struct keeper *k, const struct chunk_facts *f, bool tell, uint64_t every)
 {
 	int err = ERR_OK;
 
@@ -278,7 +283,7 @@ talk(struct keeper *k, const struct chunk_facts *f, bool tell, uint32_t lease_su
 
 		if (keeper_is_self(k, &s->node))
 			continue;
-		err = talk_to(k, f, s, tell, lease_sum);
+		err = talk_to(k, f, s, tell, every);
 	}
 	return err;
 }
@@ -320,6 +325,7 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 	struct held *h = ledger_find(k->ledger, &f->chunk, f->indices[0]);
 	uint64_t grace = h->r + 1 >= h->n ? keeper_short_grace(k) : keeper_long_grace(k);
 	bool tell = false;
+	uint64_t every;
 	int err = ERR_OK;
 
 	/* The nearer the end, the less patience, and none because of what somebody said. */
@@ -330,7 +336,8 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 	} else {
 		grace = keeper_short_grace(k);
 	}
-	k->eager |= h->r + 1 >= h->n;
+	every = patience_between(v->alive_count, h->r, h->n, k->opts.grace);
+	keeper_tour_within(k, every);
 	if (f->sequence != 0)
 		mend_siblings(k, f, v, grace);
 	for (size_t i = 0; i < f->count; i++) {
@@ -348,7 +355,7 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 	if (err == ERR_STALE || err == ERR_NOT_FOUND)
 		err = ERR_OK;
 	if (err == ERR_OK)
-		err = talk(k, f, tell, facts_lease_sum(f));
+		err = talk(k, f, tell, every);
 	for (size_t i = 0; err == ERR_OK && i < f->count; i++)
 		err = keeper_settle_twin(k, f, f->indices[i]);
 	return err == ERR_OK ? keeper_introduce_again(k, f) : err;

@@ -11,6 +11,7 @@
 #include "storage/keeper_times.h"
 #include "storage/meter.h"
 #include "storage/neighbours.h"
+#include "storage/patience.h"
 #include "storage/siblings.h"
 #include "storage/store_facts.h"
 
@@ -48,6 +49,8 @@ struct keeper {
 	struct network_id net;
 	void (*siblings_told)(void *arg, const struct hash *chunk); /* may be NULL */
 	void *siblings_arg;
+	void (*repair_told)(void *arg, const struct hash *chunk); /* may be NULL */
+	void *repair_arg;
 	struct ledger *ledger;
 	struct neighbours *neighbours;
 	struct chunks *chunks; /* NULL until used */
@@ -57,15 +60,17 @@ struct keeper {
 	uint32_t tour; /* the running or last one */
 	bool touring;
 	bool stopped;
-	bool booted; /* a whole tour is done: the ledger is complete */
-	bool eager;  /* some chunk has a code that repairs at the first loss */
-	uint64_t tour_due;
+	bool booted;         /* a whole tour is done: the ledger is complete */
+	bool alarm;          /* several fell silent at once: all are asked, whoever's turn it is */
+	uint64_t tour_every; /* as documented: the shortest that a chunk wants */
+	uint64_t tour_due, tick_at, alarm_at, compact_at;
 	uint64_t paused_at;        /* 0: not; env_now scale */
+	uint64_t resumed_at;       /* the last one ended: turns are counted from there */
 	uint64_t resumed_until;    /* a pause has lasted PAUSE_MAX: none again before */
 	struct chunk_facts *facts; /* of the running tour */
 	STAILQ_HEAD(, intake) intake;
 	size_t intake_count;
-	bool taking_in, asking_silent, compacting;
+	bool taking_in, telling, tell_again, asking_silent, compacting;
 	bool leaving, leave_runs;
 	struct drain drain; /* what we said last */
 	bool drain_loaded, drain_saving, drain_telling;
@@ -99,13 +104,14 @@ keeper_time(const struct keeper *k, uint64_t documented)
 static inline uint64_t
 keeper_short_grace(const struct keeper *k)
 {
-	return MAX(keeper_time(k, GRACE_EAGER), GRACE_FLOOR);
+	return MAX(keeper_time(k, k->opts.grace != 0 ? k->opts.grace : GRACE_EAGER), GRACE_FLOOR);
 }
 
 static inline uint64_t
 keeper_long_grace(const struct keeper *k)
 {
-	return MAX(keeper_time(k, GRACE_LAZY), 2 * GRACE_FLOOR);
+	return MAX(
+	    keeper_time(k, k->opts.grace != 0 ? k->opts.grace : GRACE_LAZY), 2 * GRACE_FLOOR);
 }
 
 static inline uint64_t
@@ -129,6 +135,8 @@ bool keeper_is_self(const struct keeper *k, const struct pubkey *pub);
 /* False: the queue is full. */
 bool keeper_intake(struct keeper *k, const struct intake *what);
 void keeper_tour_soon(struct keeper *k);
+void keeper_tour_within(struct keeper *k, uint64_t every); /* a chunk wants them so often */
+void keeper_tick_soon(struct keeper *k); /* something happens before the next tour */
 
 /* keeper_judge.c */
 /*

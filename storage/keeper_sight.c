@@ -55,6 +55,43 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 	out->leave_left = k->leaving ? store.shards : 0;
 }
 
+/* ---- what a simulation looks at ---- */
+
+void
+keeper_on_repair(struct keeper *k, void (*told)(void *arg, const struct hash *chunk), void *arg)
+{
+	k->repair_told = told;
+	k->repair_arg = arg;
+}
+
+bool
+keeper_knows_all(const struct keeper *k)
+{
+	return k->booted;
+}
+
+bool
+keeper_next_held(const struct keeper *k, size_t *cursor, struct keeper_held *out)
+{
+	const struct held *h;
+
+	while ((h = ledger_next(k->ledger, cursor)) != NULL && h->index == INDEX_NONE)
+		;
+	if (h == NULL)
+		return false;
+	*out = (struct keeper_held){ .chunk = h->chunk,
+		.index = h->index,
+		.alive = h->alive,
+		.k = h->k,
+		.due = h->due,
+		.begun = h->begun,
+		.claimed = h->progress_at != 0,
+		.failed = h->retry_at > env_now(k->env) && !h->begun,
+		.rank = h->rank,
+		.due_at = h->due_at };
+	return true;
+}
+
 /* ---- the queue ---- */
 
 static bool

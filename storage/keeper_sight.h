@@ -36,4 +36,22 @@ struct keeper_job {
 /* What runs; how many (may exceed cap). */
 size_t keeper_jobs(const struct keeper *k, struct keeper_job *out, size_t cap);
 
+/* One of our shards after the other, as the ledger has them: *cursor starts at 0. false: the end.
+ */
+struct keeper_held {
+	struct hash chunk;
+	uint8_t index;
+	uint8_t alive, k;
+	bool due, begun;      /* to be repaired; by us, now */
+	bool claimed, failed; /* somebody has begun it; we tried, and wait */
+	uint8_t rank;         /* how many others come before us */
+	uint64_t due_at;
+};
+/* Whether a tour has been made: before, shards are missing here that the store has. */
+bool keeper_knows_all(const struct keeper *k);
+bool keeper_next_held(const struct keeper *k, size_t *cursor, struct keeper_held *out);
+/* told: on the loop, whenever a repair begins here. */
+void keeper_on_repair(
+    struct keeper *k, void (*told)(void *arg, const struct hash *chunk), void *arg);
+
 #endif

@@ -12,6 +12,10 @@
 /* A question under way ends within RPC_TIMEOUT. */
 #define ASKING_LOOK    MILLISECONDS(100)
 #define ASKS_IN_FLIGHT 16
+/* Most questions only leave, without waiting for anything. */
+#define ASKS_A_TASK    8
+/* Who says that it is back is asked sooner; but what says so may be old and sent without end. */
+#define BACK_SOONER    4
 
 /* ---- the answer to our question ---- */
 
@@ -27,6 +31,7 @@ hear(struct keeper *k, struct neighbour *one, const struct holds_reply *r)
 	one->silent_at = 0;
 	one->drain_told = MAX(one->drain_told, asked->drain.issued_ms);
 	keeper_drain_hear(k, one, &r->drain);
+	one->back = false;
 	for (size_t i = 0; i < MIN(asked->count, r->count); i++) {
 		const struct held *h = ledger_any(k->ledger, asked->at[i].chunk);
 		struct intake what = { .index = asked->at[i].yours, .node = one->contact.pub };
@@ -46,15 +51,32 @@ hear(struct keeper *k, struct neighbour *one, const struct holds_reply *r)
 	}
 }
 
+/* Several at once may be the beginning of more: nobody is asked lazily then. */
+static void
+fell_silent(struct keeper *k, struct neighbour *one)
+{
+	uint64_t now = env_now(k->env);
+
+	one->silent_at = one->sought_at = one->asked_at;
+	keeper_tick_soon(k);
+	if (now - k->alarm_at < keeper_time(k, TOUR_LAZY) ||
+	    !neighbours_fell_silent(k->neighbours, now, keeper_time(k, PAUSE_WINDOW)))
+		return;
+	k->alarm_at = now;
+	k->alarm = true;
+	keeper_tour_soon(k);
+}
+
 /* What was told did not arrive, or was not taken. */
 static void
-unheard(struct neighbour *one, int err)
+unheard(struct keeper *k, struct neighbour *one, int err)
 {
 	one->tell_all = true;
+	one->back = false;
 	if (err == ERR_BUSY)
 		one->silent_at = 0;
 	else if (one->silent_at == 0)
-		one->silent_at = one->asked_at;
+		fell_silent(k, one);
 }
 
 static void
@@ -70,7 +92,7 @@ answered(struct rpc_call *call, int err, struct bytes reply)
 	if (err == ERR_OK)
 		hear(k, one, &r);
 	else
-		unheard(one, err);
+		unheard(k, one, err);
 }
 
 /* ---- asking ---- */
@@ -87,8 +109,9 @@ keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h)
 	return neighbour_offer(one, h, random_below, k->env);
 }
 
+/* seek: look it up where we do not know. */
 static SUSPENDS int
-find_address(struct keeper *k, struct contact *to)
+find_address(struct keeper *k, struct contact *to, bool seek)
 {
 	struct peer_info info;
 	int err;
@@ -100,6 +123,8 @@ find_address(struct keeper *k, struct contact *to)
 	}
 	struct contact found;
 
+	if (!seek)
+		return ERR_OK;
 	err = dht_resolve(k->opts.dht, to->id.b, &found);
 	if (err == ERR_OK && pubkey_equal(&found.pub, &to->pub))
 		*to = found;
@@ -126,9 +151,24 @@ start_asking(struct keeper *k, struct neighbour *one)
 	}
 	if (err != ERR_OK) {
 		one->asking = false;
-		unheard(one, err);
+		unheard(k, one, err);
 	}
 	buf_fini(&body);
+}
+
+static uint64_t
+documented(const struct keeper *k, uint64_t paced)
+{
+	return paced * MAX(k->opts.pace, (uint64_t)1);
+}
+
+static bool
+worth_seeking(const struct keeper *k, const struct neighbour *one)
+{
+	uint64_t now = env_now(k->env);
+
+	return patience_seek(
+	    documented(k, now - one->silent_at), documented(k, now - one->sought_at));
 }
 
 int
@@ -144,7 +184,11 @@ keeper_ask(struct keeper *k, struct neighbour *one)
 	if (err != ERR_OK || one == NULL)
 		return err;
 	if (to.addr.family == ADDR_NONE || one->silent_at != 0) {
-		err = find_address(k, &to);
+		bool seek = to.addr.family == ADDR_NONE || worth_seeking(k, one);
+
+		if (seek)
+			one->sought_at = env_now(k->env);
+		err = find_address(k, &to, seek);
 		one = neighbours_find(k->neighbours, &to.pub);
 		if (err == ERR_CANCELED || one == NULL || one->asking)
 			return err == ERR_CANCELED ? err : ERR_OK;
@@ -164,7 +208,7 @@ keeper_ask(struct keeper *k, struct neighbour *one)
 	one->asked_at = env_now(k->env);
 	/* Nobody knows where it is: as if it did not answer. */
 	if (one->contact.addr.family == ADDR_NONE)
-		unheard(one, ERR_UNREACHABLE);
+		unheard(k, one, ERR_UNREACHABLE);
 	else
 		start_asking(k, one);
 	return ERR_OK;
@@ -208,25 +252,18 @@ keeper_ask_those(
 		if (wanted(k, one))
 			r.nodes[r.count++] = one->contact.pub;
 	}
-	err = task_together(k->env, "ask siblings", round_task, &r, MIN(r.count, ASKS_IN_FLIGHT));
+	err = task_together(k->env, "ask siblings", round_task, &r,
+	    MIN((r.count + ASKS_A_TASK - 1) / ASKS_A_TASK, (size_t)ASKS_IN_FLIGHT));
 	free(r.nodes);
 	return err;
 }
 
-/* Who has been away for long is asked rarely: finding him costs a lookup each time. */
-static bool
-worth_asking(const struct keeper *k, const struct neighbour *one)
+uint64_t
+keeper_ask_again_at(const struct keeper *k, const struct neighbour *silent)
 {
-	uint64_t now = env_now(k->env);
+	uint64_t for_now = documented(k, env_now(k->env) - silent->silent_at);
 
-	return !neighbour_silent_for(one, now, keeper_long_grace(k)) ||
-	       now - one->asked_at >= keeper_time(k, TOUR_LAZY);
-}
-
-static bool
-silent(const struct keeper *k, const struct neighbour *one)
-{
-	return one->silent_at != 0 && worth_asking(k, one);
+	return silent->back ? 0 : silent->asked_at + keeper_time(k, patience_again(for_now));
 }
 
 static bool
@@ -236,16 +273,38 @@ to_be_told(const struct keeper *k, const struct neighbour *one)
 	return one->batch != NULL && one->batch->count > 0 && one->batch->at[0].tell;
 }
 
+/* Tours do not come to the second. */
+static bool
+worth_asking(const struct keeper *k, const struct neighbour *one)
+{
+	uint64_t now = env_now(k->env), passed = now - one->asked_at;
+
+	if (one->silent_at != 0)
+		return now >= keeper_ask_again_at(k, one);
+	return k->alarm || one->asked_at == 0 || to_be_told(k, one) ||
+	       passed >= keeper_time(k, one->every) / 4 * 3;
+}
+
+static bool
+silent(const struct keeper *k, const struct neighbour *one)
+{
+	return one->silent_at != 0 && worth_asking(k, one);
+}
+
 int
 keeper_ask_all(struct keeper *k)
 {
 	struct neighbour *one;
 	size_t cursor = 0;
 
+	int err;
+
 	/* All that is shared with them has been offered for telling. */
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL)
 		one->tell_all &= one->silent_at != 0;
-	return keeper_ask_those(k, worth_asking);
+	err = keeper_ask_those(k, worth_asking);
+	k->alarm = false;
+	return err;
 }
 
 int
@@ -370,6 +429,8 @@ answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
 		one->contact = req->from;
 	/* Back, it says, but this may be an old datagram: it answers us first, and tells again. */
 	if (one != NULL && one->silent_at != 0) {
+		one->back |=
+		    env_now(k->env) - one->asked_at >= keeper_time(k, TOUR_EAGER) / BACK_SOONER;
 		keeper_ask_silent(k);
 		return ERR_BUSY;
 	}

@@ -3,15 +3,8 @@
 #ifndef STORAGE_KEEPER_TIMES_H
 #define STORAGE_KEEPER_TIMES_H
 
-#include "overlay/base/types.h"
+#include "storage/patience.h"
 
-/* A tour where a loss must be noticed soon (eager codes), and where it may wait (lazy ones). */
-#define TOUR_EAGER      SECONDS(200)
-#define TOUR_LAZY       MINUTES(40)
-/* So long may a sibling be silent until its shards count as lost: a restart, a lost line … */
-#define GRACE_EAGER     MINUTES(10)
-/* … or an evening offline, where the code has shards to spare. */
-#define GRACE_LAZY      HOURS(2)
 /* Whose turn it is to repair has so long until a sign of progress ([10]). */
 #define CLAIM_TIME      MINUTES(10)
 /* A fresh chunk is completed to n by its gateway first, then by its siblings ([7]). */

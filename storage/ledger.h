@@ -23,9 +23,12 @@ struct held {
 	bool tell;              /* siblings are to be told that we hold it */
 	bool due;               /* fewer are alive than should be, and its lease runs */
 	bool urgent;            /* alive ≤ k + 1 */
+	bool begun;             /* we repair it now */
+	uint8_t failures;       /* of our repairs, one after the other */
 	uint32_t lease_sum;     /* facts_lease_sum() */
 	uint32_t tour;          /* in which it was last seen */
 	uint64_t due_at;        /* since when; env_now scale, as the others */
+	uint64_t turn_from;     /* the first in rank may begin, the others count from here */
 	uint64_t progress_at;   /* last sign of a repair by whomever; 0: none */
 	uint64_t retry_at;      /* not by us before */
 	uint64_t moved_at;      /* last tried to give it away */

@@ -9,6 +9,7 @@
 #define SLOTS_MIN 16
 #define ALWAYS_OK 2  /* so many may vanish at once in the smallest neighbourhood */
 #define TOO_MANY  10 /* … and one in so many in a large one */
+#define ALARMING  20 /* so many silent make us look at all of them: half of what is too many */
 
 struct link {
 	struct neighbour one;
@@ -180,6 +181,32 @@ neighbours_vanished(
 		vanished += neighbour_gone(one, now, grace);
 	}
 	return vanished > MAX(ALWAYS_OK, old / TOO_MANY);
+}
+
+bool
+neighbours_fell_silent(const struct neighbours *n, uint64_t now, uint64_t window)
+{
+	size_t cursor = 0, silent = 0;
+	const struct neighbour *one;
+
+	while ((one = neighbours_next(n, &cursor)) != NULL)
+		silent += one->silent_at != 0 && now - one->silent_at <= window;
+	return silent > MAX(ALWAYS_OK, n->count / ALARMING);
+}
+
+void
+neighbour_meet(struct neighbour *one, uint32_t tour, uint64_t every)
+{
+	size_t told = 0;
+
+	one->every = one->tour == tour ? MIN(one->every, every) : every;
+	if (one->tour != tour && one->batch != NULL) {
+		while (told < one->batch->count && one->batch->at[told].tell)
+			told++;
+		one->batch->count = told;
+		one->offered = 0;
+	}
+	one->tour = tour;
 }
 
 bool

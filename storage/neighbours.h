@@ -21,6 +21,9 @@ struct neighbour {
 	struct drain drain;     /* what it said last */
 	uint64_t away_until;    /* as it said, env_now scale; may be over; 0: never said */
 	uint64_t drain_told;    /* the number of what it heard of ours */
+	uint64_t every;         /* between two questions: what the shared chunks want */
+	uint64_t sought_at;     /* when its address was last looked up, or it fell silent */
+	bool back;              /* it says that it is: to be asked although it is silent */
 	bool tell_all;          /* it may have forgotten what we hold */
 	struct holds *batch;    /* to be asked; NULL: nothing */
 	uint32_t offered;       /* holds offered for the batch: a fair sample is kept */
@@ -79,6 +82,14 @@ neighbour_gone(const struct neighbour *one, uint64_t now, uint64_t grace)
  */
 bool neighbours_vanished(
     const struct neighbours *n, uint64_t now, uint64_t grace, uint64_t window, uint64_t age);
+
+/* Whether more than max(2, a twentieth) of all have fallen silent within the window, and still are.
+ */
+bool neighbours_fell_silent(const struct neighbours *n, uint64_t now, uint64_t window);
+
+/* A tour meets it on a chunk that wants questions this often; the first time forgets the last
+ * tour's questions, unless they tell something. */
+void neighbour_meet(struct neighbour *one, uint32_t tour, uint64_t every);
 
 /*
  * Puts a hold into the next question. Those to be told come first and are never displaced (false:

@@ -107,8 +107,8 @@ self_fire(void *arg)
 		store_status(n->store, &s);
 	if (s.refusing && !n->probing)
 		n->probing = task_spawn(&n->group, "store probe", probe_run, n) == ERR_OK;
-	timer_start(&n->self_timer,
-	    (n->store == NULL ? SELF_INTERVAL_STILL : SELF_INTERVAL) / MAX(n->opts.pace, 1));
+	timer_start(&n->self_timer, (n->store == NULL ? SELF_INTERVAL_STILL : SELF_INTERVAL) /
+					MAX(n->opts.pace, 1) * MAX(n->opts.calm, 1));
 }
 
 static void
@@ -211,6 +211,7 @@ open_dht(struct node *n, const struct contact *bootstraps, size_t count)
 		.records_bytes_max = n->opts.records_bytes_max,
 		.ip_limits = !n->opts.loopback_net,
 		.pace = n->opts.pace,
+		.calm = n->opts.calm,
 	    },
 	    &n->dht);
 }
@@ -241,6 +242,8 @@ open_services(struct node *n, bool first)
 			.repair_bytes_s = n->opts.repair_bytes_s,
 			.admission = n->admission,
 			.bandwidth = &n->bandwidth,
+			.grace = n->opts.grace,
+			.unaudited = n->opts.unaudited,
 		    },
 		    &n->keeper);
 	if (err == ERR_OK && n->store != NULL)
@@ -253,6 +256,7 @@ open_services(struct node *n, bool first)
 			.admission = n->admission,
 			.bandwidth = &n->bandwidth,
 			.pace = n->opts.pace,
+			.unannounced = n->opts.unannounced,
 		    },
 		    &n->service);
 	if (err == ERR_OK)

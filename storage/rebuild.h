@@ -50,7 +50,7 @@ struct rebuild {
 	 */
 	bool careful;
 	/* Results. */
-	uint64_t fetched, sent;
+	uint64_t fetched, sent, own; /* own: read from our store */
 	size_t placed;
 	bool
 	    malformed; /* k shards that verify rebuild to others than the descriptor's: no repair */

@@ -118,6 +118,8 @@ source_read_task(void *arg)
 
 	if (s->shard->own) {
 		s->err = read_own(s, dst);
+		if (s->err == ERR_OK)
+			w->r->own += work_bytes(w, w->reading);
 	} else {
 		old = task_deadline(w->env, env_now(w->env) + SOURCE_READ_TIMEOUT);
 		s->err = stream_read(s->lane.stream, dst, work_bytes(w, w->reading));

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* A sibling that claims again and again does not hold the others up longer than so many times. */
-#define CLAIMS_HONOURED 3
+#define CLAIMS_HONOURED 6
 /* So many chunks at a time: one alone waits for its disks and lines most of the time. */
 #define REPAIRS_AT_ONCE 3
 /* Longer than any repair takes; its end says when it may be tried again. */
@@ -17,33 +17,53 @@
 
 /* ---- pacing ---- */
 
-/* Waits until repair may move so many bytes more. */
-int
-repair_pace(void *arg, uint64_t up, uint64_t down)
+/* The bytes are taken from both buckets; how long to wait until they may move. */
+uint64_t
+repair_wait(struct keeper *k, uint64_t up, uint64_t down)
 {
-	struct keeper *k = arg;
 	uint64_t now = env_now(k->env);
 	uint64_t own = byte_rate_take(&k->repair_rate, now, up + down);
 	uint64_t line = bandwidth_take(k->opts.bandwidth, now, up, down);
 
-	return MAX(own, line) == 0 ? ERR_OK : task_sleep(k->env, MAX(own, line));
+	return MAX(own, line);
 }
 
 /* ---- picking ---- */
 
+/* When we may begin; UINT64_MAX: not before something changes. */
+static uint64_t
+turn_at(const struct keeper *k, const struct held *h, uint64_t now)
+{
+	uint64_t claim = keeper_claim_time(k);
+	uint64_t turn = MAX(h->turn_from, k->resumed_at) + h->rank * claim;
+
+	/* Nothing can be made of fewer than k; who comes back is counted again. */
+	if (!h->due || h->index == INDEX_NONE || h->alive < h->k)
+		return UINT64_MAX;
+	if (keeper_paused(k) && !h->urgent)
+		return UINT64_MAX;
+	/* Those before us have their time, counted from the last sign of progress. */
+	if (h->progress_at != 0 && now < turn + CLAIMS_HONOURED * claim)
+		turn = MAX(turn, h->progress_at + claim);
+	return MAX(turn, h->retry_at);
+}
+
 bool
 repair_our_turn(const struct keeper *k, const struct held *h, uint64_t now)
 {
-	uint64_t claim = keeper_claim_time(k);
+	return now >= turn_at(k, h, now);
+}
 
-	if (!h->due || h->index == INDEX_NONE || now < h->retry_at)
-		return false;
-	if (keeper_paused(k) && !h->urgent)
-		return false;
-	/* Those before us have their time, counted from the last sign of progress. */
-	if (h->progress_at != 0 && now < h->due_at + (h->rank + CLAIMS_HONOURED) * claim)
-		return now >= MAX(h->progress_at + claim, h->due_at + h->rank * claim);
-	return now >= h->due_at + h->rank * claim;
+uint64_t
+keeper_repair_at(const struct keeper *k)
+{
+	uint64_t now = env_now(k->env), at = UINT64_MAX;
+	const struct held *h;
+	size_t cursor = 0;
+
+	while ((h = ledger_next(k->ledger, &cursor)) != NULL)
+		at = MIN(at, turn_at(k, h, now));
+	return at;
 }
 
 static bool
@@ -82,8 +102,10 @@ note_result(struct keeper *k, const struct hash *chunk, int err)
 		k->status.repairs_failed++;
 	while ((h = ledger_next_of(k->ledger, chunk, &cursor)) != NULL) {
 		/* A malformed chunk stays as it is; its shards are not its holders' fault. */
-		h->retry_at = err == ERR_CORRUPT ? UINT64_MAX : now + claim;
+		h->retry_at = err == ERR_CORRUPT ? UINT64_MAX : now + (claim << h->failures);
+		h->failures = err == ERR_OK ? 0 : MIN(h->failures + 1, RETRY_DOUBLINGS_MAX);
 		h->progress_at = now;
+		h->begun = false;
 		if (err == ERR_OK)
 			h->due = false; /* until the next look */
 	}
@@ -97,8 +119,12 @@ note_begun(struct keeper *k, const struct hash *chunk)
 	size_t cursor = 0;
 	struct held *h;
 
-	while ((h = ledger_next_of(k->ledger, chunk, &cursor)) != NULL)
+	while ((h = ledger_next_of(k->ledger, chunk, &cursor)) != NULL) {
 		h->retry_at = now + REPAIR_PATIENCE;
+		h->begun = true;
+	}
+	if (k->repair_told != NULL)
+		k->repair_told(k->repair_arg, chunk);
 }
 
 static int

@@ -11,8 +11,8 @@
 /* Whether this node is to repair it now: its rank and what others do decide. */
 bool repair_our_turn(const struct keeper *k, const struct held *h, uint64_t now);
 
-/* Waits until repair may send and read so many bytes more; arg: the keeper. */
-SUSPENDS int repair_pace(void *arg, uint64_t up, uint64_t down);
+/* How long so many bytes more, to send and to read, have to wait for their turn, which they take. */
+uint64_t repair_wait(struct keeper *k, uint64_t up, uint64_t down);
 
 /*
  * Repairs one chunk now. ERR_OK: it is whole, or as whole as it is to be; ERR_PLACEMENT: nobody

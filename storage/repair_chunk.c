@@ -27,6 +27,7 @@ struct job {
 	bool alive[SHARDS_MAX];
 	uint8_t alive_count;
 	size_t next; /* sibling to be asked */
+	uint64_t claimed_at;
 };
 
 /* ---- who holds it ---- */
@@ -174,12 +175,33 @@ find_candidates(struct job *j)
 
 /* So that the others wait; lost ones do no harm. */
 static void
-claim(const struct job *j)
+claim(struct job *j)
 {
+	j->claimed_at = env_now(j->k->env);
 	for (size_t i = 0; i < j->rebuild.sources_count; i++) {
 		if (!j->rebuild.sources[i].own)
 			keeper_claim(j->k, &j->rebuild.sources[i].holder, &j->facts.chunk);
 	}
+}
+
+/* Between two groups of leaves: waits for their turn, and tells the others that it goes on. */
+static SUSPENDS int
+go_on(void *arg, uint64_t up, uint64_t down)
+{
+	struct job *j = arg;
+	uint64_t wait = repair_wait(j->k, up, down), half = keeper_claim_time(j->k) / 2;
+	int err = ERR_OK;
+
+	do {
+		uint64_t part = MIN(wait, half);
+
+		if (env_now(j->k->env) - j->claimed_at >= half)
+			claim(j);
+		if (part > 0)
+			err = task_sleep(j->k->env, part);
+		wait -= part;
+	} while (err == ERR_OK && wait > 0);
+	return err;
 }
 
 /* All leases, and the siblings without the new ones: those make themselves known. */
@@ -288,6 +310,7 @@ rebuild(struct job *j)
 	j->k->status.bytes_fetched += r->fetched;
 	j->k->status.bytes_sent += r->sent;
 	note_sources(j);
+	j->k->status.bytes_own += r->own;
 	if (err == ERR_CORRUPT && r->malformed)
 		log_warn(j->k->env, "a chunk's shards do not fit its descriptor: whoever made it "
 				    "made it so, it cannot be repaired");
@@ -392,8 +415,6 @@ begin(struct job *j, struct keeper *k, const struct hash *chunk, struct lease *l
 	j->rebuild.store = k->opts.store;
 	j->rebuild.descriptor = &j->descriptor;
 	j->rebuild.chunk = &j->facts.chunk;
-	j->rebuild.pace = repair_pace;
-	j->rebuild.arg = k;
 	j->listed = (struct repair_job){
 		.chunk = &j->facts.chunk,
 		.fetched = &j->rebuild.fetched,
@@ -402,6 +423,9 @@ begin(struct job *j, struct keeper *k, const struct hash *chunk, struct lease *l
 		.n = j->facts.n,
 		.since = env_now(k->env),
 	};
+	j->rebuild.pace = go_on;
+	j->rebuild.arg = j;
+	j->claimed_at = env_now(k->env);
 	return ERR_OK;
 }
 

@@ -246,6 +246,13 @@ take_shard(struct service *s, struct stream *st, struct taking *t)
 }
 
 void
+service_publish(struct service *s, const struct hash *chunk)
+{
+	if (!s->opts.unannounced)
+		announce_chunk(s->announce, chunk);
+}
+
+void
 service_changed(struct service *s, const struct hash *chunk)
 {
 	if (s->opts.keeper != NULL)
@@ -302,7 +309,7 @@ siblings_changed(void *arg, const struct hash *chunk)
 {
 	struct service *s = arg;
 
-	announce_chunk(s->announce, chunk);
+	service_publish(s, chunk);
 }
 
 int

@@ -22,6 +22,7 @@ struct service_opts {
 	struct admission *admission;
 	struct bandwidth *bandwidth;
 	uint64_t pace; /* divides announcing delays on test networks; 0 or 1: as documented */
+	bool unannounced; /* simulation: nothing is */
 };
 int service_new(const struct service_opts *opts, struct service **out);
 void service_shutdown(struct service *s, void (*done)(void *arg), void *arg);

@@ -130,7 +130,7 @@ serve_lease(void *arg, struct stream *st, const struct rpc_request *req)
 		err = keep_lease(s, m, f, addr_group(&stream_peer(st)->addr));
 	if (err == ERR_OK) {
 		s->counters.leases++;
-		announce_chunk(s->announce, &m->lease.chunk);
+		service_publish(s, &m->lease.chunk);
 		service_changed(s, &m->lease.chunk);
 		err = service_answer_receipt(s, st, &m->lease, f->indices[0]);
 	} else {

@@ -34,6 +34,8 @@ struct service {
 /* service.c: never longer than the other side shows life */
 SUSPENDS int service_give_bytes(struct service *s, struct stream *st, struct bytes data);
 SUSPENDS int service_finish(struct service *s, struct stream *st, struct bytes tail);
+/* Where the chunk lies is to be published. */
+void service_publish(struct service *s, const struct hash *chunk);
 /* Something of the chunk came: others are to hear of it. */
 void service_changed(struct service *s, const struct hash *chunk);
 

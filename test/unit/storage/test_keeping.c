@@ -6,6 +6,7 @@
 #include "storage/lease.h"
 #include "storage/ledger.h"
 #include "storage/neighbours.h"
+#include "storage/patience.h"
 #include "test/unit/suite.h"
 
 static const struct seeded seed = { { 1, 2, 3, 4, 5, 6, 7, 8, 9 } };
@@ -294,6 +295,89 @@ START_TEST(what_is_said_beside_holds)
 }
 END_TEST
 
+/* A tour's questions are not asked twice, and the most impatient chunk decides when. */
+START_TEST(a_tour_begins_with_what_is_to_be_told)
+{
+	struct neighbours *n = neighbours_new(&seed);
+	struct neighbour *one = neighbour(n, 1, 1);
+	struct hold told = { .tell = true }, asked = { .yours = 1 };
+
+	neighbour_meet(one, 1, HOURS(4));
+	neighbour_offer(one, &asked, always_zero, NULL);
+	neighbour_offer(one, &told, always_zero, NULL);
+	neighbour_meet(one, 1, HOURS(1));
+	neighbour_meet(one, 1, HOURS(2));
+	ck_assert_uint_eq(one->every, HOURS(1));
+	ck_assert_uint_eq(one->batch->count, 2);
+	neighbour_meet(one, 2, HOURS(8));
+	ck_assert_uint_eq(one->every, HOURS(8));
+	ck_assert_uint_eq(one->batch->count, 1);
+	ck_assert(one->batch->at[0].tell);
+	neighbours_free(n);
+}
+END_TEST
+
+START_TEST(some_silent_at_once_alarm)
+{
+	struct neighbours *n = neighbours_new(&seed);
+	uint64_t now = HOURS(10);
+
+	for (uint8_t i = 0; i < 100; i++)
+		neighbour(n, i, 1);
+	for (uint8_t i = 0; i < 5; i++)
+		neighbour(n, i, 1)->silent_at = now - MINUTES(30);
+	neighbour(n, 5, 1)->silent_at = now - HOURS(2);
+	ck_assert(!neighbours_fell_silent(n, now, HOURS(1)));
+	neighbour(n, 6, 1)->silent_at = now;
+	ck_assert(neighbours_fell_silent(n, now, HOURS(1)));
+	neighbours_free(n);
+}
+END_TEST
+
+/* Who has more to spare is asked no oftener; nobody waits longer than TOUR_MOST. */
+START_TEST(questions_follow_what_is_to_spare)
+{
+	uint64_t before = 0;
+
+	ck_assert_uint_eq(patience_between(8, 7, 8, 0), TOUR_EAGER);
+	for (uint8_t alive = 0; alive <= 24; alive++) {
+		uint64_t every = patience_between(alive, 16, 24, 0);
+
+		ck_assert_uint_ge(every, before);
+		ck_assert_uint_le(every, TOUR_MOST);
+		if (alive <= 17)
+			ck_assert_uint_eq(every, TOUR_LAZY);
+		before = every;
+	}
+	ck_assert_uint_eq(patience_between(18, 16, 24, 0), 2 * TOUR_LAZY);
+	ck_assert_uint_eq(before, TOUR_MOST);
+	ck_assert_uint_eq(patience_between(4, 6, 8, HOURS(12)), HOURS(4));
+}
+END_TEST
+
+/* A dozen questions in a day of silence, one lookup before the shorter grace is over. */
+START_TEST(the_silent_are_asked_ever_more_rarely)
+{
+	uint64_t at = 0, asked = 0, sought_at = 0, sought = 0;
+
+	while (at < DAYS(1)) {
+		at += patience_again(at);
+		asked++;
+		if (patience_seek(at, at - sought_at)) {
+			sought++;
+			sought_at = at;
+		}
+	}
+	ck_assert_uint_ge(asked, 8);
+	ck_assert_uint_le(asked, 12);
+	ck_assert_uint_le(sought, 2);
+	ck_assert(patience_seek(SEEK_AFTER, SEEK_AFTER));
+	ck_assert_uint_lt(SEEK_AFTER, GRACE_EAGER);
+	ck_assert(!patience_seek(HOURS(3), HOURS(3) - SEEK_AFTER));
+	ck_assert_uint_eq(patience_again(DAYS(30)), AGAIN_MOST);
+}
+END_TEST
+
 START_TEST(holds_come_through_and_nonsense_does_not)
 {
 	struct holds *in = calloc(1, sizeof(*in)), *out = calloc(1, sizeof(*out));
@@ -331,7 +415,10 @@ main(void)
 	    a_shard_is_found_before_bare_leases, NULL);
 	suite_add(s, "neighbours", 30, an_outage_is_told_from_single_losses,
 	    whom_nobody_knew_alive_has_not_vanished, neighbours_come_and_go,
-	    what_is_to_be_told_is_not_displaced, NULL);
+	    what_is_to_be_told_is_not_displaced, a_tour_begins_with_what_is_to_be_told,
+	    some_silent_at_once_alarm, NULL);
+	suite_add(s, "patience", 30, questions_follow_what_is_to_spare,
+	    the_silent_are_asked_ever_more_rarely, NULL);
 	suite_add(s, "holds", 30, holds_come_through_and_nonsense_does_not,
 	    what_is_said_beside_holds, NULL);
 	suite_add(s, "drain", 30, who_is_away_is_given_its_time, a_drain_is_bounded_and_numbered,
