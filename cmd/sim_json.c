@@ -2,6 +2,7 @@
 #include "cmd/sim_json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -180,6 +181,118 @@ put_times(struct json_value *o, const struct result *r)
 	put_ratio(o, "recall", (double)r->recall_found, (double)r->recall_true);
 }
 
+static const char *const risk_names[RESULT_RISKS] = { "r", "k+1", "k" };
+
+/* Chunks by how long they had few shards: [up to so many seconds, chunks]; the last has no end. */
+static struct json_value *
+risks(const struct result_keeping *k)
+{
+	struct json_value *o = json_make_object();
+
+	for (size_t i = 0; i < RESULT_RISKS; i++) {
+		struct json_value *list = json_make_array();
+
+		for (size_t bin = 0; bin < RESULT_RISK_BINS; bin++) {
+			struct json_value *v = json_make_object();
+
+			if (bin + 1 < RESULT_RISK_BINS)
+				json_put_real(v, "up_to_s", (double)result_risk_end(bin) / 1e9);
+			else
+				json_put_null(v, "up_to_s");
+			json_put_number(v, "chunks", k->at_risk[i][bin]);
+			json_add_value(list, v);
+		}
+		json_put_value(o, risk_names[i], list);
+	}
+	return o;
+}
+
+static struct json_value *
+order(const struct result_keeping *k)
+{
+	struct json_value *list = json_make_array();
+
+	for (size_t i = 0; i < RESULT_SPARE; i++) {
+		struct json_value *v;
+
+		if (k->by_spare[i].begun == 0)
+			continue;
+		v = json_make_object();
+		json_put_number(v, "spare", i);
+		json_put_number(v, "begun", k->by_spare[i].begun);
+		json_put_real(v, "waited_mean_s",
+		    (double)k->by_spare[i].waited_ms / 1e3 / (double)k->by_spare[i].begun);
+		json_add_value(list, v);
+	}
+	return list;
+}
+
+/* By arithmetic; rates a byte and month of the documented pace. */
+static void
+put_arithmetic(struct json_value *o, const struct result_keeping *k)
+{
+	double month = SIM_MONTH_NS / (double)MAX(k->pace, UINT64_C(1));
+
+	json_put_real(o, "rate_formula", k->rate * month);
+	json_put_real(o, "rate_with_repair_time", k->rate_slow * month);
+	put_ratio(o, "rate_measured", (double)k->steady_bytes * month, k->steady_byte_ns);
+	put_ratio(
+	    o, "rate_measured_own_disks", (double)k->steady_own_bytes * month, k->steady_byte_ns);
+	put_ratio(o, "measured_to_formula", (double)k->steady_bytes, k->steady_byte_ns * k->rate);
+	put_ratio(o, "measured_to_formula_with_repair_time", (double)k->steady_bytes,
+	    k->steady_byte_ns * k->rate_slow);
+	put_ratio(o, "grace_share", k->rate_slow - k->rate, k->rate);
+	json_put_real(o, "steady_hours", (double)k->steady_ns / (double)HOURS(1));
+	json_put_real(o, "cycle_hours", k->cycle_ns / (double)HOURS(1));
+	json_put_real(o, "expected_bytes", k->course_bytes);
+	json_put_real(o, "lost_by_chain", k->lost_expected);
+	if (isfinite(k->loss_time_ns))
+		json_put_real(o, "loss_time_months", k->loss_time_ns / month);
+	else
+		json_put_null(o, "loss_time_months");
+}
+
+static void
+put_keeping(struct json_value *o, const struct result *r)
+{
+	const struct result_keeping *k = &r->keeping;
+	double month = SIM_MONTH_NS / (double)MAX(k->pace, UINT64_C(1));
+	struct json_value *v;
+
+	if (k->chunks == 0) {
+		json_put_null(o, "keeping");
+		return;
+	}
+	v = json_make_object();
+	json_put_number(v, "pace", k->pace);
+	json_put_number(v, "chunks", k->chunks);
+	json_put_real(v, "chunk_months", (double)k->watched_ms * 1e6 / month);
+	json_put_number(v, "stored_bytes", k->stored_bytes);
+	json_put_number(v, "moved_bytes", k->moved_bytes);
+	json_put_number(v, "own_bytes", k->own_bytes);
+	put_ratio(v, "moved_to_stored", (double)k->moved_bytes, (double)k->stored_bytes);
+	json_put_number(v, "lost", k->lost);
+	json_put_real(v, "lost_low", k->lost_low);
+	json_put_real(v, "lost_high", k->lost_high);
+	json_put_number(v, "repairs", k->repairs);
+	if (k->times_count > 0) {
+		double sum = 0;
+
+		for (size_t i = 0; i < k->times_count; i++)
+			sum += (double)k->times[i] / 1e9;
+		json_put_real(v, "repair_mean_s", sum / (double)k->times_count);
+		json_put_real(v, "repair_p50_s", (double)k->times[k->times_count / 2] / 1e9);
+		json_put_real(v, "repair_p95_s", (double)k->times[k->times_count * 95 / 100] / 1e9);
+	}
+	if (k->rate > 0)
+		put_arithmetic(v, k);
+	json_put_value(v, "at_risk", risks(k));
+	json_put_number(v, "repairs_begun", k->begun);
+	json_put_number(v, "overtakes", k->overtakes);
+	json_put_value(v, "by_spare", order(k));
+	json_put_value(o, "keeping", v);
+}
+
 struct json_value *
 sim_json(const struct result *r)
 {
@@ -195,6 +308,7 @@ sim_json(const struct result *r)
 	put_events(o, r);
 	put_traffic(o, r);
 	put_paths(o, r);
+	put_keeping(o, r);
 	json_put_number(o, "samples", r->samples_count);
 	return o;
 }

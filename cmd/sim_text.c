@@ -119,6 +119,33 @@ print_paths(const struct result *r)
 }
 
 static void
+print_keeping(const struct result *r)
+{
+	const struct result_keeping *k = &r->keeping;
+	double month = SIM_MONTH_NS / (double)MAX(k->pace, UINT64_C(1));
+
+	if (k->chunks == 0)
+		return;
+	printf("%-12s %" PRIu64 " watched for %.0f months in all, lost %" PRIu64
+	       " (95 %%: %.1f to %.1f)",
+	    "chunks", k->chunks, (double)k->watched_ms * 1e6 / month, k->lost, k->lost_low,
+	    k->lost_high);
+	if (k->rate > 0)
+		printf("; by the chain %.1f", k->lost_expected);
+	printf("\n%-12s %" PRIu64 " bytes moved for %" PRIu64 " stored (%.3f of them)", "repair",
+	    k->moved_bytes, k->stored_bytes,
+	    (double)k->moved_bytes / (double)MAX(k->stored_bytes, UINT64_C(1)));
+	if (k->rate > 0 && k->steady_byte_ns > 0)
+		printf("; steady %.4f a byte and month, %.1f %% of B (%.1f %% of B with the time "
+		       "of repairs)",
+		    (double)k->steady_bytes / k->steady_byte_ns * month,
+		    100 * (double)k->steady_bytes / k->steady_byte_ns / k->rate,
+		    100 * (double)k->steady_bytes / k->steady_byte_ns / k->rate_slow);
+	printf("\n%-12s %" PRIu64 " begun, %" PRIu64 " of them before one with less to spare\n", "",
+	    k->begun, k->overtakes);
+}
+
+static void
 print_verdict(const struct result *r)
 {
 	if (r->lookups > 0)
@@ -153,5 +180,6 @@ sim_text(const struct result *r)
 	print_traffic(r);
 	print_percentiles(r);
 	print_paths(r);
+	print_keeping(r);
 	print_verdict(r);
 }

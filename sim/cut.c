@@ -130,6 +130,12 @@ sim_outage_end(struct sim_world *w, uint64_t number)
 		outage_over(o);
 }
 
+bool
+sim_node_in_outage(const struct env *env)
+{
+	return node_of((struct env *)(uintptr_t)env)->outages > 0;
+}
+
 void
 outages_meet(struct sim_node *n)
 {

@@ -279,6 +279,11 @@ start_run(void *arg)
 		.reserve_bytes = RESERVE_BYTES_SMALL,
 		.pace = s->pace,
 		.repair_pace = s->repair_pace,
+		.repair_bytes_s = s->repair_bytes_s,
+		.grace = s->grace,
+		.calm = s->calm,
+		.unannounced = !s->announce,
+		.unaudited = !s->audits,
 		.peers_max = book_of(f),
 		.software = "skerry sim" };
 	int err;
@@ -378,7 +383,7 @@ clear_away(struct member *m)
 	must(m->state != MEMBER_OFFLINE);
 	went_down(m);
 	fleet_count_traffic(m, f->sent);
-	f->repaired += fleet_count_repair(m);
+	fleet_count_repair(m, &f->repaired);
 	liar_free(m->liar);
 	m->liar = NULL;
 	if (m->state == MEMBER_UP) {

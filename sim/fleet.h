@@ -114,8 +114,11 @@ struct fleet_tables {                      /* over at most 200 of those that are
 void fleet_tables(struct fleet *f, struct fleet_tables *out);
 /* Bytes sent by all members so far, by purpose, those that have stopped included. */
 void fleet_traffic(struct fleet *f, uint64_t out[TRAFFIC_CLASSES]);
-/* Bytes of shards that repairs have read and written so far, those of the stopped included. */
-uint64_t fleet_repaired(const struct fleet *f);
+/* Bytes of shards that repairs have moved so far, those of the stopped included. */
+struct fleet_repaired {
+	uint64_t moved, own; /* over the network; read by coordinators from their own disks */
+};
+void fleet_repaired(const struct fleet *f, struct fleet_repaired *out);
 
 /* ---- one member ---- */
 void fleet_start(struct member *m); /* offline: joins by somebody who is up. Allowed any time */

@@ -24,7 +24,7 @@ struct fleet {
 	uint64_t gone;
 	bool seeding;                   /* nodes start as if they had joined long ago */
 	uint64_t sent[TRAFFIC_CLASSES]; /* by nodes that have stopped */
-	uint64_t repaired;              /* the same: bytes that their repairs moved */
+	struct fleet_repaired repaired; /* the same */
 };
 
 /* The contact that a slot has in its generation. */
@@ -33,6 +33,6 @@ void fleet_identity(
 
 /* fleet_sight.c: what a node has sent, before it goes. */
 void fleet_count_traffic(const struct member *m, uint64_t out[TRAFFIC_CLASSES]);
-uint64_t fleet_count_repair(const struct member *m);
+void fleet_count_repair(const struct member *m, struct fleet_repaired *sum);
 
 #endif

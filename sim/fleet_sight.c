@@ -51,27 +51,26 @@ fleet_traffic(struct fleet *f, uint64_t out[TRAFFIC_CLASSES])
 	}
 }
 
-uint64_t
-fleet_count_repair(const struct member *m)
+void
+fleet_count_repair(const struct member *m, struct fleet_repaired *sum)
 {
 	struct keeper_status s;
 
 	if (m->node == NULL || node_keeper(m->node) == NULL)
-		return 0;
+		return;
 	keeper_status(node_keeper(m->node), &s);
-	return s.bytes_fetched + s.bytes_sent;
+	sum->moved += s.bytes_fetched + s.bytes_sent;
+	sum->own += s.bytes_own;
 }
 
-uint64_t
-fleet_repaired(const struct fleet *f)
+void
+fleet_repaired(const struct fleet *f, struct fleet_repaired *out)
 {
-	uint64_t sum = f->repaired;
-
+	*out = f->repaired;
 	for (size_t i = 0; i < f->count; i++) {
 		if (f->members[i].state == MEMBER_UP)
-			sum += fleet_count_repair(&f->members[i]);
+			fleet_count_repair(&f->members[i], out);
 	}
-	return sum;
 }
 
 void

@@ -2,6 +2,7 @@
 #include "sim/html.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -117,6 +118,25 @@ html_time(uint64_t ns, char out[HTML_NUMBER_MAX])
 		(void)snprintf(out, HTML_NUMBER_MAX, "%.0f ms", ms);
 	else
 		(void)snprintf(out, HTML_NUMBER_MAX, "%.*f s", ms < 99995 ? 2 : 0, ms / 1e3);
+	return out;
+}
+
+const char *
+html_span(uint64_t ns, char out[HTML_NUMBER_MAX])
+{
+	static const struct {
+		uint64_t ns;
+		const char *name;
+	} units[] = { { DAYS(1), "d" }, { HOURS(1), "h" }, { MINUTES(1), "min" },
+		{ SECONDS(1), "s" } };
+	size_t i = 0;
+	double v;
+
+	while (i + 1 < ARRAY_LEN(units) && ns < 2 * units[i].ns)
+		i++;
+	v = (double)ns / (double)units[i].ns;
+	(void)snprintf(
+	    out, HTML_NUMBER_MAX, "%.*f %s", v < 100 && v != floor(v) ? 1 : 0, v, units[i].name);
 	return out;
 }
 

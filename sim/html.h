@@ -23,7 +23,9 @@ void html_text(struct html *h, const char *text);
 #define HTML_NUMBER_MAX 48
 const char *html_count(uint64_t v, char out[HTML_NUMBER_MAX]); /* "12,345" */
 const char *html_time(uint64_t ns, char out[HTML_NUMBER_MAX]); /* "8.3 ms", "212 ms", "2.42 s" */
-const char *html_ms(uint64_t ns, char out[HTML_NUMBER_MAX]);   /* "8.3", "2,416" */
+const char *html_span(
+    uint64_t ns, char out[HTML_NUMBER_MAX]); /* "30 s", "13.5 min", "2.3 h", "4 d" */
+const char *html_ms(uint64_t ns, char out[HTML_NUMBER_MAX]); /* "8.3", "2,416" */
 /* As an option takes it, exact: "24", "90m", "5400s", "1500ms". */
 const char *html_hours(uint64_t ns, char out[HTML_NUMBER_MAX]);
 /* "99.85 %"; never rounded to 0 or 100 % unless it is; "–" of none. */

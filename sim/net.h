@@ -58,6 +58,7 @@ void sim_heal(struct sim_world *w);                     /* all cuts; not sim_par
  */
 uint64_t sim_outage(struct sim_world *w, const struct sim_scope *scope, uint64_t ns);
 void sim_outage_end(struct sim_world *w, uint64_t number); /* early; no-op when it is over */
+bool sim_node_in_outage(const struct env *env);
 
 /* ---- clogged links ---- */
 /*

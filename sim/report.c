@@ -240,6 +240,7 @@ put_plots(const struct result *r, struct report_plots *p, struct html *h)
 	html_raw(h, "</div>");
 	section(h, "What is stored", "A chunk is read from any k of its n shards; fewer is loss.");
 	report_plot_data(p, h);
+	report_keeping(r, h);
 	html_raw(h, "</div>");
 }
 

@@ -19,6 +19,8 @@ void report_plot_traffic(struct report_plots *p, struct html *h);
 
 /* What there is no plot for: tables of figures. */
 void report_table_paths(const struct result *r, struct html *h);
+/* What became of the chunks, beside what arithmetic expects; tables. */
+void report_keeping(const struct result *r, struct html *h);
 void report_tables(const struct result *r, struct html *h);
 
 #endif

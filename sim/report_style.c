@@ -92,6 +92,11 @@ const char report_style[] =
     "background:var(--mark)}"
     /* Tables. */
     ".scroll{overflow-x:auto;margin-top:6px}"
+    /* A number with its bar. */
+    "td.bar{min-width:120px}td.bar u{display:inline-block;width:calc(100% - 64px);height:9px;"
+    "border-radius:5px;background:var(--grid);text-decoration:none;overflow:hidden;"
+    "vertical-align:middle}td.bar i{display:block;height:9px}"
+    "td.bar span{display:inline-block;width:58px}"
     "table{border-collapse:collapse;width:100%;font-size:13.5px}"
     "th{color:var(--soft);font-weight:500;font-size:12.5px;vertical-align:bottom}"
     "th,td{text-align:right;padding:5px 0 5px 14px;border-bottom:1px solid var(--grid);"

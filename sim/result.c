@@ -49,3 +49,25 @@ result_sampled_node_ms(const struct result *r)
 	}
 	return sum;
 }
+
+uint64_t
+result_risk_end(size_t bin)
+{
+	uint64_t end = SECONDS(10);
+
+	if (bin == 0)
+		return 0;
+	for (size_t i = 1; i < bin; i++)
+		end *= 3;
+	return bin + 1 < RESULT_RISK_BINS ? end : UINT64_MAX;
+}
+
+size_t
+result_risk_bin(uint64_t ns)
+{
+	size_t bin = 0;
+
+	while (ns > result_risk_end(bin))
+		bin++;
+	return bin;
+}

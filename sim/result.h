@@ -55,6 +55,43 @@ struct result_paths {
 };
 #define RESULT_PATHS 3 /* 1, 2 and 4 */
 
+/* How long chunks had few shards alive: ≤ r, ≤ k + 1, ≤ k. */
+#define RESULT_RISKS     3
+#define RESULT_RISK_BINS 14 /* never, then up to 10 s, three times as long … and longer */
+#define RESULT_SPARE     16 /* repairs by alive − k: 0, 1 … */
+#define RESULT_TIMES     1000
+#define SIM_MONTH_NS     (30.4375 * (double)DAYS(1)) /* a twelfth of a year */
+
+/* What became of the chunks (risk.h), and what arithmetic expects (chain.h). */
+struct result_keeping {
+	uint64_t pace;         /* times of keeping are so many times shorter than documented */
+	uint64_t chunks, lost; /* watched; of them below k on all disks */
+	uint64_t watched_ms;   /* all chunks together, until each was lost */
+	uint64_t stored_bytes; /* of those that are not lost */
+	uint64_t at_risk[RESULT_RISKS][RESULT_RISK_BINS];
+	uint64_t repairs, begun; /* from r alive to more; begun by anybody, for anything */
+	uint64_t overtakes;      /* begun while one with less to spare waited for the same node */
+	uint64_t times[RESULT_TIMES]; /* ns that repairs took, grace included, ascending */
+	size_t times_count;
+	struct {
+		uint64_t begun, waited_ms;
+	} by_spare[RESULT_SPARE];
+	/* Bytes of shards: over the network, and read by coordinators from their own disks. */
+	uint64_t moved_bytes, own_bytes;
+	/* Of the samples in which all chunks were old enough for the formula. */
+	uint64_t steady_ns, steady_bytes, steady_own_bytes;
+	double steady_byte_ns; /* stored */
+	/* By arithmetic; 0: lives are not exponential. */
+	double rate, rate_slow; /* bytes a ns and byte: B, and with the time that repairs took */
+	double cycle_ns, loss_time_ns;
+	double course_bytes; /* of the whole run, from whole chunks on */
+	double lost_expected;
+	double lost_low, lost_high; /* 95 % of the measured count */
+};
+/* Bin of a time, and where it ends, ns; UINT64_MAX: the last one does not. */
+size_t result_risk_bin(uint64_t ns);
+uint64_t result_risk_end(size_t bin);
+
 struct result {
 	char scenario[RESULT_NAME];
 	uint64_t seed, nodes, span; /* span: simulated ns */
@@ -88,6 +125,7 @@ struct result {
 	/* Of the whole span: shards read and written by repair, and by its formula; 0: nothing
 	 * repairs. */
 	uint64_t repair_bytes, repair_expected_bytes;
+	struct result_keeping keeping;
 
 	struct result_sample *samples;
 	size_t samples_count;

@@ -10,6 +10,7 @@
 
 #include "sim/census.h"
 #include "sim/churn.h"
+#include "sim/risk.h"
 #include "sim/timeline.h"
 #include "sim/workload.h"
 
@@ -26,9 +27,10 @@ struct run {
 	struct churn *churn;
 	struct timeline *timeline;
 	struct census *census;
+	struct risk *risk;
 	uint64_t began; /* sim_now at the beginning of the span */
 	uint64_t sent_before[TRAFFIC_CLASSES];
-	uint64_t repaired_before;
+	struct fleet_repaired repaired_before;
 	uint64_t repair_wanted_at;       /* of the sample before */
 	uint64_t up_since;               /* for node-hours */
 	uint64_t kinds[SIM_EVENT_KINDS]; /* before the warm-up */
@@ -129,19 +131,17 @@ repair_rate(const struct run *r)
 static void
 sample_repair(struct run *r, struct result_sample *s)
 {
-	uint64_t now = sim_now(world_of(r)), stored = 0, repaired = fleet_repaired(r->fleet);
+	uint64_t now = sim_now(world_of(r));
+	struct fleet_repaired repaired;
 
-	s->repair_bytes = repaired - r->repaired_before;
+	fleet_repaired(r->fleet, &repaired);
+	s->repair_bytes = repaired.moved - r->repaired_before.moved;
+	risk_sample(r->risk, s->repair_bytes, repaired.own - r->repaired_before.own);
 	r->repaired_before = repaired;
 	r->result->repair_bytes += s->repair_bytes;
-	for (size_t i = 0; i < s->objects; i++) {
-		const struct object *o = workload_object(r->workload, i);
-
-		for (size_t j = 0; j < o->chunks_count; j++)
-			stored += o->chunks[j].bytes;
-	}
 	r->result->repair_expected_bytes +=
-	    (uint64_t)(repair_rate(r) * (double)stored * (double)(now - r->repair_wanted_at));
+	    (uint64_t)(repair_rate(r) * (double)r->result->keeping.stored_bytes *
+		       (double)(now - r->repair_wanted_at));
 	r->repair_wanted_at = now;
 }
 
@@ -185,6 +185,8 @@ changed(void *arg, struct member *m)
 		churn_changed(r->churn, m);
 	if (r->timeline != NULL)
 		timeline_changed(r->timeline, m);
+	if (r->risk != NULL)
+		risk_changed(r->risk, m);
 }
 
 static void
@@ -228,7 +230,8 @@ warm_up(struct run *r)
 	fleet_traffic(r->fleet, r->sent_before);
 	memset(workload_interval(r->workload), 0, sizeof(struct interval));
 	r->began = sim_now(world_of(r));
-	r->repaired_before = fleet_repaired(r->fleet);
+	fleet_repaired(r->fleet, &r->repaired_before);
+	r->risk = risk_new(r->fleet, r->workload, r->result);
 	r->repair_wanted_at = r->began;
 	if (s->churn)
 		r->churn = churn_new(r->fleet);
@@ -303,7 +306,8 @@ read_all_back(struct run *r)
 		struct result_sample none = { 0 };
 
 		sample_object(r, o, &none);
-		if (i % every != 0 || o->lost)
+		/* Whose places nobody publishes is not found by somebody new. */
+		if (i % every != 0 || o->lost || !r->opts->scenario->announce)
 			continue;
 		(void)sim_run_task(world_of(r), user_env(fresh), read_back_run, &b);
 		r->result->objects_unread += b.err != ERR_OK;
@@ -386,6 +390,9 @@ run_scenario(const struct run_opts *opts, struct result *out)
 	for (size_t i = 0; i < SIM_EVENT_KINDS; i++)
 		out->events_by_kind[i] -= r.kinds[i];
 	out->resident_peak_bytes = h->resident_peak(h->arg);
+	risk_sum_up(r.risk);
+	risk_free(r.risk); /* what heals is no part of it */
+	r.risk = NULL;
 	node_ms = out->node_ms; /* healing is no part of what was measured */
 	heal(&r);
 	out->node_ms = node_ms;

@@ -74,6 +74,11 @@ static const struct setting keys[] = {
 	KEY("nodes", "warmup", DURATION, warmup, RIGHT_DURATION),
 	KEY("nodes", "pace", COUNT, pace, RIGHT_COUNT " from 1"),
 	KEY("nodes", "repair-pace", COUNT, repair_pace, RIGHT_COUNT "; 0: as pace"),
+	KEY("nodes", "repair-rate", SIZE, repair_bytes_s, RIGHT_BYTES " a second; 0: 25M"),
+	KEY("nodes", "grace", DURATION, grace, RIGHT_DURATION "; repair-pace divides it"),
+	KEY("nodes", "calm", COUNT, calm, RIGHT_COUNT " that multiplies times of DHT upkeep"),
+	KEY("nodes", "announce", FLAG, announce, RIGHT_YES),
+	KEY("nodes", "audits", FLAG, audits, RIGHT_YES),
 	KEY("churn", "session", LIFETIME, session, RIGHT_LIFE),
 	KEY("churn", "absence", LIFETIME, absence, RIGHT_LIFE),
 	KEY("churn", "lifetime", LIFETIME, life, RIGHT_LIFE),
@@ -86,6 +91,7 @@ static const struct setting keys[] = {
 	KEY("workload", "object-least", SIZE, object_least, RIGHT_BYTES),
 	KEY("workload", "object-most", SIZE, object_most, RIGHT_BYTES),
 	KEY("workload", "objects-max", COUNT, objects_max, RIGHT_COUNT),
+	KEY("workload", "replace-lost", FLAG, replace_lost, RIGHT_YES),
 	KEY("workload", "users", COUNT, users, RIGHT_COUNT),
 	KEY("workload", "all-paths", FLAG, all_paths, RIGHT_YES),
 	KEY("liars", "share", PPM, liars_ppm, RIGHT_PPM),
@@ -154,6 +160,7 @@ scenario_init(struct scenario *s)
 	s->capacity_bytes = GIB(1);
 	s->stale_ppm = 150000;
 	s->pace = 1;
+	s->announce = s->audits = true;
 	s->warmup = MINUTES(5);
 	s->crash_ppm = 500000;
 	s->object_least = KIB(16);

@@ -69,9 +69,14 @@ struct scenario {
 	uint64_t book;           /* entries of a node's peer book; 0: by the number of nodes */
 	uint64_t clock_skew_ms;  /* wall clocks are off by up to so much */
 	uint32_t clock_drift_ppm;
-	uint64_t warmup;      /* before anything is measured */
-	uint64_t pace;        /* divides upkeep intervals; 1: as on a real network */
-	uint64_t repair_pace; /* of what keeps chunks alive; 0: as pace */
+	uint64_t warmup;         /* before anything is measured */
+	uint64_t pace;           /* divides upkeep intervals; 1: as on a real network */
+	uint64_t repair_pace;    /* of what keeps chunks alive; 0: as pace */
+	uint64_t repair_bytes_s; /* what one repairs a second; 0: as documented */
+	uint64_t grace;          /* before repair_pace divides it; 0: by the code */
+	uint64_t calm;           /* multiplies upkeep intervals */
+	bool announce;           /* where chunks lie is published */
+	bool audits;
 
 	/* [churn] */
 	bool churn;
@@ -84,8 +89,9 @@ struct scenario {
 	uint64_t object_least,
 	    object_most; /* bytes; sizes are drawn with equal weight per factor 2 */
 	uint64_t objects_max;
-	uint64_t users; /* clients that put and get objects */
-	bool all_paths; /* lookups take 1, 2 and 4 paths in turn; else 2 */
+	bool replace_lost; /* for a lost object a new one is put */
+	uint64_t users;    /* clients that put and get objects */
+	bool all_paths;    /* lookups take 1, 2 and 4 paths in turn; else 2 */
 
 	/* [liars] from the beginning */
 	uint32_t liars_ppm;

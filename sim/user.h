@@ -27,6 +27,7 @@ struct object {
 	} * chunks; /* the manifest's first; NULL: not looked up yet */
 	size_t chunks_count;
 	bool lost; /* told already */
+	bool watched, replaced;
 };
 void object_fini(struct object *o);
 

@@ -49,6 +49,9 @@ void workload_lookups(struct workload *w, uint64_t count, size_t at_once);
 /* ---- objects: acknowledged ones ---- */
 size_t workload_objects(const struct workload *w);
 struct object *workload_object(struct workload *w, size_t i);
+/* A chunk is lost: where the scenario says so, another object will be put for the one that had it.
+ */
+void workload_chunk_lost(struct workload *w, const struct hash *chunk);
 size_t workload_users(const struct workload *w);
 struct user *workload_user(struct workload *w, size_t i); /* i < users */
 

@@ -160,6 +160,23 @@ workload_object(struct workload *w, size_t i)
 }
 
 void
+workload_chunk_lost(struct workload *w, const struct hash *chunk)
+{
+	if (!fleet_scenario(w->fleet)->replace_lost)
+		return;
+	for (size_t i = 0; i < w->objects_count; i++) {
+		struct object *o = w->objects[i];
+
+		for (size_t j = 0; !o->replaced && j < o->chunks_count; j++) {
+			if (!hash_equal(&o->chunks[j].id, chunk))
+				continue;
+			o->replaced = true;
+			w->objects_wanted--;
+		}
+	}
+}
+
+void
 workload_objects_free(struct workload *w)
 {
 	for (size_t i = 0; i < w->objects_count; i++) {
