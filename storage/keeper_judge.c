@@ -205,7 +205,10 @@ note_due(struct keeper *k, const struct chunk_facts *f, struct held *h, const st
 		keeper_tick_soon(k); /* it knows when our turn is */
 	}
 	if (!due)
-		h->progress_at = h->retry_at = h->failures = 0;
+		h->retry_at = h->failures = 0;
+	/* Somebody may have seen before us that it is due. */
+	if (!due && env_now(k->env) - h->progress_at >= keeper_claim_time(k))
+		h->progress_at = 0;
 	h->due = due;
 	if (due)
 		h->rank = our_rank(k, f, grace);

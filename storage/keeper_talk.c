@@ -448,6 +448,7 @@ answer_claim(void *arg, const struct rpc_request *req, struct buf *reply)
 	struct keeper *k = arg;
 	struct chunk_query q;
 	struct held *h;
+	struct hash ours;
 	int err = chunk_query_unpack(req->body, &q);
 
 	(void)reply;
@@ -456,8 +457,11 @@ answer_claim(void *arg, const struct rpc_request *req, struct buf *reply)
 	if (neighbours_find(k->neighbours, &req->from.pub) == NULL)
 		return ERR_REFUSED;
 	h = ledger_any(k->ledger, q.chunk.b);
-	if (h != NULL && hash_equal(&h->chunk, &q.chunk))
+	if (h != NULL && hash_equal(&h->chunk, &q.chunk)) {
+		holder_rank(&h->chunk, &endpoint_identity(k->opts.endpoint)->pub, &ours);
 		h->progress_at = env_now(k->env);
+		h->outranked = holder_before(&h->chunk, &req->from.pub, &ours);
+	}
 	return ERR_OK;
 }
 

@@ -30,6 +30,7 @@ struct held {
 	uint64_t due_at;        /* since when; env_now scale, as the others */
 	uint64_t turn_from;     /* the first in rank may begin, the others count from here */
 	uint64_t progress_at;   /* last sign of a repair by whomever; 0: none */
+	bool outranked;         /* the last who gave one comes before us */
 	uint64_t retry_at;      /* not by us before */
 	uint64_t moved_at;      /* last tried to give it away */
 	uint64_t introduced_at; /* two others that hold the same shard were told of each other */

@@ -48,7 +48,7 @@ struct node_opts {
 	size_t owners_count;
 	uint64_t lock_max_s;
 	uint64_t upload_bytes_s, download_bytes_s; /* for bulk; 0: no limit */
-	uint64_t grace; /* as keeper_opts */
+	uint64_t grace;                            /* as keeper_opts */
 	uint64_t
 	    calm; /* multiplies upkeep intervals, in simulations of something else; 0 or 1: not */
 	bool unannounced; /* simulation: where chunks lie is not published */

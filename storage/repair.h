@@ -11,7 +11,8 @@
 /* Whether this node is to repair it now: its rank and what others do decide. */
 bool repair_our_turn(const struct keeper *k, const struct held *h, uint64_t now);
 
-/* How long so many bytes more, to send and to read, have to wait for their turn, which they take. */
+/* How long so many bytes more, to send and to read, have to wait for their turn, which they take.
+ */
 uint64_t repair_wait(struct keeper *k, uint64_t up, uint64_t down);
 
 /*

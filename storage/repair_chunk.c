@@ -27,7 +27,7 @@ struct job {
 	bool alive[SHARDS_MAX];
 	uint8_t alive_count;
 	size_t next; /* sibling to be asked */
-	uint64_t claimed_at;
+	uint64_t began_at, claimed_at;
 };
 
 /* ---- who holds it ---- */
@@ -177,11 +177,26 @@ find_candidates(struct job *j)
 static void
 claim(struct job *j)
 {
-	j->claimed_at = env_now(j->k->env);
-	for (size_t i = 0; i < j->rebuild.sources_count; i++) {
-		if (!j->rebuild.sources[i].own)
-			keeper_claim(j->k, &j->rebuild.sources[i].holder, &j->facts.chunk);
+	struct keeper *k = j->k;
+
+	j->claimed_at = env_now(k->env);
+	for (size_t i = 0; i < j->facts.siblings.count; i++) {
+		const struct pubkey *node = &j->facts.siblings.at[i].node;
+		const struct neighbour *one = neighbours_find(k->neighbours, node);
+
+		if (one != NULL && one->silent_at == 0 && !keeper_is_self(k, node) &&
+		    one->contact.addr.family != ADDR_NONE)
+			keeper_claim(k, &one->contact, &j->facts.chunk);
 	}
+}
+
+/* Two who saw it at the same time have told each other: the first in rank goes on. */
+static bool
+outranked(const struct job *j)
+{
+	const struct held *h = ledger_any(j->k->ledger, j->facts.chunk.b);
+
+	return h != NULL && h->outranked && h->progress_at >= j->began_at;
 }
 
 /* Between two groups of leaves: waits for their turn, and tells the others that it goes on. */
@@ -376,17 +391,21 @@ static SUSPENDS int
 run(struct job *j)
 {
 	struct rebuild *r = &j->rebuild;
-	int err = survey(j);
+	int err;
 
+	j->began_at = env_now(j->k->env);
+	claim(j);
+	err = survey(j);
 	if (err != ERR_OK)
 		return err;
 	spare_the_away(j);
 	if (!still_due(j))
 		return ERR_OK;
+	if (outranked(j))
+		return ERR_BUSY;
 	if (j->alive_count < j->facts.k)
 		return ERR_UNREACHABLE;
 	qsort(r->sources, r->sources_count, sizeof(*r->sources), by_distance);
-	claim(j);
 	err = rebuild(j);
 	if (err == ERR_OK)
 		err = announce(j);

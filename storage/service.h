@@ -21,7 +21,7 @@ struct service_opts {
 	struct keeper *keeper; /* hears of what comes; may be NULL in tests */
 	struct admission *admission;
 	struct bandwidth *bandwidth;
-	uint64_t pace; /* divides announcing delays on test networks; 0 or 1: as documented */
+	uint64_t pace;    /* divides announcing delays on test networks; 0 or 1: as documented */
 	bool unannounced; /* simulation: nothing is */
 };
 int service_new(const struct service_opts *opts, struct service **out);
