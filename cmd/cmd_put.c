@@ -128,6 +128,8 @@ tell_refusals(const struct put_refusals *r)
 		say_note("%u refusals: no room", r->full);
 	if (r->silent > 0)
 		say_note("%u refusals: no answer", r->silent);
+	if (r->busy > 0)
+		say_note("%u refusals: busy, or away soon", r->busy);
 	if (r->term > 0)
 		say_note("%u refusals: kept for %" PRIu64 " days at most; --term asks for less",
 		    r->term, r->term_max_s / 86400);

@@ -130,7 +130,8 @@ repair_text(struct prom *p, const struct keeper_status *s)
 	prom_by(p, "result", "failed", s->repairs_failed);
 	prom_counter(
 	    p, N("repair_rebuilt_shards_total"), "Pieces rebuilt here.", s->shards_rebuilt);
-	prom_family(p, PROM_COUNTER, N("repair_bytes_total"), "Bytes that repairs moved.");
+	prom_family(
+	    p, PROM_COUNTER, N("repair_bytes_total"), "Bytes that repairs and a leave moved.");
 	prom_by(p, "direction", "fetched", s->bytes_fetched);
 	prom_by(p, "direction", "sent", s->bytes_sent);
 	prom_gauge(p, N("draining"), "Whether the node takes no new pieces and may be away.",

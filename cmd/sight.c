@@ -243,8 +243,6 @@ drain_answer(struct node *node, const struct settings *settings, const struct js
 		json_put_text(o, "refused",
 		    "a node may be away until a time that is to come, and for a day at most; right "
 		    "would be for example --until 8h, or skerry node leave for good");
-	else if (err == ERR_BUSY)
-		json_put_text(o, "refused", "the node has only just started; try again");
 	else if (err != ERR_OK)
 		json_put_text(o, "refused", err_text(err));
 	return o;

@@ -140,12 +140,12 @@ static SUSPENDS int
 tour(struct keeper *k)
 {
 	bool leased_too = !k->booted || k->leased_due;
-	int err = keeper_drain_load(k);
+	int err = ERR_OK;
 
 	/* What only has leases any more: once is enough, others come as shards are dropped, until
 	 * something is forgotten. */
 	k->leased_due = false;
-	if (err == ERR_OK && leased_too)
+	if (leased_too)
 		err = walk(k, store_next_leased_facts, visit_leased);
 	k->status.earliest_until = k->leases_touring = 0;
 	parties_clear(k->parties_touring);
@@ -160,9 +160,7 @@ tour(struct keeper *k)
 		if (err != ERR_OK)
 			return err;
 		k->booted = true;
-		err = keeper_leave_resume(k);
-		if (err != ERR_OK)
-			return err;
+		keeper_leave_resume(k);
 	}
 	forget_unmet(k, leased_too);
 	forget_neighbours(k);

@@ -40,6 +40,9 @@ struct keeper_opts {
 };
 /* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
 int keeper_new(const struct keeper_opts *opts, struct keeper **out);
+/* Before it is of use: what was said before the last start (it leaves, it drains) holds from here
+ * on. What cannot be read is warned of. */
+SUSPENDS void keeper_load(struct keeper *k);
 /* told: on the loop, whenever the list of a chunk's siblings has changed. */
 void keeper_on_siblings(
     struct keeper *k, void (*told)(void *arg, const struct hash *chunk), void *arg);
@@ -56,7 +59,7 @@ int keeper_leave(struct keeper *k);
 /*
  * The node may be away until then (agreed unix seconds): no new shards meanwhile, siblings wait
  * with repair (drain.h). Goes on after restarts. ERR_INVALID: over already, or longer than
- * DRAIN_MAX_S; ERR_BUSY: just started.
+ * DRAIN_MAX_S.
  */
 int keeper_drain(struct keeper *k, uint64_t until_s);
 int keeper_drain_cancel(struct keeper *k); /* ERR_OK as well when there is none */
@@ -85,7 +88,8 @@ struct keeper_status {
 	uint64_t leave_left, leave_total; /* shards that are still here, and were */
 	bool paused;                      /* too many vanished at once */
 	/* Counters. */
-	uint64_t repairs, repairs_failed, shards_rebuilt, bytes_fetched, bytes_sent;
+	uint64_t repairs, repairs_failed, shards_rebuilt;
+	uint64_t bytes_fetched, bytes_sent; /* by repairs and a leave, those under way too */
 	uint64_t repair_rate; /* bytes a second that crossed the network, over the last minute */
 	uint64_t
 	    bytes_own; /* read by repairs from the own store: the coordinator's shard is one of k */

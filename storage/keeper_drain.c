@@ -141,9 +141,6 @@ keeper_drain(struct keeper *k, uint64_t until_s)
 	struct drain next;
 	int err;
 
-	/* Before the store was read, a number could be used twice. */
-	if (!k->drain_loaded)
-		return ERR_BUSY;
 	err = drain_say(&k->drain, until_s, now_ms(k), &next);
 	if (err != ERR_OK)
 		return err;
@@ -162,27 +159,21 @@ keeper_drain_cancel(struct keeper *k)
 	return keeper_drains(k) ? keeper_drain(k, 0) : ERR_OK;
 }
 
-int
+void
 keeper_drain_load(struct keeper *k)
 {
-	struct drain kept;
 	struct buf value;
 	int err;
 
-	if (k->drain_loaded)
-		return ERR_OK;
 	buf_init(&value, STORE_VALUE_MAX);
 	err = store_value(k->opts.store, STORE_NODE, &drain_key, &value);
 	if (err == ERR_OK && value.len == VALUE_BYTES) {
 		struct unpacker u = unpacker_on(buf_bytes(&value));
 
-		kept.issued_ms = unpack_u64(&u);
-		kept.until_s = unpack_u64(&u);
-		k->drain = kept;
-	} else if (err == ERR_OK) {
+		k->drain.issued_ms = unpack_u64(&u);
+		k->drain.until_s = unpack_u64(&u);
+	} else if (err != ERR_NOT_FOUND && err != ERR_CANCELED) {
 		log_warn(k->env, "what the store says of a drain is not readable: there is none");
 	}
 	buf_fini(&value);
-	k->drain_loaded = err == ERR_OK || err == ERR_NOT_FOUND;
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

@@ -61,7 +61,7 @@ void keeper_tallied(struct keeper *k);
 SUSPENDS int keeper_describe(struct keeper *k);
 
 /* keeper_drain.c */
-SUSPENDS int keeper_drain_load(struct keeper *k); /* what was said before the last start */
+SUSPENDS void keeper_drain_load(struct keeper *k); /* what was said before the last start */
 /* What goes into each question and answer; issued_ms 0: nothing. */
 void keeper_drain_word(const struct keeper *k, struct drain *out);
 /* one has said this; nothing changes when it is no news. */
@@ -70,7 +70,7 @@ bool keeper_drain_unheard(const struct keeper *k, const struct neighbour *one);
 void keeper_drain_tell(struct keeper *k); /* those who live and have not heard it */
 
 /* leave.c: goes on with a leave that was begun before the last start. */
-SUSPENDS int keeper_leave_resume(struct keeper *k);
+void keeper_leave_resume(struct keeper *k);
 
 /* repair.c */
 void keeper_repair_soon(struct keeper *k);

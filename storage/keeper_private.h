@@ -73,7 +73,7 @@ struct keeper {
 	bool taking_in, telling, tell_again, asking_silent, compacting;
 	bool leaving, leave_runs;
 	struct drain drain; /* what we said last */
-	bool drain_loaded, drain_saving, drain_telling;
+	bool drain_saving, drain_telling;
 	uint64_t leave_total;   /* shards when it began */
 	uint8_t repairing;      /* tasks */
 	size_t collected_today; /* expired ones; a day is counted from day_at */

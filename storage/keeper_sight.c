@@ -30,6 +30,7 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 {
 	uint64_t now = env_now(k->env), grace = keeper_short_grace(k);
 	struct store_status store;
+	const struct repair_job *job;
 	const struct neighbour *one;
 	size_t cursor = 0;
 
@@ -45,6 +46,11 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 		out->described += one->described;
 	}
 	auditor_sum_up(k->auditor, out);
+	LIST_FOREACH(job, &k->jobs, link)
+	{
+		out->bytes_fetched += *job->fetched;
+		out->bytes_sent += *job->sent;
+	}
 	out->paused = keeper_paused(k);
 	out->repair_rate = meter_rate(&k->moved, now);
 	out->running = k->repairing;

@@ -120,20 +120,27 @@ keeper_leave(struct keeper *k)
 	return task_spawn(&k->group, "leaving", remember_task, k);
 }
 
-/* Behind the first tour, when the ledger is complete. */
-int
-keeper_leave_resume(struct keeper *k)
+void
+keeper_load(struct keeper *k)
 {
 	struct buf value;
 	int err;
 
+	keeper_drain_load(k);
 	buf_init(&value, STORE_VALUE_MAX);
 	err = store_value(k->opts.store, STORE_NODE, &leaving_key, &value);
 	buf_fini(&value);
 	if (err == ERR_OK) {
 		k->leaving = true;
-		k->leave_total = MAX(k->leave_total, shards_left(k));
+		k->leave_total = shards_left(k);
+	} else if (err != ERR_NOT_FOUND && err != ERR_CANCELED) {
+		log_warn(k->env, "whether the node leaves is not readable: %s", err_text(err));
 	}
+}
+
+/* Behind the first tour, when the ledger is complete. */
+void
+keeper_leave_resume(struct keeper *k)
+{
 	go_on(k);
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

@@ -247,6 +247,8 @@ open_services(struct node *n, bool first)
 		    },
 		    &n->keeper);
 	if (err == ERR_OK && n->store != NULL)
+		keeper_load(n->keeper);
+	if (err == ERR_OK && n->store != NULL)
 		err = service_new(
 		    &(struct service_opts){
 			.endpoint = n->endpoint,

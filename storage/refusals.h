@@ -7,7 +7,8 @@
 #include "storage/messages.h"
 
 struct put_refusals {
-	uint32_t silent, busy, full, stranger, quota, term, lock, other;
+	uint32_t silent, full, stranger, quota, term, lock, other;
+	uint32_t busy; /* or about to be away, or to leave */
 	/* The most that was offered by those that promise too little. */
 	uint64_t term_max_s, lock_max_s;
 };

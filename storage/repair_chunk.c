@@ -322,8 +322,6 @@ rebuild(struct job *j)
 		if (err != ERR_OK)
 			chunks_candidates_stale(j->chunks);
 	}
-	j->k->status.bytes_fetched += r->fetched;
-	j->k->status.bytes_sent += r->sent;
 	note_sources(j);
 	j->k->status.bytes_own += r->own;
 	if (err == ERR_CORRUPT && r->malformed)
@@ -457,7 +455,10 @@ listed(struct job *j, bool moving, int (*work)(struct job *j))
 	j->listed.moving = moving;
 	LIST_INSERT_HEAD(&j->k->jobs, &j->listed, link);
 	err = work(j);
+	/* Counted as of the running ones until here (keeper_sight.c), and for good from here. */
 	LIST_REMOVE(&j->listed, link);
+	j->k->status.bytes_fetched += j->rebuild.fetched;
+	j->k->status.bytes_sent += j->rebuild.sent;
 	return err;
 }
 

@@ -119,7 +119,7 @@ room_for(const struct service *s, const struct layout *l)
 	struct store_status now;
 
 	if (s->opts.keeper != NULL && !keeper_takes_shards(s->opts.keeper))
-		return ERR_FULL;
+		return ERR_BUSY;
 	store_status(s->opts.store, &now);
 	if (now.refusing || now.bytes_used > now.capacity ||
 	    now.capacity - now.bytes_used < l->shard_bytes)

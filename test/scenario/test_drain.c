@@ -2,6 +2,7 @@
  * little is left. */
 #include <stdlib.h>
 
+#include "storage/keeper_private.h"
 #include "test/scenario/world.h"
 #include "test/unit/suite.h"
 
@@ -117,8 +118,10 @@ START_TEST(takes_nothing_and_serves)
 	put(w, "second");
 	ck_assert_uint_eq(shards_of(w, node), shards);
 	world_restart(w, node);
-	sim_run_for(world_sim(w), SECONDS(10));
+	/* From the first moment on. */
+	ck_assert(!keeper_takes_shards(node_keeper(world_peer(w, node))));
 	ck_assert_uint_eq(status_of(w, node).drain_until, until);
+	sim_run_for(world_sim(w), SECONDS(10));
 	put(w, "third");
 	ck_assert_uint_eq(shards_of(w, node), shards);
 	ck_assert_int_eq(margin(w, "photo"), 4);
@@ -223,24 +226,65 @@ START_TEST(what_is_near_its_end_does_not_wait)
 }
 END_TEST
 
-/* One is away and another dies: that one's pieces are rebuilt, and not the first one's. */
+static bool
+twice_there(struct world *w, size_t node)
+{
+	const struct held *h;
+	size_t cursor = 0;
+
+	while ((h = ledger_next(node_keeper(world_peer(w, node))->ledger, &cursor)) != NULL) {
+		for (size_t i = 0; i < NODES; i++) {
+			if (i != node && world_alive(w, i) && h->index != INDEX_NONE &&
+			    ledger_find(
+				node_keeper(world_peer(w, i))->ledger, &h->chunk, h->index) != NULL)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* One is away and two die: their pieces are rebuilt, and not the first one's. */
 START_TEST(a_loss_meanwhile_is_repaired_alone)
 {
-	struct world *w = network(36);
-	size_t away = world_holder(w, "photo", 0, 1), dead = world_holder(w, "photo", 0, 6);
-	uint64_t lost = shards_of(w, dead);
+	struct world *w =
+	    world_new(&(struct world_opts){ .seed = 36, .nodes = NODES, .code = { 2, 6, 8 } });
+	size_t away, dead[2];
 
+	put(w, "photo");
+	sim_run_for(world_sim(w), MINUTES(2));
+	away = world_holder(w, "photo", 0, 1);
+	dead[0] = world_holder(w, "photo", 0, 6);
+	dead[1] = world_holder(w, "photo", 0, 3);
 	drain(w, away, 7200);
 	world_kill(w, away);
-	sim_run_for(world_sim(w), MINUTES(10));
-	ck_assert_uint_eq(rebuilt(w), 0);
-	world_kill(w, dead);
 	sim_run_for(world_sim(w), MINUTES(20));
-	ck_assert_uint_gt(lost, 0);
-	ck_assert_uint_eq(rebuilt(w), lost);
+	ck_assert_uint_eq(rebuilt(w), 0);
+	world_kill(w, dead[0]);
+	world_kill(w, dead[1]);
+	sim_run_for(world_sim(w), MINUTES(40));
+	ck_assert_int_eq(margin(w, "photo"), 5);
+	ck_assert_uint_gt(rebuilt(w), 0);
 	world_restart(w, away);
 	sim_run_for(world_sim(w), MINUTES(2));
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert(!twice_there(w, away));
+	world_free(w);
+}
+END_TEST
+
+/* Who asks it in the minute before its record says so is refused, told why, and finds another. */
+START_TEST(says_why_it_refuses)
+{
+	struct world *w =
+	    world_new(&(struct world_opts){ .seed = 38, .nodes = NODES, .code = { 4, 11, 12 } });
+	struct file_put_result r;
+
+	put(w, "photo");
+	ck_assert_int_eq(keeper_drain(node_keeper(world_peer(w, 3)), unix_s(w, 3) + 3600), ERR_OK);
+	ck_assert_int_eq(
+	    world_put(w, &(struct world_put_opts){ .name = "more", .bytes = 900000 }, &r), ERR_OK);
+	ck_assert_uint_gt(r.refusals.busy, 0);
+	ck_assert_uint_eq(r.refusals.full + r.refusals.other, 0);
+	ck_assert_int_eq(world_get(w, "more", NULL), ERR_OK);
 	world_free(w);
 }
 END_TEST
@@ -268,6 +312,6 @@ main(void)
 
 	suite_add(s, "drain", 120, takes_nothing_and_serves, is_waited_for,
 	    is_not_waited_for_longer, can_be_taken_back, what_is_near_its_end_does_not_wait,
-	    a_loss_meanwhile_is_repaired_alone, no_longer_than_a_day, NULL);
+	    a_loss_meanwhile_is_repaired_alone, says_why_it_refuses, no_longer_than_a_day, NULL);
 	return suite_main(s);
 }

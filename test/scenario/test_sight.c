@@ -102,6 +102,7 @@ START_TEST(the_queue_and_what_runs)
 	struct keeper_job jobs[KEEPER_JOBS_MAX];
 	struct keeper_status s;
 	size_t count, ran = 0, moved = 0;
+	uint64_t before[NODES] = { 0 };
 
 	ck_assert_uint_eq(keeper_due_list(node_keeper(world_peer(w, 0)), due, 64), 0);
 	world_kill(w, NODES - 1);
@@ -135,6 +136,11 @@ START_TEST(the_queue_and_what_runs)
 			}
 			s = status_of(w, node);
 			ck_assert_uint_ge(s.running, count);
+			/* What is under way counts, and no number falls when it ends. */
+			ck_assert_uint_ge(s.bytes_fetched, before[node]);
+			before[node] = s.bytes_fetched;
+			for (size_t j = 0; j < count; j++)
+				ck_assert_uint_ge(s.bytes_fetched, jobs[j].fetched);
 		}
 	}
 	ck_assert_uint_gt(ran, 0);
