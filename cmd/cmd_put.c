@@ -129,7 +129,8 @@ tell_refusals(const struct put_refusals *r)
 	if (r->silent > 0)
 		say_note("%u refusals: no answer", r->silent);
 	if (r->busy > 0)
-		say_note("%u refusals: busy, or away soon", r->busy);
+		say_note(
+		    "%u refusals: busy, only just started, or away soon; try again soon", r->busy);
 	if (r->term > 0)
 		say_note("%u refusals: kept for %" PRIu64 " days at most; --term asks for less",
 		    r->term, r->term_max_s / 86400);
@@ -140,10 +141,6 @@ tell_refusals(const struct put_refusals *r)
 		    r->lock_max_s / 3600);
 	if (r->other > 0)
 		say_note("%u refusals for other reasons", r->other);
-	if (r->busy > 0)
-		say_note("%u refusals: the peer has too much to do, or has only just started; try "
-			 "again soon",
-		    r->busy);
 }
 
 static void
