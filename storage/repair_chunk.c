@@ -27,7 +27,8 @@ struct job {
 	bool alive[SHARDS_MAX];
 	uint8_t alive_count;
 	size_t next; /* sibling to be asked */
-	uint64_t began_at, claimed_at;
+	uint64_t began_at;
+	struct timer claims;
 };
 
 /* ---- who holds it ---- */
@@ -179,7 +180,6 @@ claim(struct job *j)
 {
 	struct keeper *k = j->k;
 
-	j->claimed_at = env_now(k->env);
 	for (size_t i = 0; i < j->facts.siblings.count; i++) {
 		const struct pubkey *node = &j->facts.siblings.at[i].node;
 		const struct neighbour *one = neighbours_find(k->neighbours, node);
@@ -199,24 +199,25 @@ outranked(const struct job *j)
 	return h != NULL && h->outranked && h->progress_at >= j->began_at;
 }
 
-/* Between two groups of leaves: waits for their turn, and tells the others that it goes on. */
+/* As long as the repair lasts, whatever it waits for: peers that are looked for, bytes, receipts.
+ */
+static void
+claim_fire(void *arg)
+{
+	struct job *j = arg;
+
+	claim(j);
+	timer_start(&j->claims, keeper_claim_time(j->k) / 2);
+}
+
+/* Between two groups of leaves. */
 static SUSPENDS int
 go_on(void *arg, uint64_t up, uint64_t down)
 {
 	struct job *j = arg;
-	uint64_t wait = repair_wait(j->k, up, down), half = keeper_claim_time(j->k) / 2;
-	int err = ERR_OK;
+	uint64_t wait = repair_wait(j->k, up, down);
 
-	do {
-		uint64_t part = MIN(wait, half);
-
-		if (env_now(j->k->env) - j->claimed_at >= half)
-			claim(j);
-		if (part > 0)
-			err = task_sleep(j->k->env, part);
-		wait -= part;
-	} while (err == ERR_OK && wait > 0);
-	return err;
+	return wait == 0 ? ERR_OK : task_sleep(j->k->env, wait);
 }
 
 /* All leases, and the siblings without the new ones: those make themselves known. */
@@ -391,8 +392,6 @@ run(struct job *j)
 	struct rebuild *r = &j->rebuild;
 	int err;
 
-	j->began_at = env_now(j->k->env);
-	claim(j);
 	err = survey(j);
 	if (err != ERR_OK)
 		return err;
@@ -409,6 +408,22 @@ run(struct job *j)
 		err = announce(j);
 	if (err != ERR_CANCELED)
 		look_at_own(j);
+	return err;
+}
+
+static SUSPENDS int
+run_claimed(struct job *j)
+{
+	int err;
+
+	j->began_at = env_now(j->k->env);
+	timer_init(&j->claims, j->k->env, claim_fire, j);
+	claim_fire(j);
+	err = run(j);
+	timer_stop(&j->claims);
+	/* The new holders need a moment to make themselves known. */
+	if (err == ERR_OK && j->rebuild.placed > 0)
+		claim(j);
 	return err;
 }
 
@@ -442,7 +457,6 @@ begin(struct job *j, struct keeper *k, const struct hash *chunk, struct lease *l
 	};
 	j->rebuild.pace = go_on;
 	j->rebuild.arg = j;
-	j->claimed_at = env_now(k->env);
 	return ERR_OK;
 }
 
@@ -470,7 +484,7 @@ repair_chunk(struct keeper *k, const struct hash *chunk)
 	int err = j == NULL ? ERR_NOMEM : begin(j, k, chunk, &lease);
 
 	if (err == ERR_OK)
-		err = listed(j, false, run);
+		err = listed(j, false, run_claimed);
 	free(j);
 	return err;
 }
