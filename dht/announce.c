@@ -293,9 +293,10 @@ collect(struct sweep *s, struct id *key, bool *end)
 	while (s->records_count < SWEEP_RECORDS && id_has_prefix(key, &block->key, block->bits)) {
 		struct id next = *key;
 
+		/* First, since what changes while the record is made is to be announced again. */
+		soon_drop(s->dht, key);
 		if (a->make(a->arg, key, &s->records[s->records_count]) == ERR_OK)
 			assign(s, s->records_count++);
-		soon_drop(s->dht, key);
 		*end = !id_increment(&next) || !sweep_next(s, &next, key);
 		if (*end)
 			return s->records_count > 0;

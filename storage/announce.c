@@ -237,6 +237,20 @@ seems_dead(const struct announce *a, const struct pubkey *node)
 	return endpoint_peer(a->opts.endpoint, node, &info) && info.strikes >= 2;
 }
 
+/*
+ * One that is gone stays a sibling for days; readers need not knock at its door when another one
+ * has the same shard. Else it is named all the same: it may have come back since we last tried.
+ */
+static bool
+is_elsewhere(const struct announce *a, const struct siblings *s, size_t of)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		if (i != of && s->at[i].index == s->at[of].index && !seems_dead(a, &s->at[i].node))
+			return true;
+	}
+	return false;
+}
+
 /* Whether we are among the PUBLISHERS lowest of those siblings that seem alive, ourselves included.
  */
 static bool
@@ -267,8 +281,7 @@ make_location(
 	for (size_t i = 0; i < s->count && l.count < RECORD_HOLDERS_MAX; i++) {
 		struct id id;
 
-		/* It stays a sibling for days; readers need not knock at its door meanwhile. */
-		if (seems_dead(a, &s->at[i].node))
+		if (seems_dead(a, &s->at[i].node) && is_elsewhere(a, s, i))
 			continue;
 		id_of_pubkey(&s->at[i].node, &id);
 		l.holders[l.count].index = s->at[i].index;

@@ -66,6 +66,9 @@ chunk_publish(struct chunks *c, const struct chunk_put_result *put)
 
 /* ---- what is live ---- */
 
+/* A shard that moved twice since its records ended has two old names. */
+#define SEARCHES 3
+
 struct survey {
 	struct asks asks;
 	struct holders *holders;
@@ -109,6 +112,20 @@ survey_count(const struct survey *s, uint8_t n)
 	return live;
 }
 
+/* Whether a shard that nobody showed has a holder who was not asked. */
+static bool
+anybody_new(const struct survey *s, uint8_t n)
+{
+	for (uint8_t i = 0; i < n; i++) {
+		const struct holder_slot *slot = &s->holders->at[i];
+
+		if (!s->out[i].live && slot->state == HOLDER_KNOWN &&
+		    !pubkey_equal(&slot->contact.pub, &s->out[i].holder.pub))
+			return true;
+	}
+	return false;
+}
+
 int
 chunk_survey(struct chunks *c, const struct chunk_ref *ref, struct shard_state *out, uint8_t *live)
 {
@@ -126,12 +143,18 @@ chunk_survey(struct chunks *c, const struct chunk_ref *ref, struct shard_state *
 		err = holders_resolve(s->holders);
 	if (err == ERR_OK)
 		err = chunks_ask_all(&s->asks, n);
-	/* Shards may have moved since the hints were written: those not live are asked for again.
+	/*
+	 * Shards may have moved since the hints were written: those not live are asked for again. A
+	 * record of before may name somebody who lives and has it no more, where a newer one names
+	 * who has it: as long as there are others to be asked they are.
 	 */
-	if (err == ERR_OK && survey_count(s, n) < n)
+	for (int round = 0; err == ERR_OK && survey_count(s, n) < n && round < SEARCHES; round++) {
 		err = holders_search(s->holders);
-	if (err == ERR_OK && survey_count(s, n) < n)
-		err = chunks_ask_all(&s->asks, n);
+		if (round > 0 && !anybody_new(s, n))
+			break;
+		if (err == ERR_OK)
+			err = chunks_ask_all(&s->asks, n);
+	}
 	if (err == ERR_OK)
 		*live = survey_count(s, n);
 	holders_free(s->holders);
