@@ -26,24 +26,38 @@ hand_over(struct keeper *k, const struct chunk_facts *f, const struct pubkey *no
 	return err == ERR_CANCELED ? err : ERR_OK;
 }
 
+/* Of how many the list says that they hold it. */
+static size_t
+holders_of(const struct chunk_facts *f, uint8_t index)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < f->siblings.count; i++)
+		count += f->siblings.at[i].index == index;
+	return count;
+}
+
 /*
  * Whether we are the first in rank of the live holders of other shards than index: those who hold
- * that one are who may not know each other, and cannot do it.
+ * that one are who may not know each other, and cannot do it. Nor are others who have a twin asked
+ * to, because they may not know of this pair either; unless all have.
  */
 static bool
 first_beside(const struct keeper *k, const struct chunk_facts *f, uint8_t index)
 {
+	bool alone = f->count > 0 && holders_of(f, f->indices[0]) < 2;
 	struct hash ours;
 
 	holder_rank(&f->chunk, &endpoint_identity(k->opts.endpoint)->pub, &ours);
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+		bool other_alone = holders_of(f, s->index) < 2;
 
 		if (s->index == index || one == NULL || keeper_is_self(k, &s->node) ||
 		    !keeper_counts_on(k, one, keeper_short_grace(k)))
 			continue;
-		if (holder_before(&f->chunk, &s->node, &ours))
+		if (other_alone != alone ? other_alone : holder_before(&f->chunk, &s->node, &ours))
 			return false;
 	}
 	return f->count > 0;
