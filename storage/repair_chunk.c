@@ -216,8 +216,11 @@ go_on(void *arg, uint64_t up, uint64_t down)
 {
 	struct job *j = arg;
 	uint64_t wait = repair_wait(j->k, up, down);
+	int err = wait == 0 ? ERR_OK : task_sleep(j->k->env, wait);
 
-	return wait == 0 ? ERR_OK : task_sleep(j->k->env, wait);
+	if (err == ERR_OK)
+		meter_add(&j->k->moved, env_now(j->k->env), up + down);
+	return err;
 }
 
 /* All leases, and the siblings without the new ones: those make themselves known. */
