@@ -6,6 +6,7 @@
 #define STORAGE_KEEPER_DUTIES_H
 
 #include "storage/keeper_private.h"
+#include "storage/placement.h"
 
 /* keeper_talk.c */
 void keeper_talk_serve(struct keeper *k);
@@ -38,6 +39,8 @@ void keeper_compact_soon(struct keeper *k);
  */
 SUSPENDS int keeper_may_hold(
     struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node);
+/* We as one who holds a shard; false: it is not known yet what we are. */
+bool keeper_self_candidate(const struct keeper *k, struct candidate *out);
 
 /* scrub.c: a timer's; verifies the next chunk's shards. */
 void keeper_scrub_fire(void *arg);

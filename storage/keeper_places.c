@@ -25,19 +25,29 @@ of_traits(const struct pubkey *pub, const struct traits *t)
 	return c;
 }
 
+bool
+keeper_self_candidate(const struct keeper *k, struct candidate *out)
+{
+	const struct peer_record *self = dht_self(k->opts.dht);
+
+	if (self == NULL)
+		return false;
+	*out = (struct candidate){ .operator_key = self->operator_key, .taken = true };
+	out->contact.pub = endpoint_identity(k->opts.endpoint)->pub;
+	if (self->addrs_count > 0)
+		out->network = addr_group(&self->addrs[0]);
+	memcpy(out->country, self->country, sizeof(out->country));
+	memcpy(out->region, self->region, sizeof(out->region));
+	return true;
+}
+
 /* Ours counts like any other; 1 when there is one. */
 static size_t
 list_self(const struct keeper *k, const struct chunk_facts *f, uint8_t index, struct candidate *out)
 {
-	const struct peer_record *self = dht_self(k->opts.dht);
-
-	if (self == NULL || f->count == 0 || (f->count == 1 && f->indices[0] == index))
+	if (f->count == 0 || (f->count == 1 && f->indices[0] == index))
 		return 0;
-	*out = (struct candidate){ .operator_key = self->operator_key, .taken = true };
-	if (self->addrs_count > 0)
-		out->network = addr_group(&self->addrs[0]);
-	memcpy(out->country, self->country, sizeof(out->country));
-	return 1;
+	return keeper_self_candidate(k, out);
 }
 
 /* Who lives, holds another shard, and has said what it is. */

@@ -44,7 +44,7 @@ list_taken(const struct candidate *c, size_t candidates, size_t except, size_t *
 {
 	size_t count = 0;
 
-	must(candidates <= CANDIDATES_MAX);
+	must(candidates <= PLACED_MAX);
 	for (size_t i = 0; i < candidates; i++) {
 		if (c[i].taken && i != except)
 			out[count++] = i;
@@ -124,8 +124,8 @@ struct choice {
 	const struct constraints *rules;
 	uint64_t shard_bytes;
 	const struct placement_random *random;
-	bool used[CANDIDATES_MAX];
-	size_t taken[CANDIDATES_MAX]; /* the used ones, as a list */
+	bool used[PLACED_MAX];
+	size_t taken[PLACED_MAX]; /* the used ones, as a list */
 	size_t taken_count;
 };
 
@@ -200,7 +200,7 @@ bool
 placement_allows(const struct candidate *c, size_t candidates, size_t candidate,
     const struct constraints *rules, const char **why)
 {
-	size_t taken[CANDIDATES_MAX];
+	size_t taken[PLACED_MAX];
 	size_t count = list_taken(c, candidates, candidate, taken);
 	struct shared s = count_shared(c, taken, count, candidate);
 	const char *refused = refusal(&c[candidate], rules, &s);
@@ -214,7 +214,7 @@ void
 placement_report(const struct candidate *c, size_t candidates, struct placement_report *out)
 {
 	struct placement_report r = { 0 };
-	size_t taken[CANDIDATES_MAX];
+	size_t taken[PLACED_MAX];
 	size_t count = list_taken(c, candidates, SIZE_MAX, taken);
 
 	for (size_t i = 0; i < count; i++) {

@@ -14,6 +14,8 @@
 #include "storage/lease.h"
 
 #define CANDIDATES_MAX 256 /* scatter set: bounds siblings and correlated loss ([9]) */
+/* They, and those who hold a shard already; the most that the functions below look at. */
+#define PLACED_MAX     (CANDIDATES_MAX + SHARDS_MAX)
 
 struct candidate {
 	struct contact contact;

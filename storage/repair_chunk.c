@@ -23,7 +23,7 @@ struct job {
 	struct chunk_facts facts;
 	struct descriptor descriptor;
 	struct rebuild rebuild;
-	struct candidate candidates[CANDIDATES_MAX + SHARDS_MAX];
+	struct candidate candidates[PLACED_MAX];
 	bool alive[SHARDS_MAX];
 	uint8_t alive_count;
 	size_t next; /* sibling to be asked */
@@ -145,6 +145,26 @@ add_holder(struct job *j, size_t *count, const struct contact *holder)
 	return err == ERR_CANCELED ? err : ERR_OK;
 }
 
+/* What stays with us counts as well, or the rules would be broken by one. */
+static int
+add_self(struct job *j, size_t *count)
+{
+	const struct rebuild *r = &j->rebuild;
+	bool stays = false;
+
+	for (size_t i = 0; i < r->sources_count; i++)
+		stays |=
+		    r->sources[i].own && !(j->listed.moving && r->sources[i].index == j->moved);
+	if (!stays)
+		return ERR_OK;
+	must(*count < ARRAY_LEN(j->candidates));
+	if (keeper_self_candidate(j->k, &j->candidates[*count]))
+		++*count;
+	else if (ruled(&r->lease->constraints))
+		return ERR_BUSY; /* only just started */
+	return ERR_OK;
+}
+
 static SUSPENDS int
 find_candidates(struct job *j)
 {
@@ -163,6 +183,7 @@ find_candidates(struct job *j)
 			j->candidates[kept++] = j->candidates[i];
 	}
 	count = kept;
+	err = add_self(j, &count);
 	for (size_t i = 0; err == ERR_OK && i < r->sources_count; i++) {
 		if (!r->sources[i].own)
 			err = add_holder(j, &count, &r->sources[i].holder);

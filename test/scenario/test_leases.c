@@ -488,27 +488,33 @@ START_TEST(siblings_check_the_place)
 }
 END_TEST
 
-/* And the rules do not stop a repair that obeys them: the other node of the country takes it. */
+/* And the rules do not stop a repair that obeys them: the other node of the country takes it,
+ * whichever was lost and whoever of the others repairs. */
 START_TEST(repairs_obey_the_rules)
 {
-	struct world *w = network(12, 8, 0);
+	struct world *w = network(12 + (uint64_t)_i, 8, 0);
 	struct world_put_opts opts = { .name = "deed", .bytes = 30000 };
 	struct file_put_result put;
 	struct file_info info;
-	size_t dead;
+	uint8_t lost = (uint8_t)((_i + 1) % 4);
+	size_t dead, in_country[4] = { 0 };
 	int least = 0;
 
 	opts.constraints.per_country_max = 1;
 	ck_assert_int_eq(world_put(w, &opts, &put), ERR_OK);
 	ck_assert_uint_eq(put.placed_min, 4);
-	dead = world_holder(w, "deed", UINT64_MAX, 1);
+	dead = world_holder(w, "deed", UINT64_MAX, lost);
 	world_kill(w, dead);
 	for (size_t i = 0; i < 40 && least < 2; i++) {
 		sim_run_for(world_sim(w), MINUTES(1));
 		ck_assert_int_eq(world_survey(w, "deed", &info, &least), ERR_OK);
 	}
 	ck_assert_int_eq(least, 2);
-	ck_assert_uint_eq(world_holder(w, "deed", UINT64_MAX, 1), (dead + 4) % 8);
+	ck_assert_uint_eq(world_holder(w, "deed", UINT64_MAX, lost), (dead + 4) % 8);
+	for (uint8_t i = 0; i < 4; i++)
+		in_country[world_holder(w, "deed", UINT64_MAX, i) % 4]++;
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_uint_eq(in_country[i], 1);
 	world_free(w);
 }
 END_TEST
@@ -545,6 +551,7 @@ int
 main(void)
 {
 	Suite *s = suite_create("leases");
+	TCase *repairs = tcase_create("repairs");
 
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
@@ -554,7 +561,10 @@ main(void)
 	suite_add(s, "admission", 300, only_who_knows_the_owner_keeps_it, nobody_knows_the_owner,
 	    an_owner_has_a_quota, strangers_get_little, NULL);
 	suite_add(s, "places", 300, a_country_that_is_forbidden_takes_nothing,
-	    siblings_check_the_place, repairs_obey_the_rules, NULL);
+	    siblings_check_the_place, NULL);
+	tcase_set_timeout(repairs, 300);
+	tcase_add_loop_test(repairs, repairs_obey_the_rules, 0, 8);
+	suite_add_tcase(s, repairs);
 	suite_add(s, "line", 300, a_node_gives_its_line_in_measure, NULL);
 	return suite_main(s);
 }

@@ -87,6 +87,37 @@ START_TEST(rules_hold_in_random_networks)
 }
 END_TEST
 
+/* A whole sample of candidates, none of which is among the many who hold a shard already. */
+START_TEST(as_many_as_there_may_be)
+{
+	struct candidate *c = calloc(PLACED_MAX, sizeof(*c));
+	uint64_t seed = 6;
+	struct placement_random rnd = { below, &seed };
+	struct constraints r = { .repair_at = 1, .per_country_max = SHARDS_MAX };
+	struct placement_report report;
+	size_t chosen, got;
+
+	ck_assert_ptr_nonnull(c);
+	for (size_t i = 0; i < PLACED_MAX; i++) {
+		c[i].taken = i >= CANDIDATES_MAX;
+		c[i].free_bytes = 1000;
+		memcpy(c[i].country, "DE", 2);
+	}
+	ck_assert_int_eq(
+	    placement_choose(c, PLACED_MAX, &r, 100, 1, &rnd, &chosen, &got), ERR_PLACEMENT);
+	/* One of them elsewhere leaves one place. */
+	memcpy(c[PLACED_MAX - 1].country, "FR", 2);
+	ck_assert_int_eq(placement_choose(c, PLACED_MAX, &r, 100, 1, &rnd, &chosen, &got), ERR_OK);
+	ck_assert_uint_lt(chosen, CANDIDATES_MAX);
+	ck_assert(placement_allows(c, PLACED_MAX, chosen, &r, NULL));
+	c[chosen].taken = true;
+	placement_report(c, PLACED_MAX, &report);
+	ck_assert_uint_eq(report.shards, SHARDS_MAX + 1);
+	ck_assert_uint_eq(report.most_in_country, SHARDS_MAX);
+	free(c);
+}
+END_TEST
+
 START_TEST(spreads_without_rules)
 {
 	struct candidate c[16];
@@ -174,8 +205,8 @@ main(void)
 {
 	Suite *s = suite_create("storage/placement");
 
-	suite_add(s, "placement", 20, rules_hold_in_random_networks, spreads_without_rules,
-	    unknown_country_is_never_allowed, prefers_room_and_avoids_blamed,
+	suite_add(s, "placement", 20, rules_hold_in_random_networks, as_many_as_there_may_be,
+	    spreads_without_rules, unknown_country_is_never_allowed, prefers_room_and_avoids_blamed,
 	    warns_of_who_can_stop_it, NULL);
 	return suite_main(s);
 }
