@@ -372,6 +372,8 @@ take_in(struct keeper *k, const struct intake *what, struct chunk_facts *f)
 
 	if (what->kind == INTAKE_LEASES)
 		return keeper_fetch_leases(k, &what->chunk, &what->node);
+	if (what->kind == INTAKE_LOST)
+		return keeper_lost(k, &what->chunk, what->index, f);
 	err = store_facts(k->opts.store, &what->chunk, f);
 	if (err != ERR_OK)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -428,7 +430,7 @@ intake_task(void *arg)
 
 		STAILQ_REMOVE_HEAD(&k->intake, link);
 		k->intake_count--;
-		k->status.words += what->kind != INTAKE_CHANGED;
+		k->status.words += what->kind != INTAKE_CHANGED && what->kind != INTAKE_LOST;
 		err = take_in(k, what, f);
 		free(what);
 		if (err != ERR_OK && err != ERR_CANCELED)
@@ -466,6 +468,15 @@ keeper_changed(struct keeper *k, const struct hash *chunk)
 		keeper_tick_soon(k);
 }
 
+/* A store's; as above when the queue is full. */
+static void
+shard_lost(void *arg, const struct hash *chunk, uint8_t index)
+{
+	struct intake what = { .kind = INTAKE_LOST, .chunk = *chunk, .index = index };
+
+	keeper_intake(arg, &what);
+}
+
 /* ---- assembly ---- */
 
 int
@@ -496,6 +507,7 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 		return ERR_NOMEM;
 	}
 	keeper_talk_serve(k);
+	store_on_lost(k->opts.store, shard_lost, k);
 	/* The first tour at once: siblings shall know that we are back. */
 	k->tick_at = env_now(k->env) + TIME_FLOOR;
 	timer_start(&k->tick, TIME_FLOOR);
@@ -529,6 +541,7 @@ keeper_free(struct keeper *k)
 	timer_stop(&k->tick);
 	timer_stop(&k->scrub);
 	keeper_talk_stop(k);
+	store_on_lost(k->opts.store, NULL, NULL);
 	chunks_free(k->chunks);
 	auditor_free(k->auditor);
 	ledger_free(k->ledger);

@@ -46,6 +46,10 @@ bool keeper_self_candidate(const struct keeper *k, struct candidate *out);
 void keeper_scrub_fire(void *arg);
 /* Drops a shard and tells its siblings so. */
 SUSPENDS int keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_t index);
+/* The store has dropped one that was not whole: its siblings are to be told. room is for the
+ * chunk's facts. */
+SUSPENDS int keeper_lost(
+    struct keeper *k, const struct hash *chunk, uint8_t index, struct chunk_facts *room);
 
 /* twin.c: gives up a shard that somebody else holds, when it is time and he has shown it. */
 SUSPENDS int keeper_settle_twin(struct keeper *k, const struct chunk_facts *f, uint8_t index);

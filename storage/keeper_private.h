@@ -19,6 +19,7 @@
 
 enum intake_kind {
 	INTAKE_CHANGED, /* look at the chunk again */
+	INTAKE_LOST,    /* the store found index not whole: it is gone */
 	INTAKE_TOLD,    /* node holds index */
 	INTAKE_DENIED,  /* node does not hold index any more */
 	INTAKE_LEASES,  /* node knows other leases */

@@ -1,8 +1,8 @@
 /*
  * Scrub: every shard is read and verified within SCRUB_TOUR, one at a time, in the order of the
  * chunks' names. A bad one is dropped, and its siblings are told so ([8]): they count it as lost
- * and repair it as any other. The place reached is kept, so that a node that restarts often comes
- * round all the same.
+ * and repair it as any other. So are they when the store meets one before us. The place reached is
+ * kept, so that a node that restarts often comes round all the same.
  */
 #include <stdlib.h>
 
@@ -54,8 +54,8 @@ save_place(struct keeper *k)
 		log_debug(k->env, "the scrub's place is not kept: %s", err_text(err));
 }
 
-/* To all that live; who is away asks us when he is back. */
-static SUSPENDS int
+/* For all that live; who is away asks us when he is back. */
+static void
 confess(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 {
 	struct hold h = { .mine = index, .tell = true, .lost = true };
@@ -70,7 +70,6 @@ confess(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 		if (one != NULL && one->silent_at == 0 && !keeper_is_self(k, &s->node))
 			(void)keeper_offer(k, one, &h);
 	}
-	return keeper_ask_told(k);
 }
 
 int
@@ -81,7 +80,34 @@ keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 	if (err != ERR_OK)
 		return err;
 	keeper_changed(k, &f->chunk);
-	return confess(k, f, index);
+	confess(k, f, index);
+	return keeper_ask_told(k);
+}
+
+static void
+note_rot(struct keeper *k, uint8_t index)
+{
+	k->status.scrub_rot++;
+	log_error(
+	    k->env, "shard %u of a chunk has gone bad on the disk: dropped, to be rebuilt", index);
+}
+
+int
+keeper_lost(struct keeper *k, const struct hash *chunk, uint8_t index, struct chunk_facts *room)
+{
+	int err = store_facts(k->opts.store, chunk, room);
+	struct held *h = ledger_find(k->ledger, chunk, index);
+
+	/* Not taken for ours yet, or told already; or made anew meanwhile. */
+	if (h == NULL || (err == ERR_OK && memchr(room->indices, index, room->count) != NULL))
+		return ERR_OK;
+	ledger_remove(k->ledger, h);
+	note_rot(k, index);
+	if (err != ERR_OK)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	keeper_changed(k, chunk);
+	confess(k, room, index);
+	return ERR_OK;
 }
 
 /* Whether the disk gives another shard, whole or not. */
@@ -125,10 +151,8 @@ scrub_shard(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 {
 	int err = store_verify(k->opts.store, &f->chunk, index);
 
-	/* It was to be proven since the start, and is not whole: as bad as any. */
-	if (err == ERR_NOT_FOUND && ledger_find(k->ledger, &f->chunk, index) != NULL)
-		err = ERR_CORRUPT;
-	else if (err == ERR_IO)
+	/* ERR_NOT_FOUND: dropped meanwhile, or not proven, of which the store tells keeper_lost. */
+	if (err == ERR_IO)
 		err = judge_unread(k, f, err);
 	else
 		k->scrub_unread = 0;
@@ -138,9 +162,7 @@ scrub_shard(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 	}
 	if (err != ERR_CORRUPT)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
-	k->status.scrub_rot++;
-	log_error(
-	    k->env, "shard %u of a chunk has gone bad on the disk: dropped, to be rebuilt", index);
+	note_rot(k, index);
 	return keeper_let_go(k, f, index);
 }
 

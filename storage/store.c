@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "storage/recover.h"
+#include "storage/store_facts.h"
 
 struct seglog_fresh
 store_fresh(struct store *s)
@@ -177,6 +178,23 @@ store_close(struct store *s)
 		free(s->spare_buffers[--s->spare_buffers_count]);
 	free(s->carried.marks);
 	free(s);
+}
+
+/* ---- shards that go by themselves ---- */
+
+void
+store_on_lost(
+    struct store *s, void (*lost)(void *arg, const struct hash *chunk, uint8_t index), void *arg)
+{
+	s->lost = lost;
+	s->lost_arg = arg;
+}
+
+void
+store_lost(struct store *s, const struct hash *chunk, uint8_t index)
+{
+	if (s->lost != NULL)
+		s->lost(s->lost_arg, chunk, index);
 }
 
 /* ---- refusing, and no more ---- */

@@ -444,6 +444,8 @@ move_shard(struct victim *v, const struct live_shard *shard)
 		log_error(
 		    s->env, "store %s: a shard has gone bad on the disk and is dropped", s->dir);
 		err = store_drop(s, &shard->chunk, shard->index);
+		if (err == ERR_OK)
+			store_lost(s, &shard->chunk, shard->index);
 	}
 	return err == ERR_NOT_FOUND || err == ERR_STALE ? ERR_OK : err;
 }

@@ -36,6 +36,14 @@ SUSPENDS int store_facts(struct store *s, const struct hash *chunk, struct chunk
 SUSPENDS int store_held_facts(struct store *s, const struct hash *chunk, struct chunk_facts *out);
 
 /*
+ * Calls lost when a shard goes because it was read and is not whole: dropped by compaction, or
+ * found by recovery and not proven, whoever read it. What a verify finds in others is its caller's
+ * to drop. lost does not suspend; NULL: nobody is told any more.
+ */
+void store_on_lost(
+    struct store *s, void (*lost)(void *arg, const struct hash *chunk, uint8_t index), void *arg);
+
+/*
  * Whether a lease may be kept beside those that are: strangers who know a chunk's name shall not
  * crowd its owner out. ERR_FULL: of a key not known here, and LEASES_KNOWN_MAX others are;
  * ERR_NOT_FOUND: a deletion by a key that never asked for anything here.

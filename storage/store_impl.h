@@ -105,6 +105,10 @@ struct store {
 	uint8_t *spare_buffers[SPARE_BUFFERS];
 	size_t spare_buffers_count;
 
+	/* Or NULL: store_on_lost. */
+	void (*lost)(void *arg, const struct hash *chunk, uint8_t index);
+	void *lost_arg;
+
 	struct store_status status; /* counters; the rest is filled in when asked */
 	uint64_t disk_free;
 	bool disk_low;
@@ -116,6 +120,9 @@ struct seglog_fresh store_fresh(struct store *s);
 /* Aligned, SHARD_CHECK_BYTES; NULL: no memory. */
 uint8_t *store_buffer_get(struct store *s);
 void store_buffer_put(struct store *s, uint8_t *buffer);
+
+/* A shard has gone because it was not whole. */
+void store_lost(struct store *s, const struct hash *chunk, uint8_t index);
 
 /* store_write.c */
 void store_writers_fini(struct store *s);

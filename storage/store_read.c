@@ -213,7 +213,11 @@ store_prove(struct store *s, const struct hash *chunk, const struct shard_entry 
 	err = s->read_only ? ERR_OK : store_commit(s, &c);
 	if (err != ERR_OK)
 		return err;
-	return c.good ? ERR_OK : ERR_NOT_FOUND;
+	if (c.good)
+		return ERR_OK;
+	if (!s->read_only)
+		store_lost(s, chunk, e->index);
+	return ERR_NOT_FOUND;
 }
 
 /* ---- what a chunk has here ---- */

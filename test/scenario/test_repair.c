@@ -132,6 +132,47 @@ START_TEST(who_finds_rot_says_so)
 }
 END_TEST
 
+/* Something that is no duty of the keeper reads what is here. */
+static int
+find_first(void *arg)
+{
+	struct hash chunk = { { 0 } };
+	uint8_t indices[8];
+	size_t count = 0;
+
+	ck_assert_int_eq(store_next(arg, &chunk, &chunk), ERR_OK);
+	ck_assert_int_eq(store_find(arg, &chunk, indices, sizeof(indices), &count), ERR_OK);
+	ck_assert_uint_eq(count, 0);
+	return ERR_OK;
+}
+
+/* After a start with a new index the first reader finds out, whoever it is, and the store drops the
+ * shard by itself: the siblings hear of it at once all the same. */
+START_TEST(rot_that_the_store_meets_is_told)
+{
+	struct world *w = network(12, 10, (struct code_params){ 4, 7, 8 });
+	struct keeper_status s;
+	uint64_t rebuilt = 0;
+	size_t bad;
+
+	put(w, "photo", 900000);
+	bad = world_holder(w, "photo", 1, 2);
+	world_spoil(w, bad);
+	world_restart(w, bad);
+	sim_run_for(world_sim(w), SECONDS(5)); /* its first tour counts the shard as here */
+	sim_run_task(world_sim(w), world_env(w, bad), find_first, node_store(world_peer(w, bad)));
+	sim_run_for(world_sim(w), SECONDS(2));
+	keeper_status(node_keeper(world_peer(w, bad)), &s);
+	ck_assert_uint_eq(s.scrub_rot, 1);
+	for (size_t i = 0; i < 10; i++) {
+		keeper_status(node_keeper(world_peer(w, i)), &s);
+		rebuilt += s.shards_rebuilt;
+	}
+	ck_assert_uint_gt(rebuilt, 0);
+	world_free(w);
+}
+END_TEST
+
 /* All know that it is gone: also the one who was away while it was deleted. */
 START_TEST(what_is_deleted_stays_deleted)
 {
@@ -319,9 +360,9 @@ main(void)
 	Suite *s = suite_create("scenario/repair");
 
 	suite_add(s, "repair", 120, a_dead_holder_is_replaced, ship_of_theseus,
-	    rot_is_found_and_repaired, who_finds_rot_says_so, what_is_deleted_stays_deleted,
-	    who_was_away_learns_what_was_deleted, who_returns_late_makes_no_second_copy,
-	    lying_sources_are_worked_around, who_leaves_in_order_leaves_no_hole,
-	    who_leaves_with_rot_gets_away, NULL);
+	    rot_is_found_and_repaired, who_finds_rot_says_so, rot_that_the_store_meets_is_told,
+	    what_is_deleted_stays_deleted, who_was_away_learns_what_was_deleted,
+	    who_returns_late_makes_no_second_copy, lying_sources_are_worked_around,
+	    who_leaves_in_order_leaves_no_hole, who_leaves_with_rot_gets_away, NULL);
 	return suite_main(s);
 }
