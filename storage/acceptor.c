@@ -9,9 +9,7 @@
 int
 acceptor_found(const struct charter *c, const struct anchor *self, struct acceptor *out)
 {
-	int at = configuration_anchor(&c->founding, &self->key);
-
-	if (at < 0 || c->founding.anchors[at].incarnation != self->incarnation)
+	if (!configuration_member(&c->founding, self))
 		return ERR_NOT_FOUND;
 	memset(out, 0, sizeof(*out));
 	out->owner = c->owner;
@@ -44,10 +42,10 @@ join(struct acceptor *s, const struct register_message *m, const struct anchor *
 {
 	const struct configuration *next = &m->handover.stop.next;
 	struct hash head = value_head_id(&m->value);
-	int at = configuration_anchor(next, &self->key), err;
 	struct tail tail;
+	int err;
 
-	if (at < 0 || next->anchors[at].incarnation != self->incarnation)
+	if (!configuration_member(next, self))
 		return ERR_NOT_FOUND;
 	if (m->value.stops || !hash_equal(&head, &m->handover.stop.head) ||
 	    (m->value.present && (!hash_equal(&m->value.head.bucket, &s->bucket) ||

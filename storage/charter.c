@@ -39,6 +39,22 @@ configuration_anchor(const struct configuration *c, const struct pubkey *key)
 	return -1;
 }
 
+uint8_t
+configuration_bit(const struct configuration *c, const struct pubkey *key)
+{
+	int at = configuration_anchor(c, key);
+
+	return at < 0 ? 0 : (uint8_t)(1 << at);
+}
+
+bool
+configuration_member(const struct configuration *c, const struct anchor *a)
+{
+	int at = configuration_anchor(c, &a->key);
+
+	return at >= 0 && c->anchors[at].incarnation == a->incarnation;
+}
+
 bool
 configuration_writer(const struct configuration *c, const struct pubkey *key)
 {
@@ -106,12 +122,9 @@ configuration_replaces_one(const struct configuration *c, const struct configura
 	if (!configuration_valid(next) || next->number != c->number + 1 ||
 	    next->anchors_count != c->anchors_count || !configuration_same_writers(c, next))
 		return false;
-	for (uint8_t i = 0; i < next->anchors_count; i++) {
-		int at = configuration_anchor(c, &next->anchors[i].key);
-
-		if (at >= 0 && anchor_equal(&c->anchors[at], &next->anchors[i]))
+	for (uint8_t i = 0; i < next->anchors_count; i++)
+		if (configuration_member(c, &next->anchors[i]))
 			kept++;
-	}
 	return kept == c->anchors_count - 1;
 }
 

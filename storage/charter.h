@@ -42,12 +42,26 @@ struct configuration {
  */
 uint8_t quorum_of(uint8_t anchors_count);
 uint8_t liars_of(uint8_t anchors_count);
+/* The anchors in a mask. */
+static inline uint8_t
+mask_count(uint8_t mask)
+{
+	uint8_t n = 0;
+
+	for (; mask != 0; mask &= (uint8_t)(mask - 1))
+		n++;
+	return n;
+}
 
 /* Counts and quorum as above, at least one writer, no key twice, whatever its part. */
 bool configuration_valid(const struct configuration *c);
 bool configuration_equal(const struct configuration *a, const struct configuration *b);
 /* Index of an anchor, -1: none. */
 int configuration_anchor(const struct configuration *c, const struct pubkey *key);
+/* Anchors as a mask: bit i for anchor i; 0: none of them. */
+uint8_t configuration_bit(const struct configuration *c, const struct pubkey *key);
+/* Whether the anchor is in it, with this incarnation. */
+bool configuration_member(const struct configuration *c, const struct anchor *a);
 bool configuration_writer(const struct configuration *c, const struct pubkey *key);
 /* The same keys may write, in whatever sequence. */
 bool configuration_same_writers(const struct configuration *a, const struct configuration *b);

@@ -84,8 +84,7 @@ handover_ends(const struct handover *l, const struct configuration *c, const str
     uint64_t epoch, const struct pubkey *owner)
 {
 	const struct stop *s = &l->stop;
-	uint8_t signers = 0; /* bit i: anchor i */
-	uint8_t count = 0;
+	uint8_t signers = 0; /* a mask */
 
 	if (!hash_equal(&s->bucket, bucket) || s->epoch != epoch ||
 	    s->next.number != c->number + 1 || !configuration_valid(&s->next))
@@ -93,13 +92,7 @@ handover_ends(const struct handover *l, const struct configuration *c, const str
 	if (!configuration_same_writers(c, &s->next) &&
 	    (!s->owned || !pubkey_equal(&s->owner, owner)))
 		return false;
-	for (uint8_t i = 0; i < l->count; i++) {
-		int at = configuration_anchor(c, &l->by[i].anchor);
-
-		if (at >= 0 && (signers & 1 << at) == 0) {
-			signers |= (uint8_t)(1 << at);
-			count++;
-		}
-	}
-	return count >= c->quorum;
+	for (uint8_t i = 0; i < l->count; i++)
+		signers |= configuration_bit(c, &l->by[i].anchor);
+	return mask_count(signers) >= c->quorum;
 }

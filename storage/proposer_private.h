@@ -5,16 +5,6 @@
 #include "storage/proposer.h"
 
 static inline uint8_t
-mask_count(uint8_t mask)
-{
-	uint8_t n = 0;
-
-	for (; mask != 0; mask &= (uint8_t)(mask - 1))
-		n++;
-	return n;
-}
-
-static inline uint8_t
 proposer_everyone(const struct proposer *p)
 {
 	return (uint8_t)((1u << p->conf.anchors_count) - 1);

@@ -117,13 +117,11 @@ warrant_covers(const struct warrant *w, const struct value *v, const struct conf
     const struct hash *initial)
 {
 	const struct claim *top = warrant_highest(w);
-	uint8_t signers = 0, count = 0;
+	uint8_t signers = 0; /* a mask */
 
 	if (top == NULL || !v->stops || !configuration_replaces_one(c, &v->stop.next))
 		return false;
 	for (uint8_t i = 0; i < w->count; i++) {
-		int at = configuration_anchor(c, &w->by[i].anchor);
-
 		/*
 		 * Where anchors may lie, the one that runs this may: with two warrants for one
 		 * ballot it could propose two stops. Claims of a quorum that agree name one head.
@@ -132,12 +130,9 @@ warrant_covers(const struct warrant *w, const struct value *v, const struct conf
 		    (ballot_compare(&w->by[i].accepted, &top->accepted) != 0 ||
 			!hash_equal(&w->by[i].id, &top->id)))
 			continue;
-		if (at >= 0 && (signers & 1 << at) == 0) {
-			signers |= (uint8_t)(1 << at);
-			count++;
-		}
+		signers |= configuration_bit(c, &w->by[i].anchor);
 	}
-	if (count < c->quorum)
+	if (mask_count(signers) < c->quorum)
 		return false;
 	if (top->accepted.counter == 0)
 		return hash_equal(&v->stop.head, initial) && hash_equal(&top->id, initial);

@@ -305,11 +305,7 @@ votes_in(struct model *m, const struct soup *s, struct vote votes[SOUP_MAX])
 static bool
 chosen(const struct vote *v)
 {
-	uint8_t n = 0;
-
-	for (uint8_t i = 0; i < NODES; i++)
-		n += v->by >> i & 1;
-	return n >= v->quorum;
+	return mask_count(v->by) >= v->quorum;
 }
 
 static bool
