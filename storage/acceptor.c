@@ -4,19 +4,28 @@
  */
 #include "storage/acceptor.h"
 
+#include "storage/register_private.h"
+
 /* ---- beginnings ---- */
 
-int
-acceptor_found(const struct charter *c, const struct anchor *self, struct acceptor *out)
+/* What the charter says; the rest is zero. */
+static void
+begin(const struct charter *c, struct acceptor *out)
 {
-	if (!configuration_member(&c->founding, self))
-		return ERR_NOT_FOUND;
 	memset(out, 0, sizeof(*out));
 	out->owner = c->owner;
 	out->bucket = c->bucket;
 	out->charter = c->id;
 	out->epoch = c->epoch;
 	out->base_seq = c->base_seq;
+}
+
+int
+acceptor_found(const struct charter *c, const struct anchor *self, struct acceptor *out)
+{
+	if (!configuration_member(&c->founding, self))
+		return ERR_NOT_FOUND;
+	begin(c, out);
 	out->conf = c->founding;
 	out->self = *self;
 	return ERR_OK;
@@ -31,6 +40,14 @@ acceptor_refound(const struct acceptor *known, const struct charter *c, const st
 	if (c->epoch <= known->epoch)
 		return ERR_STALE;
 	return acceptor_found(c, self, out);
+}
+
+/* The tail of m's head, zeros without one. Errors as of tail_extend. */
+static int
+next_tail(const struct acceptor *s, const struct register_message *m, struct tail *out)
+{
+	memset(out, 0, sizeof(*out));
+	return m->value.present ? tail_extend(&s->tail, &m->tail, &m->value.head, out) : ERR_OK;
 }
 
 /*
@@ -51,12 +68,9 @@ join(struct acceptor *s, const struct register_message *m, const struct anchor *
 	    (m->value.present && (!hash_equal(&m->value.head.bucket, &s->bucket) ||
 				     m->value.head.epoch != s->epoch)))
 		return ERR_INVALID;
-	memset(&tail, 0, sizeof(tail));
-	if (m->value.present) {
-		err = tail_extend(&s->tail, &m->tail, &m->value.head, &tail);
-		if (err != ERR_OK)
-			return err == ERR_NOT_FOUND ? ERR_STATE : err;
-	}
+	err = next_tail(s, m, &tail);
+	if (err != ERR_OK)
+		return err == ERR_NOT_FOUND ? ERR_STATE : err;
 	memset(&s->promised, 0, sizeof(s->promised));
 	memset(&s->accepted, 0, sizeof(s->accepted));
 	memset(&s->promised_sig, 0, sizeof(s->promised_sig));
@@ -82,12 +96,7 @@ acceptor_join(const struct charter *c, const struct configuration *before,
 
 	if (!handover_ends(&m->handover, before, &c->bucket, c->epoch, &c->owner))
 		return ERR_AUTH;
-	memset(&s, 0, sizeof(s));
-	s.owner = c->owner;
-	s.bucket = c->bucket;
-	s.charter = c->id;
-	s.epoch = c->epoch;
-	s.base_seq = c->base_seq;
+	begin(c, &s);
 	err = join(&s, m, self);
 	if (err == ERR_OK)
 		*out = s;
@@ -110,8 +119,9 @@ initial_head(const struct acceptor *s)
 }
 
 static void
-show_state(const struct acceptor *s, struct register_answer *a)
+show_state(const struct acceptor *s, enum answer_kind kind, struct register_answer *a)
 {
+	a->kind = kind;
 	a->promised = s->promised;
 	a->promised_sig = s->promised_sig;
 	a->promised_next = s->promised_next;
@@ -124,33 +134,37 @@ show_state(const struct acceptor *s, struct register_answer *a)
 }
 
 static enum acceptor_verdict
+need_tail(const struct acceptor *s, struct register_answer *a)
+{
+	show_state(s, ANS_NEED_TAIL, a);
+	a->tail.extends = tail_hash(&s->tail);
+	return ACC_ANSWERED;
+}
+
+static enum acceptor_verdict
 on_prepare(const struct acceptor *s, const struct register_message *m, bool agrees,
     struct acceptor *next, struct register_answer *a)
 {
-	bool writer = configuration_writer(&s->conf, &m->ballot.writer);
 	int order = ballot_compare(&m->ballot, &s->promised);
-	struct acceptor was;
+	struct acceptor now;
 
 	if (m->replaces ? (!agrees || configuration_anchor(&s->conf, &m->ballot.writer) < 0 ||
 			      !configuration_replaces_one(&s->conf, &m->next))
-			: !writer)
+			: !configuration_writer(&s->conf, &m->ballot.writer))
 		return ACC_IGNORED;
-	show_state(s, a);
 	if (order < 0) {
-		a->kind = ANS_REFUSED;
+		show_state(s, ANS_REFUSED, a);
 		return ACC_ANSWERED;
 	}
-	if (m->ballot.counter > s->promised.counter &&
-	    m->ballot.counter - s->promised.counter > BALLOT_JUMP_MAX)
+	if (m->ballot.counter - s->promised.counter > BALLOT_JUMP_MAX)
 		return ACC_IGNORED;
-	a->kind = ANS_PROMISED;
-	a->promised = m->ballot;
+	now = *s;
 	if (order > 0) {
-		a->promised_sig = m->sig;
-		memset(&a->promised_next, 0, sizeof(a->promised_next));
-		if (m->replaces)
-			a->promised_next = configuration_id(&m->next);
+		now.promised = m->ballot;
+		now.promised_sig = m->sig;
+		now.promised_next = next_id(m);
 	}
+	show_state(&now, ANS_PROMISED, a);
 	if (m->replaces) {
 		a->claimed = true;
 		a->claim.accepted = s->accepted;
@@ -159,11 +173,7 @@ on_prepare(const struct acceptor *s, const struct register_message *m, bool agre
 	}
 	if (order == 0)
 		return ACC_ANSWERED;
-	was = *s;
-	*next = was;
-	next->promised = a->promised;
-	next->promised_sig = a->promised_sig;
-	next->promised_next = a->promised_next;
+	*next = now;
 	return ACC_CHANGED;
 }
 
@@ -225,37 +235,27 @@ on_accept(const struct acceptor *s, const struct register_message *m, struct acc
     struct register_answer *a)
 {
 	struct acceptor now = *s;
-	int err = ERR_OK;
+	int err;
 
 	if (!may_propose(s, m))
 		return ACC_IGNORED;
 	if (ballot_compare(&m->ballot, &s->promised) < 0) {
-		show_state(s, a);
-		a->kind = ANS_REFUSED;
+		show_state(s, ANS_REFUSED, a);
 		return ACC_ANSWERED;
 	}
-	if (m->ballot.counter > s->promised.counter &&
-	    m->ballot.counter - s->promised.counter > BALLOT_JUMP_MAX)
+	if (m->ballot.counter - s->promised.counter > BALLOT_JUMP_MAX)
 		return ACC_IGNORED;
 	if (ballot_compare(&m->ballot, &s->accepted) == 0) {
 		enum acceptor_verdict v = same_ballot(s, &m->value);
 
-		if (v == ACC_ANSWERED) {
-			show_state(s, a);
-			a->kind = ANS_ACCEPTED;
-		}
+		if (v == ACC_ANSWERED)
+			show_state(s, ANS_ACCEPTED, a);
 		if (v != ACC_CHANGED)
 			return v;
 	}
-	memset(&now.tail, 0, sizeof(now.tail));
-	if (m->value.present)
-		err = tail_extend(&s->tail, &m->tail, &m->value.head, &now.tail);
-	if (err == ERR_NOT_FOUND) {
-		show_state(s, a);
-		a->kind = ANS_NEED_TAIL;
-		a->tail.extends = tail_hash(&s->tail);
-		return ACC_ANSWERED;
-	}
+	err = next_tail(s, m, &now.tail);
+	if (err == ERR_NOT_FOUND)
+		return need_tail(s, a);
 	if (err != ERR_OK)
 		return ACC_IGNORED;
 	now.promised = m->ballot;
@@ -268,8 +268,7 @@ on_accept(const struct acceptor *s, const struct register_message *m, struct acc
 	memset(&now.warrant, 0, sizeof(now.warrant));
 	if (now.warranted)
 		now.warrant = m->warrant;
-	show_state(&now, a);
-	a->kind = ANS_ACCEPTED;
+	show_state(&now, ANS_ACCEPTED, a);
 	*next = now;
 	return ACC_CHANGED;
 }
@@ -298,12 +297,8 @@ on_handover(const struct acceptor *s, const struct register_message *m, uint64_t
 		return ACC_IGNORED;
 	now = *s;
 	err = join(&now, m, &self);
-	if (err == ERR_STATE) {
-		show_state(s, a);
-		a->kind = ANS_NEED_TAIL;
-		a->tail.extends = tail_hash(&s->tail);
-		return ACC_ANSWERED;
-	}
+	if (err == ERR_STATE)
+		return need_tail(s, a);
 	if (err == ERR_INVALID)
 		return ACC_IGNORED;
 	if (err == ERR_NOT_FOUND) {
@@ -356,8 +351,7 @@ acceptor_step(const struct acceptor *s, const struct register_message *m,
 	case REG_ACCEPT:
 		return on_accept(s, m, next, a);
 	case REG_READ:
-		show_state(s, a);
-		a->kind = ANS_STATE;
+		show_state(s, ANS_STATE, a);
 		return ACC_ANSWERED;
 	case REG_HANDOVER:
 		break;

@@ -1,4 +1,4 @@
-/* Shared by register_sign.c, register.c and acceptor_state.c only: the texts under signatures. */
+/* Shared by register*.c and acceptor*.c only: the texts under signatures. */
 #ifndef STORAGE_REGISTER_PRIVATE_H
 #define STORAGE_REGISTER_PRIVATE_H
 
