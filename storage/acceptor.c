@@ -196,10 +196,7 @@ may_propose(const struct acceptor *s, const struct register_message *m)
 	if (v->present && !hash_equal(&id, &own) && !hash_equal(&id, &initial) &&
 	    !configuration_writer(&s->conf, &v->head.writer))
 		return false;
-	if (v->stops && (!hash_equal(&v->stop.bucket, &s->bucket) || v->stop.epoch != s->epoch ||
-			    v->stop.next.number != s->conf.number + 1 ||
-			    (!configuration_same_writers(&s->conf, &v->stop.next) &&
-				(!v->stop.owned || !pubkey_equal(&v->stop.owner, &s->owner)))))
+	if (v->stops && !stop_may_end(&v->stop, &s->conf, &s->bucket, s->epoch, &s->owner))
 		return false;
 	if (configuration_writer(&s->conf, &m->ballot.writer))
 		return true;

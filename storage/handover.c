@@ -83,14 +83,9 @@ bool
 handover_ends(const struct handover *l, const struct configuration *c, const struct hash *bucket,
     uint64_t epoch, const struct pubkey *owner)
 {
-	const struct stop *s = &l->stop;
 	uint8_t signers = 0; /* a mask */
 
-	if (!hash_equal(&s->bucket, bucket) || s->epoch != epoch ||
-	    s->next.number != c->number + 1 || !configuration_valid(&s->next))
-		return false;
-	if (!configuration_same_writers(c, &s->next) &&
-	    (!s->owned || !pubkey_equal(&s->owner, owner)))
+	if (!stop_may_end(&l->stop, c, bucket, epoch, owner) || !configuration_valid(&l->stop.next))
 		return false;
 	for (uint8_t i = 0; i < l->count; i++)
 		signers |= configuration_bit(c, &l->by[i].anchor);

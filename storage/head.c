@@ -192,6 +192,16 @@ stop_unpack(struct unpacker *u, struct network_id net, struct stop *out)
 	return ERR_OK;
 }
 
+bool
+stop_may_end(const struct stop *s, const struct configuration *c, const struct hash *bucket,
+    uint64_t epoch, const struct pubkey *owner)
+{
+	return hash_equal(&s->bucket, bucket) && s->epoch == epoch &&
+	       s->next.number == c->number + 1 &&
+	       (configuration_same_writers(c, &s->next) ||
+		   (s->owned && pubkey_equal(&s->owner, owner)));
+}
+
 /* ---- values ---- */
 
 struct hash

@@ -67,6 +67,12 @@ struct stop {
 #define STOP_BYTES_MAX (13 + 4 + 32 + 8 + 32 + CONFIGURATION_BYTES_MAX + 1 + 32 + 64)
 /* Sets id; owner NULL: unsigned. */
 void stop_seal(struct stop *s, struct network_id net, const struct identity *owner);
+/*
+ * Whether it may end c, of this bucket, epoch and owner, if it is committed: the next number, and
+ * other writers only by the owner's word.
+ */
+bool stop_may_end(const struct stop *s, const struct configuration *c, const struct hash *bucket,
+    uint64_t epoch, const struct pubkey *owner);
 void stop_pack(struct packer *p, const struct stop *s, struct network_id net);
 int stop_unpack(struct unpacker *u, struct network_id net, struct stop *out);
 

@@ -17,9 +17,7 @@ answer_sound(const struct proposer *p, const struct register_answer *a)
 	    (!hash_equal(&v->head.bucket, &p->bucket) || v->head.epoch != p->epoch ||
 		(!hash_equal(&id, &initial) && !configuration_writer(&p->conf, &v->head.writer))))
 		return false;
-	if (v->stops && (v->stop.next.number != p->conf.number + 1 ||
-			    (!configuration_same_writers(&p->conf, &v->stop.next) &&
-				(!v->stop.owned || !pubkey_equal(&v->stop.owner, &p->owner)))))
+	if (v->stops && !stop_may_end(&v->stop, &p->conf, &p->bucket, p->epoch, &p->owner))
 		return false;
 	if (a->accepted.counter == 0)
 		return !v->stops && hash_equal(&id, &initial);

@@ -47,6 +47,23 @@ make_head(struct story *s, const struct value *base, uint8_t mark, struct value 
 	head_sign(&out->head, net, &s->writer.sign, &s->writer.pub);
 }
 
+/* The first head and a stop on it, or on the empty register. */
+static struct value
+make_stop(const struct story *s, bool present, const struct configuration *next)
+{
+	struct value v = { .present = false };
+
+	if (present)
+		v = s->head;
+	v.stops = true;
+	v.stop.bucket = s->charter.bucket;
+	v.stop.epoch = s->charter.epoch;
+	v.stop.head = value_head_id(&v);
+	v.stop.next = *next;
+	stop_seal(&v.stop, net, NULL);
+	return v;
+}
+
 static struct story *
 story_new(void)
 {
@@ -250,19 +267,15 @@ END_TEST
 static void
 change_members(struct story *s)
 {
-	struct value stop = s->head;
+	struct configuration next = s->charter.founding;
+	struct value stop;
 	struct handover l = { .count = 0 };
 
 	ck_assert_int_eq(accept_at(s, 0, 1, &s->head), ACC_CHANGED);
 	ck_assert_int_eq(accept_at(s, 1, 1, &s->head), ACC_CHANGED);
-	stop.stops = true;
-	stop.stop.bucket = s->charter.bucket;
-	stop.stop.epoch = 1;
-	stop.stop.head = s->head.head.id;
-	stop.stop.next = s->charter.founding;
-	stop.stop.next.number = 1;
-	stop.stop.next.anchors[2] = anchor_of(s, SPARE);
-	stop_seal(&stop.stop, net, NULL);
+	next.number = 1;
+	next.anchors[2] = anchor_of(s, SPARE);
+	stop = make_stop(s, true, &next);
 	l.stop = stop.stop;
 	for (uint8_t i = 0; i < 2; i++) {
 		ck_assert_int_eq(accept_at(s, i, 1, &stop), ACC_CHANGED);
@@ -360,7 +373,7 @@ START_TEST(replaced_without_a_writer)
 	struct proposer *p = calloc(1, sizeof(*p));
 	struct proposer_out *out = calloc(1, sizeof(*out));
 	struct configuration next = s->charter.founding;
-	struct value stop = s->head;
+	struct value stop;
 
 	ck_assert(p != NULL && out != NULL);
 	ck_assert_int_eq(accept_at(s, 0, 1, &s->head), ACC_CHANGED);
@@ -381,12 +394,7 @@ START_TEST(replaced_without_a_writer)
 			out->message = m;
 	}
 	ck_assert(out->evaluate);
-	stop.stops = true;
-	stop.stop.bucket = s->charter.bucket;
-	stop.stop.epoch = 1;
-	stop.stop.head = s->head.head.id;
-	stop.stop.next = next;
-	stop_seal(&stop.stop, net, NULL);
+	stop = make_stop(s, true, &next);
 	proposer_reply(p, REPLY_PROPOSE, &stop, 0, out);
 	s->m = out->message;
 	register_message_sign(&s->m, net, &s->anchors[1]);
@@ -418,6 +426,47 @@ START_TEST(replaced_without_a_writer)
 }
 END_TEST
 
+/* A stop of another bucket or epoch on an empty register is not one that an anchor may hold. */
+START_TEST(foreign_stops)
+{
+	struct story *s = story_new();
+	struct proposer *p = calloc(1, sizeof(*p));
+	struct proposer_out *out = calloc(1, sizeof(*out));
+	struct configuration next = s->charter.founding;
+	struct value stop, foreign[2];
+
+	ck_assert(p != NULL && out != NULL);
+	next.number = 1;
+	stop = foreign[0] = foreign[1] = make_stop(s, false, &next);
+	foreign[0].stop.bucket.b[0] ^= 1;
+	foreign[1].stop.epoch++;
+	for (uint8_t i = 0; i < 2; i++) {
+		stop_seal(&foreign[i].stop, net, NULL);
+		ck_assert_int_eq(accept_at(s, 0, 1, &foreign[i]), ACC_IGNORED);
+	}
+	proposer_init(p, &s->charter, NULL, &s->writer.pub, 5);
+	p->top = 1;
+	proposer_write(p, 0, SECONDS(100), out);
+	s->answer2 = (struct register_answer){ .kind = ANS_PROMISED,
+		.bucket = s->charter.bucket,
+		.epoch = 1,
+		.ballot = p->ballot,
+		.promised = p->ballot,
+		.accepted = { 1, s->writer.pub, 77 } };
+	for (uint8_t i = 0; i < 2; i++) {
+		s->answer2.value = foreign[i];
+		proposer_answer(p, 0, &s->answer2, 0, 0, out);
+		ck_assert_uint_eq(p->answered, 0);
+	}
+	s->answer2.value = stop;
+	proposer_answer(p, 0, &s->answer2, 0, 0, out);
+	ck_assert_uint_eq(p->answered, 1);
+	free(p);
+	free(out);
+	free(s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -426,6 +475,6 @@ main(void)
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "formats", 60, charter_round_trip, messages_flipped, NULL);
 	suite_add(s, "acceptor", 60, ballots, tails, members, lost_directory, next_epoch,
-	    replaced_without_a_writer, NULL);
+	    replaced_without_a_writer, foreign_stops, NULL);
 	return suite_main(s);
 }
