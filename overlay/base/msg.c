@@ -8,11 +8,9 @@
 #include "overlay/base/msg.h"
 
 #include <msgpack.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "overlay/base/err.h"
-#include "overlay/base/pack.h"
 
 /* ---- writing ---- */
 
@@ -156,159 +154,15 @@ msg_done(const struct msg_writer *w)
 	return w->err;
 }
 
-/* ---- reading, first step: the walk over untrusted bytes ---- */
+/* ---- reading: the head of one value ---- */
 
-/* The head of one value: its kind, and its number (value, length or count). */
 enum kind { KIND_UINT, KIND_SINT, KIND_BOOL, KIND_BYTES, KIND_ARRAY, KIND_MAP, KIND_BAD };
 
-static uint64_t
-read_be(struct unpacker *u, unsigned log2_len)
-{
-	switch (log2_len) {
-	case 0:
-		return unpack_u8(u);
-	case 1:
-		return unpack_u16(u);
-	case 2:
-		return unpack_u32(u);
-	default:
-		return unpack_u64(u);
-	}
-}
-
-/* https://github.com/msgpack/msgpack/blob/master/spec.md; floats, nil and ext are KIND_BAD. */
-static enum kind
-read_head(struct unpacker *u, uint64_t *number)
-{
-	uint8_t b = unpack_u8(u);
-
-	*number = 0;
-	if (u->failed)
-		return KIND_BAD;
-	if (b <= 0x7f) {
-		*number = b;
-		return KIND_UINT;
-	}
-	if (b >= 0xe0)
-		return KIND_SINT;
-	if (b <= 0x8f) {
-		*number = b & 0x0f;
-		return KIND_MAP;
-	}
-	if (b <= 0x9f) {
-		*number = b & 0x0f;
-		return KIND_ARRAY;
-	}
-	if (b <= 0xbf) {
-		*number = b & 0x1f;
-		return KIND_BYTES;
-	}
-	switch (b) {
-	case 0xc2:
-	case 0xc3:
-		return KIND_BOOL;
-	case 0xc4: /* bin 8, 16, 32 */
-	case 0xc5:
-	case 0xc6:
-		*number = read_be(u, b - 0xc4u);
-		return KIND_BYTES;
-	case 0xcc: /* uint 8, 16, 32, 64 */
-	case 0xcd:
-	case 0xce:
-	case 0xcf:
-		*number = read_be(u, b - 0xccu);
-		return KIND_UINT;
-	case 0xd0: /* int 8, 16, 32, 64 */
-	case 0xd1:
-	case 0xd2:
-	case 0xd3:
-		*number = read_be(u, b - 0xd0u);
-		return KIND_SINT;
-	case 0xd9: /* str 8, 16, 32 */
-	case 0xda:
-	case 0xdb:
-		*number = read_be(u, b - 0xd9u);
-		return KIND_BYTES;
-	case 0xdc: /* array 16, 32 */
-	case 0xdd:
-		*number = read_be(u, b - 0xdcu + 1);
-		return KIND_ARRAY;
-	case 0xde: /* map 16, 32 */
-	case 0xdf:
-		*number = read_be(u, b - 0xdeu + 1);
-		return KIND_MAP;
-	default:
-		return KIND_BAD;
-	}
-}
-
-static bool scan_value(struct unpacker *u, unsigned depth);
-
-static bool
-scan_map(struct unpacker *u, uint64_t pairs, unsigned depth)
-{
-	uint64_t keys[MSG_PAIRS_MAX];
-
-	if (pairs > MSG_PAIRS_MAX || 2 * pairs > unpack_left(u))
-		return false;
-	for (size_t i = 0; i < pairs; i++) {
-		if (read_head(u, &keys[i]) != KIND_UINT || u->failed)
-			return false;
-		for (size_t j = 0; j < i; j++) {
-			if (keys[j] == keys[i])
-				return false;
-		}
-		if (!scan_value(u, depth))
-			return false;
-	}
-	return true;
-}
-
-/* depth: how many containers are open. Recursion ends at MSG_DEPTH_MAX. */
-static bool
-scan_value(struct unpacker *u, unsigned depth)
-{
-	uint64_t number;
-	enum kind kind = read_head(u, &number);
-
-	if (u->failed)
-		return false;
-	switch (kind) {
-	case KIND_UINT:
-	case KIND_SINT:
-	case KIND_BOOL:
-		return true;
-	case KIND_BYTES:
-		if (number > unpack_left(u))
-			return false;
-		(void)unpack_lend(u, (size_t)number);
-		return !u->failed;
-	case KIND_ARRAY:
-		if (depth == MSG_DEPTH_MAX || number > unpack_left(u))
-			return false;
-		for (uint64_t i = 0; i < number; i++) {
-			if (!scan_value(u, depth + 1))
-				return false;
-		}
-		return true;
-	case KIND_MAP:
-		return depth < MSG_DEPTH_MAX && scan_map(u, number, depth + 1);
-	default:
-		return false;
-	}
-}
-
-/* ---- reading, second step: a node is where its value begins ---- */
-
-/*
- * From here on the bytes are known to be whole and sound, so nothing looks for their end again,
- * and no tree is built: a datagram would pay for two, and asks each for a dozen values.
- */
-static const uint8_t *
-at(const void *node)
-{
-	return node;
-}
+struct head {
+	enum kind kind;
+	uint64_t number;   /* value, length or count; of a KIND_SINT the bits, sign extended */
+	const uint8_t *in; /* what follows the head */
+};
 
 static uint64_t
 number_at(const uint8_t *p, size_t len)
@@ -320,15 +174,9 @@ number_at(const uint8_t *p, size_t len)
 	return v;
 }
 
-struct head {
-	enum kind kind;
-	uint64_t number;   /* value, length or count; of a KIND_SINT the bits, sign extended */
-	const uint8_t *in; /* what follows the head */
-};
-
-/* Of types beyond 0xc0: the kind, and log2 of the bytes of the number. */
+/* Of types beyond 0xc3: the kind, and log2 of the bytes of the number. */
 static struct head
-head_wide(const uint8_t *p)
+head_wide(const uint8_t *p, size_t left)
 {
 	static const struct {
 		uint8_t first, last;
@@ -347,17 +195,26 @@ head_wide(const uint8_t *p)
 
 	while (t < ARRAY_LEN(types) && (p[0] < types[t].first || p[0] > types[t].last))
 		t++;
-	must(t < ARRAY_LEN(types)); /* the walk let nothing else through */
+	if (t == ARRAY_LEN(types))
+		return (struct head){ .kind = KIND_BAD };
 	len = (size_t)1 << (types[t].log2_len + p[0] - types[t].first);
+	if (left <= len)
+		return (struct head){ .kind = KIND_BAD };
 	h = (struct head){ types[t].kind, number_at(p + 1, len), p + 1 + len };
 	if (h.kind == KIND_SINT && len < 8 && h.number >> (8 * len - 1) != 0)
 		h.number |= UINT64_MAX << 8 * len;
 	return h;
 }
 
+/*
+ * https://github.com/msgpack/msgpack/blob/master/spec.md; floats, nil, ext and what ends too early
+ * are KIND_BAD.
+ */
 static struct head
-head_at(const uint8_t *p)
+head_at(const uint8_t *p, size_t left)
 {
+	if (left == 0)
+		return (struct head){ .kind = KIND_BAD };
 	if (p[0] <= 0x7f)
 		return (struct head){ KIND_UINT, p[0], p + 1 };
 	if (p[0] >= 0xe0)
@@ -368,16 +225,103 @@ head_at(const uint8_t *p)
 		return (struct head){ KIND_ARRAY, p[0] & 0x0fu, p + 1 };
 	if (p[0] <= 0xbf)
 		return (struct head){ KIND_BYTES, p[0] & 0x1fu, p + 1 };
-	if (p[0] <= 0xc3)
+	if (p[0] == 0xc2 || p[0] == 0xc3)
 		return (struct head){ KIND_BOOL, p[0] & 1u, p + 1 };
-	return head_wide(p);
+	return head_wide(p, left);
+}
+
+/* ---- reading, first step: the walk over untrusted bytes ---- */
+
+/* Takes a head off what is left. */
+static bool
+scan_head(struct bytes *left, struct head *h)
+{
+	*h = head_at(left->data, left->len);
+	if (h->kind == KIND_BAD)
+		return false;
+	*left = bytes_of(h->in, left->len - (size_t)(h->in - left->data));
+	return true;
+}
+
+static bool scan_value(struct bytes *left, unsigned depth);
+
+static bool
+scan_map(struct bytes *left, uint64_t pairs, unsigned depth)
+{
+	uint64_t keys[MSG_PAIRS_MAX];
+	struct head h;
+
+	if (pairs > MSG_PAIRS_MAX || 2 * pairs > left->len)
+		return false;
+	for (size_t i = 0; i < pairs; i++) {
+		if (!scan_head(left, &h) || h.kind != KIND_UINT)
+			return false;
+		for (size_t j = 0; j < i; j++) {
+			if (keys[j] == h.number)
+				return false;
+		}
+		keys[i] = h.number;
+		if (!scan_value(left, depth))
+			return false;
+	}
+	return true;
+}
+
+/* depth: how many containers are open. Recursion ends at MSG_DEPTH_MAX. */
+static bool
+scan_value(struct bytes *left, unsigned depth)
+{
+	struct head h;
+
+	if (!scan_head(left, &h))
+		return false;
+	switch (h.kind) {
+	case KIND_BYTES:
+		if (h.number > left->len)
+			return false;
+		*left = bytes_of(left->data + h.number, left->len - (size_t)h.number);
+		return true;
+	case KIND_ARRAY:
+		if (depth == MSG_DEPTH_MAX || h.number > left->len)
+			return false;
+		for (uint64_t i = 0; i < h.number; i++) {
+			if (!scan_value(left, depth + 1))
+				return false;
+		}
+		return true;
+	case KIND_MAP:
+		return depth < MSG_DEPTH_MAX && scan_map(left, h.number, depth + 1);
+	default:
+		return true;
+	}
+}
+
+/* ---- reading, second step: a node is where its value begins ---- */
+
+/*
+ * From here on the bytes are known to be whole and sound, so nothing looks for their end again,
+ * and no tree is built: a datagram would pay for two, and asks each for a dozen values.
+ */
+static const uint8_t *
+at(const void *node)
+{
+	return node;
+}
+
+static struct head
+sound_head(const uint8_t *p)
+{
+	struct head h = head_at(p, SIZE_MAX);
+
+	must(h.kind != KIND_BAD); /* the walk let nothing else through */
+	return h;
 }
 
 /* Behind the value at p. As deep as the walk, which has been here. */
 static const uint8_t *
 skip(const uint8_t *p)
 {
-	struct head h = head_at(p);
+	struct head h = sound_head(p);
 
 	p = h.in;
 	if (h.kind == KIND_BYTES)
@@ -392,9 +336,9 @@ skip(const uint8_t *p)
 int
 msg_parse(struct bytes in, struct msg **out)
 {
-	struct unpacker u = unpacker_on(in);
+	struct bytes left = in;
 
-	if (!scan_value(&u, 0) || !unpack_done(&u))
+	if (!scan_value(&left, 0) || left.len > 0)
 		return ERR_INVALID;
 	*out = (struct msg *)(uintptr_t)in.data;
 	return ERR_OK;
@@ -426,12 +370,12 @@ msg_get(const struct msg_node *map, uint32_t key)
 
 	if (map == NULL)
 		return NULL;
-	h = head_at(at(map));
+	h = sound_head(at(map));
 	if (h.kind != KIND_MAP)
 		return NULL;
 	p = h.in;
 	for (uint64_t i = 0; i < h.number; i++) {
-		struct head k = head_at(p);
+		struct head k = sound_head(p);
 
 		if (k.number == key) /* the walk let only unsigned keys through */
 			return node_of(k.in);
@@ -444,7 +388,7 @@ msg_get(const struct msg_node *map, uint32_t key)
 static bool
 unsigned_at(const struct msg_node *n, uint64_t *v)
 {
-	struct head h = head_at(at(n));
+	struct head h = sound_head(at(n));
 
 	*v = h.number;
 	return h.kind == KIND_UINT || (h.kind == KIND_SINT && h.number <= INT64_MAX);
@@ -467,7 +411,7 @@ msg_node_u64(const struct msg_node *n, uint64_t max, uint64_t *out)
 static bool
 bytes_at(const struct msg_node *n, bool letters, struct bytes *out)
 {
-	struct head h = head_at(at(n));
+	struct head h = sound_head(at(n));
 	uint8_t type = at(n)[0];
 
 	*out = bytes_of(h.in, (size_t)h.number);
@@ -501,7 +445,7 @@ msg_get_i64(const struct msg_node *map, uint32_t key, int64_t *out)
 
 	if (n == NULL)
 		return ERR_NOT_FOUND;
-	h = head_at(at(n));
+	h = sound_head(at(n));
 	if (h.kind != KIND_SINT && (h.kind != KIND_UINT || h.number > INT64_MAX))
 		return ERR_INVALID;
 	*out = (int64_t)h.number;
@@ -516,7 +460,7 @@ msg_get_bool(const struct msg_node *map, uint32_t key, bool *out)
 
 	if (n == NULL)
 		return ERR_NOT_FOUND;
-	h = head_at(at(n));
+	h = sound_head(at(n));
 	if (h.kind != KIND_BOOL)
 		return ERR_INVALID;
 	*out = h.number != 0;
@@ -570,7 +514,7 @@ msg_get_array(const struct msg_node *map, uint32_t key, size_t max, const struct
 
 	if (n == NULL)
 		return ERR_NOT_FOUND;
-	h = head_at(at(n));
+	h = sound_head(at(n));
 	if (h.kind != KIND_ARRAY || h.number > max)
 		return ERR_INVALID;
 	*out = n;
@@ -585,7 +529,7 @@ msg_item(const struct msg_node *array, size_t index)
 
 	if (array == NULL)
 		return NULL;
-	h = head_at(at(array));
+	h = sound_head(at(array));
 	if (h.kind != KIND_ARRAY || index >= h.number)
 		return NULL;
 	for (; index > 0; index--)
