@@ -8,20 +8,6 @@
 
 #include "sim/report_private.h"
 
-static void
-begin(struct html *h, const char *cls, const char *title, const char *note)
-{
-	html_put(h,
-	    "<figure%s><figcaption><h3>%s</h3><p>%s</p></figcaption><div class=\"scroll\"><table>",
-	    cls, title, note);
-}
-
-static void
-end(struct html *h)
-{
-	html_raw(h, "</table></div></figure>\n");
-}
-
 /* ---- time at risk ---- */
 
 static void
@@ -72,7 +58,7 @@ put_risk(const struct result *r, struct html *h)
 		from++;
 	while (to > from && !bin_used(k, to - 1))
 		to--;
-	begin(h, " class=\"wide\"", "Time at risk",
+	report_table_begin(h, " class=\"wide\"", "Time at risk",
 	    "Chunks, by how long they had so few shards on peers that are up, all times together");
 	html_put(h,
 	    "<tr><th>for</th><th>at most r = %u</th><th>at most k + 1 = %u</th>"
@@ -86,7 +72,7 @@ put_risk(const struct result *r, struct html *h)
 			bar(h, k->at_risk[i][bin], k->chunks, colors[i]);
 		html_raw(h, "</tr>");
 	}
-	end(h);
+	report_table_end(h);
 }
 
 /* ---- what repair costs ---- */
@@ -113,7 +99,7 @@ put_cost(const struct result *r, struct html *h)
 {
 	const struct result_keeping *k = &r->keeping;
 
-	begin(h, "", "What repair costs",
+	report_table_begin(h, "", "What repair costs",
 	    "Bytes read and written for each byte stored, a month at the documented pace; only "
 	    "after two of the formula&#8217;s cycles");
 	html_raw(h, "<tr><th></th><th>bytes</th><th>of B</th></tr>");
@@ -135,7 +121,7 @@ put_cost(const struct result *r, struct html *h)
 		html_put(h, "%.1f %%",
 		    100.0 * (double)(k->moved_bytes + k->own_bytes) / k->course_bytes);
 	html_raw(h, "</td></tr>");
-	end(h);
+	report_table_end(h);
 }
 
 /* ---- what is lost ---- */
@@ -147,7 +133,7 @@ put_loss(const struct result *r, struct html *h)
 	double watched = months(r, (double)k->watched_ms * 1e6);
 	char a[HTML_NUMBER_MAX], b[HTML_NUMBER_MAX];
 
-	begin(h, "", "Loss against the Markov chain",
+	report_table_begin(h, "", "Loss against the Markov chain",
 	    "A chain over live shards: j of them fail at rate j&#955;, and at r a repair begins "
 	    "that takes as long as was measured");
 	html_put(h, "<tr><td>chunks watched</td><td>%s</td></tr>", html_count(k->chunks, a));
@@ -165,7 +151,7 @@ put_loss(const struct result *r, struct html *h)
 			    "<tr><td>a chunk lives, by the chain</td><td>%s months</td></tr>",
 			    html_count((uint64_t)MIN(months(r, k->loss_time_ns), 1e18), b));
 	}
-	end(h);
+	report_table_end(h);
 }
 
 /* ---- order ---- */
@@ -176,7 +162,7 @@ put_order(const struct result *r, struct html *h)
 	const struct result_keeping *k = &r->keeping;
 	char a[HTML_NUMBER_MAX], b[HTML_NUMBER_MAX];
 
-	begin(h, " class=\"wide\"", "Repairs by urgency",
+	report_table_begin(h, " class=\"wide\"", "Repairs by urgency",
 	    "Alive &#8722; k when a repair began, and how long the chunk had had r alive or fewer");
 	html_raw(h, "<tr><th>to spare</th><th>begun</th><th>waited, mean</th></tr>");
 	for (size_t i = 0; i < RESULT_SPARE; i++) {
@@ -194,7 +180,7 @@ put_order(const struct result *r, struct html *h)
 	html_put(h,
 	    "<tr><td>moved by all repairs, for each byte stored</td><td>%.3f B</td><td></td></tr>",
 	    (double)k->moved_bytes / (double)MAX(k->stored_bytes, UINT64_C(1)));
-	end(h);
+	report_table_end(h);
 }
 
 void

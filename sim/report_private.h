@@ -17,6 +17,9 @@ void report_plot_lookups(struct report_plots *p, struct html *h);
 void report_plot_data(struct report_plots *p, struct html *h);
 void report_plot_traffic(struct report_plots *p, struct html *h);
 
+/* A table in its frame; cls: "" or a class attribute with a space before it. */
+void report_table_begin(struct html *h, const char *cls, const char *title, const char *note);
+void report_table_end(struct html *h);
 /* What there is no plot for: tables of figures. */
 void report_table_paths(const struct result *r, struct html *h);
 /* What became of the chunks, beside what arithmetic expects; tables. */

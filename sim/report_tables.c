@@ -7,16 +7,16 @@
 #define P95 950000
 #define P99 990000
 
-static void
-begin(struct html *h, const char *cls, const char *title, const char *note)
+void
+report_table_begin(struct html *h, const char *cls, const char *title, const char *note)
 {
 	html_put(h,
 	    "<figure%s><figcaption><h3>%s</h3><p>%s</p></figcaption><div class=\"scroll\"><table>",
 	    cls, title, note);
 }
 
-static void
-end(struct html *h)
+void
+report_table_end(struct html *h)
 {
 	html_raw(h, "</table></div></figure>\n");
 }
@@ -46,7 +46,7 @@ report_table_paths(const struct result *r, struct html *h)
 		none(h, title, "Lookups were not compared by their number of paths in this run.");
 		return;
 	}
-	begin(h, " class=\"wide\"", title,
+	report_table_begin(h, " class=\"wide\"", title,
 	    "Found: the closest live honest peer, in spite of those that lie");
 	html_raw(h, "<tr><th>lookups by paths</th><th>found</th><th>requests, p50</th><th>p95</th>"
 		    "<th>lookups</th></tr>");
@@ -61,7 +61,7 @@ report_table_paths(const struct result *r, struct html *h)
 			    html_count(histogram_percentile(&p->rpcs, P95), more),
 			    html_count(p->lookups, count));
 	}
-	end(h);
+	report_table_end(h);
 }
 
 /* ---- times and requests ---- */
@@ -91,7 +91,7 @@ table_percentiles(const struct result *r, struct html *h)
 		none(h, "Percentiles", "Nothing was timed, and no requests were counted.");
 		return;
 	}
-	begin(h, " class=\"wide\"", "Percentiles", "Of all operations of the run");
+	report_table_begin(h, " class=\"wide\"", "Percentiles", "Of all operations of the run");
 	html_raw(h, "<tr><th>milliseconds of simulated time</th><th>p50</th><th>p95</th>"
 		    "<th>p99</th><th>count</th></tr>");
 	row(h, "lookup, first", &r->lookup_first, html_ms);
@@ -104,7 +104,7 @@ table_percentiles(const struct result *r, struct html *h)
 		    "<th></th></tr>");
 	row(h, "lookup", &r->lookup_rpcs, html_count);
 	row(h, "record put", &r->put_rpcs, html_count);
-	end(h);
+	report_table_end(h);
 }
 
 /* ---- what was done ---- */
@@ -121,14 +121,15 @@ row_done(struct html *h, const char *what, uint64_t done, uint64_t failed)
 static void
 table_operations(const struct result *r, struct html *h)
 {
-	begin(h, "", "Operations", "How many were asked for, and how many did not succeed");
+	report_table_begin(
+	    h, "", "Operations", "How many were asked for, and how many did not succeed");
 	html_raw(h, "<tr><th></th><th>made</th><th>failed</th></tr>");
 	row_done(h, "lookups", r->lookups, r->lookups_failed);
 	row_done(h, "record puts", r->record_puts, r->record_puts_failed);
 	row_done(h, "record gets", r->record_gets, r->record_gets_failed);
 	row_done(h, "object puts", r->objects_put + r->objects_refused, r->objects_refused);
 	row_done(h, "object gets", r->objects_got, r->objects_get_failed);
-	end(h);
+	report_table_end(h);
 }
 
 static void
@@ -143,7 +144,7 @@ row_objects(struct html *h, const char *what, uint64_t count, bool bad)
 static void
 table_objects(const struct result *r, struct html *h)
 {
-	begin(h, "", "Objects and members", "In the end, when everybody was back");
+	report_table_begin(h, "", "Objects and members", "In the end, when everybody was back");
 	row_objects(h, "objects acknowledged", r->objects_put, false);
 	row_objects(h, "lost", r->objects_lost, true);
 	row_objects(h, "unreadable", r->objects_unread, true);
@@ -151,7 +152,7 @@ table_objects(const struct result *r, struct html *h)
 	row_objects(h, "members that came (back)", r->joins, false);
 	row_objects(h, "went offline", r->leaves, false);
 	row_objects(h, "gone for good", r->deaths, false);
-	end(h);
+	report_table_end(h);
 }
 
 /* ---- cost ---- */
@@ -176,12 +177,12 @@ table_events(const struct result *r, struct html *h)
 	static const char *const kinds[] = { "timers", "datagrams", "streams", "work", "turns" };
 
 	static_assert(ARRAY_LEN(kinds) == SIM_EVENT_KINDS, "every kind has a name");
-	begin(h, "", "Events", "What the simulator spent its time on");
+	report_table_begin(h, "", "Events", "What the simulator spent its time on");
 	html_raw(h, "<tr><th></th><th>events</th><th>share</th><th>per node-hour</th></tr>");
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		row_events(h, kinds[i], r->events_by_kind[i], r, false);
 	row_events(h, "all", r->events, r, true);
-	end(h);
+	report_table_end(h);
 }
 
 static void
@@ -198,7 +199,7 @@ table_traffic(const struct result *r, struct html *h)
 		sums[c] = result_sent_bytes(r, (enum traffic_class)c);
 		all += sums[c];
 	}
-	begin(h, "", "Traffic", "Sent by all members");
+	report_table_begin(h, "", "Traffic", "Sent by all members");
 	html_raw(h, "<tr><th></th><th>bytes</th><th>share</th><th>per node and second</th></tr>");
 	for (size_t c = 0; c <= TRAFFIC_CLASSES; c++) {
 		bool sum = c == TRAFFIC_CLASSES;
@@ -211,7 +212,7 @@ table_traffic(const struct result *r, struct html *h)
 		else
 			html_raw(h, "<td>&#8211;</td></tr>");
 	}
-	end(h);
+	report_table_end(h);
 }
 
 void
