@@ -114,7 +114,7 @@ put_counts(struct json_value *o, const struct result *r)
 	json_put_number(o, "objects_lost", r->objects_lost);
 	json_put_number(o, "objects_unread", r->objects_unread);
 	json_put_number(o, "objects_wrong", r->objects_wrong);
-	json_put_number(o, "repair_bytes", r->repair_bytes);
+	json_put_number(o, "repair_bytes", r->keeping.moved_bytes);
 	json_put_number(o, "repair_expected_bytes", r->repair_expected_bytes);
 	json_put_number(o, "joins", r->joins);
 	json_put_number(o, "leaves", r->leaves);

@@ -122,9 +122,9 @@ struct result {
 	uint64_t joins, leaves, deaths;
 	uint64_t datagrams_sent, datagram_bytes, stream_bytes;
 	uint8_t k, r, n;
-	/* Of the whole span: shards read and written by repair, and by its formula; 0: nothing
-	 * repairs. */
-	uint64_t repair_bytes, repair_expected_bytes;
+	/* Of the whole span: what keeping.moved_bytes would be by the formula; 0: nothing repairs.
+	 */
+	uint64_t repair_expected_bytes;
 	struct result_keeping keeping;
 
 	struct result_sample *samples;

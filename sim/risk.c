@@ -334,7 +334,7 @@ risk_sample(struct risk *r, uint64_t moved, uint64_t own)
 	struct result_keeping *out = &r->result->keeping;
 	uint64_t then = r->sampled_at, now = now_of(r), stored = 0;
 	struct chain c;
-	bool steady = chain_of(r, &c);
+	bool formula = chain_of(r, &c), steady = formula;
 
 	r->sampled_at = now;
 	out->moved_bytes += moved;
@@ -349,6 +349,9 @@ risk_sample(struct risk *r, uint64_t moved, uint64_t own)
 			 (double)(then - one->since) >= STEADY_CYCLES * chain_cycle(&c);
 	}
 	out->stored_bytes = stored;
+	if (formula)
+		r->result->repair_expected_bytes +=
+		    (uint64_t)(chain_rate(&c) * (double)stored * (double)(now - then));
 	if (!steady || stored == 0)
 		return;
 	out->steady_ns += now - then;

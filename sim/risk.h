@@ -18,7 +18,10 @@ struct risk;
 struct risk *risk_new(struct fleet *f, struct workload *w, struct result *r);
 void risk_free(struct risk *risk);                      /* NULL accepted */
 void risk_changed(struct risk *risk, struct member *m); /* as fleet_opts */
-/* What repairs have moved since the last sample: steady states are summed up by samples. */
+/*
+ * What repairs have moved since the last sample: steady states, and what the formula expects of
+ * all that is stored, are summed up by samples.
+ */
 void risk_sample(struct risk *risk, uint64_t moved, uint64_t own);
 /* The span is over: everything into the result, beside what arithmetic expects (chain.h). */
 void risk_sum_up(struct risk *risk);

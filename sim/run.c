@@ -31,7 +31,6 @@ struct run {
 	uint64_t began; /* sim_now at the beginning of the span */
 	uint64_t sent_before[TRAFFIC_CLASSES];
 	struct fleet_repaired repaired_before;
-	uint64_t repair_wanted_at;       /* of the sample before */
 	uint64_t up_since;               /* for node-hours */
 	uint64_t kinds[SIM_EVENT_KINDS]; /* before the warm-up */
 	bool stopped;
@@ -113,36 +112,15 @@ sample_object(struct run *r, struct object *o, struct result_sample *s)
 	}
 }
 
-/* B = λ(k+n−r)/(k·(H_n−H_r)): for each byte stored, lives of mean 1/λ, no grace. */
-static double
-repair_rate(const struct run *r)
-{
-	const struct result *out = r->result;
-	const struct lifetime *life = &r->opts->scenario->life;
-	double sum = 0;
-
-	if (life->kind != LIFETIME_EXPONENTIAL || out->r >= out->n)
-		return 0;
-	for (unsigned i = out->r + 1u; i <= out->n; i++)
-		sum += 1.0 / i;
-	return (out->k + out->n - out->r) / (out->k * sum) / (double)life->scale;
-}
-
 static void
 sample_repair(struct run *r, struct result_sample *s)
 {
-	uint64_t now = sim_now(world_of(r));
 	struct fleet_repaired repaired;
 
 	fleet_repaired(r->fleet, &repaired);
 	s->repair_bytes = repaired.moved - r->repaired_before.moved;
 	risk_sample(r->risk, s->repair_bytes, repaired.own - r->repaired_before.own);
 	r->repaired_before = repaired;
-	r->result->repair_bytes += s->repair_bytes;
-	r->result->repair_expected_bytes +=
-	    (uint64_t)(repair_rate(r) * (double)r->result->keeping.stored_bytes *
-		       (double)(now - r->repair_wanted_at));
-	r->repair_wanted_at = now;
 }
 
 static void
@@ -232,7 +210,6 @@ warm_up(struct run *r)
 	r->began = sim_now(world_of(r));
 	fleet_repaired(r->fleet, &r->repaired_before);
 	r->risk = risk_new(r->fleet, r->workload, r->result);
-	r->repair_wanted_at = r->began;
 	if (s->churn)
 		r->churn = churn_new(r->fleet);
 	r->timeline = timeline_new(r->fleet, r->opts->span, r->result);
