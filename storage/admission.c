@@ -180,10 +180,10 @@ admission_count_begin(struct admission *a)
 
 /* An owner may have several leases on a chunk, which is kept once. */
 static bool
-counted_before(const struct lease *leases, size_t i)
+counted_before(const struct lease *leases, size_t i, uint64_t now_s)
 {
 	for (size_t j = 0; j < i; j++) {
-		if (leases[j].until != 0 &&
+		if (leases[j].until >= now_s &&
 		    pubkey_equal(&leases[j].note.owner, &leases[i].note.owner))
 			return true;
 	}
@@ -202,7 +202,7 @@ admission_count(
 
 		if (leases[i].until < now_s)
 			continue;
-		if (who < a->opts.owners_count && !counted_before(leases, i))
+		if (who < a->opts.owners_count && !counted_before(leases, i, now_s))
 			a->counting.owner[who] += bytes;
 		owned |= who < a->opts.owners_count;
 		group = leases[i].note.group != 0 ? leases[i].note.group : group;

@@ -167,6 +167,7 @@ START_TEST(tours_count)
 {
 	struct fixture f;
 	struct lease l[3] = { { .until = 200 }, { .until = 200 }, { .until = 50 } };
+	struct lease again[2] = { { .until = 50 }, { .until = 200 } };
 	struct admission_status s;
 
 	set_up(&f, ACCEPT_ANYONE);
@@ -189,6 +190,12 @@ START_TEST(tours_count)
 	admission_count_begin(f.a);
 	admission_count_end(f.a);
 	ck_assert_uint_eq(admission_used(f.a, 0), 0);
+	/* One that is over does not stand for a later one of the same owner. */
+	again[0].note.owner = again[1].note.owner = f.owners[0].pub;
+	admission_count_begin(f.a);
+	admission_count(f.a, again, 2, 100, 30);
+	admission_count_end(f.a);
+	ck_assert_uint_eq(admission_used(f.a, 0), 30);
 	admission_free(f.a);
 }
 END_TEST
