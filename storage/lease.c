@@ -155,11 +155,29 @@ enum note_flags { NOTE_GRANTED = 1 };
 #define AT_UNTIL     (sizeof(lease_domain) - 1 + 4 + 32 + 32 + 8)
 #define AT_COUNTRIES (AT_UNTIL + 8 + 8 + 6)
 
+static bool
+nobody(const struct pubkey *owner)
+{
+	return pubkey_equal(owner, &(struct pubkey){ { 0 } });
+}
+
 bool
 lease_note_empty(const struct lease_note *n)
 {
-	return n->promised == 0 && n->group == 0 && !n->granted &&
-	       pubkey_equal(&n->owner, &(struct pubkey){ { 0 } });
+	return n->promised == 0 && n->group == 0 && !n->granted && nobody(&n->owner);
+}
+
+void
+lease_note_join(struct lease_note *n, const struct lease_note *known)
+{
+	if (nobody(&n->owner)) {
+		n->owner = known->owner;
+		n->group = n->group == 0 ? known->group : n->group;
+	}
+	if (!n->granted && known->granted) {
+		n->granted = true;
+		n->grant = known->grant;
+	}
 }
 
 static void
@@ -197,17 +215,23 @@ unpack_note(struct unpacker *u, struct lease_note *out)
 	return ERR_OK;
 }
 
+/* Behind the lease in out, where it says anything; how long both are. */
+static size_t
+put_note(uint8_t *out, size_t lease, const struct lease_note *n)
+{
+	struct packer p = packer_on(out + lease, LEASE_NOTE_BYTES);
+
+	must(lease <= LEASE_BYTES_MAX);
+	if (!lease_note_empty(n))
+		pack_note(&p, n);
+	must(pack_ok(&p));
+	return lease + p.len;
+}
+
 size_t
 lease_keep(const struct lease *l, struct network_id net, uint8_t *out)
 {
-	size_t len = lease_pack(l, net, out);
-	struct packer p = packer_on(out + len, LEASE_NOTE_BYTES);
-
-	if (lease_note_empty(&l->note))
-		return len;
-	pack_note(&p, &l->note);
-	must(pack_ok(&p));
-	return len + p.len;
+	return put_note(out, lease_pack(l, net, out), &l->note);
 }
 
 int
@@ -258,6 +282,12 @@ note_of(struct bytes kept, struct lease_note *out)
 }
 
 uint64_t
+lease_kept_until(struct bytes kept)
+{
+	return u64_at(kept, AT_UNTIL);
+}
+
+uint64_t
 lease_kept_lock(struct bytes kept)
 {
 	return u64_at(kept, AT_UNTIL + 8);
@@ -269,59 +299,36 @@ lease_kept_promised(struct bytes kept)
 	struct lease_note n = { 0 };
 
 	(void)note_of(kept, &n); /* without one the lease's own date is what there is */
-	return MAX(n.promised, u64_at(kept, AT_UNTIL));
+	return MAX(n.promised, lease_kept_until(kept));
 }
 
 size_t
 lease_kept_join(struct bytes winner, struct bytes loser, uint8_t out[LEASE_KEPT_MAX])
 {
-	static const struct pubkey nobody;
 	size_t lease = lease_part(winner);
 	struct lease_note n, old;
-	struct packer p;
 
 	if (note_of(winner, &n) != ERR_OK || note_of(loser, &old) != ERR_OK)
 		return 0;
 	n.promised = MAX(lease_kept_promised(winner), lease_kept_promised(loser));
-	if (n.promised == u64_at(winner, AT_UNTIL))
+	if (n.promised == lease_kept_until(winner))
 		n.promised = 0;
-	if (pubkey_equal(&n.owner, &nobody)) {
-		n.owner = old.owner;
-		n.group = n.group == 0 ? old.group : n.group;
-	}
-	if (!n.granted && old.granted) {
-		n.granted = true;
-		n.grant = old.grant;
-	}
-	must(lease <= LEASE_BYTES_MAX);
+	lease_note_join(&n, &old);
 	memcpy(out, winner.data, lease);
-	p = packer_on(out + lease, LEASE_NOTE_BYTES);
-	if (!lease_note_empty(&n))
-		pack_note(&p, &n);
-	must(pack_ok(&p));
-	return lease + p.len;
-}
-
-uint64_t
-lease_kept_until(struct bytes kept)
-{
-	return u64_at(kept, AT_UNTIL);
+	return put_note(out, lease, &n);
 }
 
 size_t
 lease_kept_promise(struct bytes kept, uint64_t promised, uint8_t out[LEASE_KEPT_MAX])
 {
 	size_t lease = lease_part(kept);
-	struct packer p = packer_on(out + lease, LEASE_NOTE_BYTES);
 	struct lease_note n;
 
 	if (note_of(kept, &n) != ERR_OK)
 		return 0;
 	n.promised = promised;
 	memcpy(out, kept.data, lease);
-	pack_note(&p, &n);
-	must(pack_ok(&p));
-	return lease + p.len;
+	return put_note(out, lease, &n);
 }
 
 /* ---- what is promised ---- */

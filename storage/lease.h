@@ -76,12 +76,14 @@ int lease_unpack(struct bytes in, struct network_id net, struct lease *out);
 size_t lease_keep(
     const struct lease *l, struct network_id net, uint8_t *out); /* ≤ LEASE_KEPT_MAX */
 bool lease_note_empty(const struct lease_note *n);
+/* What is known of the same key beside it: who vouches, and the grant, where n has none. */
+void lease_note_join(struct lease_note *n, const struct lease_note *known);
 /* The signature is not checked: it was when it came. */
 int lease_read(struct bytes kept, struct network_id net, struct lease *out);
-/* Without checking anything; 0 of what is too short: lock_until, and the latest date promised. */
+/* Without checking anything; 0 of what is too short; promised: the latest date that was. */
+uint64_t lease_kept_until(struct bytes kept);
 uint64_t lease_kept_lock(struct bytes kept);
 uint64_t lease_kept_promised(struct bytes kept);
-uint64_t lease_kept_until(struct bytes kept);
 /* The same with another promise; its length, 0: it is no lease. */
 size_t lease_kept_promise(struct bytes kept, uint64_t promised, uint8_t out[LEASE_KEPT_MAX]);
 /*

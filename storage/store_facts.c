@@ -198,16 +198,8 @@ facts_admit(const struct chunk_facts *f, const struct admission *a, const struct
 	struct lease_note note = l->note;
 
 	for (size_t i = 0; i < f->leases_count; i++) {
-		const struct lease *known = &f->leases[i];
-
-		if (!pubkey_equal(&known->key, &l->key))
-			continue;
-		note.owner = known->note.owner;
-		note.group = known->note.group;
-		if (!note.granted) {
-			note.granted = known->note.granted;
-			note.grant = known->note.grant;
-		}
+		if (pubkey_equal(&f->leases[i].key, &l->key))
+			lease_note_join(&note, &f->leases[i].note);
 	}
 	if (l->until == 0) {
 		*out = (struct admitted){ .note = note };
