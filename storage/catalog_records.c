@@ -61,12 +61,6 @@ join_texts(const struct text_entry *top, const struct text_entry *other, uint8_t
 	return len == 0 ? top->text : bytes_of(joined, len);
 }
 
-static bool
-bytes_equal(struct bytes a, struct bytes b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 static int
 add_lease(struct index_txn *txn, const struct record *r)
 {

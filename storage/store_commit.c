@@ -83,12 +83,6 @@ settle(struct commit *c, int result)
 
 /* ---- inside the first job: which records are news ---- */
 
-static bool
-same_bytes(struct bytes a, struct bytes b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
 /* What the disk gets: the lease, and all that is known beside it. */
 static bool
 keep_note(struct commit *c, struct bytes known)
@@ -118,7 +112,7 @@ check_lease(struct index_txn *txn, struct commit *c)
 	}
 	/* The same one again is no error, unless it was forgotten; its note may be news. */
 	if (follows == ERR_STALE && !lease_supersedes(known.rank, new) && known.packed.len > 0) {
-		if (keep_note(c, known.packed) && !same_bytes(c->record.value, known.packed))
+		if (keep_note(c, known.packed) && !bytes_equal(c->record.value, known.packed))
 			return ERR_OK;
 		follows = ERR_OK;
 	}

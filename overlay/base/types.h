@@ -77,6 +77,12 @@ bytes_of(const void *data, size_t len)
 }
 
 static inline bool
+bytes_equal(struct bytes a, struct bytes b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline bool
 id_equal(const struct id *a, const struct id *b)
 {
 	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
