@@ -99,9 +99,9 @@ another_runs(struct visit *v, const struct hash *chunk, const struct pubkey *key
 
 /* Of an older version: nobody knows what was promised, but nobody promises for longer than this. */
 static int
-date_tombstone(struct visit *v, const struct hash *chunk, const struct lease_entry *e)
+date_tombstone(struct visit *v, const struct hash *chunk, const struct pubkey *key)
 {
-	return catalog_promise(v->txn, chunk, &e->key, v->sweep->now_unix_s + LEASE_AHEAD_MAX_S);
+	return catalog_promise(v->txn, chunk, key, v->sweep->now_unix_s + LEASE_AHEAD_MAX_S);
 }
 
 static int
@@ -114,18 +114,15 @@ visit_lease(struct visit *v, const struct hash *chunk)
 	int err;
 
 	memcpy(key.b, v->key.data + 33, sizeof(key.b));
-	err = catalog_lease(v->txn, chunk, &key, &e);
+	err = chunk_is_here(v->txn, chunk, &here);
+	/* Last: the next look would end what it lends. */
 	if (err == ERR_OK)
-		err = chunk_is_here(v->txn, chunk, &here);
-	if (err != ERR_OK)
-		return err;
-	/* What was looked at lends no longer. */
-	err = catalog_lease(v->txn, chunk, &key, &e);
+		err = catalog_lease(v->txn, chunk, &key, &e);
 	if (err != ERR_OK)
 		return err;
 	promised = lease_kept_promised(e.packed);
 	if (promised == 0 && e.packed.len > 0)
-		return date_tombstone(v, chunk, &e);
+		return date_tombstone(v, chunk, &key);
 	if (promised + KEEP_BEYOND_S >= v->sweep->now_unix_s) {
 		v->bare += !here;
 		return ERR_OK;

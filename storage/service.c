@@ -235,9 +235,8 @@ take_shard(struct service *s, struct stream *st, struct taking *t)
 	if (err == ERR_OK)
 		err = commit_fits(s, t);
 	c->lease.note = t->admitted.note;
-	if (err == ERR_OK) {
+	if (err == ERR_OK)
 		err = store_lease_room(s->opts.store, &c->lease);
-	}
 	if (err != ERR_OK) {
 		shard_abort(t->writer);
 		return err;
