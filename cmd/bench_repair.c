@@ -1,12 +1,11 @@
 /*
- * What repair can do, and what it takes from users. Two networks of real peers, one after the
- *other:
+ * What repair can do, and what it takes from users. Two networks of real peers, one after another:
  *
  *	speed      no limit: a file is put, one peer is killed, and the time is taken from the first
  *	           rebuilt byte to the last; once for each run, each with one peer less
  *	courtesy   a small file is put and got again and again, in turn while nothing is repaired
- *and while another killed peer's shards are. All peers share this machine, so together they may
- *move what one node may
+ *	           and while another killed peer's shards are. All peers share this machine, so
+ *	           together they may move what one node may
  *
  * How far they are is asked over the peers' own sockets: a line out, a line in.
  */
@@ -61,7 +60,7 @@ ask(const char *dir, const char *question, struct buf *answer)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	char path[PATH_BYTES_MAX], piece[4096];
-	int fd = -1, err = dirs_path(dir, "skerry.sock", path);
+	int fd = -1, err = dirs_path(dir, DIRS_SOCKET, path);
 	ssize_t n;
 
 	if (err == ERR_OK && strlen(path) >= sizeof(to.sun_path))

@@ -7,9 +7,10 @@
  * so replaying segments in any sequence and twice gives the same catalog:
  *
  *	shard, drop   by (chunk, index): the highest order wins
- *	lease         by (chunk, lease key): the longest lock, the highest generation, the highest
- *order siblings      by chunk: the highest sequence, then the highest order value         by
- *(space, key): the highest order wins
+ *	lease         by (chunk, lease key): the longest lock, then the highest generation, then
+ *	              the highest order
+ *	siblings      by chunk: the highest sequence, then the highest order
+ *	value         by (space, key): the highest order wins
  *
  * What is dropped, removed or forgotten leaves a tombstone with its order and generation.
  *

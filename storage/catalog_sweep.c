@@ -4,8 +4,9 @@
  *	drop       when no segment is left that holds an extent of its shard: nothing could bring
  *	           it back
  *	lease      a tombstone, too: when all that was ever promised under it is over, a courtesy
- *and the clocks' slack later; of a chunk that is here only beside a lease that runs siblings   of a
- *chunk that is not here
+ *	           and the clocks' slack later; of a chunk that is here only beside a lease that
+ *	           runs
+ *	siblings   of a chunk that is not here
  *
  * Only the index forgets here. Records in segments follow, since compaction copies what is current;
  * an index that is built anew from older segments learns them again, and forgets them again.
