@@ -18,11 +18,9 @@ about_text(struct prom *p, const struct metrics_about *about, struct node *node)
 
 	prom_family(p, PROM_GAUGE, N("build_info"), "The program and the network it belongs to.");
 	prom_sample(p, build, ARRAY_LEN(build), 1);
-	prom_family(
-	    p, PROM_GAUGE, N("start_time_seconds"), "When the process started, Unix seconds.");
-	prom_sample_ms(p, about->started_ms);
-	prom_family(p, PROM_GAUGE, N("uptime_seconds"), "How long it runs.");
-	prom_sample_ms(p, about->uptime_ms);
+	prom_gauge_ms(p, N("start_time_seconds"), "When the process started, Unix seconds.",
+	    about->started_ms);
+	prom_gauge_ms(p, N("uptime_seconds"), "How long it runs.", about->uptime_ms);
 	prom_gauge(p, N("up"), "Whether the node runs: 0 while it starts or stops.", node != NULL);
 	prom_family(p, PROM_COUNTER, N("log_messages_total"),
 	    "Errors and warnings, also those that are not printed.");
@@ -179,16 +177,12 @@ keeper_text(struct prom *p, const struct keeper *keeper)
 	    p, N("audits_answered_total"), "Audits by others, answered.", s.audits_answered);
 	prom_counter(p, N("audits_busy_total"), "Audits by others, no time.", s.audits_busy);
 	prom_gauge(p, N("nodes_out"), "Nodes whose pieces count as lost.", s.nodes_out);
-	if (s.scrubbed_at_ms != 0) {
-		prom_family(p, PROM_GAUGE, N("scrub_last_timestamp_seconds"),
-		    "When the last piece was verified, Unix seconds.");
-		prom_sample_ms(p, s.scrubbed_at_ms);
-	}
-	if (s.scrub_ended_ms != 0) {
-		prom_family(p, PROM_GAUGE, N("scrub_tour_last_timestamp_seconds"),
-		    "When scrub was last all round, Unix seconds.");
-		prom_sample_ms(p, s.scrub_ended_ms);
-	}
+	if (s.scrubbed_at_ms != 0)
+		prom_gauge_ms(p, N("scrub_last_timestamp_seconds"),
+		    "When the last piece was verified, Unix seconds.", s.scrubbed_at_ms);
+	if (s.scrub_ended_ms != 0)
+		prom_gauge_ms(p, N("scrub_tour_last_timestamp_seconds"),
+		    "When scrub was last all round, Unix seconds.", s.scrub_ended_ms);
 }
 
 /* ---- the network ---- */

@@ -92,15 +92,6 @@ prom_sample(struct prom *p, const struct prom_label *labels, size_t count, uint6
 }
 
 void
-prom_sample_ms(struct prom *p, uint64_t value_ms)
-{
-	put_head(p, NULL, 0);
-	if (p->err == ERR_OK)
-		p->err = buf_appendf(
-		    p->out, " %" PRIu64 ".%03" PRIu64 "\n", value_ms / 1000, value_ms % 1000);
-}
-
-void
 prom_by(struct prom *p, const char *label, const char *label_value, uint64_t value)
 {
 	prom_sample(p, &(struct prom_label){ label, label_value }, 1, value);
@@ -111,6 +102,16 @@ prom_gauge(struct prom *p, const char *name, const char *help, uint64_t value)
 {
 	prom_family(p, PROM_GAUGE, name, help);
 	prom_sample(p, NULL, 0, value);
+}
+
+void
+prom_gauge_ms(struct prom *p, const char *name, const char *help, uint64_t value_ms)
+{
+	prom_family(p, PROM_GAUGE, name, help);
+	put_head(p, NULL, 0);
+	if (p->err == ERR_OK)
+		p->err = buf_appendf(
+		    p->out, " %" PRIu64 ".%03" PRIu64 "\n", value_ms / 1000, value_ms % 1000);
 }
 
 void

@@ -25,12 +25,12 @@ struct prom_label {
 /* Begins a family; its samples follow. name and help are literals, name is a valid one. */
 void prom_family(struct prom *p, enum prom_type type, const char *name, const char *help);
 void prom_sample(struct prom *p, const struct prom_label *labels, size_t count, uint64_t value);
-/* The same with a thousandth of it as value: milliseconds as seconds. */
-void prom_sample_ms(struct prom *p, uint64_t value_ms);
 /* A sample with one label. */
 void prom_by(struct prom *p, const char *label, const char *label_value, uint64_t value);
 /* Families of one sample without labels. */
 void prom_gauge(struct prom *p, const char *name, const char *help, uint64_t value);
+/* Milliseconds, told as seconds. */
+void prom_gauge_ms(struct prom *p, const char *name, const char *help, uint64_t value_ms);
 void prom_counter(struct prom *p, const char *name, const char *help, uint64_t value);
 
 #endif

@@ -16,8 +16,7 @@ START_TEST(lines)
 	prom_family(&p, PROM_COUNTER, "y_total", "Two.");
 	prom_sample(&p, labels, 2, 0);
 	prom_by(&p, "a", "", 7);
-	prom_family(&p, PROM_GAUGE, "z_seconds", "Some.");
-	prom_sample_ms(&p, 12034);
+	prom_gauge_ms(&p, "z_seconds", "Some.", 12034);
 	ck_assert_int_eq(p.err, ERR_OK);
 	ck_assert_int_eq(buf_append(&out, "", 1), ERR_OK);
 	ck_assert_str_eq((const char *)out.data,
