@@ -283,18 +283,14 @@ finding_json(const struct evidence *e, enum evidence_finding f)
 		[FOUND_DISPUTED] = "disputed",
 		[FOUND_WORD] = "word" };
 	struct json_value *o = json_make_object();
-	char hex[ID_DIGITS + 1];
 
 	json_put_text(o, "finding", names[f]);
 	json_put_text(o, "says", evidence_finding_text(f));
 	if (e->worded)
 		json_put_text(o, "word", audit_word_text(e->word.kind));
-	hex_encode(hex, e->challenge.node.b, sizeof(e->challenge.node.b));
-	json_put_text(o, "node_key", hex);
-	hex_encode(hex, e->challenge.auditor.b, sizeof(e->challenge.auditor.b));
-	json_put_text(o, "auditor_key", hex);
-	hex_encode(hex, e->challenge.chunk.b, sizeof(e->challenge.chunk.b));
-	json_put_text(o, "chunk", hex);
+	json_put_hex(o, "node_key", e->challenge.node.b, sizeof(e->challenge.node.b));
+	json_put_hex(o, "auditor_key", e->challenge.auditor.b, sizeof(e->challenge.auditor.b));
+	json_put_hex(o, "chunk", e->challenge.chunk.b, sizeof(e->challenge.chunk.b));
 	json_put_number(o, "index", e->challenge.index);
 	json_put_number(o, "asked_at_unix_s", e->challenge.issued);
 	if (e->answered)

@@ -151,10 +151,9 @@ peers_json(const struct survey *s)
 	for (size_t i = 0; i < s->peers_count; i++) {
 		const struct survey_peer *p = &s->peers[i];
 		struct json_value *o = json_make_object();
-		char id[65], addr[ADDR_TEXT_MAX], country[3] = "";
+		char addr[ADDR_TEXT_MAX], country[3] = "";
 
-		hex_encode(id, p->contact.id.b, sizeof(p->contact.id.b));
-		json_put_text(o, "id", id);
+		json_put_hex(o, "id", p->contact.id.b, sizeof(p->contact.id.b));
 		json_put_text(o, "address", addr_format(&p->contact.addr, addr));
 		if (p->known && p->record.country[0] != '\0') {
 			memcpy(country, p->record.country, 2);

@@ -78,15 +78,14 @@ tell_json(const struct testnet *t)
 {
 	struct json_value *o = json_make_object(), *list = json_make_array();
 	struct json_value *contacts = json_make_array();
-	char text[CONTACT_TEXT_MAX], id[65];
+	char text[CONTACT_TEXT_MAX];
 
 	for (size_t i = 0; i < t->peers_count; i++) {
 		const struct testnet_peer *p = &t->peers[i];
 		struct json_value *v = json_make_object();
 
-		hex_encode(id, p->contact.id.b, sizeof(p->contact.id.b));
 		json_put_signed(v, "pid", p->pid);
-		json_put_text(v, "id", id);
+		json_put_hex(v, "id", p->contact.id.b, sizeof(p->contact.id.b));
 		json_put_text(v, "address", addr_format(&p->listen, text));
 		json_put_text(v, "dir", p->dir);
 		json_put_text(v, "country", p->country);

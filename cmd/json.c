@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "overlay/base/crypto.h"
 #include "overlay/base/err.h"
 
 /* A name that no value of ours has. */
@@ -69,6 +70,16 @@ void
 json_put_text(struct json_value *o, const char *name, const char *text)
 {
 	json_put_value(o, name, value(make_text(text)));
+}
+
+void
+json_put_hex(struct json_value *o, const char *name, const void *data, size_t len)
+{
+	char text[2 * JSON_HEX_MAX + 1];
+
+	must(len <= JSON_HEX_MAX);
+	hex_encode(text, data, len);
+	json_put_text(o, name, text);
 }
 
 /* JSON has no 64-bit numbers without sign; what is larger stands for "without end". */

@@ -17,6 +17,9 @@ struct json_value; /* an object, an array or a plain value */
 struct json_value *json_make_object(void); /* gives */
 struct json_value *json_make_array(void);
 void json_put_text(struct json_value *o, const char *name, const char *text);
+/* A key, an id, or the first bytes of one, as hexadecimal digits. */
+void json_put_hex(struct json_value *o, const char *name, const void *data, size_t len);
+#define JSON_HEX_MAX 32
 void json_put_number(struct json_value *o, const char *name, uint64_t v); /* ≤ 2^53 is exact */
 void json_put_signed(struct json_value *o, const char *name, int64_t v);
 void json_put_real(struct json_value *o, const char *name, double v);

@@ -11,10 +11,9 @@
 static void
 put_contact(struct json_value *o, const struct contact *c)
 {
-	char id[2 * sizeof(c->id.b) + 1], addr[ADDR_TEXT_MAX];
+	char addr[ADDR_TEXT_MAX];
 
-	hex_encode(id, c->id.b, sizeof(c->id.b));
-	json_put_text(o, "id", id);
+	json_put_hex(o, "id", c->id.b, sizeof(c->id.b));
 	json_put_text(o, "address", addr_format(&c->addr, addr));
 }
 

@@ -29,30 +29,19 @@ result_text(const struct audit_entry *e)
 	return e->error != ERR_OK ? "not made" : "kept";
 }
 
-static void
-put_id(struct json_value *o, const struct contact *c)
-{
-	char id[2 * sizeof(c->id.b) + 1];
-
-	hex_encode(id, c->id.b, sizeof(c->id.b));
-	json_put_text(o, "node", id);
-}
-
 static struct json_value *
 entry_answer(const struct audit_entry *e)
 {
 	struct json_value *o = json_make_object();
-	char chunk[2 * sizeof(e->chunk.b) + 1];
 
-	put_id(o, &e->node);
+	json_put_hex(o, "node", e->node.id.b, sizeof(e->node.id.b));
 	json_put_number(o, "ticket", e->ticket);
 	json_put_text(o, "result", result_text(e));
 	if (e->error != ERR_OK)
 		json_put_text(o, "reason", err_text(e->error));
 	if (e->result == 0)
 		return o;
-	hex_encode(chunk, e->chunk.b, sizeof(e->chunk.b));
-	json_put_text(o, "chunk", chunk);
+	json_put_hex(o, "chunk", e->chunk.b, sizeof(e->chunk.b));
 	json_put_number(o, "index", e->index);
 	json_put_number(o, "leaves", e->leaves);
 	json_put_number(o, "took_ms", e->took / MILLISECONDS(1));
@@ -81,7 +70,7 @@ standings_answer(const struct keeper *k)
 	for (size_t i = 0; keeper_standing(k, i, &s); i++) {
 		struct json_value *o = json_make_object();
 
-		put_id(o, &s.node);
+		json_put_hex(o, "node", s.node.id.b, sizeof(s.node.id.b));
 		json_put_flag(o, "out", s.out);
 		for (int t = 0; t < (int)ARRAY_LEN(traits); t++)
 			json_put_value(o, traits[t], trait_answer(&s, t));

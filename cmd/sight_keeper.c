@@ -121,15 +121,6 @@ sight_keeper(const struct keeper *keeper)
 
 /* ---- the queue ---- */
 
-static void
-put_chunk(struct json_value *o, const struct hash *chunk)
-{
-	char text[CHUNK_DIGITS + 1];
-
-	hex_encode(text, chunk->b, CHUNK_DIGITS / 2);
-	json_put_text(o, "chunk", text);
-}
-
 static const char *
 state_text(enum due_state state)
 {
@@ -152,7 +143,7 @@ due_answer(const struct keeper_due *d)
 {
 	struct json_value *o = json_make_object();
 
-	put_chunk(o, &d->chunk);
+	json_put_hex(o, "chunk", d->chunk.b, CHUNK_DIGITS / 2);
 	json_put_signed(o, "spare", (int)d->alive - d->k);
 	json_put_number(o, "alive", d->alive);
 	json_put_number(o, "k", d->k);
@@ -168,7 +159,7 @@ job_answer(const struct keeper_job *j)
 {
 	struct json_value *o = json_make_object();
 
-	put_chunk(o, &j->chunk);
+	json_put_hex(o, "chunk", j->chunk.b, CHUNK_DIGITS / 2);
 	json_put_number(o, "alive", j->alive);
 	json_put_number(o, "k", j->k);
 	json_put_number(o, "n", j->n);
