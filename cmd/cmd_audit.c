@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
@@ -262,17 +261,6 @@ read_evidence(const char *path, struct evidence *e)
 	return err;
 }
 
-static const char *
-date_text(uint64_t unix_s, char out[32])
-{
-	time_t at = (time_t)unix_s;
-	struct tm tm;
-
-	if (gmtime_r(&at, &tm) == NULL || strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		out[0] = '\0';
-	return out;
-}
-
 static struct json_value *
 finding_json(const struct evidence *e, enum evidence_finding f)
 {
@@ -301,7 +289,7 @@ finding_json(const struct evidence *e, enum evidence_finding f)
 static void
 print_finding(const struct evidence *e, enum evidence_finding f)
 {
-	char hex[ID_DIGITS + 1], date[32];
+	char hex[ID_DIGITS + 1], date[SAY_TIME_MAX];
 
 	printf("finding   %s", evidence_finding_text(f));
 	if (e->worded)
@@ -312,14 +300,15 @@ print_finding(const struct evidence *e, enum evidence_finding f)
 	printf("auditor   key %s\n", hex);
 	hex_encode(hex, e->challenge.chunk.b, sizeof(e->challenge.chunk.b));
 	printf("piece     %u of part %s\n", e->challenge.index, hex);
-	printf("asked     %s\n", date_text(e->challenge.issued, date));
+	printf("asked     %s\n", say_time(e->challenge.issued, SAY_STAMP, date));
 	if (e->answered)
-		printf("answered  %s\n", date_text(e->answer.issued, date));
+		printf("answered  %s\n", say_time(e->answer.issued, SAY_STAMP, date));
 	if (e->receipted)
-		printf("promised  until %s, by receipt\n", date_text(e->receipt.until, date));
+		printf("promised  until %s, by receipt\n",
+		    say_time(e->receipt.until, SAY_STAMP, date));
 	if (e->answered_before)
 		printf("promised  until %s, in an earlier audit\n",
-		    date_text(e->answer_before.until, date));
+		    say_time(e->answer_before.until, SAY_STAMP, date));
 }
 
 static int

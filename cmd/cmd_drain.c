@@ -178,15 +178,11 @@ drain_task(void *arg)
 static void
 tell_drains(const struct drain_command *d)
 {
-	time_t t = (time_t)d->until_s;
-	char day[32] = "?";
-	struct tm tm;
+	char day[SAY_TIME_MAX];
 
-	if (gmtime_r(&t, &tm) == NULL || strftime(day, sizeof(day), "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		day[0] = '\0';
 	say_note("the node in %s takes no new pieces and may be away until %s; %" PRIu64
 		 " of %" PRIu64 " siblings know%s",
-	    d->dir, day, d->siblings - d->untold, d->siblings,
+	    d->dir, say_time(d->until_s, SAY_MINUTE, day), d->siblings - d->untold, d->siblings,
 	    d->untold == 0 ? ": it can be stopped" : "");
 	if (d->near > 0)
 		say_note("%" PRIu64

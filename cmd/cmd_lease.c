@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cmd/client.h"
 #include "cmd/json.h"
@@ -30,23 +29,12 @@ static const struct option keep_options[] = {
 	{ NULL },
 };
 
-/* A date for people. */
-static void
-print_date(uint64_t unix_s, char out[32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm) == NULL || strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
-		(void)snprintf(out, 32, "%" PRIu64, unix_s);
-}
-
 static void
 tell_locked(const struct client *c, const struct lease_command *a, uint64_t until)
 {
-	char date[32];
+	char date[SAY_TIME_MAX];
 
-	print_date(until, date);
+	(void)say_time(until, SAY_SECOND, date);
 	if (a->remove)
 		say_error(c->command,
 		    "the file is locked until %s: until then nobody can delete it, its owner "
@@ -93,10 +81,9 @@ static int
 tell_success(const struct lease_command *a, const struct file_lease_result *r, uint64_t until)
 {
 	struct json_value *o;
-	char date[32];
+	char date[SAY_TIME_MAX];
 
 	if (!a->client.json) {
-		print_date(r->locked_until, date);
 		if (!a->client.quiet && a->remove)
 			say_note("deleted: %" PRIu64 " of %" PRIu64 " pieces let go; who is away "
 				 "hears it from the others when back",
@@ -106,7 +93,7 @@ tell_success(const struct lease_command *a, const struct file_lease_result *r, u
 				 " pieces promised",
 			    a->days, r->told, r->live);
 		if (!a->client.quiet && a->lock_s != 0)
-			say_note("locked until %s", date);
+			say_note("locked until %s", say_time(r->locked_until, SAY_SECOND, date));
 		if (r->unlocked > 0)
 			say_note("warning: %" PRIu64 " pieces lie with peers that do not grant so "
 				 "long a lock",

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
@@ -90,22 +89,17 @@ static void
 print_line(const struct repair *p, const struct json_value *o)
 {
 	const struct json_value *r = json_child(o, "repair");
-	time_t now = (time_t)(env_wall_ms(p->env) / 1000);
-	char when[32] = "", rate[SAY_SIZE_MAX], least[32] = "-";
-	struct tm tm;
+	char when[SAY_TIME_MAX], rate[SAY_SIZE_MAX], least[32] = "-";
 	uint64_t spare;
 
-	if (gmtime_r(&now, &tm) == NULL ||
-	    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		when[0] = '\0';
 	if (least_spare(r, &spare))
 		(void)snprintf(least, sizeof(least), "%" PRIu64, spare);
 	printf("%s parts %" PRIu64 " due %" PRIu64 " running %zu waiting %" PRIu64
 	       " least-spare %s rebuilt %" PRIu64 " failed %" PRIu64 " rate %s/s%s\n",
-	    when, json_number(r, "chunks"), json_number(r, "due"),
-	    json_count(json_child(o, "running")), json_number(r, "waiting"), least,
-	    json_number(r, "shards_rebuilt"), json_number(r, "repairs_failed"), rate_text(r, rate),
-	    json_flag(r, "paused") ? " PAUSED" : "");
+	    say_time(env_wall_ms(p->env) / 1000, SAY_STAMP, when), json_number(r, "chunks"),
+	    json_number(r, "due"), json_count(json_child(o, "running")), json_number(r, "waiting"),
+	    least, json_number(r, "shards_rebuilt"), json_number(r, "repairs_failed"),
+	    rate_text(r, rate), json_flag(r, "paused") ? " PAUSED" : "");
 }
 
 static void

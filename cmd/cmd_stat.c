@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cmd/client.h"
 #include "cmd/json.h"
@@ -26,32 +25,22 @@ struct sight_command {
 
 /* ---- for people ---- */
 
-static const char *
-day(uint64_t unix_s, char out[32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm) == NULL || strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		(void)snprintf(out, 32, "unknown");
-	return out;
-}
-
 static void
 print_facts(const struct survey *s)
 {
 	const struct file_info *f = &s->info;
 	struct placement_report report;
-	char clean[NAME_CLEAN_MAX], size[SAY_SIZE_MAX], when[32], link[LINK_TEXT_MAX], warning[256];
+	char clean[NAME_CLEAN_MAX], size[SAY_SIZE_MAX], when[SAY_TIME_MAX], link[LINK_TEXT_MAX],
+	    warning[256];
 
 	if (f->readable)
 		printf("name       %s\n",
 		    f->name[0] != '\0' ? say_clean(f->name, clean, sizeof(clean)) : "(none)");
 	printf("size       %s (%" PRIu64 " bytes)\n", say_size(f->bytes, size), f->bytes);
 	if (f->readable)
-		printf("stored     %s\n", day(f->created_ms / 1000, when));
+		printf("stored     %s\n", say_time(f->created_ms / 1000, SAY_MINUTE, when));
 	if (survey_until(s) != 0)
-		printf("kept until %s\n", day(survey_until(s), when));
+		printf("kept until %s\n", say_time(survey_until(s), SAY_MINUTE, when));
 	printf("code       %u/%u/%u: any %u of %u pieces of each part rebuild it\n", f->code.k,
 	    f->code.r, f->code.n, f->code.k, f->code.n);
 	printf("parts      %" PRIu64 " and the manifest, %s on all peers\n", f->chunks,

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "cmd/command.h"
 #include "cmd/control.h"
@@ -81,20 +80,6 @@ print_spare(const struct json_value *repair)
 	printf(" live pieces more than needed\n");
 }
 
-/* "2026-11-26 05:00 UTC"; "" for 0. */
-static const char *
-date_text(uint64_t unix_s, char out[32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-
-	out[0] = '\0';
-	if (unix_s != 0 &&
-	    (gmtime_r(&t, &tm) == NULL || strftime(out, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0))
-		out[0] = '\0';
-	return out;
-}
-
 /* Who alone could make parts unreadable, of one kind. */
 static void
 print_party(const struct json_value *stoppable, const char *kind, const char *name)
@@ -132,14 +117,14 @@ print_scrub(const struct json_value *r)
 {
 	uint64_t at = json_number(r, "scrubbed_at_ms") / 1000;
 	uint64_t ended = json_number(r, "scrub_ended_ms") / 1000;
-	char day[32];
+	char day[SAY_TIME_MAX];
 
 	printf("scrub        %" PRIu64 " pieces read again since the start, %" PRIu64 " gone bad",
 	    json_number(r, "scrubbed"), json_number(r, "scrub_rot"));
 	if (at != 0)
-		printf("; the last one %s", date_text(at, day));
+		printf("; the last one %s", say_time(at, SAY_MINUTE, day));
 	if (ended != 0)
-		printf("; all round %s", date_text(ended, day));
+		printf("; all round %s", say_time(ended, SAY_MINUTE, day));
 	printf("\n");
 }
 
@@ -147,14 +132,14 @@ static void
 print_audits(const struct json_value *r)
 {
 	uint64_t at = json_number(r, "audited_at_s"), out = json_number(r, "nodes_out");
-	char day[32];
+	char day[SAY_TIME_MAX];
 
 	printf("audits       %" PRIu64 " made since the start, %" PRIu64 " failed, %" PRIu64
 	       " unanswered; %" PRIu64 " answered",
 	    json_number(r, "audits"), json_number(r, "audits_failed"),
 	    json_number(r, "audits_unanswered"), json_number(r, "audits_answered"));
 	if (at != 0)
-		printf("; the last one %s", date_text(at, day));
+		printf("; the last one %s", say_time(at, SAY_MINUTE, day));
 	if (out > 0)
 		printf("; %" PRIu64 " nodes are OUT: see skerry audit", out);
 	printf("\n");
@@ -164,7 +149,7 @@ static void
 print_repair(const struct json_value *r)
 {
 	uint64_t until = json_number(r, "earliest_lease_end");
-	char day[32], rate[SAY_SIZE_MAX];
+	char day[SAY_TIME_MAX], rate[SAY_SIZE_MAX];
 
 	if (r == NULL)
 		return;
@@ -175,7 +160,8 @@ print_repair(const struct json_value *r)
 	if (json_flag(r, "draining"))
 		printf("draining     takes no new pieces, may be away until %s; %" PRIu64
 		       " siblings do not know yet\n",
-		    date_text(json_number(r, "drain_until"), day), json_number(r, "drain_untold"));
+		    say_time(json_number(r, "drain_until"), SAY_MINUTE, day),
+		    json_number(r, "drain_untold"));
 	if (json_flag(r, "leaving"))
 		printf("leaving      %" PRIu64 " of %" PRIu64 " pieces are still here%s\n",
 		    json_number(r, "leave_left"), json_number(r, "leave_total"),
@@ -189,8 +175,9 @@ print_repair(const struct json_value *r)
 	print_stoppable(r);
 	printf("leases       %" PRIu64 " run%s%s; %" PRIu64 " pieces deleted, %" PRIu64
 	       " run out since the start\n",
-	    json_number(r, "leases"), until != 0 ? ", the first until " : "", date_text(until, day),
-	    json_number(r, "deleted"), json_number(r, "expired"));
+	    json_number(r, "leases"), until != 0 ? ", the first until " : "",
+	    until != 0 ? say_time(until, SAY_MINUTE, day) : "", json_number(r, "deleted"),
+	    json_number(r, "expired"));
 	printf("repair       %" PRIu64 " parts due, %" PRIu64 " running, %" PRIu64
 	       " wait for peers, %s/s; %" PRIu64 " pieces rebuilt%s\n",
 	    json_number(r, "due"), json_number(r, "running"), json_number(r, "waiting"),

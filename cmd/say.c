@@ -4,9 +4,9 @@
  */
 #include "cmd/say.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
@@ -128,5 +128,16 @@ say_size(unsigned long long bytes, char out[SAY_SIZE_MAX])
 		unit++;
 	} while (whole >= 1024 && unit < sizeof(units) / sizeof(units[0]));
 	(void)snprintf(out, SAY_SIZE_MAX, "%llu.%llu %s", whole, rest * 10 / 1024, units[unit - 1]);
+	return out;
+}
+
+const char *
+say_time(uint64_t unix_s, const char *format, char out[SAY_TIME_MAX])
+{
+	time_t t = (time_t)unix_s;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL || strftime(out, SAY_TIME_MAX, format, &tm) == 0)
+		(void)snprintf(out, SAY_TIME_MAX, "unknown");
 	return out;
 }

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* "skerry put: text" and a newline; what is empty or NULL leaves out the command's name. */
 void say_error(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -22,5 +23,13 @@ const char *say_clean(const char *text, char *out, size_t cap);
 /* "1.5 GiB", "17 bytes"; gives back out. */
 #define SAY_SIZE_MAX 32
 const char *say_size(unsigned long long bytes, char out[SAY_SIZE_MAX]);
+
+/* A time in UTC; "unknown": no calendar has it. Gives back out. */
+#define SAY_TIME_MAX 32
+#define SAY_MINUTE   "%Y-%m-%d %H:%M UTC"
+#define SAY_SECOND   "%Y-%m-%d %H:%M:%S UTC"
+#define SAY_STAMP    "%Y-%m-%dT%H:%M:%SZ"
+const char *say_time(uint64_t unix_s, const char *format, char out[SAY_TIME_MAX])
+    __attribute__((format(strftime, 2, 0)));
 
 #endif
