@@ -11,10 +11,8 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
-#include "cmd/control.h"
-#include "cmd/dirs.h"
+#include "cmd/console.h"
 #include "cmd/say.h"
-#include "overlay/base/env_real.h"
 #include "storage/evidence.h"
 
 #define ID_DIGITS   64
@@ -23,17 +21,14 @@
 #define AUDIT_WAITS SECONDS(90)
 
 struct audit {
-	const char *dir_option, *evidence, *check;
+	struct console console;
+	const char *evidence, *check;
 	bool json, kept;
 	const char *node; /* NULL: all */
-	char dir[PATH_BYTES_MAX];
-	struct env *env;
 	struct json_value *reply;
 };
 
 static const struct option audit_options[] = {
-	{ "dir", 0, "DIR", "Where the node lives; else $SKERRY_DIR, else ~/.skerry.", RIGHT_DIR,
-	    set_text, NULL, offsetof(struct audit, dir_option) },
 	{ "evidence", 0, "FILE", "Write what was found, for others to judge.", "a file's name",
 	    set_text, NULL, offsetof(struct audit, evidence) },
 	{ "kept", 0, NULL, "Do not audit: take what the node keeps against the other.",
@@ -50,7 +45,7 @@ static const struct option audit_options[] = {
 static SUSPENDS int
 wait_for_ticket(struct audit *a, uint64_t ticket)
 {
-	uint64_t end = env_now(a->env) + AUDIT_WAITS;
+	uint64_t end = env_now(a->console.env) + AUDIT_WAITS;
 	int err = ERR_OK;
 
 	do {
@@ -59,11 +54,11 @@ wait_for_ticket(struct audit *a, uint64_t ticket)
 		json_free(a->reply);
 		a->reply = NULL;
 		json_put_number(with, "ticket", ticket);
-		err = control_call(a->env, a->dir, "audit", with, &a->reply);
+		err = console_call(&a->console, "audit", with, &a->reply);
 		if (err != ERR_OK || !json_flag(a->reply, "waiting"))
 			return err;
-		err = task_sleep(a->env, LOOK_EVERY);
-	} while (err == ERR_OK && env_now(a->env) < end);
+		err = task_sleep(a->console.env, LOOK_EVERY);
+	} while (err == ERR_OK && env_now(a->console.env) < end);
 	return err == ERR_OK ? ERR_TIMEOUT : err;
 }
 
@@ -75,34 +70,24 @@ ask_task(void *arg)
 	int err;
 
 	if (a->node == NULL)
-		return control_call(a->env, a->dir, "audits", NULL, &a->reply);
+		return console_call(&a->console, "audits", NULL, &a->reply);
 	with = json_make_object();
 	json_put_text(with, "node", a->node);
 	json_put_flag(with, "kept", a->kept);
-	err = control_call(a->env, a->dir, "audit", with, &a->reply);
+	err = console_call(&a->console, "audit", with, &a->reply);
 	if (err == ERR_OK && json_number(a->reply, "ticket") != 0)
 		err = wait_for_ticket(a, json_number(a->reply, "ticket"));
 	return err;
 }
 
+/* What came of it; what went wrong is told. */
 static int
 ask(struct audit *a)
 {
-	int err = dirs_choose(a->dir_option, a->dir);
+	int err;
 
-	if (err == ERR_OK)
-		err = env_real_new(&(struct env_real_opts){ .cpu_threads = 1 }, &a->env);
-	if (err != ERR_OK) {
-		say_error("audit", "cannot start: %s", err_text(err));
-		return err;
-	}
-	err = env_real_run(a->env, ask_task, a);
-	env_real_free(a->env);
-	if (err == ERR_NOT_FOUND)
-		say_error("audit", "no node runs in %s; start one: %s node --dir %s", a->dir,
-		    PROGRAM_NAME, a->dir);
-	else if (err != ERR_OK)
-		say_error("audit", "the node in %s does not answer: %s", a->dir, err_text(err));
+	if (console_run(&a->console, ask_task, a, &err) && err != ERR_OK)
+		console_tell(&a->console, err, true);
 	return err;
 }
 
@@ -367,8 +352,10 @@ audit_run(const struct command *self, int argc, char **argv)
 
 	if (a == NULL)
 		return EXIT_FAILED;
-	if (command_parse(self, argc, argv, (struct option_group[]){ { audit_options, a } }, 1,
-		&operands, &code)) {
+	a->console.command = self->name;
+	if (command_parse(self, argc, argv,
+		(struct option_group[]){ { console_options, &a->console }, { audit_options, a } },
+		2, &operands, &code)) {
 		a->node = operands.count > 0 ? operands.text[0] : NULL;
 		if (fits(a, &code)) {
 			if (a->check != NULL)
@@ -394,6 +381,6 @@ const struct command command_audit = {
 	    "  skerry audit 3f9a0c1d --evidence 3f9a.evidence\n"
 	    "  skerry audit --check 3f9a.evidence",
 	.operands_most = 1,
-	.options = (const struct option *const[]){ audit_options, NULL },
+	.options = (const struct option *const[]){ console_options, audit_options, NULL },
 	.run = audit_run,
 };

@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "cmd/control.h"
-#include "cmd/dirs.h"
+#include "cmd/console.h"
 #include "cmd/drain.h"
 #include "cmd/say.h"
-#include "overlay/base/env_real.h"
 
 #define LOOK       MILLISECONDS(200)
 /* By then those who live have answered; the others hear it when they are back. */
@@ -22,11 +20,9 @@
 #define SPARE_NEAR 2
 
 struct drain_command {
-	const char *dir_option;
+	struct console console;
 	struct drain_time until;
 	bool cancel, no_wait;
-	char dir[PATH_BYTES_MAX];
-	struct env *env;
 	char refused[128]; /* what the node says against it */
 	bool stores;
 	uint64_t siblings, untold, silent, near, until_s;
@@ -100,8 +96,6 @@ set_until(void *field, const char *text)
 }
 
 static const struct option drain_options[] = {
-	{ "dir", 0, "DIR", "Where the node lives; else $SKERRY_DIR, else ~/.skerry.", RIGHT_DIR,
-	    set_text, NULL, offsetof(struct drain_command, dir_option) },
 	{ "until", 0, "TIME", "Until when it may be away, or for how long; a day at most.",
 	    "a duration such as 90m or 4h, or a time such as 2026-11-27T06:30Z", set_until, NULL,
 	    offsetof(struct drain_command, until) },
@@ -135,7 +129,7 @@ ask(struct drain_command *d, const char *command, struct json_value *with)
 	struct json_value *reply = NULL;
 	const struct json_value *repair;
 	const char *refused;
-	int err = control_call(d->env, d->dir, command, with, &reply);
+	int err = console_call(&d->console, command, with, &reply);
 
 	if (err != ERR_OK)
 		return err;
@@ -158,7 +152,7 @@ drain_task(void *arg)
 {
 	struct drain_command *d = arg;
 	struct json_value *with = json_make_object();
-	uint64_t end = env_now(d->env) + WAIT_MAX;
+	uint64_t end = env_now(d->console.env) + WAIT_MAX;
 	int err;
 
 	if (d->cancel)
@@ -167,8 +161,8 @@ drain_task(void *arg)
 		json_put_number(with, d->until.relative ? "seconds" : "until", d->until.value);
 	err = ask(d, "drain", with);
 	while (err == ERR_OK && d->stores && d->refused[0] == '\0' && !d->no_wait &&
-	       d->untold > d->silent && env_now(d->env) < end) {
-		err = task_sleep(d->env, LOOK);
+	       d->untold > d->silent && env_now(d->console.env) < end) {
+		err = task_sleep(d->console.env, LOOK);
 		if (err == ERR_OK)
 			err = ask(d, "status", NULL);
 	}
@@ -182,8 +176,8 @@ tell_drains(const struct drain_command *d)
 
 	say_note("the node in %s takes no new pieces and may be away until %s; %" PRIu64
 		 " of %" PRIu64 " siblings know%s",
-	    d->dir, say_time(d->until_s, SAY_MINUTE, day), d->siblings - d->untold, d->siblings,
-	    d->untold == 0 ? ": it can be stopped" : "");
+	    d->console.dir, say_time(d->until_s, SAY_MINUTE, day), d->siblings - d->untold,
+	    d->siblings, d->untold == 0 ? ": it can be stopped" : "");
 	if (d->near > 0)
 		say_note("%" PRIu64
 			 " parts would have at most one piece more than needed without it: "
@@ -194,20 +188,18 @@ tell_drains(const struct drain_command *d)
 static int
 tell(const struct drain_command *d, int err)
 {
-	if (err == ERR_NOT_FOUND)
-		say_error("node drain", "no node runs in %s", d->dir);
-	else if (err != ERR_OK)
-		say_error(
-		    "node drain", "the node in %s does not answer: %s", d->dir, err_text(err));
+	if (err != ERR_OK)
+		console_tell(&d->console, err, false);
 	else if (!d->stores)
 		say_error("node drain",
-		    "the node in %s stores nothing, or has only just started; stop it", d->dir);
+		    "the node in %s stores nothing, or has only just started; stop it",
+		    d->console.dir);
 	else if (d->refused[0] != '\0')
 		say_error("node drain", "%s", d->refused);
 	else if (d->cancel)
 		say_note("the node in %s takes pieces as before; %" PRIu64 " of %" PRIu64
 			 " siblings know",
-		    d->dir, d->siblings - d->untold, d->siblings);
+		    d->console.dir, d->siblings - d->untold, d->siblings);
 	else
 		tell_drains(d);
 	return err == ERR_OK && d->stores && d->refused[0] == '\0' ? EXIT_OK : EXIT_FAILED;
@@ -222,21 +214,18 @@ drain_run(const struct command *self, int argc, char **argv)
 
 	if (d == NULL)
 		return EXIT_FAILED;
-	if (command_parse(self, argc, argv, (struct option_group[]){ { drain_options, d } }, 1,
-		&operands, &code)) {
+	d->console.command = self->name;
+	if (command_parse(self, argc, argv,
+		(struct option_group[]){ { console_options, &d->console }, { drain_options, d } },
+		2, &operands, &code)) {
 		if (d->cancel == d->until.given) {
 			say_error("node drain", "right would be either --until TIME or --cancel");
 			free(d);
 			return EXIT_USAGE;
 		}
-		err = dirs_choose(d->dir_option, d->dir);
-		if (err == ERR_OK)
-			err = env_real_new(&(struct env_real_opts){ .cpu_threads = 1 }, &d->env);
-		if (err == ERR_OK) {
-			err = env_real_run(d->env, drain_task, d);
-			env_real_free(d->env);
-		}
-		code = tell(d, err);
+		code = EXIT_FAILED;
+		if (console_run(&d->console, drain_task, d, &err))
+			code = tell(d, err);
 	}
 	free(d);
 	return code;
@@ -255,6 +244,6 @@ const struct command command_node_drain = {
 	    "restart, until the time is over or --cancel.\n"
 	    "\n"
 	    "  skerry node drain --dir /srv/skerry --until 2h && systemctl stop skerry",
-	.options = (const struct option *const[]){ drain_options, NULL },
+	.options = (const struct option *const[]){ console_options, drain_options, NULL },
 	.run = drain_run,
 };

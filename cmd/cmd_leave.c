@@ -7,26 +7,20 @@
 #include <stdlib.h>
 
 #include "cmd/command.h"
-#include "cmd/control.h"
-#include "cmd/dirs.h"
+#include "cmd/console.h"
 #include "cmd/leave.h"
 #include "cmd/say.h"
-#include "overlay/base/env_real.h"
 
 #define LOOK SECONDS(1)
 
 struct leave {
-	const char *dir_option;
+	struct console console;
 	bool no_wait;
-	char dir[PATH_BYTES_MAX];
-	struct env *env;
 	bool stores, done;
 	uint64_t left, total;
 };
 
 static const struct option leave_options[] = {
-	{ "dir", 0, "DIR", "Where the node lives; else $SKERRY_DIR, else ~/.skerry.", RIGHT_DIR,
-	    set_text, NULL, offsetof(struct leave, dir_option) },
 	{ "no-wait", 0, NULL, "Ask it to leave, and do not wait until it has.", RIGHT_SWITCH,
 	    set_switch, NULL, offsetof(struct leave, no_wait) },
 	{ NULL },
@@ -37,7 +31,7 @@ ask(struct leave *l, const char *command)
 {
 	struct json_value *reply = NULL;
 	const struct json_value *repair;
-	int err = control_call(l->env, l->dir, command, NULL, &reply);
+	int err = console_call(&l->console, command, NULL, &reply);
 
 	if (err != ERR_OK)
 		return err;
@@ -62,7 +56,7 @@ leave_task(void *arg)
 			say_note(
 			    "%" PRIu64 " of %" PRIu64 " pieces are still here", l->left, l->total);
 		told = l->left;
-		err = task_sleep(l->env, LOOK);
+		err = task_sleep(l->console.env, LOOK);
 		if (err == ERR_OK)
 			err = ask(l, "status");
 	}
@@ -72,18 +66,16 @@ leave_task(void *arg)
 static int
 tell(const struct leave *l, int err)
 {
-	if (err == ERR_NOT_FOUND)
-		say_error("node leave", "no node runs in %s", l->dir);
-	else if (err != ERR_OK)
-		say_error(
-		    "node leave", "the node in %s does not answer: %s", l->dir, err_text(err));
+	if (err != ERR_OK)
+		console_tell(&l->console, err, false);
 	else if (!l->stores)
 		say_error("node leave",
-		    "the node in %s stores nothing, or has only just started; stop it", l->dir);
+		    "the node in %s stores nothing, or has only just started; stop it",
+		    l->console.dir);
 	else if (l->done)
-		say_note("nothing is left in %s: the node can be stopped", l->dir);
+		say_note("nothing is left in %s: the node can be stopped", l->console.dir);
 	else
-		say_note("the node in %s leaves; \"%s status\" shows how far it is", l->dir,
+		say_note("the node in %s leaves; \"%s status\" shows how far it is", l->console.dir,
 		    PROGRAM_NAME);
 	return err == ERR_OK && l->stores ? EXIT_OK : EXIT_FAILED;
 }
@@ -97,16 +89,13 @@ leave_run(const struct command *self, int argc, char **argv)
 
 	if (l == NULL)
 		return EXIT_FAILED;
-	if (command_parse(self, argc, argv, (struct option_group[]){ { leave_options, l } }, 1,
-		&operands, &code)) {
-		err = dirs_choose(l->dir_option, l->dir);
-		if (err == ERR_OK)
-			err = env_real_new(&(struct env_real_opts){ .cpu_threads = 1 }, &l->env);
-		if (err == ERR_OK) {
-			err = env_real_run(l->env, leave_task, l);
-			env_real_free(l->env);
-		}
-		code = tell(l, err);
+	l->console.command = self->name;
+	if (command_parse(self, argc, argv,
+		(struct option_group[]){ { console_options, &l->console }, { leave_options, l } },
+		2, &operands, &code)) {
+		code = EXIT_FAILED;
+		if (console_run(&l->console, leave_task, l, &err))
+			code = tell(l, err);
 	}
 	free(l);
 	return code;
@@ -124,6 +113,6 @@ const struct command command_node_leave = {
 	    "on and may be ended.\n"
 	    "\n"
 	    "  skerry node leave --dir /srv/skerry && systemctl stop skerry",
-	.options = (const struct option *const[]){ leave_options, NULL },
+	.options = (const struct option *const[]){ console_options, leave_options, NULL },
 	.run = leave_run,
 };

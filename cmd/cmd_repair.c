@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
-#include "cmd/control.h"
-#include "cmd/dirs.h"
+#include "cmd/console.h"
 #include "cmd/say.h"
 #include "overlay/base/env_real.h"
 
@@ -23,11 +22,9 @@
 #define TEXT_MAX     96
 
 struct repair {
-	const char *dir_option;
+	struct console console;
 	bool json, watch;
 	uint64_t interval_s;
-	char dir[PATH_BYTES_MAX];
-	struct env *env;
 	struct task_group group;
 	struct wait over;
 	bool terminal, stopped;
@@ -41,8 +38,6 @@ set_interval(void *field, const char *text)
 }
 
 static const struct option repair_options[] = {
-	{ "dir", 0, "DIR", "Where the node lives; else $SKERRY_DIR, else ~/.skerry.", RIGHT_DIR,
-	    set_text, NULL, offsetof(struct repair, dir_option) },
 	{ "watch", 0, NULL, "Look again and again, until Ctrl-C.", RIGHT_SWITCH, set_switch, NULL,
 	    offsetof(struct repair, watch) },
 	{ "interval", 0, "SECONDS", "Between two looks; default 2.", "a number from 1 to 3600",
@@ -96,7 +91,7 @@ print_line(const struct repair *p, const struct json_value *o)
 		(void)snprintf(least, sizeof(least), "%" PRIu64, spare);
 	printf("%s parts %" PRIu64 " due %" PRIu64 " running %zu waiting %" PRIu64
 	       " least-spare %s rebuilt %" PRIu64 " failed %" PRIu64 " rate %s/s%s\n",
-	    say_time(env_wall_ms(p->env) / 1000, SAY_STAMP, when), json_number(r, "chunks"),
+	    say_time(env_wall_ms(p->console.env) / 1000, SAY_STAMP, when), json_number(r, "chunks"),
 	    json_number(r, "due"), json_count(json_child(o, "running")), json_number(r, "waiting"),
 	    least, json_number(r, "shards_rebuilt"), json_number(r, "repairs_failed"),
 	    rate_text(r, rate), json_flag(r, "paused") ? " PAUSED" : "");
@@ -216,11 +211,11 @@ look_task(void *arg)
 	do {
 		struct json_value *reply = NULL;
 
-		err = control_call(p->env, p->dir, "repair", NULL, &reply);
+		err = console_call(&p->console, "repair", NULL, &reply);
 		if (err == ERR_OK)
 			err = print(p, reply);
 		if (err == ERR_OK && p->watch)
-			err = task_sleep(p->env, p->interval_s * SECONDS(1));
+			err = task_sleep(p->console.env, p->interval_s * SECONDS(1));
 	} while (err == ERR_OK && p->watch);
 	wait_wake(&p->over, err);
 	return err;
@@ -243,14 +238,14 @@ main_task(void *arg)
 	struct repair *p = arg;
 	int err = ERR_OK;
 
-	task_group_init(&p->group, p->env);
+	task_group_init(&p->group, p->console.env);
 	wait_init(&p->over);
 	for (size_t i = 0; i < ARRAY_LEN(signals) && err == ERR_OK; i++)
-		err = env_real_on_signal(p->env, signals[i], on_signal, p);
+		err = env_real_on_signal(p->console.env, signals[i], on_signal, p);
 	if (err == ERR_OK)
 		err = task_spawn(&p->group, "look", look_task, p);
 	if (err == ERR_OK)
-		err = wait_always(p->env, &p->over);
+		err = wait_always(p->console.env, &p->over);
 	task_group_fini(&p->group);
 	return err;
 }
@@ -262,14 +257,11 @@ tell(const struct repair *p, int err)
 	if (err == ERR_OK || (p->stopped && p->watch && err == ERR_CANCELED))
 		return EXIT_OK;
 	if (err == ERR_NOT_FOUND && p->shown)
-		say_error("repair", "the node in %s has stopped", p->dir);
-	else if (err == ERR_NOT_FOUND)
-		say_error("repair", "no node runs in %s; start one: %s node --dir %s", p->dir,
-		    PROGRAM_NAME, p->dir);
+		say_error("repair", "the node in %s has stopped", p->console.dir);
 	else if (err == ERR_IO && p->shown)
 		say_error("repair", "cannot write what the node says");
 	else
-		say_error("repair", "the node in %s does not answer: %s", p->dir, err_text(err));
+		console_tell(&p->console, err, true);
 	return EXIT_FAILED;
 }
 
@@ -282,20 +274,15 @@ repair_run(const struct command *self, int argc, char **argv)
 
 	if (p == NULL)
 		return EXIT_FAILED;
+	p->console.command = self->name;
 	p->interval_s = 2;
 	p->terminal = isatty(STDOUT_FILENO) == 1;
-	if (command_parse(self, argc, argv, (struct option_group[]){ { repair_options, p } }, 1,
-		&operands, &code)) {
-		err = dirs_choose(p->dir_option, p->dir);
-		if (err == ERR_OK)
-			err = env_real_new(&(struct env_real_opts){ .cpu_threads = 1 }, &p->env);
-		if (err == ERR_OK) {
-			err = env_real_run(p->env, main_task, p);
+	if (command_parse(self, argc, argv,
+		(struct option_group[]){ { console_options, &p->console }, { repair_options, p } },
+		2, &operands, &code)) {
+		code = EXIT_FAILED;
+		if (console_run(&p->console, main_task, p, &err))
 			code = tell(p, err);
-			env_real_free(p->env);
-		} else {
-			say_error("repair", "cannot start: %s", err_text(err));
-		}
 	}
 	free(p);
 	return code;
@@ -311,6 +298,6 @@ const struct command command_repair = {
 	    "redrawn in place on a terminal, one line for each look elsewhere.\n"
 	    "\n"
 	    "  skerry repair --dir /srv/skerry --watch",
-	.options = (const struct option *const[]){ repair_options, NULL },
+	.options = (const struct option *const[]){ console_options, repair_options, NULL },
 	.run = repair_run,
 };

@@ -7,23 +7,16 @@
 #include <stdlib.h>
 
 #include "cmd/command.h"
-#include "cmd/control.h"
-#include "cmd/dirs.h"
+#include "cmd/console.h"
 #include "cmd/say.h"
-#include "overlay/base/env_real.h"
 
 struct ask {
-	const char *dir_option;
+	struct console console;
 	bool json;
-	char dir[PATH_BYTES_MAX];
-	const char *command;
-	struct env *env;
 	struct json_value *reply;
 };
 
 static const struct option ask_options[] = {
-	{ "dir", 0, "DIR", "Where the node lives; else $SKERRY_DIR, else ~/.skerry.", RIGHT_DIR,
-	    set_text, NULL, offsetof(struct ask, dir_option) },
 	{ "json", 0, NULL, "Print what the node says, for machines.", RIGHT_SWITCH, set_switch,
 	    NULL, offsetof(struct ask, json) },
 	{ NULL },
@@ -34,7 +27,7 @@ ask_task(void *arg)
 {
 	struct ask *a = arg;
 
-	return control_call(a->env, a->dir, a->command, NULL, &a->reply);
+	return console_call(&a->console, a->console.command, NULL, &a->reply);
 }
 
 static const char *
@@ -240,24 +233,22 @@ print_peers(const struct json_value *o)
 }
 
 static int
-ask(struct ask *a)
+tell(struct ask *a, int err)
 {
-	int err = dirs_choose(a->dir_option, a->dir);
-
-	if (err == ERR_OK)
-		err = env_real_new(&(struct env_real_opts){ .cpu_threads = 1 }, &a->env);
 	if (err != ERR_OK) {
-		say_error(a->command, "cannot start: %s", err_text(err));
-		return err;
+		console_tell(&a->console, err, true);
+		return EXIT_FAILED;
 	}
-	err = env_real_run(a->env, ask_task, a);
-	env_real_free(a->env);
-	if (err == ERR_NOT_FOUND)
-		say_error(a->command, "no node runs in %s; start one: %s node --dir %s", a->dir,
-		    PROGRAM_NAME, a->dir);
-	else if (err != ERR_OK)
-		say_error(a->command, "the node in %s does not answer: %s", a->dir, err_text(err));
-	return err;
+	if (a->json) {
+		err = json_say(a->reply);
+		a->reply = NULL;
+		return err == ERR_OK ? EXIT_OK : EXIT_FAILED;
+	}
+	if (strcmp(a->console.command, "status") == 0)
+		print_status(a->reply);
+	else
+		print_peers(a->reply);
+	return EXIT_OK;
 }
 
 static int
@@ -265,22 +256,17 @@ ask_run(const struct command *self, int argc, char **argv)
 {
 	struct ask *a = calloc(1, sizeof(*a));
 	struct operands operands;
-	int code = EXIT_FAILED;
+	int code = EXIT_FAILED, err;
 
 	if (a == NULL)
 		return EXIT_FAILED;
-	a->command = self->name;
-	if (command_parse(self, argc, argv, (struct option_group[]){ { ask_options, a } }, 1,
+	a->console.command = self->name;
+	if (command_parse(self, argc, argv,
+		(struct option_group[]){ { console_options, &a->console }, { ask_options, a } }, 2,
 		&operands, &code)) {
-		code = ask(a) == ERR_OK ? EXIT_OK : EXIT_FAILED;
-		if (code == EXIT_OK && a->json) {
-			code = json_say(a->reply) == ERR_OK ? EXIT_OK : EXIT_FAILED;
-			a->reply = NULL;
-		} else if (code == EXIT_OK && strcmp(self->name, "status") == 0) {
-			print_status(a->reply);
-		} else if (code == EXIT_OK) {
-			print_peers(a->reply);
-		}
+		code = EXIT_FAILED;
+		if (console_run(&a->console, ask_task, a, &err))
+			code = tell(a, err);
 	}
 	json_free(a->reply);
 	free(a);
@@ -294,7 +280,7 @@ const struct command command_status = {
 	.about =
 	    "Asks the node that runs in the directory: whether it is reachable and why not, what\n"
 	    "it stores, whom it knows, whether its time is trusted.",
-	.options = (const struct option *const[]){ ask_options, NULL },
+	.options = (const struct option *const[]){ console_options, ask_options, NULL },
 	.run = ask_run,
 };
 
@@ -305,6 +291,6 @@ const struct command command_peers = {
 	.about =
 	    "Asks the node that runs in the directory for the peers it has dealt with, the last\n"
 	    "ones first.",
-	.options = (const struct option *const[]){ ask_options, NULL },
+	.options = (const struct option *const[]){ console_options, ask_options, NULL },
 	.run = ask_run,
 };
