@@ -31,32 +31,6 @@ struct drain_command {
 /* ---- times ---- */
 
 static bool
-parse_duration(const char *text, uint64_t *seconds)
-{
-	static const struct {
-		char letter;
-		uint64_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	size_t len = strlen(text);
-	char digits[12];
-	uint64_t n;
-
-	if (len < 2 || len > sizeof(digits))
-		return false;
-	memcpy(digits, text, len - 1);
-	digits[len - 1] = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-		if (text[len - 1] != units[i].letter)
-			continue;
-		if (!value_count(digits, 1, UINT32_MAX, &n))
-			return false;
-		*seconds = n * units[i].seconds;
-		return true;
-	}
-	return false;
-}
-
-static bool
 parse_moment(const char *text, uint64_t *unix_s)
 {
 	static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M" };
@@ -82,7 +56,7 @@ drain_time_parse(const char *text, struct drain_time *out)
 {
 	struct drain_time t = { .given = true };
 
-	t.relative = parse_duration(text, &t.value);
+	t.relative = set_duration(&t.value, text) && t.value > 0;
 	if (!t.relative && !parse_moment(text, &t.value))
 		return false;
 	*out = t;
