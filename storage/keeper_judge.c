@@ -226,7 +226,6 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 
 	h->twin_at = 0;
 	h->twinned = false;
-	holder_rank(&f->chunk, self, &ours);
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
@@ -237,6 +236,7 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 		/* It may still believe that we are gone. */
 		h->twinned = true;
 		h->tell |= !knew;
+		holder_rank(&f->chunk, self, &ours);
 		if (!holder_before(&f->chunk, &s->node, &ours))
 			continue;
 		h->twin_at = since != 0 && pubkey_equal(&h->twin, &s->node) ? since : now;
@@ -245,22 +245,22 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 	}
 }
 
-/* Questions to one sibling, and what it may not know yet. */
+/* Questions to one sibling, and what it may not know yet. ask: what they have in common. */
 static SUSPENDS int
-talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s, bool tell,
-    uint64_t every)
+talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s,
+    const struct hold *ask, uint64_t every)
 {
 	struct neighbour *one = neighbours_find(k->neighbours, &s->node);
-	struct hold h = { .yours = s->index, .lease_sum = facts_lease_sum(f) };
+	struct hold h = *ask;
 
 	if (one == NULL)
 		return ERR_OK;
 	neighbour_meet(one, k->tour, every);
-	memcpy(h.chunk, f->chunk.b, sizeof(h.chunk));
+	h.yours = s->index;
 	/* Who is silent hears it when he is back. */
-	if (tell && one->silent_at != 0)
+	if (ask->tell && one->silent_at != 0)
 		one->tell_all = true;
-	h.tell = (tell || one->tell_all) && one->silent_at == 0;
+	h.tell = (ask->tell || one->tell_all) && one->silent_at == 0;
 	for (size_t i = 0; i < (h.tell ? f->count : 1u); i++) {
 		h.mine = f->indices[i];
 		if (!keeper_offer(k, one, &h)) {
@@ -279,14 +279,16 @@ talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s, 
 static SUSPENDS int
 talk(struct keeper *k, const struct chunk_facts *f, bool tell, uint64_t every)
 {
+	struct hold ask = { .tell = tell, .lease_sum = facts_lease_sum(f) };
 	int err = ERR_OK;
 
+	memcpy(ask.chunk, f->chunk.b, sizeof(ask.chunk));
 	for (size_t i = 0; err == ERR_OK && i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
 
 		if (keeper_is_self(k, &s->node))
 			continue;
-		err = talk_to(k, f, s, tell, every);
+		err = talk_to(k, f, s, &ask, every);
 	}
 	return err;
 }
