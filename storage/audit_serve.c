@@ -134,18 +134,6 @@ read_all(struct showing *s)
 	return err;
 }
 
-/* One of ours has rotted: as scrub does. */
-static SUSPENDS int
-give_up(struct showing *s, const struct chunk_facts *f)
-{
-	struct keeper *k = s->k;
-
-	k->status.scrub_rot++;
-	log_error(k->env, "shard %u of a chunk has gone bad on the disk: dropped, to be rebuilt",
-	    s->challenge.index);
-	return keeper_let_go(k, f, s->challenge.index);
-}
-
 /* What there is to say, whether good or bad for us. */
 static SUSPENDS int
 find_out(struct showing *s, struct audit_answer *a)
@@ -162,7 +150,7 @@ find_out(struct showing *s, struct audit_answer *a)
 		if (err == ERR_OK)
 			a->verdict = AUDIT_HELD;
 		else if (err == ERR_CORRUPT)
-			err = give_up(s, f);
+			err = keeper_rotted(k, f, s->challenge.index);
 	}
 	free(f);
 	if (err == ERR_NOT_FOUND)

@@ -46,6 +46,8 @@ bool keeper_self_candidate(const struct keeper *k, struct candidate *out);
 void keeper_scrub_fire(void *arg);
 /* Drops a shard and tells its siblings so. */
 SUSPENDS int keeper_let_go(struct keeper *k, const struct chunk_facts *f, uint8_t index);
+/* The same of one whose bytes are not its own any more: that is counted and said. */
+SUSPENDS int keeper_rotted(struct keeper *k, const struct chunk_facts *f, uint8_t index);
 /* The store has dropped one that was not whole: its siblings are to be told. room is for the
  * chunk's facts. */
 SUSPENDS int keeper_lost(

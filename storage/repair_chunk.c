@@ -398,15 +398,9 @@ look_at_own(struct job *j)
 	for (size_t i = 0; i < j->rebuild.sources_count; i++) {
 		const struct rebuild_shard *s = &j->rebuild.sources[i];
 
-		if (!s->own || !s->failed ||
-		    store_verify(j->k->opts.store, &j->facts.chunk, s->index) != ERR_CORRUPT)
-			continue;
-		log_error(j->k->env,
-		    "shard %u of a chunk has gone bad on the disk: dropped, to be "
-		    "rebuilt",
-		    s->index);
-		j->k->status.scrub_rot++;
-		(void)keeper_let_go(j->k, &j->facts, s->index);
+		if (s->own && s->failed &&
+		    store_verify(j->k->opts.store, &j->facts.chunk, s->index) == ERR_CORRUPT)
+			(void)keeper_rotted(j->k, &j->facts, s->index);
 	}
 }
 

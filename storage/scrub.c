@@ -93,6 +93,13 @@ note_rot(struct keeper *k, uint8_t index)
 }
 
 int
+keeper_rotted(struct keeper *k, const struct chunk_facts *f, uint8_t index)
+{
+	note_rot(k, index);
+	return keeper_let_go(k, f, index);
+}
+
+int
 keeper_lost(struct keeper *k, const struct hash *chunk, uint8_t index, struct chunk_facts *room)
 {
 	int err = store_facts(k->opts.store, chunk, room);
@@ -162,8 +169,7 @@ scrub_shard(struct keeper *k, const struct chunk_facts *f, uint8_t index)
 	}
 	if (err != ERR_CORRUPT)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
-	note_rot(k, index);
-	return keeper_let_go(k, f, index);
+	return keeper_rotted(k, f, index);
 }
 
 /* The next chunk's shards. */
