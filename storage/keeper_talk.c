@@ -499,21 +499,12 @@ news_or_none(int err)
 static SUSPENDS int
 take_lease(struct keeper *k, const struct chunk_facts *f, struct lease *l)
 {
-	struct lease_terms terms = { 0 };
-	struct admitted to;
-	int err = facts_admit(f, k->opts.admission, l, 0, &to);
+	struct agreed_time now;
+	int err;
 
-	if (err == ERR_OK) {
-		terms.now_unix_s = keeper_now_unix_s(k, &terms.trusted);
-		terms.term_max_s = to.term_max_s;
-		terms.lock_max_s = to.lock_max_s;
-		l->note = to.note;
-		err = lease_acceptable(l, &terms);
-	}
-	if (err == ERR_OK)
-		err = facts_lease_room(f, l);
+	endpoint_agreed_time(k->opts.endpoint, &now);
 	/* One that may not be kept says nothing of the others. */
-	if (err != ERR_OK)
+	if (facts_accept(f, k->opts.admission, l, 0, &now) != ERR_OK)
 		return ERR_STALE;
 	err = store_lease(k->opts.store, l);
 	k->status.leases_exchanged += err == ERR_OK;

@@ -86,30 +86,15 @@ keep_siblings(struct service *s, struct chunk_facts *f, const struct siblings_no
 	return err;
 }
 
-/* A deletion asks for nothing: whoever may sign it, may. */
-static int
-admit(struct service *s, struct lease *l, const struct chunk_facts *f, uint64_t group)
-{
-	struct admitted to;
-	struct lease_terms terms;
-	int err = facts_admit(f, s->opts.admission, l, group, &to);
-
-	if (err != ERR_OK)
-		return err;
-	l->note = to.note;
-	terms = service_terms(s, &to);
-	return lease_acceptable(l, &terms);
-}
-
 static SUSPENDS int
 keep_lease(struct service *s, struct lease_update *m, struct chunk_facts *f, uint64_t group)
 {
+	struct agreed_time now;
 	int err = store_held_facts(s->opts.store, &m->lease.chunk, f);
 
+	endpoint_agreed_time(s->opts.endpoint, &now);
 	if (err == ERR_OK)
-		err = admit(s, &m->lease, f, group);
-	if (err == ERR_OK)
-		err = facts_lease_room(f, &m->lease);
+		err = facts_accept(f, s->opts.admission, &m->lease, group, &now);
 	/* Siblings first: the lease's sync carries them along. */
 	if (err == ERR_OK)
 		err = keep_siblings(s, f, &m->note);

@@ -179,8 +179,8 @@ store_held_facts(struct store *s, const struct hash *chunk, struct chunk_facts *
 	return err == ERR_OK && out->count == 0 ? ERR_NOT_FOUND : err;
 }
 
-int
-facts_lease_room(const struct chunk_facts *f, const struct lease *l)
+static int
+lease_room(const struct chunk_facts *f, const struct lease *l)
 {
 	for (size_t i = 0; i < f->leases_count; i++) {
 		if (pubkey_equal(&f->leases[i].key, &l->key))
@@ -191,9 +191,10 @@ facts_lease_room(const struct chunk_facts *f, const struct lease *l)
 	return f->leases_count >= LEASES_KNOWN_MAX ? ERR_FULL : ERR_OK;
 }
 
-int
-facts_admit(const struct chunk_facts *f, const struct admission *a, const struct lease *l,
-    uint64_t group, struct admitted *out)
+/* A deletion asks for nothing: whoever may sign it, may. */
+static int
+admit(const struct chunk_facts *f, const struct admission *a, const struct lease *l, uint64_t group,
+    struct admitted *out)
 {
 	struct lease_note note = l->note;
 
@@ -210,13 +211,30 @@ facts_admit(const struct chunk_facts *f, const struct admission *a, const struct
 }
 
 int
+facts_accept(const struct chunk_facts *f, const struct admission *a, struct lease *l,
+    uint64_t group, const struct agreed_time *now)
+{
+	struct admitted to;
+	int err = admit(f, a, l, group, &to);
+
+	if (err == ERR_OK) {
+		l->note = to.note;
+		err = lease_acceptable(l, &(struct lease_terms){ .now_unix_s = now->unix_ms / 1000,
+					      .trusted = now->trusted,
+					      .term_max_s = to.term_max_s,
+					      .lock_max_s = to.lock_max_s });
+	}
+	return err == ERR_OK ? lease_room(f, l) : err;
+}
+
+int
 store_lease_room(struct store *s, const struct lease *l)
 {
 	struct chunk_facts *f = calloc(1, sizeof(*f));
 	int err = f == NULL ? ERR_NOMEM : store_facts(s, &l->chunk, f);
 
 	if (err == ERR_OK || err == ERR_NOT_FOUND)
-		err = facts_lease_room(f, l); /* empty, where nothing is here */
+		err = lease_room(f, l); /* empty, where nothing is here */
 	free(f);
 	return err;
 }

@@ -5,6 +5,7 @@
 #ifndef STORAGE_STORE_FACTS_H
 #define STORAGE_STORE_FACTS_H
 
+#include "overlay/agreed_time.h"
 #include "storage/admission.h"
 #include "storage/messages.h"
 #include "storage/store.h"
@@ -46,17 +47,18 @@ void store_on_lost(
 /*
  * Whether a lease may be kept beside those that are: strangers who know a chunk's name shall not
  * crowd its owner out. ERR_FULL: of a key not known here, and LEASES_KNOWN_MAX others are;
- * ERR_NOT_FOUND: a deletion by a key that never asked for anything here.
+ * ERR_NOT_FOUND: a deletion by a key that never asked for anything here. The chunk may not be here
+ * yet.
  */
-int facts_lease_room(const struct chunk_facts *f, const struct lease *l);
-/*
- * Whether l, which came with its grant or without, may be kept of a chunk that is here: what is
- * known of its key counts, too. A deletion always may.
- */
-int facts_admit(const struct chunk_facts *f, const struct admission *a, const struct lease *l,
-    uint64_t group, struct admitted *out);
-/* The same of the chunk as it is now, which may not be here yet. */
 SUSPENDS int store_lease_room(struct store *s, const struct lease *l);
+/*
+ * The same, and whether l, which came with its grant or without, may be kept of a chunk that is
+ * here at all: by whose it is, for which what is known of its key counts, too, and by its dates.
+ * It gets the note that goes with it. A deletion is admitted whoever signed it. Whoever brings a
+ * lease, its owner or a sibling: the same rules.
+ */
+int facts_accept(const struct chunk_facts *f, const struct admission *a, struct lease *l,
+    uint64_t group, const struct agreed_time *now);
 
 /*
  * A fingerprint of the leases: equal where the same generations are known. 0: none. What it covers
