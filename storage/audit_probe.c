@@ -42,16 +42,15 @@ probe(struct probe *p)
 {
 	uint32_t rows = p->layout.rows;
 	uint32_t row = (uint32_t)env_random_below(p->k->env, rows);
-	struct hash root, leaf;
+	struct hash leaf;
 	struct chunks *chunks;
 	int err = keeper_chunks(p->k, &chunks);
 
 	if (err == ERR_OK)
 		err = shard_hashes(chunks, &p->to, p->chunk, p->index, rows, p->leaves);
 	if (err == ERR_OK)
-		err = merkle_root(&root, p->leaves, rows, p->layout.shard_bytes);
-	if (err == ERR_OK && !hash_equal(&root, &p->descriptor.roots[p->index]))
-		err = ERR_CORRUPT;
+		err = merkle_check(
+		    &p->descriptor.roots[p->index], p->leaves, rows, p->layout.shard_bytes);
 	if (err == ERR_OK)
 		err = fetch_leaf(p, chunks, row);
 	if (err != ERR_OK)

@@ -26,11 +26,9 @@ check_column(void *arg)
 	const struct check_job *job = arg;
 	const struct window *w = job->window;
 	const struct layout *l = &w->get->layout;
-	struct hash root, leaf;
-	int err = merkle_root(&root, job->hashes, l->rows, l->shard_bytes);
+	struct hash leaf;
+	int err = merkle_check(job->root, job->hashes, l->rows, l->shard_bytes);
 
-	if (err == ERR_OK && !hash_equal(&root, job->root))
-		err = ERR_CORRUPT;
 	for (uint32_t r = 0; err == ERR_OK && r < w->rows; r++) {
 		merkle_leaf(&leaf, job->column->data + (size_t)r * LEAF_BYTES,
 		    layout_leaf_bytes(l, w->first_row + r));

@@ -80,6 +80,16 @@ merkle_root(struct hash *out, const struct hash *leaves, uint32_t count, uint64_
 }
 
 int
+merkle_check(
+    const struct hash *root, const struct hash *leaves, uint32_t count, uint64_t shard_bytes)
+{
+	struct hash top;
+	int err = merkle_root(&top, leaves, count, shard_bytes);
+
+	return err == ERR_OK && !hash_equal(&top, root) ? ERR_CORRUPT : err;
+}
+
+int
 merkle_prove(struct merkle_proof *out, const struct hash *leaves, uint32_t count, uint32_t leaf)
 {
 	if (leaf >= count || count > LEAVES_MAX)

@@ -21,6 +21,9 @@ struct merkle_proof {
 void merkle_leaf(struct hash *out, const void *data, size_t len);
 /* count ≥ 1. ERR_NOMEM. */
 int merkle_root(struct hash *out, const struct hash *leaves, uint32_t count, uint64_t shard_bytes);
+/* ERR_OK, or ERR_CORRUPT when all leaves together do not lead to root. ERR_NOMEM. */
+int merkle_check(
+    const struct hash *root, const struct hash *leaves, uint32_t count, uint64_t shard_bytes);
 int merkle_prove(
     struct merkle_proof *out, const struct hash *leaves, uint32_t count, uint32_t leaf);
 /* ERR_OK, or ERR_CORRUPT when leaf and proof do not lead to root. */

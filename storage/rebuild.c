@@ -277,18 +277,15 @@ static int
 check_roots(void *arg)
 {
 	struct rebuilding *w = arg;
+	int err = ERR_OK;
 
-	for (size_t i = 0; i < w->targets_count; i++) {
-		struct hash root;
-		int err = merkle_root(
-		    &root, w->targets[i].lane.leaves, w->layout.rows, w->layout.shard_bytes);
+	for (size_t i = 0; err == ERR_OK && i < w->targets_count; i++) {
+		const struct target *t = &w->targets[i];
 
-		if (err != ERR_OK)
-			return err;
-		if (!hash_equal(&root, &w->r->descriptor->roots[w->targets[i].shard->index]))
-			return ERR_CORRUPT;
+		err = merkle_check(&w->r->descriptor->roots[t->shard->index], t->lane.leaves,
+		    w->layout.rows, w->layout.shard_bytes);
 	}
-	return ERR_OK;
+	return err;
 }
 
 static SUSPENDS int

@@ -47,12 +47,9 @@ static int
 check_root(const struct source *s)
 {
 	const struct layout *l = &s->w->layout;
-	struct hash root;
-	int err = merkle_root(&root, s->lane.leaves, l->rows, l->shard_bytes);
 
-	if (err == ERR_OK && !hash_equal(&root, &s->w->r->descriptor->roots[s->shard->index]))
-		err = ERR_CORRUPT;
-	return err;
+	return merkle_check(
+	    &s->w->r->descriptor->roots[s->shard->index], s->lane.leaves, l->rows, l->shard_bytes);
 }
 
 static SUSPENDS int

@@ -168,7 +168,7 @@ shard_check(struct seglog *log, const struct extent_header *h, const struct trai
     uint8_t *buffer, struct hash *chunk)
 {
 	struct descriptor *d = malloc(sizeof(*d));
-	struct hash root, name;
+	struct hash name;
 	struct layout l;
 	int err;
 
@@ -180,9 +180,7 @@ shard_check(struct seglog *log, const struct extent_header *h, const struct trai
 	if (err == ERR_OK && (d->k != h->k || d->n != h->n || d->chunk_bytes != h->chunk_bytes))
 		err = ERR_CORRUPT;
 	if (err == ERR_OK)
-		err = merkle_root(&root, t->leaves, t->leaves_count, l.shard_bytes);
-	if (err == ERR_OK && !hash_equal(&root, &d->roots[h->index]))
-		err = ERR_CORRUPT;
+		err = merkle_check(&d->roots[h->index], t->leaves, t->leaves_count, l.shard_bytes);
 	if (err == ERR_OK)
 		err = check_leaves(log, h, &l, t->leaves, buffer);
 	if (err == ERR_OK) {

@@ -388,12 +388,9 @@ static int
 check_root(const struct finish *f)
 {
 	const struct shard_writer *w = f->w;
-	struct hash root;
-	int err = merkle_root(&root, w->leaves, w->layout.rows, w->layout.shard_bytes);
 
-	if (err != ERR_OK)
-		return err;
-	return hash_equal(&root, &f->descriptor->roots[w->index]) ? ERR_OK : ERR_CORRUPT;
+	return merkle_check(
+	    &f->descriptor->roots[w->index], w->leaves, w->layout.rows, w->layout.shard_bytes);
 }
 
 static int
