@@ -201,10 +201,8 @@ static bool
 is_elsewhere(const struct audit *t, const struct chunk_facts *f)
 {
 	const struct audit_challenge *c = &t->evidence.challenge;
-	bool elsewhere = false;
+	bool elsewhere = facts_has(f, c->index);
 
-	for (size_t i = 0; i < f->count; i++)
-		elsewhere |= f->indices[i] == c->index;
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = neighbours_find(t->k->neighbours, &s->node);

@@ -125,15 +125,13 @@ mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t 
 	for (size_t i = 0; i < f->siblings.count;) {
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
-		bool ours = keeper_is_self(k, &s->node);
+		bool untrue = keeper_is_self(k, &s->node) && !facts_has(f, s->index);
 		bool replaced = one != NULL && v->alive[s->index] && gone(k, v, one, grace);
 
 		/* Who is only silent may be the other half of a network. */
 		if (replaced && one->silent_at != 0)
 			replaced = neighbour_gone(one, now, forget);
-		for (size_t j = 0; ours && j < f->count; j++)
-			ours = f->indices[j] != s->index; /* then it is true */
-		if (replaced || ours || s->index >= f->n) {
+		if (replaced || untrue || s->index >= f->n) {
 			f->siblings.at[i] = f->siblings.at[--f->siblings.count];
 			v->edited = true;
 		} else {

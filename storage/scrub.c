@@ -106,7 +106,7 @@ keeper_lost(struct keeper *k, const struct hash *chunk, uint8_t index, struct ch
 	struct held *h = ledger_find(k->ledger, chunk, index);
 
 	/* Not taken for ours yet, or told already; or made anew meanwhile. */
-	if (h == NULL || (err == ERR_OK && memchr(room->indices, index, room->count) != NULL))
+	if (h == NULL || (err == ERR_OK && facts_has(room, index)))
 		return ERR_OK;
 	ledger_remove(k->ledger, h);
 	note_rot(k, index);

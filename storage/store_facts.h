@@ -65,6 +65,12 @@ int facts_accept(const struct chunk_facts *f, const struct admission *a, struct 
  * is ordered by key, so the sequence of their arrival does not matter.
  */
 uint32_t facts_lease_sum(const struct chunk_facts *f);
+/* Whether that shard is here. */
+static inline bool
+facts_has(const struct chunk_facts *f, uint8_t index)
+{
+	return memchr(f->indices, index, f->count) != NULL;
+}
 /* The latest date that a lease asks for (unix seconds); 0: all are deleted, or none is there. */
 uint64_t facts_until(const struct chunk_facts *f);
 /* The lease with the latest date; NULL: none that is not deleted. Lent from f. */

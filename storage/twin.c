@@ -67,11 +67,9 @@ int
 keeper_introduce(
     struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node)
 {
-	bool ours = false, others = false;
+	bool ours = facts_has(f, index), others = false;
 	int err = ERR_OK;
 
-	for (size_t i = 0; i < f->count; i++)
-		ours |= f->indices[i] == index;
 	/* One is enough to say it: who has it himself, else the first in rank. */
 	if (!ours && !first_beside(k, f, index))
 		return ERR_OK;
@@ -87,7 +85,7 @@ keeper_introduce(
 	return err == ERR_OK && (others || ours) ? hand_over(k, f, node) : err;
 }
 
-/* A live sibling with the same index behind this one in the list; SIZE_MAX: none. */
+/* Another sibling with the same index behind this one in the list; SIZE_MAX: none. */
 static size_t
 next_twin(const struct keeper *k, const struct chunk_facts *f, size_t of)
 {
