@@ -318,42 +318,34 @@ give_word(struct audit *t)
 	evidence_give_word(&t->evidence, &w, endpoint_identity(t->k->opts.endpoint));
 }
 
-/* A proof is not overwritten by a mere word. */
-static SUSPENDS bool
-better_is_kept(struct auditor *a, const struct hash *key, const struct evidence *e)
+static bool
+is_proof(struct bytes packed)
 {
-	struct evidence *old = malloc(sizeof(*old));
-	struct buf value;
-	bool better = false;
+	struct evidence *e = malloc(sizeof(*e));
+	bool proof = e != NULL && evidence_unpack(packed, e) == ERR_OK && !e->worded;
 
-	buf_init(&value, STORE_VALUE_MAX);
-	if (old != NULL && e->worded &&
-	    store_value(a->k->opts.store, STORE_EVIDENCE, key, &value) == ERR_OK &&
-	    evidence_unpack(buf_bytes(&value), old) == ERR_OK)
-		better = !old->worded;
-	buf_fini(&value);
-	free(old);
-	return better;
+	free(e);
+	return proof;
 }
 
+/* A proof is not overwritten by a mere word. */
 static SUSPENDS int
 keep_evidence(struct audit *t, struct bytes packed)
 {
-	struct store *store = t->k->opts.store;
+	struct hash key = auditor_key(&t->to.pub);
 	struct buf old;
-	struct hash key;
-	bool there;
+	bool there, better;
 	int err;
 
-	memcpy(key.b, t->to.pub.b, sizeof(key.b));
-	if (packed.len > STORE_VALUE_MAX || better_is_kept(t->a, &key, &t->evidence))
+	if (packed.len > STORE_VALUE_MAX)
 		return ERR_OK;
 	buf_init(&old, STORE_VALUE_MAX);
-	there = store_value(store, STORE_EVIDENCE, &key, &old) == ERR_OK;
+	there = keeper_evidence(t->k, &t->to.pub, &old) == ERR_OK;
+	better = there && t->evidence.worded && is_proof(buf_bytes(&old));
 	buf_fini(&old);
-	if (!there && t->a->evidence_count >= EVIDENCE_NODES)
+	if (better || (!there && t->a->evidence_count >= EVIDENCE_NODES))
 		return ERR_OK;
-	err = store_set_value(store, STORE_EVIDENCE, &key, packed);
+	err = store_set_value(t->k->opts.store, STORE_EVIDENCE, &key, packed);
 	t->a->evidence_count += err == ERR_OK && !there;
 	return err;
 }
@@ -370,13 +362,9 @@ count(struct keeper_status *s, enum audit_result r)
 
 /* Into the list of the latest, for who looks at it. */
 static void
-list(struct audit *t, const struct buf *packed)
+list(const struct audit *t, struct bytes packed)
 {
-	struct audit_entry *e = auditor_entry(t->a);
-
-	if (e == NULL)
-		return;
-	*e = (struct audit_entry){
+	struct audit_entry e = {
 		.ticket = t->ticket,
 		.node = t->to,
 		.chunk = t->evidence.challenge.chunk,
@@ -385,12 +373,9 @@ list(struct audit *t, const struct buf *packed)
 		.result = t->result,
 		.took = t->took,
 		.at_unix_s = t->evidence.challenge.issued,
-		.evidence = malloc(MAX(packed->len, (size_t)1)),
 	};
-	if (e->evidence == NULL)
-		return;
-	memcpy(e->evidence, packed->data, packed->len);
-	e->evidence_bytes = packed->len;
+
+	auditor_list(t->a, &e, packed);
 }
 
 /* The shard counts as gone, as if the node had said so to its siblings. */
@@ -452,7 +437,7 @@ follow(struct audit *t, bool patient)
 	buf_init(&packed, EVIDENCE_BYTES_MAX);
 	err = evidence_pack(&t->evidence, &packed);
 	if (err == ERR_OK) {
-		list(t, &packed);
+		list(t, buf_bytes(&packed));
 		if (t->result != AUDIT_PASSED && t->result != AUDIT_ENDED &&
 		    (t->result != AUDIT_BUSY || patient))
 			err = keep_evidence(t, buf_bytes(&packed));

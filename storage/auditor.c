@@ -10,15 +10,15 @@
 #define DRAWS        8
 /* A node that is in doubt is asked so much rather than others. */
 #define DOUBT_WEIGHT 8
+
 /* ---- standings ---- */
 
 static SUSPENDS int
 keep_standing(struct auditor *a, const struct standing *one)
 {
 	uint8_t packed[STANDING_BYTES];
-	struct hash key;
+	struct hash key = auditor_key(&one->node);
 
-	memcpy(key.b, one->node.b, sizeof(key.b));
 	standing_pack(one, packed);
 	return store_set_value(
 	    a->k->opts.store, STORE_STANDING, &key, bytes_of(packed, sizeof(packed)));
@@ -219,21 +219,14 @@ audit_now(const struct wish *w)
 static SUSPENDS int
 fetch_kept(const struct wish *w)
 {
-	struct audit_entry *e;
+	struct audit_entry e = { .ticket = w->ticket, .node = w->node };
 	struct buf kept;
 	int err;
 
 	buf_init(&kept, STORE_VALUE_MAX);
 	err = keeper_evidence(w->a->k, &w->node.pub, &kept);
-	e = err == ERR_OK ? auditor_entry(w->a) : NULL;
-	if (e != NULL) {
-		*e = (struct audit_entry){ .ticket = w->ticket, .node = w->node };
-		e->evidence = malloc(MAX(kept.len, (size_t)1));
-		if (e->evidence != NULL) {
-			memcpy(e->evidence, kept.data, kept.len);
-			e->evidence_bytes = kept.len;
-		}
-	}
+	if (err == ERR_OK)
+		auditor_list(w->a, &e, buf_bytes(&kept));
 	buf_fini(&kept);
 	return err;
 }
@@ -243,12 +236,11 @@ wish_task(void *arg)
 {
 	struct wish *w = arg;
 	int err = w->kept ? fetch_kept(w) : audit_now(w);
-	struct audit_entry *e;
+	struct audit_entry e = { .ticket = w->ticket, .node = w->node, .error = err };
 
 	/* Who waits for the ticket is told that nothing comes of it. */
-	e = err == ERR_OK || err == ERR_CANCELED ? NULL : auditor_entry(w->a);
-	if (e != NULL)
-		*e = (struct audit_entry){ .ticket = w->ticket, .node = w->node, .error = err };
+	if (err != ERR_OK && err != ERR_CANCELED)
+		auditor_list(w->a, &e, bytes_of(NULL, 0));
 	free(w);
 	return err;
 }
@@ -308,20 +300,24 @@ keeper_audit(struct keeper *k, const struct audit_wish *wish, uint64_t *ticket)
 
 /* ---- what others ask ---- */
 
-struct audit_entry *
-auditor_entry(struct auditor *a)
+void
+auditor_list(struct auditor *a, const struct audit_entry *e, struct bytes evidence)
 {
-	struct audit_entry *e;
+	struct audit_entry *to;
 
 	if (a->list == NULL)
 		a->list = calloc(AUDITS_LISTED, sizeof(*a->list));
 	if (a->list == NULL)
-		return NULL;
-	e = &a->list[a->list_next];
+		return;
+	to = &a->list[a->list_next];
 	a->list_next = (a->list_next + 1) % AUDITS_LISTED;
-	free(e->evidence);
-	e->evidence = NULL;
-	return e;
+	free(to->evidence);
+	*to = *e;
+	to->evidence = evidence.len == 0 ? NULL : malloc(evidence.len);
+	if (to->evidence == NULL)
+		return;
+	memcpy(to->evidence, evidence.data, evidence.len);
+	to->evidence_bytes = evidence.len;
 }
 
 const struct audit_entry *
@@ -356,9 +352,8 @@ keeper_standing(const struct keeper *k, size_t i, struct node_standing *out)
 int
 keeper_evidence(struct keeper *k, const struct pubkey *node, struct buf *out)
 {
-	struct hash key;
+	struct hash key = auditor_key(node);
 
-	memcpy(key.b, node->b, sizeof(key.b));
 	return store_value(k->opts.store, STORE_EVIDENCE, &key, out);
 }
 

@@ -64,6 +64,16 @@ void auditor_wake(struct auditor *a);
 /* What was known before the last start; behind the first tour. */
 SUSPENDS int auditor_load(struct auditor *a);
 
+/* Under which the store has what is said of a node. */
+static inline struct hash
+auditor_key(const struct pubkey *node)
+{
+	struct hash key;
+
+	memcpy(key.b, node->b, sizeof(key.b));
+	return key;
+}
+
 /* Its shards count as lost and its word for nothing. */
 bool auditor_out(const struct auditor *a, const struct pubkey *node);
 /* The observations of a node have changed: written down, and acted upon where it is out now. */
@@ -71,8 +81,8 @@ SUSPENDS int auditor_noted(struct auditor *a, const struct pubkey *node);
 /* What a read has shown, as if it had been an audit: bytes that were right or wrong. */
 SUSPENDS int auditor_note_read(struct auditor *a, const struct pubkey *node, bool good);
 
-/* The next place of the list, to be filled. NULL: no memory. */
-struct audit_entry *auditor_entry(struct auditor *a);
+/* Into the list of the latest, with a copy of the evidence; for want of memory without. */
+void auditor_list(struct auditor *a, const struct audit_entry *e, struct bytes evidence);
 void auditor_sum_up(const struct auditor *a, struct keeper_status *out);
 
 /*
