@@ -230,7 +230,6 @@ look_for_excuse(struct audit *t)
 {
 	const struct audit_challenge *c = &t->evidence.challenge;
 	struct chunk_facts *f = malloc(sizeof(*f));
-	bool trusted;
 	int err = f == NULL ? ERR_NOMEM : task_sleep(t->k->env, EXCUSE_WAIT);
 
 	if (err == ERR_OK && keeper_fetch_leases(t->k, &c->chunk, &c->node) == ERR_CANCELED)
@@ -238,7 +237,7 @@ look_for_excuse(struct audit *t)
 	if (err == ERR_OK)
 		err = store_facts(t->k->opts.store, &c->chunk, f);
 	if (err == ERR_NOT_FOUND ||
-	    (err == ERR_OK && (facts_until(f) <= keeper_now_unix_s(t->k, &trusted) ||
+	    (err == ERR_OK && (facts_until(f) <= keeper_now_unix_s(t->k, NULL) ||
 				  (is_elsewhere(t, f) && may_be_excused(t))))) {
 		t->result = AUDIT_ENDED;
 		err = ERR_OK;
@@ -306,12 +305,11 @@ give_word(struct audit *t)
 		[AUDIT_SILENT] = WORD_SILENT,
 	};
 	struct audit_word w = { .tries = t->tries };
-	bool trusted;
 
 	if ((size_t)t->result >= ARRAY_LEN(kinds) || kinds[t->result] == 0)
 		return;
 	w.kind = kinds[t->result];
-	w.last = keeper_now_unix_s(t->k, &trusted);
+	w.last = keeper_now_unix_s(t->k, NULL);
 	w.waited_ms = (uint32_t)(t->took / MILLISECONDS(1));
 	t->evidence.described = false;
 	t->evidence.proofs.count = 0;
@@ -453,7 +451,6 @@ auditor_challenge(struct auditor *a, const struct chunk_facts *f, uint8_t index,
 	bool patient = ticket == 0;
 	struct audit *t = calloc(1, sizeof(*t));
 	struct audit_challenge *c;
-	bool trusted;
 	int err;
 
 	if (t == NULL)
@@ -473,7 +470,7 @@ auditor_challenge(struct auditor *a, const struct chunk_facts *f, uint8_t index,
 		err = store_descriptor(a->k->opts.store, &f->chunk, &t->evidence.descriptor);
 	if (err == ERR_OK) {
 		c->leaves = (uint8_t)MIN(t->layout.rows, (uint32_t)AUDIT_LEAVES);
-		c->issued = keeper_now_unix_s(a->k, &trusted);
+		c->issued = keeper_now_unix_s(a->k, NULL);
 		env_random(a->k->env, c->nonce.b, sizeof(c->nonce.b));
 		audit_challenge_sign(c, a->k->net, endpoint_identity(a->k->opts.endpoint));
 		err = patient ? try_patiently(t) : try_once(t);

@@ -140,7 +140,6 @@ find_out(struct showing *s, struct audit_answer *a)
 {
 	struct keeper *k = s->k;
 	struct chunk_facts *f = malloc(sizeof(*f));
-	bool trusted;
 	int err = f == NULL ? ERR_NOMEM : store_facts(k->opts.store, &s->challenge.chunk, f);
 
 	a->verdict = AUDIT_LOST;
@@ -155,7 +154,7 @@ find_out(struct showing *s, struct audit_answer *a)
 	free(f);
 	if (err == ERR_NOT_FOUND)
 		err = ERR_OK;
-	a->issued = keeper_now_unix_s(k, &trusted);
+	a->issued = keeper_now_unix_s(k, NULL);
 	audit_challenge_id(&s->challenge, k->net, &a->challenge);
 	if (a->verdict == AUDIT_HELD)
 		audit_proofs_sum(&s->proofs, &a->proofs);

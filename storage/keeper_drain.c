@@ -15,19 +15,10 @@ static const struct hash drain_key = { "drain/1" };
 #define ROUNDS      10
 #define AGAIN       SECONDS(1)
 
-static uint64_t
-now_ms(const struct keeper *k)
-{
-	struct agreed_time t;
-
-	endpoint_agreed_time(k->opts.endpoint, &t);
-	return t.unix_ms;
-}
-
 bool
 keeper_drains(const struct keeper *k)
 {
-	return drain_runs(&k->drain, now_ms(k) / 1000);
+	return drain_runs(&k->drain, keeper_now_unix_s(k, NULL));
 }
 
 bool
@@ -40,20 +31,21 @@ void
 keeper_drain_word(const struct keeper *k, struct drain *out)
 {
 	*out = (struct drain){ 0 };
-	if (drain_tells(&k->drain, now_ms(k) / 1000))
+	if (drain_tells(&k->drain, keeper_now_unix_s(k, NULL)))
 		*out = k->drain;
 }
 
 bool
 keeper_drain_unheard(const struct keeper *k, const struct neighbour *one)
 {
-	return drain_tells(&k->drain, now_ms(k) / 1000) && one->drain_told < k->drain.issued_ms;
+	return drain_tells(&k->drain, keeper_now_unix_s(k, NULL)) &&
+	       one->drain_told < k->drain.issued_ms;
 }
 
 void
 keeper_drain_hear(struct keeper *k, struct neighbour *one, const struct drain *said)
 {
-	uint64_t now_s = now_ms(k) / 1000, now = env_now(k->env);
+	uint64_t now_s = keeper_now_unix_s(k, NULL), now = env_now(k->env);
 
 	if (said->issued_ms == 0 || !drain_hear(&one->drain, said, now_s))
 		return;
@@ -138,10 +130,12 @@ remember_task(void *arg)
 int
 keeper_drain(struct keeper *k, uint64_t until_s)
 {
+	struct agreed_time now;
 	struct drain next;
 	int err;
 
-	err = drain_say(&k->drain, until_s, now_ms(k), &next);
+	endpoint_agreed_time(k->opts.endpoint, &now);
+	err = drain_say(&k->drain, until_s, now.unix_ms, &next);
 	if (err != ERR_OK)
 		return err;
 	if (!k->drain_saving) {

@@ -16,8 +16,7 @@ static SUSPENDS int
 write_siblings(struct keeper *k, const struct chunk_facts *f, const struct siblings *s)
 {
 	uint8_t *packed = malloc(SHARDS_MAX * SIBLING_BYTES);
-	bool trusted;
-	uint64_t sequence = MAX(f->sequence + 1, keeper_now_unix_s(k, &trusted) * 1000);
+	uint64_t sequence = MAX(f->sequence + 1, keeper_now_unix_s(k, NULL) * 1000);
 	int err;
 
 	if (packed == NULL)
@@ -178,11 +177,11 @@ is_due(
     const struct keeper *k, const struct chunk_facts *f, const struct held *h, const struct view *v)
 {
 	uint64_t now_s = env_wall_ms(k->env) / 1000, age_s = now_s - MIN(now_s, f->stored_unix_s);
-	bool trusted, fresh = age_s * SECONDS(1) < keeper_time(k, FRESH_FOR);
+	bool fresh = age_s * SECONDS(1) < keeper_time(k, FRESH_FOR);
 	bool late = age_s * SECONDS(1) >= MAX(keeper_time(k, COMPLETE_AFTER), CLAIM_FLOOR);
 
 	if (f->sequence == 0 || v->alive_count >= f->n ||
-	    facts_until(f) <= keeper_now_unix_s(k, &trusted))
+	    facts_until(f) <= keeper_now_unix_s(k, NULL))
 		return false;
 	return v->alive_count <= h->r || (fresh && late && v->known_count < f->n);
 }

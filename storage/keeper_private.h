@@ -127,7 +127,7 @@ bool keeper_counts_on(const struct keeper *k, const struct neighbour *one, uint6
 /* Whether it is silent, said that it would be, and its shards are to be waited for. */
 bool keeper_waits_for(const struct keeper *k, const struct neighbour *one);
 
-uint64_t keeper_now_unix_s(const struct keeper *k, bool *trusted);
+uint64_t keeper_now_unix_s(const struct keeper *k, bool *trusted); /* trusted may be NULL */
 /* The client's side, for repair; made when first needed, lent. */
 int keeper_chunks(struct keeper *k, struct chunks **out);
 bool keeper_is_self(const struct keeper *k, const struct pubkey *pub);

@@ -251,14 +251,13 @@ keeper_hand_over(struct keeper *k, const struct chunk_facts *f, const struct con
 	struct lease_update *m = calloc(1, sizeof(*m));
 	struct buf head, reply;
 	struct chunks *chunks;
-	bool trusted;
 	int err = m == NULL ? ERR_NOMEM : keeper_chunks(k, &chunks);
 
 	buf_init(&head, RPC_HEAD_BYTES_MAX);
 	buf_init(&reply, RPC_HEAD_BYTES_MAX);
 	for (size_t i = 0; err == ERR_OK && i < f->leases_count; i++) {
 		m->lease = f->leases[i];
-		m->note.sequence = keeper_now_unix_s(k, &trusted) * 1000;
+		m->note.sequence = keeper_now_unix_s(k, NULL) * 1000;
 		m->note.siblings = f->siblings;
 		buf_reset(&head);
 		err = lease_update_pack(m, k->net, &head);
