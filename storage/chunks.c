@@ -144,14 +144,8 @@ gather_one(struct gather *g, const struct contact *who, const struct peer_record
 
 	if ((r->roles & PEER_STORAGE) == 0)
 		return;
-	*to = (struct candidate){
-		.contact = *who,
-		.operator_key = r->operator_key,
-		.network = addr_group(&who->addr),
-		.free_bytes = r->free_bytes,
-	};
-	memcpy(to->country, r->country, sizeof(to->country));
-	memcpy(to->region, r->region, sizeof(to->region));
+	candidate_init(to, who, r);
+	to->free_bytes = r->free_bytes;
 	if (endpoint_peer(g->c->opts.endpoint, &who->pub, &info)) {
 		to->srtt = info.srtt;
 		to->blames = info.blames;

@@ -8,20 +8,15 @@
 
 #include "storage/keeper_private.h"
 
-static bool
-ruled(const struct constraints *c)
-{
-	return c->per_country_max != 0 || c->per_operator_max != 0 || c->per_network_max != 0 ||
-	       c->countries_count != 0;
-}
-
+/* A neighbour that was described; of which region it is nobody asks here. */
 static struct candidate
-of_traits(const struct pubkey *pub, const struct traits *t)
+of_neighbour(const struct neighbour *one)
 {
-	struct candidate c = { .operator_key = t->operator_key, .network = t->network };
+	struct candidate c = { .contact = one->contact,
+		.operator_key = one->traits.operator_key,
+		.network = addr_group(&one->contact.addr) };
 
-	c.contact.pub = *pub;
-	memcpy(c.country, t->country, sizeof(c.country));
+	memcpy(c.country, one->traits.country, sizeof(c.country));
 	return c;
 }
 
@@ -29,15 +24,14 @@ bool
 keeper_self_candidate(const struct keeper *k, struct candidate *out)
 {
 	const struct peer_record *self = dht_self(k->opts.dht);
+	struct contact us = { .pub = endpoint_identity(k->opts.endpoint)->pub };
 
 	if (self == NULL)
 		return false;
-	*out = (struct candidate){ .operator_key = self->operator_key, .taken = true };
-	out->contact.pub = endpoint_identity(k->opts.endpoint)->pub;
 	if (self->addrs_count > 0)
-		out->network = addr_group(&self->addrs[0]);
-	memcpy(out->country, self->country, sizeof(out->country));
-	memcpy(out->region, self->region, sizeof(out->region));
+		us.addr = self->addrs[0];
+	candidate_init(out, &us, self);
+	out->taken = true;
 	return true;
 }
 
@@ -64,8 +58,7 @@ list_others(struct keeper *k, const struct chunk_facts *f, uint8_t index, const 
 		if (s->index == index || pubkey_equal(&s->node, node) || one == NULL ||
 		    !one->described || !keeper_counts_on(k, one, keeper_short_grace(k)))
 			continue;
-		out[count] = of_traits(&s->node, &one->traits);
-		out[count].network = addr_group(&one->contact.addr);
+		out[count] = of_neighbour(one);
 		out[count++].taken = true;
 	}
 	count += list_self(k, f, index, &out[count]);
@@ -82,8 +75,7 @@ describe(struct keeper *k, const struct pubkey *node, struct candidate *out)
 	int err;
 
 	if (one != NULL && one->described) {
-		*out = of_traits(node, &one->traits);
-		out->network = addr_group(&one->contact.addr);
+		*out = of_neighbour(one);
 		return ERR_OK;
 	}
 	if (!endpoint_peer(k->opts.endpoint, node, &info))
@@ -95,13 +87,8 @@ describe(struct keeper *k, const struct pubkey *node, struct candidate *out)
 	/* It answers, and says nothing: no place for what has rules. */
 	if (err == ERR_NOT_FOUND || err == ERR_REFUSED)
 		err = ERR_PLACEMENT;
-	if (err == ERR_OK) {
-		struct traits t = { .operator_key = r->operator_key,
-			.network = addr_group(&info.contact.addr) };
-
-		memcpy(t.country, r->country, sizeof(t.country));
-		*out = of_traits(node, &t);
-	}
+	if (err == ERR_OK)
+		candidate_init(out, &info.contact, r);
 	free(r);
 	return err;
 }
@@ -116,7 +103,7 @@ keeper_may_hold(
 	size_t count;
 	int err;
 
-	if (lease == NULL || !ruled(&lease->constraints))
+	if (lease == NULL || !placement_ruled(&lease->constraints))
 		return ERR_OK;
 	c = calloc(SHARDS_MAX + 2, sizeof(*c));
 	if (c == NULL)

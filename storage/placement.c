@@ -11,6 +11,16 @@
 
 #include "storage/parties.h"
 
+void
+candidate_init(struct candidate *c, const struct contact *who, const struct peer_record *record)
+{
+	*c = (struct candidate){ .contact = *who,
+		.operator_key = record->operator_key,
+		.network = addr_group(&who->addr) };
+	memcpy(c->country, record->country, sizeof(c->country));
+	memcpy(c->region, record->region, sizeof(c->region));
+}
+
 /* How many of the taken candidates share a trait with one. */
 struct shared {
 	uint32_t country, operators, network, region;
@@ -79,6 +89,13 @@ refusal(const struct candidate *c, const struct constraints *rules, const struct
 	if (rules->per_network_max > 0 && s->network >= rules->per_network_max)
 		return "too many shards in one network";
 	return NULL;
+}
+
+bool
+placement_ruled(const struct constraints *rules)
+{
+	return rules->per_country_max != 0 || rules->per_operator_max != 0 ||
+	       rules->per_network_max != 0 || rules->countries_count != 0;
 }
 
 static uint32_t

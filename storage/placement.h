@@ -29,6 +29,10 @@ struct candidate {
 	bool taken; /* holds a shard of this chunk already: counts, is not chosen */
 };
 
+/* What a node says of itself; room and experience with it: nothing is known. */
+void candidate_init(
+    struct candidate *c, const struct contact *who, const struct peer_record *record);
+
 /* A seeded source of choice, so that a simulation replays. */
 struct placement_random {
 	uint64_t (*below)(void *arg, uint64_t bound);
@@ -48,6 +52,9 @@ int placement_choose(const struct candidate *c, size_t candidates, const struct 
 /* Whether adding candidate to the taken ones keeps the rules; why gets a literal when not. */
 bool placement_allows(const struct candidate *c, size_t candidates, size_t candidate,
     const struct constraints *rules, const char **why);
+
+/* Whether there are rules by which placement_allows() could refuse anybody. */
+bool placement_ruled(const struct constraints *rules);
 
 /* Who could stop what: over the taken ones. */
 struct placement_report {

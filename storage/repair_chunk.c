@@ -107,8 +107,7 @@ by_distance(const void *a, const void *b)
 static bool
 ruled(const struct constraints *c)
 {
-	return c->regions_min != 0 || c->per_country_max != 0 || c->per_operator_max != 0 ||
-	       c->per_network_max != 0 || c->countries_count != 0;
+	return c->regions_min != 0 || placement_ruled(c);
 }
 
 /* A holder that the sample of candidates does not contain counts for the rules all the same. */
@@ -133,12 +132,8 @@ add_holder(struct job *j, size_t *count, const struct contact *holder)
 	err = dht_peer_record(j->k->opts.dht, holder, r);
 	if (err == ERR_OK) {
 		c = &j->candidates[(*count)++];
-		*c = (struct candidate){ .contact = *holder,
-			.operator_key = r->operator_key,
-			.network = addr_group(&holder->addr),
-			.taken = true };
-		memcpy(c->country, r->country, sizeof(c->country));
-		memcpy(c->region, r->region, sizeof(c->region));
+		candidate_init(c, holder, r);
+		c->taken = true;
 	}
 	free(r);
 	/* Whom nobody can ask now is not counted. */
