@@ -33,6 +33,18 @@ check_terms(const struct rebuilding *w, const struct shard_go *go)
 	return ERR_OK;
 }
 
+/* It is not chosen again for this chunk. */
+static void
+pass_over(struct target *t)
+{
+	struct candidate *c = &t->w->r->candidates[t->candidate];
+
+	stream_close(t->lane.stream);
+	t->lane.stream = NULL;
+	c->taken = false;
+	c->free_bytes = 0;
+}
+
 int
 target_open_task(void *arg)
 {
@@ -58,20 +70,13 @@ target_open_task(void *arg)
 		old = task_deadline(w->env, env_now(w->env) + TARGET_OPEN_TIMEOUT);
 		err = shard_stream_open(w->r->chunks, &c->contact, &m, &go, &t->lane.stream);
 		task_deadline_restore(w->env, old);
-		if (err == ERR_OK) {
+		if (err == ERR_OK)
 			err = check_terms(w, &go);
-			if (err != ERR_OK) {
-				stream_close(t->lane.stream);
-				t->lane.stream = NULL;
-			}
-		}
 		if (err == ERR_OK) {
 			t->shard->holder = c->contact;
 			return ERR_OK;
 		}
-		/* Not chosen again for this chunk. */
-		c->taken = false;
-		c->free_bytes = 0;
+		pass_over(t);
 		if (err == ERR_CANCELED)
 			break;
 		log_info(w->env, "a node did not take a shard: %s", err_text(err));
@@ -82,14 +87,9 @@ target_open_task(void *arg)
 static void
 break_off(struct target *t, int err)
 {
-	struct candidate *c = &t->w->r->candidates[t->candidate];
-
 	log_info(t->w->env, "rebuilt shard %u is not placed: %s", t->shard->index, err_text(err));
-	stream_close(t->lane.stream);
-	t->lane.stream = NULL;
+	pass_over(t);
 	t->shard->failed = true;
-	c->taken = false;
-	c->free_bytes = 0;
 }
 
 int
