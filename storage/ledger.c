@@ -56,17 +56,17 @@ home_of(const struct ledger *l, const uint8_t prefix[CHUNK_PREFIX_BYTES])
 struct held *
 ledger_next_of(const struct ledger *l, const struct hash *chunk, size_t *cursor)
 {
+	size_t home, i;
+
 	if (l->cap == 0)
 		return NULL;
-	for (;;) {
-		size_t i = (home_of(l, chunk->b) + *cursor) & (l->cap - 1);
-
-		if (!l->used[i])
-			return NULL;
+	home = home_of(l, chunk->b);
+	while (l->used[i = (home + *cursor) & (l->cap - 1)]) {
 		(*cursor)++;
 		if (memcmp(&l->slots[i].chunk, chunk, sizeof(*chunk)) == 0)
 			return &l->slots[i];
 	}
+	return NULL;
 }
 
 struct held *
