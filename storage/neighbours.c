@@ -194,16 +194,23 @@ neighbours_fell_silent(const struct neighbours *n, uint64_t now, uint64_t window
 	return silent > MAX(ALWAYS_OK, n->count / ALARMING);
 }
 
-void
-neighbour_meet(struct neighbour *one, uint32_t tour, uint64_t every)
+/* Those to be told lie in front: how many. */
+static size_t
+told_count(const struct holds *batch)
 {
 	size_t told = 0;
 
+	while (told < batch->count && batch->at[told].tell)
+		told++;
+	return told;
+}
+
+void
+neighbour_meet(struct neighbour *one, uint32_t tour, uint64_t every)
+{
 	one->every = one->tour == tour ? MIN(one->every, every) : every;
 	if (one->tour != tour && one->batch != NULL) {
-		while (told < one->batch->count && one->batch->at[told].tell)
-			told++;
-		one->batch->count = told;
+		one->batch->count = told_count(one->batch);
 		one->offered = 0;
 	}
 	one->tour = tour;
@@ -214,7 +221,7 @@ neighbour_offer(struct neighbour *one, const struct hold *h,
     uint64_t (*below)(void *arg, uint64_t bound), void *arg)
 {
 	struct holds *b = one->batch;
-	size_t told = 0, at;
+	size_t told, at;
 
 	if (b == NULL) {
 		b = one->batch = calloc(1, sizeof(*b));
@@ -222,9 +229,7 @@ neighbour_offer(struct neighbour *one, const struct hold *h,
 			return false;
 		one->offered = 0;
 	}
-	/* Those to be told lie in front. */
-	while (told < b->count && b->at[told].tell)
-		told++;
+	told = told_count(b);
 	if (h->tell) {
 		if (told == HOLDS_MAX)
 			return false;
