@@ -62,7 +62,7 @@ SUSPENDS int keeper_introduce(
     struct keeper *k, const struct chunk_facts *f, uint8_t index, const struct pubkey *node);
 
 /* keeper_parties.c */
-/* One chunk of a tour, judged: its leases and who could stop it. */
+/* One chunk of a tour, judged: who could stop it. */
 void keeper_tally(struct keeper *k, const struct chunk_facts *f);
 /* The tour is complete: what it has counted is what is told. */
 void keeper_tallied(struct keeper *k);
@@ -78,7 +78,7 @@ void keeper_drain_hear(struct keeper *k, struct neighbour *one, const struct dra
 bool keeper_drain_unheard(const struct keeper *k, const struct neighbour *one);
 void keeper_drain_tell(struct keeper *k); /* those who live and have not heard it */
 
-/* leave.c: goes on with a leave that was begun before the last start. */
+/* leave.c: goes on with a leave, also one that was begun before the last start; behind a tour. */
 void keeper_leave_resume(struct keeper *k);
 
 /* repair.c */

@@ -90,8 +90,8 @@ leave_task(void *arg)
 }
 
 /* Not before the ledger is complete: what it does not know would seem to be gone. */
-static void
-go_on(struct keeper *k)
+void
+keeper_leave_resume(struct keeper *k)
 {
 	if (k->leaving && k->booted && !k->leave_runs)
 		k->leave_runs = task_spawn(&k->group, "leave", leave_task, k) == ERR_OK;
@@ -106,7 +106,7 @@ remember_task(void *arg)
 
 	if (err != ERR_OK)
 		log_warn(k->env, "that the node leaves is not kept: %s", err_text(err));
-	go_on(k);
+	keeper_leave_resume(k);
 	return err;
 }
 
@@ -136,11 +136,4 @@ keeper_load(struct keeper *k)
 	} else if (err != ERR_NOT_FOUND && err != ERR_CANCELED) {
 		log_warn(k->env, "whether the node leaves is not readable: %s", err_text(err));
 	}
-}
-
-/* Behind the first tour, when the ledger is complete. */
-void
-keeper_leave_resume(struct keeper *k)
-{
-	go_on(k);
 }
