@@ -84,6 +84,13 @@ audit_challenge_unpack(struct bytes in, struct network_id net, struct audit_chal
 	return ERR_OK;
 }
 
+bool
+audit_same_shard(const struct audit_challenge *a, const struct audit_challenge *b)
+{
+	return pubkey_equal(&a->node, &b->node) && hash_equal(&a->chunk, &b->chunk) &&
+	       a->index == b->index;
+}
+
 void
 audit_challenge_id(const struct audit_challenge *c, struct network_id net, struct hash *out)
 {
@@ -191,9 +198,9 @@ audit_answers(const struct audit_answer *a, const struct audit_challenge *c, str
 /* ---- proofs ---- */
 
 size_t
-audit_path_pack(const struct merkle_proof *path, uint8_t *out)
+audit_path_pack(const struct merkle_proof *path, uint8_t out[AUDIT_PATH_BYTES_MAX])
 {
-	struct packer p = packer_on(out, 1 + sizeof(path->path));
+	struct packer p = packer_on(out, AUDIT_PATH_BYTES_MAX);
 
 	must(path->count <= MERKLE_PATH_MAX);
 	pack_u8(&p, path->count);

@@ -16,8 +16,9 @@
 #define AUDIT_LEAVES          4
 #define AUDIT_CHALLENGE_BYTES (18 + 4 + 32 + 32 + 32 + 1 + 1 + 32 + 8 + 64)
 #define AUDIT_ANSWER_BYTES    (21 + 4 + 32 + 32 + 1 + 8 + 8 + 32 + 64)
-/* One leaf's hash and path behind it: what is signed, and what evidence keeps. */
-#define AUDIT_PROOF_BYTES_MAX (32 + 1 + 32 * MERKLE_PATH_MAX)
+/* A path, and a leaf's hash with it: what is signed, and what evidence keeps. */
+#define AUDIT_PATH_BYTES_MAX  (1 + 32 * MERKLE_PATH_MAX)
+#define AUDIT_PROOF_BYTES_MAX (32 + AUDIT_PATH_BYTES_MAX)
 
 struct audit_challenge {
 	struct pubkey auditor, node;
@@ -34,6 +35,8 @@ size_t audit_challenge_pack(
     const struct audit_challenge *c, struct network_id net, uint8_t out[AUDIT_CHALLENGE_BYTES]);
 /* Checks the signature. ERR_INVALID, ERR_VERSION, ERR_WRONG_NETWORK, ERR_AUTH. */
 int audit_challenge_unpack(struct bytes in, struct network_id net, struct audit_challenge *out);
+/* Whether both ask the same node for the same shard. */
+bool audit_same_shard(const struct audit_challenge *a, const struct audit_challenge *b);
 /* What the node's answer names. */
 void audit_challenge_id(const struct audit_challenge *c, struct network_id net, struct hash *out);
 /* The row that its leaf number i (< leaves) is of: HMAC(nonce, node, shard, i); may come twice. */
@@ -68,8 +71,8 @@ struct audit_proofs {
 		struct merkle_proof path;
 	} at[AUDIT_LEAVES_MAX];
 };
-/* u8 count and the hashes: what follows a leaf's bytes on the wire. At most MERKLE_PATH_MAX. */
-size_t audit_path_pack(const struct merkle_proof *p, uint8_t *out);
+/* u8 count and the hashes: what follows a leaf's bytes on the wire. */
+size_t audit_path_pack(const struct merkle_proof *p, uint8_t out[AUDIT_PATH_BYTES_MAX]);
 void audit_proofs_sum(const struct audit_proofs *p, struct hash *out);
 /*
  * Whether the proofs show the leaves of the challenge under the shard's root: ERR_OK, or

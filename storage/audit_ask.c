@@ -182,13 +182,10 @@ remember_promise(struct audit *t)
 static void
 recall_promise(struct audit *t)
 {
-	const struct audit_challenge *c = &t->evidence.challenge;
-
 	for (size_t i = 0; i < t->a->promises_count; i++) {
 		const struct promise *p = &t->a->promises[i];
 
-		if (!pubkey_equal(&p->challenge.node, &c->node) ||
-		    !hash_equal(&p->challenge.chunk, &c->chunk) || p->challenge.index != c->index)
+		if (!audit_same_shard(&p->challenge, &t->evidence.challenge))
 			continue;
 		t->evidence.answered_before = true;
 		t->evidence.challenge_before = p->challenge;

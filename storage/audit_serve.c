@@ -164,7 +164,7 @@ find_out(struct showing *s, struct audit_answer *a)
 static SUSPENDS int
 show(struct showing *s, struct stream *st)
 {
-	uint8_t packed[AUDIT_ANSWER_BYTES], path[1 + 32 * MERKLE_PATH_MAX];
+	uint8_t packed[AUDIT_ANSWER_BYTES], path[AUDIT_PATH_BYTES_MAX];
 	struct audit_answer a = { .until = 0 };
 	int err = find_out(s, &a);
 

@@ -76,7 +76,7 @@ unpack_word(struct unpacker *u, struct evidence *e)
 static void
 pack_proofs(struct packer *p, const struct audit_proofs *proofs)
 {
-	uint8_t path[1 + 32 * MERKLE_PATH_MAX];
+	uint8_t path[AUDIT_PATH_BYTES_MAX];
 
 	pack_u8(p, proofs->count);
 	for (uint8_t i = 0; i < proofs->count; i++) {
@@ -215,7 +215,7 @@ unpack_receipt(struct unpacker *u, struct evidence *e)
 static int
 unpack_before(struct unpacker *u, struct evidence *e)
 {
-	const struct audit_challenge *b = &e->challenge_before, *c = &e->challenge;
+	const struct audit_challenge *before = &e->challenge_before;
 	int err = audit_challenge_unpack(
 	    unpack_lend(u, AUDIT_CHALLENGE_BYTES), e->net, &e->challenge_before);
 
@@ -225,8 +225,8 @@ unpack_before(struct unpacker *u, struct evidence *e)
 	if (err != ERR_OK)
 		return err;
 	e->answered_before = true;
-	return audit_answers(&e->answer_before, b, e->net) && pubkey_equal(&b->node, &c->node) &&
-		       hash_equal(&b->chunk, &c->chunk) && b->index == c->index &&
+	return audit_answers(&e->answer_before, before, e->net) &&
+		       audit_same_shard(before, &e->challenge) &&
 		       e->answer_before.verdict == AUDIT_HELD
 		   ? ERR_OK
 		   : ERR_INVALID;
