@@ -5,30 +5,11 @@
 #include "test/unit/suite.h"
 
 #include "sim/agenda.h"
+#include "test/unit/overlay/base/timer_model.h"
 
 #define TIMERS 300
 #define STEPS  60000
 #define SLOT   (UINT64_C(1) << AGENDA_SLOT_BITS)
-
-struct model {
-	bool armed;
-	uint64_t due, order;
-};
-
-static size_t
-model_first(const struct model *m)
-{
-	size_t best = TIMERS;
-
-	for (size_t i = 0; i < TIMERS; i++) {
-		if (!m[i].armed)
-			continue;
-		if (best == TIMERS || m[i].due < m[best].due ||
-		    (m[i].due == m[best].due && m[i].order < m[best].order))
-			best = i;
-	}
-	return best;
-}
 
 static uint64_t
 draw(uint64_t *state)
@@ -54,7 +35,7 @@ draw_delay(uint64_t *state)
 START_TEST(behaves_as_the_model)
 {
 	static struct timer timers[TIMERS];
-	static struct model model[TIMERS];
+	static struct timer_model model[TIMERS];
 	struct agenda a;
 	uint64_t seed = (uint64_t)_i + 1, now = 0, order = 0;
 	size_t armed = 0;
@@ -64,14 +45,14 @@ START_TEST(behaves_as_the_model)
 	for (size_t i = 0; i < TIMERS; i++)
 		timer_init(&timers[i], NULL, NULL, NULL);
 	for (size_t step = 0; step < STEPS; step++) {
-		size_t i = draw(&seed) % TIMERS, first = model_first(model);
+		size_t i = draw(&seed) % TIMERS, first = timer_model_first(model, TIMERS);
 		struct timer *t;
 
 		switch (draw(&seed) % 5) {
 		case 0:
 		case 1:
 			armed += model[i].armed ? 0 : 1;
-			model[i] = (struct model){ true, now + draw_delay(&seed), order++ };
+			model[i] = (struct timer_model){ true, now + draw_delay(&seed), order++ };
 			agenda_add(&a, &timers[i], model[i].due);
 			break;
 		case 2:

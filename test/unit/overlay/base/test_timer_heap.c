@@ -3,31 +3,11 @@
 #include <stdlib.h>
 
 #include "overlay/base/timer_heap.h"
+#include "test/unit/overlay/base/timer_model.h"
 #include "test/unit/suite.h"
 
 #define TIMERS 200
 #define STEPS  40000
-
-struct model {
-	bool armed;
-	uint64_t due;
-	uint64_t order;
-};
-
-static size_t
-model_first(const struct model *m)
-{
-	size_t best = TIMERS;
-
-	for (size_t i = 0; i < TIMERS; i++) {
-		if (!m[i].armed)
-			continue;
-		if (best == TIMERS || m[i].due < m[best].due ||
-		    (m[i].due == m[best].due && m[i].order < m[best].order))
-			best = i;
-	}
-	return best;
-}
 
 static uint32_t
 draw(uint32_t *state)
@@ -39,7 +19,7 @@ draw(uint32_t *state)
 START_TEST(behaves_as_the_model)
 {
 	static struct timer timers[TIMERS];
-	static struct model model[TIMERS];
+	static struct timer_model model[TIMERS];
 	struct timer_heap h;
 	uint32_t seed = (uint32_t)_i + 1;
 	uint64_t now = 0, order = 0;
@@ -50,13 +30,13 @@ START_TEST(behaves_as_the_model)
 	for (size_t i = 0; i < TIMERS; i++)
 		timer_init(&timers[i], NULL, NULL, NULL);
 	for (size_t step = 0; step < STEPS; step++) {
-		size_t i = draw(&seed) % TIMERS, first = model_first(model);
+		size_t i = draw(&seed) % TIMERS, first = timer_model_first(model, TIMERS);
 
 		switch (draw(&seed) % 4) {
 		case 0:
 		case 1:
 			armed += model[i].armed ? 0 : 1;
-			model[i] = (struct model){ true, now + draw(&seed) % 50, order++ };
+			model[i] = (struct timer_model){ true, now + draw(&seed) % 50, order++ };
 			ck_assert_int_eq(timer_heap_add(&h, &timers[i], model[i].due), ERR_OK);
 			break;
 		case 2:
@@ -74,7 +54,7 @@ START_TEST(behaves_as_the_model)
 			model[first].armed = false;
 			armed--;
 		}
-		first = model_first(model);
+		first = timer_model_first(model, TIMERS);
 		ck_assert_ptr_eq(timer_heap_first(&h), first == TIMERS ? NULL : &timers[first]);
 		ck_assert_uint_eq(timer_heap_count(&h), armed);
 		ck_assert_int_eq(timer_armed(&timers[i]), model[i].armed);
