@@ -80,15 +80,6 @@ scene_wrong(struct scene *s, const char *fmt, ...)
 	va_end(ap);
 }
 
-struct store_status
-scene_store(struct scene *s, size_t node)
-{
-	struct store_status status;
-
-	store_status(node_store(world_peer(s->w, node)), &status);
-	return status;
-}
-
 /* ---- checks ---- */
 
 struct verify {
@@ -139,22 +130,10 @@ serving(struct scene *s, size_t node)
 
 	if (!world_alive(s->w, node))
 		return node == s->dead;
-	stored = scene_store(s, node);
-	keeper_status(node_keeper(world_peer(s->w, node)), &kept);
+	stored = world_store_status(s->w, node);
+	kept = world_keeper_status(s->w, node);
 	return !stored.refusing && kept.due == 0 && kept.tours > 0 &&
 	       (!s->leaves || node != s->victim || stored.shards == 0);
-}
-
-static uint64_t
-shards_of_all(struct scene *s)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < s->nodes; i++) {
-		if (world_alive(s->w, i))
-			sum += scene_store(s, i).shards;
-	}
-	return sum;
 }
 
 static bool
@@ -162,7 +141,7 @@ whole(struct scene *s, const struct story *story)
 {
 	if (story->done != NULL && !story->done(s))
 		return false;
-	if (s->shards_expected != 0 && shards_of_all(s) != s->shards_expected)
+	if (s->shards_expected != 0 && world_shards_of_all(s->w) != s->shards_expected)
 		return false;
 	for (size_t i = 0; i < s->nodes; i++) {
 		if (!serving(s, i))
@@ -188,7 +167,7 @@ tell_how(struct scene *s)
 	for (size_t i = 0; i < s->nodes && len < sizeof(text); i++) {
 		if (world_alive(s->w, i))
 			len += (size_t)snprintf(text + len, sizeof(text) - len, " %llu%s",
-			    (unsigned long long)scene_store(s, i).shards, serving(s, i) ? "" : "!");
+			    (unsigned long long)world_shards(s->w, i), serving(s, i) ? "" : "!");
 	}
 	scene_wrong(s, "not whole again: shards%s, victim %zu, all %llu", text, s->victim,
 	    (unsigned long long)s->shards_expected);
@@ -236,7 +215,7 @@ check_bounded(struct scene *s, const struct outcome *usual)
 			sim_run_for(world_sim(s->w), SECONDS(1));
 			tasks = MIN(tasks, tasks_live(world_env(s->w, i)->tasks));
 		}
-		now = scene_store(s, i);
+		now = world_store_status(s->w, i);
 		if (tasks > TASKS || now.writers > 0)
 			scene_wrong(s, "node %zu has %zu tasks, %llu writers", i, tasks,
 			    (unsigned long long)now.writers);
@@ -283,7 +262,7 @@ note_receipts(struct scene *s, const struct story *story)
 	if (story->puts)
 		s->receipts += service_counters(node_service(peer))->puts;
 	else if (world_alive(s->w, s->victim))
-		s->receipts = scene_store(s, s->victim).shards;
+		s->receipts = world_shards(s->w, s->victim);
 }
 
 static void
@@ -323,11 +302,11 @@ run_point(struct scene *s, const struct story *story, const struct kind *kind, u
 	check_bounded(s, usual);
 	for (size_t i = 0; i < s->nodes; i++) {
 		if (world_alive(s->w, i)) {
-			out->bytes_used[i] = scene_store(s, i).bytes_used;
-			out->segments[i] = scene_store(s, i).segments;
+			out->bytes_used[i] = world_store_status(s->w, i).bytes_used;
+			out->segments[i] = world_store_status(s->w, i).segments;
 		}
 	}
-	check_sound(s, s->leaves ? 0 : scene_store(s, s->victim).shards);
+	check_sound(s, s->leaves ? 0 : world_shards(s->w, s->victim));
 	check_files(s);
 	snprintf(out->wrong, sizeof(out->wrong), "%s", s->wrong);
 	out->ended = true;

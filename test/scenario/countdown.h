@@ -43,7 +43,6 @@ struct story {
 };
 
 __attribute__((format(printf, 2, 3))) void scene_wrong(struct scene *s, const char *fmt, ...);
-struct store_status scene_store(struct scene *s, size_t node);
 
 bool scene_sound(struct scene *s); /* every shard of the victim verifies */
 

@@ -18,21 +18,6 @@ network(uint64_t seed)
 	    .seed = seed, .nodes = NODES, .code = { .k = 4, .r = 7, .n = 8 } });
 }
 
-static void
-put(struct world *w, const char *name, uint64_t bytes)
-{
-	struct file_put_result r;
-
-	ck_assert_int_eq(
-	    world_put(w, &(struct world_put_opts){ .name = name, .bytes = bytes }, &r), ERR_OK);
-}
-
-static struct keeper *
-keeper_of(struct world *w, size_t node)
-{
-	return node_keeper(world_peer(w, node));
-}
-
 static struct liar *
 make_liar(struct world *w, size_t node, unsigned kinds)
 {
@@ -59,7 +44,7 @@ outs(struct world *w, size_t node, size_t *all)
 
 	*all = 0;
 	for (size_t i = 0; i < NODES; i++) {
-		for (size_t j = 0; keeper_standing(keeper_of(w, i), j, &s); j++) {
+		for (size_t j = 0; keeper_standing(world_keeper(w, i), j, &s); j++) {
 			*all += s.out;
 			count += s.out && pubkey_equal(&s.node.pub, &who.pub);
 		}
@@ -111,7 +96,7 @@ best_finding(struct world *w, size_t node)
 
 	ck_assert_ptr_nonnull(e);
 	for (size_t i = 0; i < NODES; i++) {
-		struct look l = { .k = keeper_of(w, i), .node = who.pub };
+		struct look l = { .k = world_keeper(w, i), .node = who.pub };
 
 		buf_init(&l.kept, STORE_VALUE_MAX);
 		if (sim_run_task(world_sim(w), world_env(w, i), look_task, &l) == ERR_OK) {
@@ -140,18 +125,36 @@ whole_without(struct world *w, const char *name, size_t liar)
 	ck_assert_int_eq(world_get(w, name, NULL), ERR_OK);
 }
 
+/* A holder of a photo begins to lie; in that time so many others have it out. */
+static size_t
+caught(struct world *w, unsigned kinds, size_t by, uint64_t time, struct liar **l)
+{
+	size_t liar;
+
+	world_put_ok(w, "photo", 900000);
+	liar = world_holder(w, "photo", 0, 3);
+	*l = make_liar(w, liar, kinds);
+	ck_assert(scored_out(w, liar, by, time));
+	return liar;
+}
+
+/* Nobody else is out, and so much can be shown. */
+static void
+convicted(struct world *w, size_t liar, enum evidence_finding finding)
+{
+	size_t all;
+
+	ck_assert_uint_eq(outs(w, liar, &all), all);
+	ck_assert_int_eq(best_finding(w, liar), finding);
+}
+
 START_TEST(who_forges_is_scored_out)
 {
 	struct world *w = network(1);
-	size_t liar, all;
 	struct liar *l;
+	size_t liar = caught(w, LIAR_FORGE, 3, HOURS(12), &l);
 
-	put(w, "photo", 900000);
-	liar = world_holder(w, "photo", 0, 3);
-	l = make_liar(w, liar, LIAR_FORGE);
-	ck_assert(scored_out(w, liar, 3, HOURS(12)));
-	ck_assert_uint_eq(outs(w, liar, &all), all);
-	ck_assert_int_eq(best_finding(w, liar), FOUND_FORGED);
+	convicted(w, liar, FOUND_FORGED);
 	sim_run_for(world_sim(w), MINUTES(20));
 	liar_free(l);
 	whole_without(w, "photo", liar);
@@ -166,16 +169,15 @@ START_TEST(who_drops_what_it_signed_for_is_scored_out)
 	size_t liar, all;
 	struct liar *l;
 
-	put(w, "photo", 900000);
+	world_put_ok(w, "photo", 900000);
 	liar = world_holder(w, "photo", 0, 3);
 	/* Long enough to have passed some audits. */
 	sim_run_for(world_sim(w), HOURS(2));
 	ck_assert_uint_eq(outs(w, liar, &all), 0);
 	l = make_liar(w, liar, LIAR_RECEIPTS);
-	put(w, "film", 3000000);
+	world_put_ok(w, "film", 3000000);
 	ck_assert(scored_out(w, liar, 2, HOURS(24)));
-	ck_assert_uint_eq(outs(w, liar, &all), all);
-	ck_assert_int_eq(best_finding(w, liar), FOUND_BROKEN);
+	convicted(w, liar, FOUND_BROKEN);
 	sim_run_for(world_sim(w), HOURS(2));
 	liar_free(l);
 	whole_without(w, "film", liar);
@@ -183,35 +185,17 @@ START_TEST(who_drops_what_it_signed_for_is_scored_out)
 }
 END_TEST
 
-static uint64_t
-rebuilt(struct world *w)
-{
-	struct keeper_status s;
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < NODES; i++) {
-		keeper_status(keeper_of(w, i), &s);
-		sum += s.shards_rebuilt;
-	}
-	return sum;
-}
-
 static void
 useless_one(uint64_t seed, unsigned kind, enum evidence_finding finding)
 {
 	struct world *w = network(seed);
-	size_t liar, all;
 	struct liar *l;
-
-	put(w, "photo", 900000);
-	liar = world_holder(w, "photo", 0, 3);
-	l = make_liar(w, liar, kind);
 	/* When one has given it up its shards come to others, who ask it no more. */
-	ck_assert(scored_out(w, liar, 1, HOURS(24)));
-	ck_assert_uint_eq(outs(w, liar, &all), all);
-	ck_assert_int_eq(best_finding(w, liar), finding);
+	size_t liar = caught(w, kind, 1, HOURS(24), &l);
+
+	convicted(w, liar, finding);
 	sim_run_for(world_sim(w), MINUTES(20));
-	ck_assert_uint_gt(rebuilt(w), 0);
+	ck_assert_uint_gt(world_rebuilt(w), 0);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	liar_free(l);
 	world_free(w);
@@ -241,10 +225,10 @@ START_TEST(a_bad_line_is_no_lie)
 	uint64_t audits = 0;
 	size_t all;
 
-	put(w, "photo", 900000);
+	world_put_ok(w, "photo", 900000);
 	sim_run_for(world_sim(w), HOURS(3));
 	for (size_t i = 0; i < NODES; i++) {
-		keeper_status(keeper_of(w, i), &s);
+		s = world_keeper_status(w, i);
 		audits += s.audits;
 		ck_assert_uint_eq(s.audits_failed, 0);
 	}
@@ -259,14 +243,10 @@ END_TEST
 START_TEST(a_standing_is_kept)
 {
 	struct world *w = network(6);
-	size_t liar, all, before;
 	struct liar *l;
+	size_t liar = caught(w, LIAR_FORGE, 3, HOURS(12), &l), all;
+	size_t before = outs(w, liar, &all);
 
-	put(w, "photo", 900000);
-	liar = world_holder(w, "photo", 0, 3);
-	l = make_liar(w, liar, LIAR_FORGE);
-	ck_assert(scored_out(w, liar, 3, HOURS(12)));
-	before = outs(w, liar, &all);
 	liar_free(l);
 	for (size_t i = 0; i < NODES; i++) {
 		if (i != liar)

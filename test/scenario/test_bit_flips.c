@@ -58,16 +58,6 @@ list_live(void *arg)
 
 /* ---- one flip ---- */
 
-static uint64_t
-shards_of_all(struct scene *s)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < s->nodes; i++)
-		sum += scene_store(s, i).shards;
-	return sum;
-}
-
 /* Every file, by somebody who knows nothing; wrong bytes end the test inside. */
 static bool
 read_all(struct scene *s)
@@ -90,18 +80,19 @@ scrub_all(struct scene *s)
 	struct keeper_status status;
 	uint64_t end = sim_now(world_sim(s->w)) + HOURS(12), tours;
 
-	keeper_status(node_keeper(world_peer(s->w, VICTIM)), &status);
+	status = world_keeper_status(s->w, VICTIM);
 	tours = status.scrub_tours + 2;
 	do {
 		sim_run_for(world_sim(s->w), MINUTES(5));
-		keeper_status(node_keeper(world_peer(s->w, VICTIM)), &status);
+		status = world_keeper_status(s->w, VICTIM);
 	} while (status.scrub_tours < tours && sim_now(world_sim(s->w)) < end);
-	while (shards_of_all(s) != s->shards_expected && sim_now(world_sim(s->w)) < end)
+	while (world_shards_of_all(s->w) != s->shards_expected && sim_now(world_sim(s->w)) < end)
 		sim_run_for(world_sim(s->w), MINUTES(1));
 	if (status.scrub_tours < tours)
 		scene_wrong(s, "the scrub did not come round");
-	if (shards_of_all(s) != s->shards_expected)
-		scene_wrong(s, "%llu shards, %llu expected", (unsigned long long)shards_of_all(s),
+	if (world_shards_of_all(s->w) != s->shards_expected)
+		scene_wrong(s, "%llu shards, %llu expected",
+		    (unsigned long long)world_shards_of_all(s->w),
 		    (unsigned long long)s->shards_expected);
 	return status.scrub_rot;
 }
@@ -124,10 +115,10 @@ run_flip(struct scene *s, struct ground *g, uint64_t number, struct result *out)
 	if (restart)
 		world_restart(s->w, VICTIM);
 	/* What the start has not taken over is not there, or waits for its proof. */
-	if (scene_store(s, VICTIM).shards < s->receipts)
+	if (world_shards(s->w, VICTIM) < s->receipts)
 		out->finder = F_START;
 	by_read =
-	    read_all(s) || (out->finder == F_NOBODY && scene_store(s, VICTIM).shards < s->receipts);
+	    read_all(s) || (out->finder == F_NOBODY && world_shards(s->w, VICTIM) < s->receipts);
 	if (scrub_all(s) > 0)
 		out->finder = F_SCRUB;
 	if (by_read)
@@ -166,32 +157,22 @@ fork_flip(struct scene *s, struct ground *g, uint64_t number, struct result *out
 /* ---- the whole ---- */
 
 static void
-put(struct scene *s, const char *name, uint64_t bytes)
-{
-	struct file_put_result result;
-
-	ck_assert_int_eq(
-	    world_put(s->w, &(struct world_put_opts){ .name = name, .bytes = bytes }, &result),
-	    ERR_OK);
-}
-
-static void
 prepare(struct scene *s)
 {
 	s->nodes = NODES;
 	s->victim = VICTIM;
 	s->w = world_new(&(struct world_opts){
 	    .seed = 11, .nodes = NODES, .code = { 2, 3, 4 }, .segment_bytes = MIB(1) });
-	put(s, "large", 500000);
-	put(s, "goes", 400000);
-	put(s, "small", 7000);
+	world_put_ok(s->w, "large", 500000);
+	world_put_ok(s->w, "goes", 400000);
+	world_put_ok(s->w, "small", 7000);
 	s->kept[0] = "large";
 	s->kept[1] = "small";
 	sim_run_for(world_sim(s->w), SECONDS(10));
 	ck_assert_int_eq(world_delete(s->w, "goes"), ERR_OK);
 	sim_run_for(world_sim(s->w), SECONDS(60));
-	s->shards_expected = shards_of_all(s);
-	s->receipts = scene_store(s, VICTIM).shards;
+	s->shards_expected = world_shards_of_all(s->w);
+	s->receipts = world_shards(s->w, VICTIM);
 	ck_assert_uint_eq(s->shards_expected, NODES * s->receipts);
 }
 

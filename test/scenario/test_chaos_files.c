@@ -404,11 +404,8 @@ check(struct story *s)
 		ck_assert_int_eq(world_get(s->w, name, NULL), ERR_OK);
 	}
 	for (size_t i = 0; i < s->nodes; i++) {
-		struct store_status status;
-
-		store_status(node_store(world_peer(s->w, i)), &status);
-		ck_assert_msg(
-		    status.writers == 0, "seed %" PRIu64 ": node %zu has open writers", s->seed, i);
+		ck_assert_msg(world_store_status(s->w, i).writers == 0,
+		    "seed %" PRIu64 ": node %zu has open writers", s->seed, i);
 	}
 	ck_assert_msg(s->longest_refusal <= REFUSE_TIME + SEARCH_TIME,
 	    "seed %" PRIu64 ": a get was refused after %" PRIu64 " ms", s->seed,

@@ -66,34 +66,17 @@ static const struct story put_story = {
 
 /* ---- collection and compaction ---- */
 
-static uint64_t
-shards_left(struct scene *s)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < s->nodes; i++)
-		sum += scene_store(s, i).shards;
-	return sum;
-}
-
 /* So that two segments lie behind the head, and both have what stays and what goes. */
 static void
 fill(struct scene *s)
 {
-	struct file_put_result result;
-
 	put(s, "stays", 100000);
-	s->shards_expected = shards_left(s);
-	ck_assert_int_eq(
-	    world_put(s->w, &(struct world_put_opts){ .name = "goes", .bytes = 1500000 }, &result),
-	    ERR_OK);
-	s->shards_expected = 0 - shards_left(s) + s->shards_expected;
+	s->shards_expected = world_shards_of_all(s->w);
+	world_put_ok(s->w, "goes", 1500000);
+	s->shards_expected = 0 - world_shards_of_all(s->w) + s->shards_expected;
 	put(s, "stays too", 100000);
-	s->shards_expected += shards_left(s);
-	ck_assert_int_eq(
-	    world_put(
-		s->w, &(struct world_put_opts){ .name = "goes too", .bytes = 1500000 }, &result),
-	    ERR_OK);
+	s->shards_expected += world_shards_of_all(s->w);
+	world_put_ok(s->w, "goes too", 1500000);
 	s->victim = 2;
 	run_for(s, SECONDS(30));
 }
@@ -129,9 +112,9 @@ compact_prepare(struct scene *s)
 
 	fill(s);
 	delete (s);
-	while (shards_left(s) != s->shards_expected && now(s) < end)
+	while (world_shards_of_all(s->w) != s->shards_expected && now(s) < end)
 		run_for(s, MILLISECONDS(10));
-	ck_assert_uint_eq(scene_store(s, s->victim).compactions, 0);
+	ck_assert_uint_eq(world_store_status(s->w, s->victim).compactions, 0);
 }
 
 static void
@@ -223,7 +206,7 @@ leave_done(struct scene *s)
 	keeper_status(k, &status);
 	if (!status.leaving)
 		ck_assert_int_eq(keeper_leave(k), ERR_OK);
-	return scene_store(s, s->victim).shards == 0;
+	return world_shards(s->w, s->victim) == 0;
 }
 
 static const struct story leave_story = {
@@ -251,11 +234,11 @@ static void
 scrub_act(struct scene *s)
 {
 	struct keeper_status status = { 0 };
-	uint64_t end = now(s) + HOURS(3), bad = scene_store(s, s->victim).shards;
+	uint64_t end = now(s) + HOURS(3), bad = world_shards(s->w, s->victim);
 
 	while (world_alive(s->w, s->victim) && status.scrub_rot < bad && now(s) < end) {
 		run_for(s, SECONDS(60));
-		keeper_status(node_keeper(world_peer(s->w, s->victim)), &status);
+		status = world_keeper_status(s->w, s->victim);
 	}
 	run_for(s, SECONDS(60));
 }

@@ -11,98 +11,27 @@
 /* Repaired at the first loss; two may be away at once before a chunk is near its end. */
 static const struct code_params eager = { 4, 7, 8 };
 
-static void
-put(struct world *w, const char *name)
-{
-	struct file_put_result r;
-
-	ck_assert_int_eq(
-	    world_put(w, &(struct world_put_opts){ .name = name, .bytes = 900000 }, &r), ERR_OK);
-}
-
 static struct world *
 network(uint64_t seed)
 {
 	struct world *w =
 	    world_new(&(struct world_opts){ .seed = seed, .nodes = NODES, .code = eager });
 
-	put(w, "photo");
+	world_put_ok(w, "photo", 900000);
 	sim_run_for(world_sim(w), MINUTES(2));
 	return w;
-}
-
-static struct keeper_status
-status_of(struct world *w, size_t node)
-{
-	struct keeper_status s;
-
-	keeper_status(node_keeper(world_peer(w, node)), &s);
-	return s;
-}
-
-static uint64_t
-shards_of(struct world *w, size_t node)
-{
-	struct store_status s;
-
-	store_status(node_store(world_peer(w, node)), &s);
-	return s.shards;
-}
-
-static uint64_t
-rebuilt(struct world *w)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < NODES; i++) {
-		if (world_alive(w, i))
-			sum += status_of(w, i).shards_rebuilt;
-	}
-	return sum;
-}
-
-static uint64_t
-unix_s(struct world *w, size_t node)
-{
-	struct agreed_time t;
-
-	endpoint_agreed_time(node_endpoint(world_peer(w, node)), &t);
-	return t.unix_ms / 1000;
 }
 
 /* Until all its siblings that live know. */
 static void
 drain(struct world *w, size_t node, uint64_t seconds)
 {
-	struct keeper *k = node_keeper(world_peer(w, node));
+	struct keeper *k = world_keeper(w, node);
 
-	ck_assert_int_eq(keeper_drain(k, unix_s(w, node) + seconds), ERR_OK);
+	ck_assert_int_eq(keeper_drain(k, world_unix_s(world_peer(w, node)) + seconds), ERR_OK);
 	sim_run_for(world_sim(w), SECONDS(2));
-	ck_assert_uint_gt(status_of(w, node).neighbours, 0);
-	ck_assert_uint_eq(status_of(w, node).drain_untold, 0);
-}
-
-static int
-margin(struct world *w, const char *name)
-{
-	struct file_info info;
-	int least = -1;
-
-	ck_assert_int_eq(world_survey(w, name, &info, &least), ERR_OK);
-	return least;
-}
-
-static bool
-reaches(struct world *w, int want, uint64_t time)
-{
-	uint64_t end = sim_now(world_sim(w)) + time;
-
-	while (sim_now(world_sim(w)) < end) {
-		sim_run_for(world_sim(w), SECONDS(20));
-		if (margin(w, "photo") >= want)
-			return true;
-	}
-	return false;
+	ck_assert_uint_gt(world_keeper_status(w, node).neighbours, 0);
+	ck_assert_uint_eq(world_keeper_status(w, node).drain_untold, 0);
 }
 
 /* It takes nothing, others do; it gives what it has; after a restart it is still so; then not. */
@@ -110,21 +39,21 @@ START_TEST(takes_nothing_and_serves)
 {
 	struct world *w = network(31);
 	size_t node = world_holder(w, "photo", 0, 2);
-	uint64_t shards = shards_of(w, node), until;
+	uint64_t shards = world_shards(w, node), until;
 
 	drain(w, node, 1800);
-	until = status_of(w, node).drain_until;
+	until = world_keeper_status(w, node).drain_until;
 	ck_assert_uint_gt(until, 0);
-	put(w, "second");
-	ck_assert_uint_eq(shards_of(w, node), shards);
+	world_put_ok(w, "second", 900000);
+	ck_assert_uint_eq(world_shards(w, node), shards);
 	world_restart(w, node);
 	/* From the first moment on. */
-	ck_assert(!keeper_takes_shards(node_keeper(world_peer(w, node))));
-	ck_assert_uint_eq(status_of(w, node).drain_until, until);
+	ck_assert(!keeper_takes_shards(world_keeper(w, node)));
+	ck_assert_uint_eq(world_keeper_status(w, node).drain_until, until);
 	sim_run_for(world_sim(w), SECONDS(10));
-	put(w, "third");
-	ck_assert_uint_eq(shards_of(w, node), shards);
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	world_put_ok(w, "third", 900000);
+	ck_assert_uint_eq(world_shards(w, node), shards);
+	ck_assert_int_eq(world_margin(w, "photo"), 4);
 	/* Its own pieces are read: of eight, all but it and three others are away. */
 	for (uint8_t i = 0, killed = 0; killed < 3; i++) {
 		size_t other = world_holder(w, "photo", 0, i);
@@ -136,8 +65,8 @@ START_TEST(takes_nothing_and_serves)
 	}
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	sim_run_for(world_sim(w), MINUTES(31));
-	ck_assert_uint_eq(status_of(w, node).drain_until, 0);
-	ck_assert(keeper_takes_shards(node_keeper(world_peer(w, node))));
+	ck_assert_uint_eq(world_keeper_status(w, node).drain_until, 0);
+	ck_assert(keeper_takes_shards(world_keeper(w, node)));
 	world_free(w);
 }
 END_TEST
@@ -153,16 +82,16 @@ START_TEST(is_waited_for)
 	drain(w, node, 3600);
 	world_kill(w, node);
 	sim_run_for(world_sim(w), MINUTES(58));
-	ck_assert_uint_eq(rebuilt(w), 0);
-	s = status_of(w, world_holder(w, "photo", 0, 0));
+	ck_assert_uint_eq(world_rebuilt(w), 0);
+	s = world_keeper_status(w, world_holder(w, "photo", 0, 0));
 	ck_assert_uint_eq(s.away, 1);
 	ck_assert_uint_eq(s.silent, 1);
 	ck_assert_uint_eq(s.gone, 0);
 	ck_assert_uint_eq(s.due, 0);
 	world_restart(w, node);
 	sim_run_for(world_sim(w), MINUTES(30));
-	ck_assert_uint_eq(rebuilt(w), 0);
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert_uint_eq(world_rebuilt(w), 0);
+	ck_assert_int_eq(world_margin(w, "photo"), 4);
 	world_free(w);
 }
 END_TEST
@@ -176,8 +105,8 @@ START_TEST(is_not_waited_for_longer)
 	drain(w, node, 1200);
 	world_kill(w, node);
 	sim_run_for(world_sim(w), MINUTES(19));
-	ck_assert_uint_eq(rebuilt(w), 0);
-	ck_assert(reaches(w, 4, MINUTES(5)));
+	ck_assert_uint_eq(world_rebuilt(w), 0);
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(5)));
 	world_free(w);
 }
 END_TEST
@@ -187,16 +116,16 @@ START_TEST(can_be_taken_back)
 {
 	struct world *w = network(34);
 	size_t node = world_holder(w, "photo", 0, 5);
-	struct keeper *k = node_keeper(world_peer(w, node));
+	struct keeper *k = world_keeper(w, node);
 
 	drain(w, node, 20000);
 	ck_assert(!keeper_takes_shards(k));
 	ck_assert_int_eq(keeper_drain_cancel(k), ERR_OK);
 	ck_assert(keeper_takes_shards(k));
 	sim_run_for(world_sim(w), SECONDS(2));
-	ck_assert_uint_eq(status_of(w, node).drain_untold, 0);
+	ck_assert_uint_eq(world_keeper_status(w, node).drain_untold, 0);
 	world_kill(w, node);
-	ck_assert(reaches(w, 4, MINUTES(5)));
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(5)));
 	world_free(w);
 }
 END_TEST
@@ -214,13 +143,13 @@ START_TEST(what_is_near_its_end_does_not_wait)
 	for (int i = 0; i < 2; i++)
 		world_kill(w, away[i]);
 	sim_run_for(world_sim(w), MINUTES(20));
-	ck_assert_uint_eq(rebuilt(w), 0);
-	ck_assert_int_ge(margin(w, "photo"), 2);
+	ck_assert_uint_eq(world_rebuilt(w), 0);
+	ck_assert_int_ge(world_margin(w, "photo"), 2);
 	world_kill(w, away[2]);
-	ck_assert_int_eq(margin(w, "photo"), 1);
+	ck_assert_int_eq(world_margin(w, "photo"), 1);
 	/* Other chunks are short of one or two only, and wait. */
-	ck_assert(reaches(w, 2, MINUTES(20)));
-	ck_assert_uint_gt(rebuilt(w), 0);
+	ck_assert(world_reaches(w, "photo", 2, MINUTES(20)));
+	ck_assert_uint_gt(world_rebuilt(w), 0);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	world_free(w);
 }
@@ -232,11 +161,10 @@ twice_there(struct world *w, size_t node)
 	const struct held *h;
 	size_t cursor = 0;
 
-	while ((h = ledger_next(node_keeper(world_peer(w, node))->ledger, &cursor)) != NULL) {
+	while ((h = ledger_next(world_keeper(w, node)->ledger, &cursor)) != NULL) {
 		for (size_t i = 0; i < NODES; i++) {
 			if (i != node && world_alive(w, i) && h->index != INDEX_NONE &&
-			    ledger_find(
-				node_keeper(world_peer(w, i))->ledger, &h->chunk, h->index) != NULL)
+			    ledger_find(world_keeper(w, i)->ledger, &h->chunk, h->index) != NULL)
 				return true;
 		}
 	}
@@ -250,7 +178,7 @@ START_TEST(a_loss_meanwhile_is_repaired_alone)
 	    world_new(&(struct world_opts){ .seed = 36, .nodes = NODES, .code = { 2, 6, 8 } });
 	size_t away, dead[2];
 
-	put(w, "photo");
+	world_put_ok(w, "photo", 900000);
 	sim_run_for(world_sim(w), MINUTES(2));
 	away = world_holder(w, "photo", 0, 1);
 	dead[0] = world_holder(w, "photo", 0, 6);
@@ -258,12 +186,12 @@ START_TEST(a_loss_meanwhile_is_repaired_alone)
 	drain(w, away, 7200);
 	world_kill(w, away);
 	sim_run_for(world_sim(w), MINUTES(20));
-	ck_assert_uint_eq(rebuilt(w), 0);
+	ck_assert_uint_eq(world_rebuilt(w), 0);
 	world_kill(w, dead[0]);
 	world_kill(w, dead[1]);
 	sim_run_for(world_sim(w), MINUTES(40));
-	ck_assert_int_eq(margin(w, "photo"), 5);
-	ck_assert_uint_gt(rebuilt(w), 0);
+	ck_assert_int_eq(world_margin(w, "photo"), 5);
+	ck_assert_uint_gt(world_rebuilt(w), 0);
 	world_restart(w, away);
 	sim_run_for(world_sim(w), MINUTES(2));
 	ck_assert(!twice_there(w, away));
@@ -278,8 +206,9 @@ START_TEST(says_why_it_refuses)
 	    world_new(&(struct world_opts){ .seed = 38, .nodes = NODES, .code = { 4, 11, 12 } });
 	struct file_put_result r;
 
-	put(w, "photo");
-	ck_assert_int_eq(keeper_drain(node_keeper(world_peer(w, 3)), unix_s(w, 3) + 3600), ERR_OK);
+	world_put_ok(w, "photo", 900000);
+	ck_assert_int_eq(
+	    keeper_drain(world_keeper(w, 3), world_unix_s(world_peer(w, 3)) + 3600), ERR_OK);
 	ck_assert_int_eq(
 	    world_put(w, &(struct world_put_opts){ .name = "more", .bytes = 900000 }, &r), ERR_OK);
 	ck_assert_uint_gt(r.refusals.busy, 0);
@@ -292,8 +221,8 @@ END_TEST
 START_TEST(no_longer_than_a_day)
 {
 	struct world *w = network(37);
-	struct keeper *k = node_keeper(world_peer(w, 0));
-	uint64_t now = unix_s(w, 0);
+	struct keeper *k = world_keeper(w, 0);
+	uint64_t now = world_unix_s(world_peer(w, 0));
 
 	ck_assert_int_eq(keeper_drain(k, now), ERR_INVALID);
 	ck_assert_int_eq(keeper_drain(k, now + 24 * 3600 + 1), ERR_INVALID);

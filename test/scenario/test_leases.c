@@ -19,34 +19,6 @@ network(uint64_t seed, size_t nodes, uint64_t lock_max_s)
 	    .seed = seed, .nodes = nodes, .code = { 2, 3, 4 }, .lock_max_s = lock_max_s });
 }
 
-static uint64_t
-unix_now(struct world *w)
-{
-	struct agreed_time t;
-
-	endpoint_agreed_time(node_endpoint(world_client(w)), &t);
-	return t.unix_ms / 1000;
-}
-
-static uint64_t
-shards_of(struct world *w, size_t node)
-{
-	struct store_status s;
-
-	store_status(node_store(world_peer(w, node)), &s);
-	return s.shards;
-}
-
-static uint64_t
-shards_in_all(struct world *w, size_t nodes)
-{
-	uint64_t shards = 0;
-
-	for (size_t i = 0; i < nodes; i++)
-		shards += shards_of(w, i);
-	return shards;
-}
-
 /* ---- files ---- */
 
 START_TEST(a_locked_file_outlives_its_deletion)
@@ -54,13 +26,13 @@ START_TEST(a_locked_file_outlives_its_deletion)
 	struct world *w = network(1, 4, 30 * DAY_S);
 	struct file_lease_result r;
 	struct file_put_result put;
-	uint64_t now = unix_now(w), before;
+	uint64_t now = world_unix_s(world_client(w)), before;
 
 	ck_assert_int_eq(
 	    world_put(w,
 		&(struct world_put_opts){ .name = "deed", .bytes = 300000, .lock_s = 7200 }, &put),
 	    ERR_OK);
-	before = shards_in_all(w, 4);
+	before = world_shards_of_all(w);
 	ck_assert_int_eq(world_keep(w, "deed", 0, 0, &r), ERR_LOCKED);
 	ck_assert_uint_ge(r.locked_until, now + 7200);
 	ck_assert_uint_le(r.locked_until, now + 7300);
@@ -72,11 +44,11 @@ START_TEST(a_locked_file_outlives_its_deletion)
 	ck_assert_int_eq(world_keep(w, "deed", now + 60, 0, &r), ERR_LOCKED);
 	sim_run_for(world_sim(w), SECONDS(7300));
 	ck_assert_int_eq(world_keep(w, "deed", 0, 0, &r), ERR_LOCKED);
-	ck_assert_uint_eq(shards_in_all(w, 4), before);
+	ck_assert_uint_eq(world_shards_of_all(w), before);
 	sim_run_for(world_sim(w), SECONDS(1800));
 	ck_assert_int_eq(world_delete(w, "deed"), ERR_OK);
 	sim_run_for(world_sim(w), MINUTES(10));
-	ck_assert_uint_eq(shards_in_all(w, 4), 0);
+	ck_assert_uint_eq(world_shards_of_all(w), 0);
 	world_free(w);
 }
 END_TEST
@@ -87,13 +59,13 @@ START_TEST(no_longer_lock_than_a_node_grants)
 	struct world *w = network(2, 4, 3600);
 	struct file_lease_result r;
 	struct file_put_result put;
-	uint64_t now = unix_now(w);
+	uint64_t now = world_unix_s(world_client(w));
 	struct world_put_opts opts = { .name = "deed", .bytes = 1000, .lock_s = 7200 };
 
 	ck_assert_int_eq(world_put(w, &opts, &put), ERR_PLACEMENT);
 	ck_assert_uint_gt(put.refusals.lock, 0);
 	ck_assert_uint_eq(put.refusals.lock_max_s, 3600);
-	ck_assert_uint_eq(shards_in_all(w, 4), 0);
+	ck_assert_uint_eq(world_shards_of_all(w), 0);
 	opts.lock_s = 3600;
 	ck_assert_int_eq(world_put(w, &opts, &put), ERR_OK);
 	ck_assert_int_eq(world_keep(w, "deed", now + 9 * DAY_S, now + 9000, &r), ERR_UNSUPPORTED);
@@ -159,7 +131,7 @@ put_task(void *arg)
 		err = chunk_raise(c, &o->put,
 		    &(struct chunk_raise_opts){ .signer = { sign, o },
 			.constraints = &(struct constraints){ .repair_at = 3 },
-			.until = unix_now(o->w) + 20 * DAY_S,
+			.until = world_unix_s(world_client(o->w)) + 20 * DAY_S,
 			.lock_until = o->lock_until,
 			.need = 3 });
 	chunks_free(c);
@@ -170,21 +142,12 @@ static int
 send_task(void *arg)
 {
 	struct owner *o = arg;
-	struct endpoint *ep = node_endpoint(world_client(o->w));
-	struct contact to = world_contact(o->w, o->node);
 	struct lease_update *u = calloc(1, sizeof(*u));
-	struct buf head, tail;
 	int err;
 
 	must(u != NULL);
 	u->lease = o->lease;
-	buf_init(&head, RPC_HEAD_BYTES_MAX);
-	buf_init(&tail, RPC_HEAD_BYTES_MAX);
-	must(lease_update_pack(u, endpoint_net(ep), &head) == ERR_OK);
-	err = rpc_call(ep, &to, METHOD_LEASE, buf_bytes(&head),
-	    &(struct rpc_opts){ .transport = RPC_SESSION }, &tail);
-	buf_fini(&head);
-	buf_fini(&tail);
+	err = world_send_lease(o->w, o->node, u);
 	free(u);
 	return err;
 }
@@ -210,7 +173,7 @@ owner_new(struct world *w, uint64_t lock_s)
 
 	must(o != NULL);
 	o->w = w;
-	o->lock_until = lock_s == 0 ? 0 : unix_now(w) + lock_s;
+	o->lock_until = lock_s == 0 ? 0 : world_unix_s(world_client(w)) + lock_s;
 	crypto_sign_key_from_seed(&(struct key){ { 7 } }, &o->key, &o->pub);
 	ck_assert_int_eq(world_run(w, put_task, o), ERR_OK);
 	ck_assert_uint_eq(o->put.placed, 4);
@@ -221,7 +184,7 @@ START_TEST(a_thief_cannot_delete_or_lower)
 {
 	struct world *w = network(3, 4, 30 * DAY_S);
 	struct owner *o = owner_new(w, 7200);
-	uint64_t now = unix_now(w), lock = o->lock_until;
+	uint64_t now = world_unix_s(world_client(w)), lock = o->lock_until;
 
 	for (size_t i = 0; i < 4; i++) {
 		/* Without a word of the lock, with it, and with one that is over. */
@@ -233,7 +196,7 @@ START_TEST(a_thief_cannot_delete_or_lower)
 		ck_assert_int_eq(send(o, i, 1, now + 20 * DAY_S, lock - 1), ERR_STALE);
 	}
 	sim_run_for(world_sim(w), MINUTES(10));
-	ck_assert_uint_eq(shards_in_all(w, 4), 4);
+	ck_assert_uint_eq(world_shards_of_all(w), 4);
 	/* The owner raises it. */
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(send(o, i, 3, now + 20 * DAY_S, lock + 3600), ERR_OK);
@@ -242,7 +205,7 @@ START_TEST(a_thief_cannot_delete_or_lower)
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(send(o, i, 1000, 0, lock + 3600), ERR_OK);
 	sim_run_for(world_sim(w), MINUTES(10));
-	ck_assert_uint_eq(shards_in_all(w, 4), 0);
+	ck_assert_uint_eq(world_shards_of_all(w), 0);
 	free(o);
 	world_free(w);
 }
@@ -256,14 +219,14 @@ START_TEST(a_tombstone_of_a_sibling_is_refused)
 {
 	struct world *w = network(4, 6, 30 * DAY_S);
 	struct owner *o = owner_new(w, 0);
-	uint64_t now = unix_now(w), lock = now + 10 * DAY_S;
+	uint64_t now = world_unix_s(world_client(w)), lock = now + 10 * DAY_S;
 	size_t away = SIZE_MAX, holders = 0;
 
 	for (size_t i = 0; i < 6; i++)
-		away = shards_of(w, i) > 0 ? i : away;
+		away = world_shards(w, i) > 0 ? i : away;
 	world_kill(w, away);
 	for (size_t i = 0; i < 6; i++) {
-		if (i == away || shards_of(w, i) == 0)
+		if (i == away || world_shards(w, i) == 0)
 			continue;
 		ck_assert_int_eq(send(o, i, 3, now + 20 * DAY_S, lock), ERR_OK);
 		holders++;
@@ -274,9 +237,9 @@ START_TEST(a_tombstone_of_a_sibling_is_refused)
 	sim_run_for(world_sim(w), MINUTES(30));
 	/* Four hold it, all know the lock: also the one that was deceived, or who took its place.
 	 */
-	ck_assert_uint_ge(shards_in_all(w, 6), 4);
+	ck_assert_uint_ge(world_shards_of_all(w), 4);
 	for (size_t i = 0; i < 6; i++) {
-		if (shards_of(w, i) > 0)
+		if (world_shards(w, i) > 0)
 			ck_assert_int_eq(send(o, i, 2000, 0, 0), ERR_LOCKED);
 	}
 	free(o);
@@ -306,21 +269,15 @@ START_TEST(only_who_knows_the_owner_keeps_it)
 	struct world *w = choosy(
 	    5, &(struct world_opts){ .nodes = 10, .accept = ACCEPT_OWNERS, .unknown_to = 4 });
 	struct file_put_result put;
-	struct file_info info;
-	int least = 0;
 
 	ck_assert_int_eq(
 	    world_put(w, &(struct world_put_opts){ .name = "deed", .bytes = 600000 }, &put),
 	    ERR_OK);
 	ck_assert_uint_eq(put.placed_min, 4);
 	world_kill(w, world_holder(w, "deed", 0, 1));
-	for (size_t i = 0; i < 30 && least < 2; i++) {
-		sim_run_for(world_sim(w), MINUTES(1));
-		ck_assert_int_eq(world_survey(w, "deed", &info, &least), ERR_OK);
-	}
-	ck_assert_int_eq(least, 2);
+	ck_assert(world_reaches(w, "deed", 2, MINUTES(30)));
 	for (size_t i = 0; i < 4; i++)
-		ck_assert_uint_eq(shards_of(w, i), 0);
+		ck_assert_uint_eq(world_shards(w, i), 0);
 	/* By siblings' talk, too, it stays the owner's: he may prolong, lock nothing, delete. */
 	ck_assert_int_eq(world_delete(w, "deed"), ERR_OK);
 	world_free(w);
@@ -337,7 +294,7 @@ START_TEST(nobody_knows_the_owner)
 	    world_put(w, &(struct world_put_opts){ .name = "deed", .bytes = 1000 }, &put),
 	    ERR_PLACEMENT);
 	ck_assert_uint_ge(put.refusals.stranger, 6);
-	ck_assert_uint_eq(shards_in_all(w, 6), 0);
+	ck_assert_uint_eq(world_shards_of_all(w), 0);
 	world_free(w);
 }
 END_TEST
@@ -348,8 +305,7 @@ START_TEST(an_owner_has_a_quota)
 	    7, &(struct world_opts){ .nodes = 4, .accept = ACCEPT_OWNERS, .quota_bytes = 200000 });
 	struct file_put_result put;
 
-	ck_assert_int_eq(
-	    world_put(w, &(struct world_put_opts){ .name = "one", .bytes = 250000 }, &put), ERR_OK);
+	world_put_ok(w, "one", 250000);
 	ck_assert_int_eq(
 	    world_put(w, &(struct world_put_opts){ .name = "two", .bytes = 250000 }, &put),
 	    ERR_PLACEMENT);
@@ -359,9 +315,7 @@ START_TEST(an_owner_has_a_quota)
 	for (size_t i = 0; i < 4; i++)
 		world_restart(w, i);
 	sim_run_for(world_sim(w), MINUTES(6));
-	ck_assert_int_eq(
-	    world_put(w, &(struct world_put_opts){ .name = "three", .bytes = 250000 }, &put),
-	    ERR_OK);
+	world_put_ok(w, "three", 250000);
 	world_free(w);
 }
 END_TEST
@@ -411,7 +365,7 @@ START_TEST(a_country_that_is_forbidden_takes_nothing)
 	memcpy(opts.constraints.countries, "DEFR", 4);
 	ck_assert_int_eq(world_put(w, &opts, &put), ERR_OK);
 	for (size_t i = 0; i < 8; i++)
-		ck_assert(i % 4 < 2 || shards_of(w, i) == 0);
+		ck_assert(i % 4 < 2 || world_shards(w, i) == 0);
 	must(o != NULL);
 	o->w = w;
 	o->claims = true;
@@ -419,7 +373,7 @@ START_TEST(a_country_that_is_forbidden_takes_nothing)
 	/* Chosen as if there were no rule, but with the rule in the lease. */
 	ck_assert_int_ne(world_run(w, put_task, o), ERR_OK);
 	for (size_t i = 0; i < 8; i++)
-		ck_assert(i % 4 < 2 || shards_of(w, i) == 0);
+		ck_assert(i % 4 < 2 || world_shards(w, i) == 0);
 	free(o);
 	world_free(w);
 }
@@ -457,7 +411,7 @@ believed_by(struct owner *o)
 
 	sim_run_for(world_sim(o->w), MINUTES(1)); /* until they know what they have */
 	for (o->node = 0; o->node < 8; o->node++) {
-		if (shards_of(o->w, o->node) > 0)
+		if (world_shards(o->w, o->node) > 0)
 			ck_assert_int_eq(world_run(o->w, tell_task, o), ERR_OK);
 	}
 	sim_run_for(world_sim(o->w), SECONDS(3));
@@ -495,21 +449,15 @@ START_TEST(repairs_obey_the_rules)
 	struct world *w = network(12 + (uint64_t)_i, 8, 0);
 	struct world_put_opts opts = { .name = "deed", .bytes = 30000 };
 	struct file_put_result put;
-	struct file_info info;
 	uint8_t lost = (uint8_t)((_i + 1) % 4);
 	size_t dead, in_country[4] = { 0 };
-	int least = 0;
 
 	opts.constraints.per_country_max = 1;
 	ck_assert_int_eq(world_put(w, &opts, &put), ERR_OK);
 	ck_assert_uint_eq(put.placed_min, 4);
 	dead = world_holder(w, "deed", UINT64_MAX, lost);
 	world_kill(w, dead);
-	for (size_t i = 0; i < 40 && least < 2; i++) {
-		sim_run_for(world_sim(w), MINUTES(1));
-		ck_assert_int_eq(world_survey(w, "deed", &info, &least), ERR_OK);
-	}
-	ck_assert_int_eq(least, 2);
+	ck_assert(world_reaches(w, "deed", 2, MINUTES(40)));
 	ck_assert_uint_eq(world_holder(w, "deed", UINT64_MAX, lost), (dead + 4) % 8);
 	for (uint8_t i = 0; i < 4; i++)
 		in_country[world_holder(w, "deed", UINT64_MAX, i) % 4]++;
@@ -528,12 +476,9 @@ START_TEST(a_node_gives_its_line_in_measure)
 	    .code = { 1, 1, 1 },
 	    .upload_bytes_s = KIB(100),
 	    .download_bytes_s = KIB(200) });
-	struct file_put_result put;
 	uint64_t at = sim_now(world_sim(w)), time;
 
-	ck_assert_int_eq(
-	    world_put(w, &(struct world_put_opts){ .name = "film", .bytes = KIB(1500) }, &put),
-	    ERR_OK);
+	world_put_ok(w, "film", KIB(1500));
 	time = sim_now(world_sim(w)) - at;
 	/* A second is saved up, and another may be when a chunk ends. */
 	ck_assert_uint_ge(time, SECONDS(5));

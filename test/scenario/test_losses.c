@@ -10,58 +10,6 @@
 #include "test/scenario/world.h"
 #include "test/unit/suite.h"
 
-static void
-put(struct world *w, const char *name, uint64_t bytes)
-{
-	struct file_put_result r;
-
-	ck_assert_int_eq(
-	    world_put(w, &(struct world_put_opts){ .name = name, .bytes = bytes }, &r), ERR_OK);
-}
-
-static uint64_t
-shards_at(struct world *w, size_t node)
-{
-	struct store_status s;
-
-	store_status(node_store(world_peer(w, node)), &s);
-	return s.shards;
-}
-
-static uint64_t
-shards_of_all(struct world *w, size_t nodes)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < nodes; i++)
-		sum += world_alive(w, i) ? shards_at(w, i) : 0;
-	return sum;
-}
-
-/* live − k of the chunk that has least. */
-static int
-margin(struct world *w, const char *name)
-{
-	struct file_info info;
-	int least = -1;
-
-	(void)world_survey(w, name, &info, &least);
-	return least;
-}
-
-static bool
-reaches(struct world *w, const char *name, int want, uint64_t time)
-{
-	uint64_t end = sim_now(world_sim(w)) + time;
-
-	while (margin(w, name) < want) {
-		if (sim_now(world_sim(w)) >= end)
-			return false;
-		sim_run_for(world_sim(w), SECONDS(10));
-	}
-	return true;
-}
-
 /* Same key, empty store: it lives and answers, so only the answers tell that its shards are gone.
  */
 START_TEST(an_empty_disk_is_noticed)
@@ -71,18 +19,18 @@ START_TEST(an_empty_disk_is_noticed)
 	size_t victim;
 	uint64_t before;
 
-	put(w, "photo", 900000);
-	put(w, "note", 9000);
-	before = shards_of_all(w, 10);
+	world_put_ok(w, "photo", 900000);
+	world_put_ok(w, "note", 9000);
+	before = world_shards_of_all(w);
 	victim = world_holder(w, "photo", 0, 3);
-	ck_assert_uint_gt(shards_at(w, victim), 0);
+	ck_assert_uint_gt(world_shards(w, victim), 0);
 	world_lose_disk(w, victim);
-	ck_assert_uint_eq(shards_at(w, victim), 0);
+	ck_assert_uint_eq(world_shards(w, victim), 0);
 	/* A tour, a question, a denial, a repair. */
-	ck_assert(reaches(w, "photo", 4, MINUTES(3)));
-	ck_assert(reaches(w, "note", 4, MINUTES(3)));
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(3)));
+	ck_assert(world_reaches(w, "note", 4, MINUTES(3)));
 	sim_run_for(world_sim(w), MINUTES(90));
-	ck_assert_uint_eq(shards_of_all(w, 10), before);
+	ck_assert_uint_eq(world_shards_of_all(w), before);
 	world_new_client(w);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	ck_assert_int_eq(world_get(w, "note", NULL), ERR_OK);
@@ -97,10 +45,10 @@ START_TEST(every_disk_is_lost_once)
 	struct world *w = world_new(&(struct world_opts){
 	    .seed = 22, .nodes = SEVEN, .code = (struct code_params){ 2, 4, 5 } });
 
-	put(w, "photo", 600000);
+	world_put_ok(w, "photo", 600000);
 	for (size_t i = 0; i < SEVEN; i++) {
 		world_lose_disk(w, i);
-		ck_assert_msg(reaches(w, "photo", 3, MINUTES(10)), "after %zu disks", i + 1);
+		ck_assert_msg(world_reaches(w, "photo", 3, MINUTES(10)), "after %zu disks", i + 1);
 	}
 	world_new_client(w);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
@@ -117,23 +65,23 @@ START_TEST(a_disk_that_is_back_late)
 	struct sim_disk *old;
 	size_t victim;
 
-	put(w, "photo", 900000);
-	kept = shards_of_all(w, 10);
-	put(w, "goes", 700000);
-	with_both = shards_of_all(w, 10);
+	world_put_ok(w, "photo", 900000);
+	kept = world_shards_of_all(w);
+	world_put_ok(w, "goes", 700000);
+	with_both = world_shards_of_all(w);
 	victim = world_holder(w, "goes", 0, 3);
 	old = world_swap_disk(w, victim, NULL);
-	ck_assert(reaches(w, "photo", 4, MINUTES(5)));
-	ck_assert(reaches(w, "goes", 4, MINUTES(5)));
-	ck_assert_uint_ge(shards_of_all(w, 10), with_both);
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(5)));
+	ck_assert(world_reaches(w, "goes", 4, MINUTES(5)));
+	ck_assert_uint_ge(world_shards_of_all(w), with_both);
 	ck_assert_int_eq(world_delete(w, "goes"), ERR_OK);
 	sim_run_for(world_sim(w), HOURS(2));
 	old = world_swap_disk(w, victim, old);
-	ck_assert_uint_gt(shards_at(w, victim), 0);
+	ck_assert_uint_gt(world_shards(w, victim), 0);
 	/* Duplicates go after a day, at this pace after 72 minutes. */
 	sim_run_for(world_sim(w), HOURS(3));
-	ck_assert_uint_eq(shards_of_all(w, 10), kept);
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert_uint_eq(world_shards_of_all(w), kept);
+	ck_assert_int_eq(world_margin(w, "photo"), 4);
 	world_new_client(w);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	sim_disk_free(old);
@@ -201,28 +149,28 @@ START_TEST(two_halves_that_both_repair)
 	unsigned sets[4];
 	uint64_t kept, during;
 
-	put(w, "photo", 200000);
-	kept = shards_of_all(w, NODES);
-	put(w, "goes", 200000);
+	world_put_ok(w, "photo", 200000);
+	kept = world_shards_of_all(w);
+	world_put_ok(w, "goes", 200000);
 	sim_run_for(world_sim(w), MINUTES(2));
 	sets[0] = holders(w, "photo", 0);
 	sets[1] = holders(w, "photo", UINT64_MAX);
 	sets[2] = holders(w, "goes", 0);
 	sets[3] = holders(w, "goes", UINT64_MAX);
 	cut(w, choose_half(sets, ARRAY_LEN(sets)));
-	ck_assert(reaches(w, "photo", 4, MINUTES(60)));
-	ck_assert(reaches(w, "goes", 4, MINUTES(60)));
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(60)));
+	ck_assert(world_reaches(w, "goes", 4, MINUTES(60)));
 	/* The other half needs its time, too; nobody asks it anything. */
 	sim_run_for(world_sim(w), MINUTES(30));
-	during = shards_of_all(w, NODES);
+	during = world_shards_of_all(w);
 	ck_assert_uint_gt(during, kept);
 	ck_assert_int_eq(world_delete(w, "goes"), ERR_OK);
 	sim_run_for(world_sim(w), MINUTES(5));
 	sim_heal(world_sim(w));
 	/* They find each other, tell, learn of the deletion; duplicates wait for 72 minutes. */
 	sim_run_for(world_sim(w), HOURS(6));
-	ck_assert_uint_eq(shards_of_all(w, NODES), kept);
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert_uint_eq(world_shards_of_all(w), kept);
+	ck_assert_int_eq(world_margin(w, "photo"), 4);
 	world_new_client(w);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	world_free(w);

@@ -12,37 +12,16 @@ network(uint64_t seed, size_t nodes, struct code_params code)
 	return world_new(&(struct world_opts){ .seed = seed, .nodes = nodes, .code = code });
 }
 
-static void
-put(struct world *w, const char *name, uint64_t bytes)
+/* A photo is put, and one of those who hold shards of this chunk of it has nothing but rot. */
+static size_t
+spoilt_holder(struct world *w, uint64_t chunk)
 {
-	struct file_put_result r;
+	size_t holder;
 
-	ck_assert_int_eq(
-	    world_put(w, &(struct world_put_opts){ .name = name, .bytes = bytes }, &r), ERR_OK);
-}
-
-/* live − k of the chunk that has least. */
-static int
-margin(struct world *w, const char *name)
-{
-	struct file_info info;
-	int least = -1;
-
-	ck_assert_int_eq(world_survey(w, name, &info, &least), ERR_OK);
-	return least;
-}
-
-static bool
-reaches(struct world *w, const char *name, int want, uint64_t time)
-{
-	uint64_t end = sim_now(world_sim(w)) + time;
-
-	while (sim_now(world_sim(w)) < end) {
-		sim_run_for(world_sim(w), SECONDS(20));
-		if (margin(w, name) >= want)
-			return true;
-	}
-	return false;
+	world_put_ok(w, "photo", 900000);
+	holder = world_holder(w, "photo", chunk, 2);
+	world_spoil(w, holder);
+	return holder;
 }
 
 START_TEST(a_dead_holder_is_replaced)
@@ -50,12 +29,12 @@ START_TEST(a_dead_holder_is_replaced)
 	struct world *w = network(1, 10, (struct code_params){ 4, 7, 8 });
 	size_t dead;
 
-	put(w, "photo", 900000);
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	world_put_ok(w, "photo", 900000);
+	ck_assert_int_eq(world_margin(w, "photo"), 4);
 	dead = world_holder(w, "photo", 0, 3);
 	world_kill(w, dead);
-	ck_assert_int_eq(margin(w, "photo"), 3);
-	ck_assert(reaches(w, "photo", 4, MINUTES(4)));
+	ck_assert_int_eq(world_margin(w, "photo"), 3);
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(4)));
 	ck_assert_uint_ne(world_holder(w, "photo", 0, 3), SIZE_MAX);
 	world_free(w);
 }
@@ -67,14 +46,14 @@ START_TEST(ship_of_theseus)
 	enum { PLANKS = 12 };
 	struct world *w = network(2, PLANKS, (struct code_params){ 4, 6, 8 });
 
-	put(w, "hull", 900000);
-	put(w, "mast", 3000);
+	world_put_ok(w, "hull", 900000);
+	world_put_ok(w, "mast", 3000);
 	for (size_t i = 0; i < PLANKS; i++) {
 		world_add(w);
 		world_kill(w, i);
 		/* Lazy: repaired when two of eight are gone. */
-		ck_assert_msg(reaches(w, "hull", 3, MINUTES(20)), "after %zu", i + 1);
-		ck_assert_msg(reaches(w, "mast", 3, MINUTES(20)), "after %zu", i + 1);
+		ck_assert_msg(world_reaches(w, "hull", 3, MINUTES(20)), "after %zu", i + 1);
+		ck_assert_msg(world_reaches(w, "mast", 3, MINUTES(20)), "after %zu", i + 1);
 		ck_assert_int_eq(world_get(w, "hull", NULL), ERR_OK);
 		ck_assert_int_eq(world_get(w, "mast", NULL), ERR_OK);
 	}
@@ -89,19 +68,16 @@ START_TEST(rot_is_found_and_repaired)
 {
 	struct world *w = network(3, 10, (struct code_params){ 4, 7, 8 });
 	struct keeper_status s;
-	size_t bad;
+	size_t bad = spoilt_holder(w, 1);
 
-	put(w, "photo", 900000);
-	bad = world_holder(w, "photo", 1, 2);
-	world_spoil(w, bad);
 	for (int hour = 0; hour < 40; hour++) {
 		sim_run_for(world_sim(w), HOURS(1));
-		keeper_status(node_keeper(world_peer(w, bad)), &s);
+		s = world_keeper_status(w, bad);
 		if (s.scrub_tours > 0)
 			break;
 	}
 	ck_assert_uint_gt(s.scrub_rot, 0);
-	ck_assert(reaches(w, "photo", 4, MINUTES(10)));
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(10)));
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	world_free(w);
 }
@@ -111,23 +87,12 @@ END_TEST
 START_TEST(who_finds_rot_says_so)
 {
 	struct world *w = network(10, 10, (struct code_params){ 4, 7, 8 });
-	struct keeper_status s = { 0 };
-	uint64_t rebuilt = 0;
-	size_t bad;
+	size_t bad = spoilt_holder(w, 1);
 
-	put(w, "photo", 900000);
-	bad = world_holder(w, "photo", 1, 2);
-	world_spoil(w, bad);
-	while (s.scrub_rot == 0) {
+	while (world_keeper_status(w, bad).scrub_rot == 0)
 		sim_run_for(world_sim(w), MILLISECONDS(100));
-		keeper_status(node_keeper(world_peer(w, bad)), &s);
-	}
 	sim_run_for(world_sim(w), SECONDS(2));
-	for (size_t i = 0; i < 10; i++) {
-		keeper_status(node_keeper(world_peer(w, i)), &s);
-		rebuilt += s.shards_rebuilt;
-	}
-	ck_assert_uint_gt(rebuilt, 0);
+	ck_assert_uint_gt(world_rebuilt(w), 0);
 	world_free(w);
 }
 END_TEST
@@ -151,24 +116,14 @@ find_first(void *arg)
 START_TEST(rot_that_the_store_meets_is_told)
 {
 	struct world *w = network(12, 10, (struct code_params){ 4, 7, 8 });
-	struct keeper_status s;
-	uint64_t rebuilt = 0;
-	size_t bad;
+	size_t bad = spoilt_holder(w, 1);
 
-	put(w, "photo", 900000);
-	bad = world_holder(w, "photo", 1, 2);
-	world_spoil(w, bad);
 	world_restart(w, bad);
 	sim_run_for(world_sim(w), SECONDS(5)); /* its first tour counts the shard as here */
 	sim_run_task(world_sim(w), world_env(w, bad), find_first, node_store(world_peer(w, bad)));
 	sim_run_for(world_sim(w), SECONDS(2));
-	keeper_status(node_keeper(world_peer(w, bad)), &s);
-	ck_assert_uint_eq(s.scrub_rot, 1);
-	for (size_t i = 0; i < 10; i++) {
-		keeper_status(node_keeper(world_peer(w, i)), &s);
-		rebuilt += s.shards_rebuilt;
-	}
-	ck_assert_uint_gt(rebuilt, 0);
+	ck_assert_uint_eq(world_keeper_status(w, bad).scrub_rot, 1);
+	ck_assert_uint_gt(world_rebuilt(w), 0);
 	world_free(w);
 }
 END_TEST
@@ -177,10 +132,9 @@ END_TEST
 START_TEST(what_is_deleted_stays_deleted)
 {
 	struct world *w = network(4, 10, (struct code_params){ 4, 7, 8 });
-	struct store_status s;
 	size_t away;
 
-	put(w, "photo", 900000);
+	world_put_ok(w, "photo", 900000);
 	away = world_holder(w, "photo", 0, 5);
 	world_kill(w, away);
 	ck_assert_int_eq(world_delete(w, "photo"), ERR_OK);
@@ -188,13 +142,11 @@ START_TEST(what_is_deleted_stays_deleted)
 	for (size_t i = 0; i < 10; i++) {
 		if (i == away)
 			continue;
-		store_status(node_store(world_peer(w, i)), &s);
-		ck_assert_uint_eq(s.shards, 0);
+		ck_assert_uint_eq(world_shards(w, i), 0);
 	}
 	world_restart(w, away);
 	sim_run_for(world_sim(w), MINUTES(10));
-	store_status(node_store(world_peer(w, away)), &s);
-	ck_assert_uint_eq(s.shards, 0);
+	ck_assert_uint_eq(world_shards(w, away), 0);
 	world_free(w);
 }
 END_TEST
@@ -203,19 +155,16 @@ END_TEST
 START_TEST(who_was_away_learns_what_was_deleted)
 {
 	struct world *w = network(8, 4, (struct code_params){ 2, 3, 4 });
-	struct store_status s;
 	uint64_t before;
 
-	put(w, "stays", 100000);
-	store_status(node_store(world_peer(w, 2)), &s);
-	before = s.shards;
-	put(w, "goes", 900000);
+	world_put_ok(w, "stays", 100000);
+	before = world_shards(w, 2);
+	world_put_ok(w, "goes", 900000);
 	world_kill(w, 2);
 	ck_assert_int_eq(world_delete(w, "goes"), ERR_OK);
 	world_restart(w, 2);
 	sim_run_for(world_sim(w), MINUTES(2));
-	store_status(node_store(world_peer(w, 2)), &s);
-	ck_assert_uint_eq(s.shards, before);
+	ck_assert_uint_eq(world_shards(w, 2), before);
 	world_free(w);
 }
 END_TEST
@@ -227,11 +176,11 @@ START_TEST(lying_sources_are_worked_around)
 	struct world *w = network(6, 12, (struct code_params){ 4, 7, 8 });
 	uint32_t blames = 0;
 
-	put(w, "photo", 200000);
+	world_put_ok(w, "photo", 200000);
 	for (uint8_t i = 0; i < 3; i++)
 		world_spoil(w, world_holder(w, "photo", 0, i));
 	world_kill(w, world_holder(w, "photo", 0, 7));
-	ck_assert(reaches(w, "photo", 4, MINUTES(5)));
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(5)));
 	for (size_t i = 0; i < 12; i++) {
 		struct peer_info all[16];
 		size_t count = 0;
@@ -251,23 +200,21 @@ END_TEST
 START_TEST(who_leaves_in_order_leaves_no_hole)
 {
 	struct world *w = network(7, 12, (struct code_params){ 4, 7, 8 });
-	struct store_status s;
 	size_t leaver;
 
-	put(w, "photo", 900000);
+	world_put_ok(w, "photo", 900000);
 	leaver = world_holder(w, "photo", 0, 2);
 	sim_run_for(world_sim(w), SECONDS(20));
-	ck_assert_int_eq(keeper_leave(node_keeper(world_peer(w, leaver))), ERR_OK);
+	ck_assert_int_eq(keeper_leave(world_keeper(w, leaver)), ERR_OK);
 	sim_run_for(world_sim(w), MILLISECONDS(30));
 	world_restart(w, leaver);
 	for (int i = 0; i < 12; i++) {
 		sim_run_for(world_sim(w), SECONDS(10));
-		ck_assert_int_eq(margin(w, "photo"), 4);
+		ck_assert_int_eq(world_margin(w, "photo"), 4);
 	}
-	store_status(node_store(world_peer(w, leaver)), &s);
-	ck_assert_uint_eq(s.shards, 0);
+	ck_assert_uint_eq(world_shards(w, leaver), 0);
 	world_kill(w, leaver);
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert_int_eq(world_margin(w, "photo"), 4);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	world_free(w);
 }
@@ -277,20 +224,15 @@ END_TEST
 START_TEST(who_leaves_with_rot_gets_away)
 {
 	struct world *w = network(9, 12, (struct code_params){ 4, 7, 8 });
-	struct store_status s;
-	size_t leaver;
+	size_t leaver = spoilt_holder(w, 0);
 
-	put(w, "photo", 900000);
-	leaver = world_holder(w, "photo", 0, 2);
-	world_spoil(w, leaver);
 	sim_run_for(world_sim(w), SECONDS(20));
-	ck_assert_int_eq(keeper_leave(node_keeper(world_peer(w, leaver))), ERR_OK);
+	ck_assert_int_eq(keeper_leave(world_keeper(w, leaver)), ERR_OK);
 	sim_run_for(world_sim(w), MINUTES(2));
-	store_status(node_store(world_peer(w, leaver)), &s);
-	ck_assert_uint_eq(s.shards, 0);
-	ck_assert(reaches(w, "photo", 4, MINUTES(5)));
+	ck_assert_uint_eq(world_shards(w, leaver), 0);
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(5)));
 	world_kill(w, leaver);
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert_int_eq(world_margin(w, "photo"), 4);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
 	world_free(w);
 }
@@ -298,7 +240,7 @@ END_TEST
 
 /* Over all nodes. */
 struct totals {
-	uint64_t shards, duplicates_dropped;
+	uint64_t duplicates_dropped;
 	uint64_t words; /* what others told them: more where there is more to tell, not for ever */
 };
 
@@ -308,12 +250,8 @@ totals_of(struct world *w, size_t nodes)
 	struct totals sum = { 0 };
 
 	for (size_t i = 0; i < nodes; i++) {
-		struct keeper_status kept;
-		struct store_status stored;
+		struct keeper_status kept = world_keeper_status(w, i);
 
-		keeper_status(node_keeper(world_peer(w, i)), &kept);
-		store_status(node_store(world_peer(w, i)), &stored);
-		sum.shards += stored.shards;
 		sum.duplicates_dropped += kept.duplicates_dropped;
 		sum.words += kept.words;
 	}
@@ -328,18 +266,18 @@ returns_late(uint64_t seed)
 	uint64_t before;
 	size_t away;
 
-	put(w, "photo", 900000);
-	before = totals_of(w, 10).shards;
+	world_put_ok(w, "photo", 900000);
+	before = world_shards_of_all(w);
 	away = world_holder(w, "photo", 0, 5);
 	world_kill(w, away);
-	ck_assert(reaches(w, "photo", 4, MINUTES(10)));
+	ck_assert(world_reaches(w, "photo", 4, MINUTES(10)));
 	world_restart(w, away);
 	sim_run_for(world_sim(w), MINUTES(5));
-	ck_assert_uint_gt(totals_of(w, 10).shards, before);
+	ck_assert_uint_gt(world_shards_of_all(w), before);
 	sim_run_for(world_sim(w), MINUTES(90));
-	ck_assert_uint_eq(totals_of(w, 10).shards, before);
+	ck_assert_uint_eq(world_shards_of_all(w), before);
 	ck_assert_uint_gt(totals_of(w, 10).duplicates_dropped, 0);
-	ck_assert_int_eq(margin(w, "photo"), 4);
+	ck_assert_int_eq(world_margin(w, "photo"), 4);
 	/* 5 chunks, 9 holders of each, a few words among them. */
 	ck_assert_uint_lt(totals_of(w, 10).words, 5 * 9 * 9 * 4);
 	world_free(w);

@@ -26,19 +26,11 @@ struct attempt {
 	struct receipt receipt;
 };
 
-static uint64_t
-unix_now(struct world *w)
-{
-	struct agreed_time t;
-
-	endpoint_agreed_time(node_endpoint(world_client(w)), &t);
-	return t.unix_ms / 1000;
-}
-
 /* k = 1: the shard is the chunk. */
 static void
 make_commit(struct attempt *a, const uint8_t *payload, struct descriptor *d, struct lease *l)
 {
+	int64_t now = (int64_t)world_unix_s(world_client(a->w));
 	struct layout layout;
 	struct hash leaves[64];
 	struct sign_key key;
@@ -54,9 +46,8 @@ make_commit(struct attempt *a, const uint8_t *payload, struct descriptor *d, str
 	d->chunk_bytes = a->head.chunk_bytes;
 	must(merkle_root(&d->roots[0], leaves, layout.rows, layout.shard_bytes) == ERR_OK);
 	*l = (struct lease){ .generation = 1,
-		.until =
-		    (uint64_t)((int64_t)unix_now(a->w) + (a->lease_s == 0 ? 3600 : a->lease_s)),
-		.lock_until = a->lock_s == 0 ? 0 : (uint64_t)((int64_t)unix_now(a->w) + a->lock_s),
+		.until = (uint64_t)(now + (a->lease_s == 0 ? 3600 : a->lease_s)),
+		.lock_until = a->lock_s == 0 ? 0 : (uint64_t)(now + a->lock_s),
 		.constraints = { .repair_at = 1 } };
 	descriptor_id(d, &l->chunk);
 	if (a->wrong_chunk_lease)
@@ -150,9 +141,8 @@ one_node(void)
 static void
 check_empty(struct world *w)
 {
-	struct store_status s;
+	struct store_status s = world_store_status(w, 0);
 
-	store_status(node_store(world_peer(w, 0)), &s);
 	ck_assert_uint_eq(s.shards, 0);
 	ck_assert_uint_eq(s.writers, 0);
 }
@@ -160,13 +150,11 @@ check_empty(struct world *w)
 START_TEST(a_good_shard_gets_a_receipt)
 {
 	struct world *w = one_node();
-	struct store_status s;
 
 	ck_assert_int_eq(attempt(w, (struct attempt){ 0 }), ERR_OK);
 	/* Twice is no error: it is there. */
 	ck_assert_int_eq(attempt(w, (struct attempt){ 0 }), ERR_OK);
-	store_status(node_store(world_peer(w, 0)), &s);
-	ck_assert_uint_eq(s.shards, 1);
+	ck_assert_uint_eq(world_shards(w, 0), 1);
 	world_free(w);
 }
 END_TEST
@@ -328,15 +316,6 @@ struct stall {
 	size_t writers_at_first, granted;
 };
 
-static struct store_status
-status_of(struct world *w)
-{
-	struct store_status s;
-
-	store_status(node_store(world_peer(w, 0)), &s);
-	return s;
-}
-
 static int
 stall_put_task(void *arg)
 {
@@ -363,7 +342,7 @@ stall_put_task(void *arg)
 	must(task_sleep(endpoint_env(ep), SECONDS(20)) == ERR_OK);
 	must(stream_write(st, bytes_of(some + MIB(1), 1000)) == ERR_OK);
 	free(some);
-	t->writers_at_first = status_of(t->a.w).writers;
+	t->writers_at_first = world_store_status(t->a.w, 0).writers;
 	began = env_now(endpoint_env(ep));
 	t->put_err = stream_read_tail(st, &head);
 	t->put_took = env_now(endpoint_env(ep)) - began;
@@ -447,7 +426,8 @@ crowd_task(void *arg)
 	for (size_t i = 0; i < ARRAY_LEN(st); i++) {
 		int err = stream_read(st[i], go, sizeof(go));
 
-		t->writers_at_first = MAX(t->writers_at_first, status_of(t->a.w).writers);
+		t->writers_at_first =
+		    MAX(t->writers_at_first, world_store_status(t->a.w, 0).writers);
 		if (err != ERR_OK)
 			t->put_err = err;
 		else
@@ -468,7 +448,7 @@ START_TEST(one_network_gets_half_of_the_places)
 	ck_assert_uint_eq(t.granted, 32);
 	/* Nobody has sent a byte, so no disk is taken. */
 	ck_assert_uint_eq(t.writers_at_first, 0);
-	ck_assert_uint_eq(status_of(w).bytes_used, 0);
+	ck_assert_uint_eq(world_store_status(w, 0).bytes_used, 0);
 	sim_run_for(world_sim(w), SECONDS(2));
 	check_empty(w);
 	ck_assert_int_eq(attempt(w, (struct attempt){ 0 }), ERR_OK);
@@ -488,30 +468,21 @@ static int
 note_task(void *arg)
 {
 	const struct note *n = arg;
-	struct endpoint *ep = node_endpoint(world_client(n->w));
-	struct contact to = world_contact(n->w, 0);
 	struct lease_update *u = calloc(1, sizeof(*u));
 	struct sign_key key;
 	struct pubkey pub;
-	struct buf head, tail;
 	int err;
 
 	must(u != NULL);
 	u->lease = (struct lease){ .chunk = n->chunk, .generation = 1 };
-	u->lease.until = unix_now(n->w) + 3600;
+	u->lease.until = world_unix_s(world_client(n->w)) + 3600;
 	u->lease.constraints.repair_at = 1;
 	crypto_sign_key_from_seed(&(struct key){ { 66 } }, &key, &pub);
-	lease_sign(&u->lease, endpoint_net(ep), &key, &pub);
-	u->note.sequence = unix_now(n->w) * 1000 + n->ahead_ms;
+	lease_sign(&u->lease, endpoint_net(node_endpoint(world_client(n->w))), &key, &pub);
+	u->note.sequence = world_unix_s(world_client(n->w)) * 1000 + n->ahead_ms;
 	u->note.siblings.count = 1;
 	u->note.siblings.at[0].index = n->index;
-	buf_init(&head, RPC_HEAD_BYTES_MAX);
-	buf_init(&tail, RPC_HEAD_BYTES_MAX);
-	must(lease_update_pack(u, endpoint_net(ep), &head) == ERR_OK);
-	err = rpc_call(ep, &to, METHOD_LEASE, buf_bytes(&head),
-	    &(struct rpc_opts){ .transport = RPC_SESSION }, &tail);
-	buf_fini(&head);
-	buf_fini(&tail);
+	err = world_send_lease(n->w, 0, u);
 	free(u);
 	return err;
 }

@@ -14,20 +14,9 @@ network(uint64_t seed)
 {
 	struct world *w =
 	    world_new(&(struct world_opts){ .seed = seed, .nodes = NODES, .code = code });
-	struct file_put_result r;
 
-	ck_assert_int_eq(
-	    world_put(w, &(struct world_put_opts){ .name = "photo", .bytes = 900000 }, &r), ERR_OK);
+	world_put_ok(w, "photo", 900000);
 	return w;
-}
-
-static struct keeper_status
-status_of(struct world *w, size_t node)
-{
-	struct keeper_status s;
-
-	keeper_status(node_keeper(world_peer(w, node)), &s);
-	return s;
 }
 
 static const char *
@@ -77,7 +66,7 @@ START_TEST(who_could_stop_what)
 	struct keeper_status s;
 
 	sim_run_for(world_sim(w), MINUTES(5));
-	s = status_of(w, 0);
+	s = world_keeper_status(w, 0);
 	ck_assert_uint_gt(s.chunks, 3);
 	ck_assert_uint_eq(s.leases, s.chunks);
 	ck_assert_uint_eq(s.described, NODES - 1);
@@ -87,7 +76,7 @@ START_TEST(who_could_stop_what)
 	for (size_t i = NODES - 3; i < NODES; i++)
 		world_kill(w, i);
 	sim_run_for(world_sim(w), MINUTES(10));
-	s = status_of(w, 0);
+	s = world_keeper_status(w, 0);
 	compare_countries(w, &s);
 	ck_assert_uint_gt(s.parties.stopped[PARTY_COUNTRY], 0);
 	world_free(w);
@@ -104,11 +93,11 @@ START_TEST(the_queue_and_what_runs)
 	size_t count, ran = 0, moved = 0;
 	uint64_t before[NODES] = { 0 };
 
-	ck_assert_uint_eq(keeper_due_list(node_keeper(world_peer(w, 0)), due, 64), 0);
+	ck_assert_uint_eq(keeper_due_list(world_keeper(w, 0), due, 64), 0);
 	world_kill(w, NODES - 1);
 	sim_run_for(world_sim(w), MINUTES(5));
-	s = status_of(w, 0);
-	count = keeper_due_list(node_keeper(world_peer(w, 0)), due, 64);
+	s = world_keeper_status(w, 0);
+	count = keeper_due_list(world_keeper(w, 0), due, 64);
 	ck_assert_uint_eq(count, s.due);
 	ck_assert_uint_eq(count, s.chunks);
 	for (size_t i = 0; i < count; i++) {
@@ -117,15 +106,15 @@ START_TEST(the_queue_and_what_runs)
 		ck_assert(i == 0 || due[i].waits <= due[i - 1].waits);
 	}
 	/* The shorter list is the head of the longer one. */
-	ck_assert_uint_eq(keeper_due_list(node_keeper(world_peer(w, 0)), few, 2), count);
+	ck_assert_uint_eq(keeper_due_list(world_keeper(w, 0), few, 2), count);
 	ck_assert(
 	    hash_equal(&few[0].chunk, &due[0].chunk) && hash_equal(&few[1].chunk, &due[1].chunk));
-	ck_assert_uint_eq(keeper_jobs(node_keeper(world_peer(w, 0)), jobs, 0), 0);
+	ck_assert_uint_eq(keeper_jobs(world_keeper(w, 0), jobs, 0), 0);
 	world_add(w);
 	for (int i = 0; i < 40000 && moved == 0; i++) {
 		sim_run_for(world_sim(w), MILLISECONDS(10));
 		for (size_t node = 0; node < NODES - 1; node++) {
-			struct keeper *k = node_keeper(world_peer(w, node));
+			struct keeper *k = world_keeper(w, node);
 
 			count = keeper_jobs(k, jobs, ARRAY_LEN(jobs));
 			ran += count;
@@ -134,7 +123,7 @@ START_TEST(the_queue_and_what_runs)
 				ck_assert(!jobs[j].moving);
 				moved += jobs[j].fetched;
 			}
-			s = status_of(w, node);
+			s = world_keeper_status(w, node);
 			ck_assert_uint_ge(s.running, count);
 			/* What is under way counts, and no number falls when it ends. */
 			ck_assert_uint_ge(s.bytes_fetched, before[node]);
@@ -148,13 +137,13 @@ START_TEST(the_queue_and_what_runs)
 	sim_run_for(world_sim(w), SECONDS(1));
 	count = 0;
 	for (size_t node = 0; node < NODES - 1; node++)
-		count += status_of(w, node).repair_rate;
+		count += world_keeper_status(w, node).repair_rate;
 	ck_assert_uint_gt(count, 0);
 	sim_run_for(world_sim(w), MINUTES(10));
 	for (size_t node = 0; node < NODES - 1; node++) {
-		ck_assert_uint_eq(keeper_jobs(node_keeper(world_peer(w, node)), jobs, 16), 0);
-		ck_assert_uint_eq(status_of(w, node).repair_rate, 0);
-		ck_assert_uint_eq(status_of(w, node).due, 0);
+		ck_assert_uint_eq(keeper_jobs(world_keeper(w, node), jobs, 16), 0);
+		ck_assert_uint_eq(world_keeper_status(w, node).repair_rate, 0);
+		ck_assert_uint_eq(world_keeper_status(w, node).due, 0);
 	}
 	world_free(w);
 }

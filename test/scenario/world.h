@@ -77,6 +77,8 @@ struct world_put_opts {
 };
 /* The result of file_put; on ERR_OK the file is expected to be there from now on. */
 int world_put(struct world *w, const struct world_put_opts *opts, struct file_put_result *out);
+/* Must succeed. */
+void world_put_ok(struct world *w, const char *name, uint64_t bytes);
 /* Runs while a put does: e.g. kills a node when so many bytes are out. NULL: none. */
 void world_during_put(
     struct world *w, void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg);
@@ -92,9 +94,27 @@ int world_keep(struct world *w, const char *name, uint64_t until, uint64_t lock_
     struct file_lease_result *out);
 /* Counts live shards of all chunks by a verify link; *least is the smallest live − k. */
 int world_survey(struct world *w, const char *name, struct file_info *info, int *least);
+/* The smallest live − k, by a survey that must succeed. */
+int world_margin(struct world *w, const char *name);
+/* Whether that comes to be want within the time: a look every 20 s, the first after 20 s. */
+bool world_reaches(struct world *w, const char *name, int want, uint64_t time);
 /* Which node holds shard index of the file's chunk number (UINT64_MAX: its manifest); SIZE_MAX:
  * none live. */
 size_t world_holder(struct world *w, const char *name, uint64_t chunk, uint8_t index);
+/* Sends a node a lease and a note as they are, by whomever they are signed; in a task of the
+ * client. What the node said. */
+struct lease_update;
+SUSPENDS int world_send_lease(struct world *w, size_t node, const struct lease_update *u);
+
+/* ---- what nodes say of themselves ---- */
+struct keeper *world_keeper(struct world *w, size_t node);
+struct keeper_status world_keeper_status(struct world *w, size_t node);
+struct store_status world_store_status(struct world *w, size_t node);
+uint64_t world_shards(struct world *w, size_t node);
+/* Of all that live. */
+uint64_t world_shards_of_all(struct world *w);
+uint64_t world_rebuilt(struct world *w);  /* shards, by each since it started */
+uint64_t world_unix_s(struct node *peer); /* agreed time, as this one has it */
 /* Whether a node counts another one among the holders of a chunk. */
 bool world_sibling(
     struct world *w, size_t node, const struct hash *chunk, const struct pubkey *other);
