@@ -87,11 +87,7 @@ list_remove(struct agenda *a, struct timer *t)
 static int
 in_order(const void *x, const void *y)
 {
-	const struct timer_heap_entry *a = x, *b = y;
-
-	if (a->due != b->due)
-		return a->due < b->due ? -1 : 1;
-	return a->seq < b->seq ? -1 : 1;
+	return timer_heap_before(x, y) ? -1 : 1; /* no two are equal */
 }
 
 /* What the lists reach now comes to them. */
@@ -165,9 +161,7 @@ first_open(struct agenda *a)
 	if (a->next == a->run.count)
 		return late;
 	e = &a->run.at[a->next];
-	if (late != NULL && (late->due < e->due || (late->due == e->due && late->seq < e->seq)))
-		return late;
-	return e->timer;
+	return late != NULL && timer_heap_before(&a->late.entries[0], e) ? late : e->timer;
 }
 
 /* ---- in and out ---- */

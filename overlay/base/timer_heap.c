@@ -47,12 +47,6 @@ timer_heap_reserve(struct timer_heap *h, size_t count)
 	return ERR_OK;
 }
 
-static bool
-before(const struct timer_heap_entry *a, const struct timer_heap_entry *b)
-{
-	return a->due < b->due || (a->due == b->due && a->seq < b->seq);
-}
-
 static void
 put(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 {
@@ -67,7 +61,7 @@ sift_up(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 	while (slot > 0) {
 		size_t parent = (slot - 1) / CHILDREN;
 
-		if (!before(e, &h->entries[parent]))
+		if (!timer_heap_before(e, &h->entries[parent]))
 			break;
 		put(h, slot, &h->entries[parent]);
 		slot = parent;
@@ -84,9 +78,9 @@ sift_down(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 		if (child >= h->count)
 			break;
 		for (size_t i = child + 1; i < end; i++)
-			if (before(&h->entries[i], &h->entries[child]))
+			if (timer_heap_before(&h->entries[i], &h->entries[child]))
 				child = i;
-		if (!before(&h->entries[child], e))
+		if (!timer_heap_before(&h->entries[child], e))
 			break;
 		put(h, slot, &h->entries[child]);
 		slot = child;
@@ -97,7 +91,7 @@ sift_down(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 static void
 settle(struct timer_heap *h, size_t slot, const struct timer_heap_entry *e)
 {
-	if (slot > 0 && before(e, &h->entries[(slot - 1) / CHILDREN]))
+	if (slot > 0 && timer_heap_before(e, &h->entries[(slot - 1) / CHILDREN]))
 		sift_up(h, slot, e);
 	else
 		sift_down(h, slot, e);

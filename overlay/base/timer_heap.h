@@ -17,6 +17,13 @@ struct timer_heap_entry { /* the order lies beside the pointer: sifting stays in
 	struct timer *timer;
 };
 
+/* The order of all that keep timers: by time, then by number. */
+static inline bool
+timer_heap_before(const struct timer_heap_entry *a, const struct timer_heap_entry *b)
+{
+	return a->due < b->due || (a->due == b->due && a->seq < b->seq);
+}
+
 struct timer_heap { /* private; embedded */
 	struct timer_heap_entry *entries;
 	size_t count;
