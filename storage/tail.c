@@ -14,14 +14,22 @@ bytes_in(const struct tail *t)
 	return sum;
 }
 
-void
-tail_begin(struct tail *t, const struct hash *root)
+static struct hash
+empty_hash(const struct hash *root)
 {
 	struct bytes parts[] = { bytes_of(tail_domain, sizeof(tail_domain) - 1),
 		bytes_of(root->b, sizeof(root->b)) };
+	struct hash h;
 
+	crypto_sha256_parts(&h, parts, ARRAY_LEN(parts));
+	return h;
+}
+
+void
+tail_begin(struct tail *t, const struct hash *root)
+{
 	memset(t, 0, sizeof(*t));
-	crypto_sha256_parts(&t->empty, parts, ARRAY_LEN(parts));
+	t->empty = empty_hash(root);
 }
 
 struct hash
@@ -76,11 +84,9 @@ tail_shared(const struct tail *a, const struct tail *b)
 bool
 tail_is_of(const struct tail *t, const struct head *h)
 {
-	struct tail empty;
-	struct hash end = tail_hash(t);
+	struct hash empty = empty_hash(&h->root), end = tail_hash(t);
 
-	tail_begin(&empty, &h->root);
-	return hash_equal(&empty.empty, &t->empty) && hash_equal(&end, &h->tail) &&
+	return hash_equal(&empty, &t->empty) && hash_equal(&end, &h->tail) &&
 	       bytes_in(t) == h->tail_bytes && t->count == h->tail_segments;
 }
 
@@ -96,31 +102,43 @@ tail_piece_key(
 	crypto_sha256_parts(out, parts, ARRAY_LEN(parts));
 }
 
+/* Puts the part behind what it extends in t; what was there goes. */
+static int
+put_behind(struct tail *t, const struct tail_part *part)
+{
+	int kept = tail_find(t, &part->extends);
+
+	if (kept < 0)
+		return ERR_NOT_FOUND;
+	/* What is behind must not stay in the bytes: states that are equal pack equal. */
+	memset(&t->at[kept], 0, sizeof(t->at[0]) * (size_t)(TAIL_SEGMENTS_MAX - kept));
+	t->count = (uint16_t)kept;
+	for (uint16_t i = 0; i < part->count; i++)
+		if (part->at[i].records.len > TAIL_BYTES_MAX ||
+		    tail_append(t, &part->at[i].sum, (uint32_t)part->at[i].records.len) != ERR_OK)
+			return ERR_INVALID;
+	return ERR_OK;
+}
+
 int
 tail_extend(
     const struct tail *t, const struct tail_part *part, const struct head *h, struct tail *out)
 {
 	struct tail made;
-	int kept;
+	int err = ERR_OK;
 
 	if (tail_is_of(t, h)) {
 		*out = *t;
 		return ERR_OK;
 	}
 	tail_begin(&made, &h->root);
-	if (h->tail_segments > 0 && hash_equal(&made.empty, &t->empty))
-		made = *t;
-	kept = tail_find(&made, h->tail_segments > 0 ? &part->extends : &made.empty);
-	if (kept < 0)
-		return ERR_NOT_FOUND;
-	/* What is behind must not stay in the bytes: states that are equal pack equal. */
-	memset(&made.at[kept], 0, sizeof(made.at[0]) * (size_t)(TAIL_SEGMENTS_MAX - kept));
-	made.count = (uint16_t)kept;
-	for (uint16_t i = 0; h->tail_segments > 0 && i < part->count; i++)
-		if (part->at[i].records.len > TAIL_BYTES_MAX ||
-		    tail_append(&made, &part->at[i].sum, (uint32_t)part->at[i].records.len) !=
-			ERR_OK)
-			return ERR_INVALID;
+	if (h->tail_segments > 0) {
+		if (hash_equal(&made.empty, &t->empty))
+			made = *t;
+		err = put_behind(&made, part);
+	}
+	if (err != ERR_OK)
+		return err;
 	if (!tail_is_of(&made, h))
 		return ERR_INVALID;
 	*out = made;
