@@ -37,7 +37,8 @@
 	X(-25, PLACEMENT, "no peers fit the placement rules")                                      \
 	X(-26, LOCKED, "locked by its owner until a later date")                                   \
 	X(-27, STRANGER, "the owner is not among those that are accepted")                         \
-	X(-28, QUOTA, "the share of the owner or of the network is used up")
+	X(-28, QUOTA, "the share of the owner or of the network is used up")                       \
+	X(-29, UNKNOWN, "it may have happened or not")
 
 enum err {
 #define X(code, name, text) ERR_##name = (code),
