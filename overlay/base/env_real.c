@@ -204,6 +204,54 @@ watch_close(struct watch *w)
 	w->read = w->write = NULL;
 }
 
+struct env_real_watch {
+	struct watch watch;
+	void (*ready)(void *arg);
+	void *arg;
+};
+
+static void
+on_foreign(void *arg, bool readable, bool writable)
+{
+	struct env_real_watch *w = arg;
+
+	(void)readable;
+	(void)writable;
+	w->ready(w->arg);
+}
+
+int
+env_real_watch(
+    struct env *env, int fd, void (*ready)(void *arg), void *arg, struct env_real_watch **out)
+{
+	struct env_real_watch *w = calloc(1, sizeof(*w));
+	int err;
+
+	if (w == NULL)
+		return ERR_NOMEM;
+	w->ready = ready;
+	w->arg = arg;
+	err = watch_open(&w->watch, real_of(env), fd, on_foreign, w);
+	if (err != ERR_OK) {
+		free(w);
+		return err;
+	}
+	watch_want(&w->watch, true, false);
+	real_of(env)->handles++;
+	*out = w;
+	return ERR_OK;
+}
+
+void
+env_real_unwatch(struct env_real_watch *w)
+{
+	if (w == NULL)
+		return;
+	watch_close(&w->watch);
+	w->watch.real->handles--;
+	free(w);
+}
+
 /* ---- workers ---- */
 
 static int

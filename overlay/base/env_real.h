@@ -30,6 +30,16 @@ int env_real_run(struct env *env, int (*main)(void *arg), void *arg);
  */
 int env_real_on_signal(struct env *env, int signo, void (*cb)(void *arg, int signo), void *arg);
 
+/*
+ * A foreign descriptor in the loop: of a library that waits for its own descriptors with an epoll
+ * of its own. ready runs on the loop whenever it is readable, and may unwatch. The descriptor stays
+ * the caller's, who unwatches before it is closed. gives
+ */
+struct env_real_watch;
+int env_real_watch(
+    struct env *env, int fd, void (*ready)(void *arg), void *arg, struct env_real_watch **out);
+void env_real_unwatch(struct env_real_watch *w); /* NULL is accepted */
+
 /* Name and version of the loop's library, for --version. */
 const char *env_real_version(void);
 

@@ -1,0 +1,202 @@
+/*
+ * A request as its task sees it: what it asks for, its body, its answer.
+ */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "gateway/web_private.h"
+
+#define PULL_BLOCK KIB(64) /* what the library asks of an answer's body at a time */
+
+void
+web_resume(struct web_request *r)
+{
+	if (!r->suspended || r->connection == NULL)
+		return;
+	r->suspended = false;
+	MHD_resume_connection(r->connection);
+	web_run_soon(r->server);
+}
+
+/* The task waits for what web_serve.c will say. */
+static SUSPENDS int
+await(struct web_request *r)
+{
+	struct wait w;
+	int err;
+
+	if (r->connection == NULL)
+		return ERR_CLOSED;
+	wait_init(&w);
+	r->waiting = &w;
+	web_resume(r);
+	err = wait_for(r->server->opts.env, &w, 0);
+	r->waiting = NULL;
+	return err;
+}
+
+/* ---- the request, for its task ---- */
+
+const char *
+web_method(const struct web_request *r)
+{
+	return r->method;
+}
+
+const char *
+web_target(const struct web_request *r)
+{
+	return r->target;
+}
+
+const char *
+web_header(const struct web_request *r, const char *name)
+{
+	for (size_t i = 0; i < r->headers_count; i++) {
+		if (strcasecmp(r->headers[i].name, name) == 0)
+			return r->headers[i].value;
+	}
+	return NULL;
+}
+
+const struct web_header *
+web_headers(const struct web_request *r, size_t *count)
+{
+	*count = r->headers_count;
+	return r->headers;
+}
+
+void
+web_peer(const struct web_request *r, struct addr *out)
+{
+	*out = r->peer;
+}
+
+bool
+web_encrypted(const struct web_request *r)
+{
+	return r->server->opts.tls_certificate != NULL;
+}
+
+const char *
+web_problem(const struct web_request *r)
+{
+	return r->problem;
+}
+
+uint64_t
+web_body_length(const struct web_request *r)
+{
+	return r->body_length;
+}
+
+SUSPENDS int
+web_body_read(struct web_request *r, struct bytes *lent)
+{
+	while (r->filling.len == 0) {
+		int err;
+
+		if (r->body_length == 0 || r->stage == STAGE_ENDED)
+			return ERR_END;
+		r->wants_body = true;
+		err = await(r);
+		if (err != ERR_OK)
+			return err;
+	}
+	/* Each has the other's buffer from here on. */
+	struct web_buffer full = r->filling;
+
+	r->filling = r->reading;
+	r->filling.len = 0;
+	r->reading = full;
+	*lent = bytes_of(full.data, full.len);
+	web_resume(r);
+	return ERR_OK;
+}
+
+/* ---- the answer ---- */
+
+bool
+web_replied(const struct web_request *r)
+{
+	return r->response != NULL || r->connection == NULL;
+}
+
+static int
+answer(struct web_request *r, const struct web_reply *reply, struct MHD_Response *response)
+{
+	bool close = reply->close || r->problem != NULL;
+	bool ok = response != NULL;
+
+	must(r->response == NULL);
+	for (size_t i = 0; ok && i < reply->headers_count; i++)
+		ok = MHD_add_response_header(
+			 response, reply->headers[i].name, reply->headers[i].value) == MHD_YES;
+	if (ok && close)
+		ok = MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+	if (!ok) {
+		if (response != NULL)
+			MHD_destroy_response(response);
+		return ERR_NOMEM;
+	}
+	r->response = response;
+	r->status = reply->status;
+	r->wants_body = false;
+	web_resume(r);
+	return ERR_OK;
+}
+
+int
+web_reply_start(struct web_request *r, const struct web_reply *reply)
+{
+	uint64_t length = reply->length == UINT64_MAX ? MHD_SIZE_UNKNOWN : reply->length;
+
+	if (r->connection == NULL)
+		return ERR_CLOSED;
+	return answer(
+	    r, reply, MHD_create_response_from_callback(length, PULL_BLOCK, web_on_pull, r, NULL));
+}
+
+SUSPENDS int
+web_reply_write(struct web_request *r, struct bytes lent)
+{
+	if (r->head_only || lent.len == 0)
+		return ERR_OK;
+	r->offer = lent;
+	while (r->offer.len > 0) {
+		int err = await(r);
+
+		if (err != ERR_OK) {
+			r->offer.len = 0;
+			return err;
+		}
+	}
+	return ERR_OK;
+}
+
+void
+web_reply_end(struct web_request *r, bool ok)
+{
+	r->body_done = true;
+	r->body_broken = !ok;
+	web_resume(r);
+}
+
+int
+web_reply(struct web_request *r, const struct web_reply *reply, struct bytes body)
+{
+	int err;
+
+	if (r->connection == NULL)
+		return ERR_CLOSED;
+	r->body_done = true;
+	if (r->head_only)
+		return answer(r, reply,
+		    MHD_create_response_from_callback(
+			reply->length == UINT64_MAX ? MHD_SIZE_UNKNOWN : reply->length, PULL_BLOCK,
+			web_on_pull, r, NULL));
+	err = answer(r, reply,
+	    MHD_create_response_from_buffer(
+		body.len, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY));
+	return err;
+}
