@@ -21,26 +21,6 @@ struct renew_all {
 	int err;
 };
 
-void
-lease_signing_init(struct lease_signing *s, const struct files *f, const uint8_t file_id[32])
-{
-	uint8_t nonce[GRANT_NONCE_BYTES];
-
-	s->net = f->opts.net;
-	account_lease_key(f->opts.account, file_id, &s->key, &s->pub);
-	env_random(f->env, nonce, sizeof(nonce));
-	account_grant(f->opts.account, s->net, &s->pub, nonce, &s->grant);
-}
-
-void
-lease_signing_sign(void *arg, struct lease *l)
-{
-	const struct lease_signing *s = arg;
-
-	lease_sign(l, s->net, &s->key, &s->pub);
-	l->note = (struct lease_note){ .granted = true, .grant = s->grant };
-}
-
 static void
 ref_of(const struct renew_all *a, size_t number, struct chunk_ref *out)
 {
@@ -64,7 +44,7 @@ renew_one(struct renew_all *a, size_t number, struct chunk_ref *ref)
 
 	ref_of(a, number, ref);
 	err = chunk_renew(a->f->opts.chunks, ref,
-	    &(struct chunk_renew_opts){ .signer = { lease_signing_sign, &a->signing },
+	    &(struct chunk_renew_opts){ .signer = lease_signing_signer(&a->signing),
 		.until = a->opts->until,
 		.lock_until = a->opts->lock_until },
 	    &told);
@@ -153,7 +133,7 @@ file_set_lease(struct files *f, const struct file_lease_opts *opts, struct file_
 		a.m = &m[0];
 		a.above = &m[1];
 		a.top = top;
-		lease_signing_init(&a.signing, f, m[0].file_id);
+		lease_signing_init(&a.signing, f->env, f->opts.net, f->opts.account, m[0].file_id);
 		err = renew(&a);
 	}
 	manifest_fini(&m[0]);

@@ -10,7 +10,7 @@
 static int
 read_inline(void *arg)
 {
-	struct put_context *p = arg;
+	struct file_put *p = arg;
 	const struct file_source *source = &p->opts->source;
 	size_t got, want = (size_t)source->length;
 	int err = source->read(source->arg, 0, p->inline_bytes, want, &got);
@@ -19,7 +19,7 @@ read_inline(void *arg)
 }
 
 static int
-put_inline(struct put_context *p, struct manifest *m)
+put_inline(struct file_put *p, struct manifest *m)
 {
 	size_t len = (size_t)p->opts->source.length;
 	int err =
@@ -46,35 +46,121 @@ set_name(struct manifest *m, const char *name)
 		m->name[0] = '\0';
 }
 
-int
-file_put(struct files *f, const struct file_put_opts *opts, struct file_put_result *out)
+/* The link leads to it at once; the holders announce it, too. */
+static SUSPENDS int
+publish(struct file_put *p, const struct placed_chunk *c)
 {
-	struct put_context *p = malloc(sizeof(*p));
-	struct manifest *m = malloc(sizeof(*m));
-	int err = ERR_NOMEM;
+	struct chunk_put_result *r = calloc(1, sizeof(*r));
+	int err;
 
-	if (p == NULL || m == NULL)
-		goto out;
-	manifest_init(m);
+	if (r == NULL)
+		return ERR_NOMEM;
+	r->ref = c->ref;
+	for (uint8_t i = 0; i < c->ref.code.n; i++) {
+		r->holders[i] = c->holders[i];
+		r->have[i] = c->holders[i].addr.family != ADDR_NONE;
+	}
+	err = chunk_publish(p->f->opts.chunks, r);
+	/* Without a record now the link works a little later. */
+	if (err != ERR_OK && err != ERR_CANCELED) {
+		log_warn(
+		    p->f->env, "the manifest's location is not published yet: %s", err_text(err));
+		err = ERR_OK;
+	}
+	free(r);
+	return err;
+}
+
+/* The manifest, and the link to it. */
+static SUSPENDS int
+put_manifest(struct file_put *p, const struct manifest *m, struct link *link)
+{
+	struct manifest_keys keys;
+	int err = manifest_store(&p->placing, m, &keys);
+	const struct placed_chunk *top = &p->placing.placed[p->placing.placed_count - 1];
+
+	if (err == ERR_OK)
+		err = publish(p, top);
+	if (err == ERR_OK)
+		*link = (struct link){ LINK_READ, p->f->opts.net, top->ref.id, keys.read };
+	crypto_wipe(&keys, sizeof(keys));
+	return err;
+}
+
+static SUSPENDS int
+put_all(struct file_put *p, struct manifest *m, struct file_put_result *out)
+{
+	int err;
+
+	if (!p->opts->source.length_known)
+		err = file_put_stream(p, m);
+	else if (p->opts->source.length <= MANIFEST_INLINE_MAX)
+		err = put_inline(p, m);
+	else
+		err = file_put_known(p, m);
+	if (err == ERR_OK)
+		err = placing_raise(&p->placing, 0);
+	if (err == ERR_OK)
+		err = put_manifest(p, m, &out->link);
+	if (err == ERR_OK)
+		out->bytes = m->plain_bytes;
+	return err;
+}
+
+static SUSPENDS int
+begin(struct file_put *p, struct files *f, const struct file_put_opts *opts, struct manifest *m)
+{
+	memset(p, 0, sizeof(*p));
+	p->f = f;
+	p->opts = opts;
 	env_random(f->env, m->file_id, sizeof(m->file_id));
 	m->created_ms = env_wall_ms(f->env);
 	set_name(m, opts->name);
-	err = put_context_init(p, f, opts, m->file_id, out);
-	if (err == ERR_OK) {
-		if (!opts->source.length_known)
-			err = file_put_stream(p, m);
-		else if (opts->source.length <= MANIFEST_INLINE_MAX)
-			err = put_inline(p, m);
-		else
-			err = file_put_known(p, m);
-		if (err == ERR_OK)
-			err = put_raise_all(p, 0);
-		if (err == ERR_OK)
-			err = put_manifest(p, m);
-		if (err == ERR_OK)
-			out->bytes = m->plain_bytes;
+	lease_signing_init(&p->signing, f->env, f->opts.net, f->opts.account, m->file_id);
+	return placing_init(&p->placing, f,
+	    &(struct placing_opts){
+		.code = opts->code,
+		.constraints = opts->constraints,
+		.term_s = opts->term_s,
+		.lock_s = opts->lock_s,
+		.wait_s = opts->wait_s,
+		.signer = lease_signing_signer(&p->signing),
+	    });
+}
+
+static void
+tell(const struct placing_told *told, struct file_put_result *out)
+{
+	out->chunks = told->chunks;
+	out->code = told->code;
+	out->placed_min = told->placed_min;
+	out->report = told->report;
+	out->refusals = told->refusals;
+}
+
+int
+file_put(struct files *f, const struct file_put_opts *opts, struct file_put_result *out)
+{
+	struct file_put *p;
+	struct manifest *m;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if (f->opts.account == NULL)
+		return ERR_STATE;
+	p = malloc(sizeof(*p));
+	m = malloc(sizeof(*m));
+	if (p == NULL || m == NULL) {
+		err = ERR_NOMEM;
+		goto out;
 	}
-	put_context_fini(p);
+	manifest_init(m);
+	err = begin(p, f, opts, m);
+	if (err == ERR_OK)
+		err = put_all(p, m, out);
+	tell(&p->placing.told, out);
+	placing_fini(&p->placing);
+	crypto_wipe(p, sizeof(*p));
 	manifest_fini(m);
 out:
 	free(p);

@@ -9,7 +9,7 @@
 #include "object/file_put_private.h"
 
 struct known_put {
-	struct put_context *p;
+	struct file_put *p;
 	struct key key;
 	uint64_t length;
 	uint64_t chunk_blocks; /* of a full chunk */
@@ -45,7 +45,7 @@ fill_known(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 		if (err == ERR_OK && got != plain)
 			err = ERR_INVALID;
 		if (err == ERR_OK)
-			err = put_seal_block(k->p->f, &k->key, k->length, block, dst + at);
+			err = placing_seal_block(k->p->f, &k->key, k->length, block, dst + at);
 		if (err == ERR_OK)
 			err = block_same(b, dst + at, sealed);
 		if (err != ERR_OK)
@@ -82,8 +82,8 @@ known_task(void *arg)
 
 		c.blocks = calloc((size_t)k->chunk_blocks, sizeof(*c.blocks));
 		err = c.blocks == NULL ? ERR_NOMEM
-				       : put_one_chunk(k->p, bytes, &source, known_progress, &c,
-					     &k->slots[c.number]);
+				       : placing_put(&k->p->placing, bytes, &source, known_progress,
+					     &c, &k->slots[c.number]);
 		free(c.blocks);
 		if (err == ERR_OK)
 			known_progress(&c, bytes);
@@ -110,7 +110,7 @@ known_run(struct known_put *k)
 }
 
 int
-file_put_known(struct put_context *p, struct manifest *m)
+file_put_known(struct file_put *p, struct manifest *m)
 {
 	struct known_put k = { .p = p, .length = p->opts->source.length };
 	struct manifest_segment s = { .plain_bytes = k.length };
@@ -127,7 +127,7 @@ file_put_known(struct put_context *p, struct manifest *m)
 	if (err == ERR_OK)
 		err = known_run(&k);
 	for (uint64_t i = 0; err == ERR_OK && i < k.chunks; i++)
-		err = manifest_add_placed(m, &p->placed[k.slots[i]]);
+		err = manifest_add_placed(m, &p->placing.placed[k.slots[i]]);
 	if (err == ERR_OK) {
 		s.key = k.key;
 		s.chunks = (uint32_t)k.chunks;

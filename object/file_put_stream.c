@@ -17,7 +17,7 @@ struct stream_buffer {
 };
 
 struct stream_put {
-	struct put_context *p;
+	struct file_put *p;
 	struct key key;
 	size_t plain_max;
 	struct stream_buffer buffers[2];
@@ -83,7 +83,7 @@ fill_stream(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 
 		memcpy(dst + at, c->from->data + block * BLOCK_PLAIN, sealed - CRYPTO_TAG_BYTES);
 
-		int err = put_seal_block(
+		int err = placing_seal_block(
 		    c->put->p->f, &c->put->key, c->length, c->first_block + block, dst + at);
 
 		if (err != ERR_OK)
@@ -103,9 +103,9 @@ put_buffer(struct stream_put *s, const struct stream_buffer *b, uint64_t before,
 
 	if (b->last)
 		c.length = before + b->len;
-	err = put_one_chunk(s->p, block_sealed_bytes(b->len), &source, NULL, NULL, &slot);
+	err = placing_put(&s->p->placing, block_sealed_bytes(b->len), &source, NULL, NULL, &slot);
 	if (err == ERR_OK)
-		err = manifest_add_placed(m, &s->p->placed[slot]);
+		err = manifest_add_placed(m, &s->p->placing.placed[slot]);
 	if (err == ERR_OK && s->p->opts->progress != NULL)
 		s->p->opts->progress(s->p->opts->arg, before + b->len, 0);
 	return err;
@@ -151,7 +151,7 @@ stream_chunks(
 }
 
 int
-file_put_stream(struct put_context *p, struct manifest *m)
+file_put_stream(struct file_put *p, struct manifest *m)
 {
 	uint64_t sealed = MIN(p->f->chunk_bytes, STREAM_CHUNK_BYTES);
 	struct stream_put s = { .p = p, .plain_max = sealed / BLOCK_SEALED * BLOCK_PLAIN };

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "object/block.h"
-#include "object/file_put_private.h"
+#include "object/files_private.h"
+#include "object/placing.h"
 
 static_assert(CHUNK_BYTES_MAX % BLOCK_SEALED == 0, "full chunks are whole blocks");
 static_assert(SINK_PIECES * BLOCK_PLAIN <= SCRATCH_BYTES, "what a sink is given fits");
@@ -89,8 +90,8 @@ fill_from_blob(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 }
 
 /* Stores a sealed manifest in chunks; what they are goes into next. */
-static int
-store_blob(struct put_context *p, struct bytes blob, struct manifest *next)
+static SUSPENDS int
+store_blob(struct placing *p, struct bytes blob, struct manifest *next)
 {
 	int err = ERR_OK;
 
@@ -99,7 +100,7 @@ store_blob(struct put_context *p, struct bytes blob, struct manifest *next)
 		struct blob part = { blob.data + at };
 		struct chunk_source source = { fill_from_blob, &part };
 
-		err = put_one_chunk(p, len, &source, NULL, NULL, &slot);
+		err = placing_put(p, len, &source, NULL, NULL, &slot);
 		if (err == ERR_OK)
 			err = manifest_add_placed(next, &p->placed[slot]);
 		at += len;
@@ -107,54 +108,39 @@ store_blob(struct put_context *p, struct bytes blob, struct manifest *next)
 	return err;
 }
 
-static int
-publish(struct put_context *p, const struct placed_chunk *c)
+void
+manifest_keys_of(const struct key *read, struct manifest_keys *out)
 {
-	struct chunk_put_result *r = calloc(1, sizeof(*r));
-	int err;
-
-	if (r == NULL)
-		return ERR_NOMEM;
-	r->ref = c->ref;
-	for (uint8_t i = 0; i < c->ref.code.n; i++) {
-		r->holders[i] = c->holders[i];
-		r->have[i] = c->holders[i].addr.family != ADDR_NONE;
-	}
-	err = chunk_publish(p->f->opts.chunks, r);
-	/* The holders announce it, too: without a record now the link works a little later. */
-	if (err != ERR_OK && err != ERR_CANCELED) {
-		log_warn(
-		    p->f->env, "the manifest's location is not published yet: %s", err_text(err));
-		err = ERR_OK;
-	}
-	free(r);
-	return err;
+	out->read = *read;
+	crypto_derive(&out->verify, read, "verify", NULL);
+	out->can_read = true;
 }
 
 static void
 new_keys(struct files *f, struct manifest_keys *keys)
 {
-	env_random(f->env, keys->read.b, sizeof(keys->read.b));
-	crypto_derive(&keys->verify, &keys->read, "verify", NULL);
-	keys->can_read = true;
+	struct key read;
+
+	env_random(f->env, read.b, sizeof(read.b));
+	manifest_keys_of(&read, keys);
+	crypto_wipe(&read, sizeof(read));
 }
 
 int
-put_manifest(struct put_context *p, const struct manifest *m)
+manifest_store(struct placing *p, const struct manifest *m, struct manifest_keys *keys)
 {
 	struct files *f = p->f;
-	struct manifest_keys keys;
 	struct manifest lists[2]; /* the level above, and the one above that */
 	struct buf blob;
 	size_t first = p->placed_count;
 	uint8_t level = m->level;
 	int err;
 
-	new_keys(f, &keys);
+	new_keys(f, keys);
 	buf_init(&blob, MANIFEST_SEALED_MAX);
 	manifest_init(&lists[0]);
 	manifest_init(&lists[1]);
-	err = seal(f, m, &keys, &blob);
+	err = seal(f, m, keys, &blob);
 	while (err == ERR_OK) {
 		struct manifest *list = &lists[level % 2];
 
@@ -169,22 +155,13 @@ put_manifest(struct put_context *p, const struct manifest *m)
 			break;
 		}
 		buf_reset(&blob);
-		err = seal(f, list, &keys, &blob);
+		err = seal(f, list, keys, &blob);
 	}
 	if (err == ERR_OK)
-		err = put_raise_all(p, first);
-	if (err == ERR_OK)
-		err = publish(p, &p->placed[p->placed_count - 1]);
-	if (err == ERR_OK) {
-		p->result->link.kind = LINK_READ;
-		p->result->link.net = f->opts.net;
-		p->result->link.manifest = p->placed[p->placed_count - 1].ref.id;
-		p->result->link.key = keys.read;
-	}
+		err = placing_raise(p, first);
 	manifest_fini(&lists[0]);
 	manifest_fini(&lists[1]);
 	buf_wipe(&blob);
-	crypto_wipe(&keys, sizeof(keys));
 	return err;
 }
 
@@ -308,17 +285,30 @@ open_levels(struct files *f, const struct manifest_keys *keys, struct buf *blob,
 }
 
 int
+manifest_fetch_at(struct files *f, const struct manifest_keys *keys, const struct chunk_ref *top,
+    struct manifest *m, struct manifest *above, struct file_missing *missing)
+{
+	struct buf blob;
+	int err;
+
+	buf_init(&blob, MANIFEST_SEALED_MAX);
+	err = fetch_chunk(f, top, &blob, missing);
+	if (err == ERR_OK)
+		err = open_levels(f, keys, &blob, m, above, missing);
+	buf_wipe(&blob);
+	return err;
+}
+
+int
 manifest_fetch(struct files *f, const struct link *link, struct manifest *m, struct chunk_ref *top,
     struct manifest *above, struct file_missing *missing)
 {
 	struct manifest_keys keys;
 	struct chunk_ref *ref = malloc(sizeof(*ref));
-	struct buf blob;
 	int err = ref == NULL ? ERR_NOMEM : ERR_OK;
 
 	if (missing != NULL)
 		memset(missing, 0, sizeof(*missing));
-	buf_init(&blob, MANIFEST_SEALED_MAX);
 	keys_of_link(link, &keys);
 	if (err == ERR_OK && memcmp(link->net.b, f->opts.net.b, sizeof(link->net.b)) != 0)
 		err = ERR_WRONG_NETWORK;
@@ -326,13 +316,10 @@ manifest_fetch(struct files *f, const struct link *link, struct manifest *m, str
 		err = chunk_discover(f->opts.chunks, &link->manifest, ref,
 		    missing == NULL ? NULL : &missing->holders);
 	if (err == ERR_OK)
-		err = fetch_chunk(f, ref, &blob, missing);
-	if (err == ERR_OK)
-		err = open_levels(f, &keys, &blob, m, above, missing);
+		err = manifest_fetch_at(f, &keys, ref, m, above, missing);
 	if (err == ERR_OK && top != NULL)
 		*top = *ref;
 	crypto_wipe(&keys, sizeof(keys));
-	buf_wipe(&blob);
 	free(ref);
 	return err;
 }

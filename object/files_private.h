@@ -4,6 +4,7 @@
 
 #include "object/aead_pool.h"
 #include "object/files.h"
+#include "object/lease_signing.h"
 #include "object/manifest.h"
 
 /* Sealed manifests of one level; beyond, an object has too many chunks for this program. */
@@ -17,27 +18,25 @@ struct files {
 	uint64_t chunk_bytes; /* of full chunks; a multiple of BLOCK_SEALED */
 };
 
-/* The lease key of a file, and the account's word for it. */
-struct lease_signing {
-	struct network_id net;
-	struct sign_key key; /* to be wiped */
-	struct pubkey pub;
-	struct grant grant;
-};
-void lease_signing_init(struct lease_signing *s, const struct files *f, const uint8_t file_id[32]);
-/* As struct lease_signer wants it; arg: the signing. */
-void lease_signing_sign(void *arg, struct lease *l);
+struct placing;
+/*
+ * Seals m under new keys and stores it, in as many levels as it takes, leased for the full term.
+ * The top chunk is the one that was placed last.
+ */
+SUSPENDS int manifest_store(
+    struct placing *p, const struct manifest *m, struct manifest_keys *keys);
 
-struct put_context;
-/* Seals m and stores it, in as many levels as it takes; fills the result's link. */
-SUSPENDS int put_manifest(struct put_context *p, const struct manifest *m);
-
+void manifest_keys_of(const struct key *read, struct manifest_keys *out); /* both of the read key */
 /*
  * Fetches and opens what a link names, down to level 0; *top (may be NULL) gets the top chunk,
  * above (may be NULL) those of the lists between, upper ones first.
  */
 SUSPENDS int manifest_fetch(struct files *f, const struct link *link, struct manifest *m,
     struct chunk_ref *top, struct manifest *above, struct file_missing *missing);
+/* The same from the top chunk and its keys. */
+SUSPENDS int manifest_fetch_at(struct files *f, const struct manifest_keys *keys,
+    const struct chunk_ref *top, struct manifest *m, struct manifest *above,
+    struct file_missing *missing);
 void ref_of_chunk(const struct manifest_chunk *c, struct chunk_ref *out);
 
 #endif

@@ -1,58 +1,46 @@
-/*
- * What all puts share: chunks that are placed and remembered, and the raising of their leases. An
- * error leaves upload leases behind, which end by themselves.
- */
+/* Chunks put one by one, or some at once; then all their leases. */
+#include "object/placing.h"
+
 #include <stdlib.h>
 
 #include "object/block.h"
-#include "object/file_put_private.h"
+#include "object/files_private.h"
 #include "storage/renew.h"
 
 #define RAISES_IN_FLIGHT 16
 /* More often than this it is not bad luck: the network has not enough nodes. */
 #define PUT_TRIES        2
 
-static uint64_t
-put_term(const struct file_put_opts *opts)
-{
-	return opts->term_s == 0 ? LEASE_TERM_S : opts->term_s;
-}
-
 int
-put_context_init(struct put_context *p, struct files *f, const struct file_put_opts *opts,
-    const uint8_t file_id[32], struct file_put_result *result)
+placing_init(struct placing *p, struct files *f, const struct placing_opts *opts)
 {
-	struct endpoint *ep = chunks_endpoint(f->opts.chunks);
 	struct agreed_time now;
 
 	memset(p, 0, sizeof(*p));
-	if (f->opts.account == NULL)
-		return ERR_STATE;
 	p->f = f;
-	p->opts = opts;
-	p->result = result;
-	lease_signing_init(&p->signing, f, file_id);
-	endpoint_agreed_time(ep, &now);
-	p->until = now.unix_ms / 1000 + put_term(opts);
-	p->lock_until = opts->lock_s == 0 ? 0 : now.unix_ms / 1000 + opts->lock_s;
-	if (opts->lock_s > put_term(opts))
+	p->opts = *opts;
+	if (p->opts.term_s == 0)
+		p->opts.term_s = LEASE_TERM_S;
+	p->told.placed_min = SHARDS_MAX;
+	if (p->opts.lock_s > p->opts.term_s)
 		return ERR_INVALID;
-	memset(result, 0, sizeof(*result));
-	result->placed_min = SHARDS_MAX;
-	return opts->code.k != 0 ? ERR_OK : chunks_servers(f->opts.chunks, &p->servers);
+	endpoint_agreed_time(chunks_endpoint(f->opts.chunks), &now);
+	p->until = now.unix_ms / 1000 + p->opts.term_s;
+	p->lock_until = p->opts.lock_s == 0 ? 0 : now.unix_ms / 1000 + p->opts.lock_s;
+	return p->opts.code.k != 0 ? ERR_OK : chunks_servers(f->opts.chunks, &p->servers);
 }
 
 void
-put_context_fini(struct put_context *p)
+placing_fini(struct placing *p)
 {
 	for (size_t i = 0; i < p->placed_count; i++)
 		free(p->placed[i].holders);
 	free(p->placed);
-	crypto_wipe(p, sizeof(*p));
+	memset(p, 0, sizeof(*p));
 }
 
 static int
-remember(struct put_context *p, const struct chunk_put_result *r, size_t *slot)
+remember(struct placing *p, const struct chunk_put_result *r, size_t *slot)
 {
 	if (p->placed_count == p->placed_cap) {
 		size_t cap = p->placed_cap == 0 ? 16 : p->placed_cap * 2;
@@ -76,43 +64,42 @@ remember(struct put_context *p, const struct chunk_put_result *r, size_t *slot)
 			c->holders[i] = r->holders[i];
 	}
 	*slot = p->placed_count++;
-	p->result->chunks++;
-	if (r->placed < p->result->placed_min) {
-		p->result->placed_min = r->placed;
-		p->result->report = r->report;
+	p->told.chunks++;
+	if (r->placed < p->told.placed_min) {
+		p->told.placed_min = r->placed;
+		p->told.report = r->report;
 	}
 	return ERR_OK;
 }
 
-/* By the network's size, unless the caller said; small chunks may have another default. */
-static struct code_params
-code_for(const struct put_context *p, uint64_t bytes)
+struct code_params
+placing_code(const struct placing *p, uint64_t bytes)
 {
-	if (p->opts->code.k != 0)
-		return p->opts->code;
+	if (p->opts.code.k != 0)
+		return p->opts.code;
 	return code_default(p->servers, bytes);
 }
 
 int
-put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *source,
+placing_put(struct placing *p, uint64_t bytes, const struct chunk_source *source,
     void (*progress)(void *arg, uint64_t bytes), void *arg, size_t *slot)
 {
 	struct chunks *c = p->f->opts.chunks;
 	struct chunk_put_opts opts = {
-		.code = code_for(p, bytes),
+		.code = placing_code(p, bytes),
 		.bytes = bytes,
 		.source = *source,
-		.signer = { lease_signing_sign, &p->signing },
-		.constraints = p->opts->constraints,
-		.term_s = put_term(p->opts),
-		.lock_s = p->opts->lock_s,
+		.signer = p->opts.signer,
+		.constraints = p->opts.constraints,
+		.term_s = p->opts.term_s,
+		.lock_s = p->opts.lock_s,
 		.progress = progress,
 		.arg = arg,
 	};
 	struct chunk_put_result *r = malloc(sizeof(*r));
 	int err = r == NULL ? ERR_NOMEM : ERR_OK;
 
-	if (p->opts->wait_s)
+	if (p->opts.wait_s)
 		opts.want = code_success(&opts.code);
 	if (err == ERR_OK)
 		err = chunk_put(c, &opts, r);
@@ -125,7 +112,7 @@ put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *
 		if (err != ERR_CANCELED && r->placed >= code_success(&opts.code))
 			err = ERR_OK;
 	}
-	if (err == ERR_OK && r->placed < opts.code.n && !p->opts->wait_s) {
+	if (err == ERR_OK && r->placed < opts.code.n && !p->opts.wait_s) {
 		int completed = chunk_complete(c, &opts, r);
 
 		/* What is placed is enough to go on; the caller sees how many there are. */
@@ -136,11 +123,11 @@ put_one_chunk(struct put_context *p, uint64_t bytes, const struct chunk_source *
 			    err_text(completed));
 	}
 	if (r != NULL && r->placed < opts.code.n)
-		refusals_add(&p->result->refusals, &r->refusals);
+		refusals_add(&p->told.refusals, &r->refusals);
 	if (err == ERR_OK)
 		err = remember(p, r, slot);
 	if (err == ERR_OK)
-		p->result->code = opts.code;
+		p->told.code = opts.code;
 	free(r);
 	return err;
 }
@@ -155,7 +142,7 @@ manifest_add_placed(struct manifest *m, const struct placed_chunk *c)
 /* ---- leases ---- */
 
 struct raising {
-	struct put_context *put;
+	struct placing *placing;
 	size_t next;
 	int err;
 };
@@ -164,7 +151,7 @@ static int
 raise_task(void *arg)
 {
 	struct raising *r = arg;
-	struct put_context *p = r->put;
+	struct placing *p = r->placing;
 	struct chunk_put_result *full = calloc(1, sizeof(*full));
 	int err = full == NULL ? ERR_NOMEM : ERR_OK;
 
@@ -178,8 +165,8 @@ raise_task(void *arg)
 			full->have[i] = c->holders[i].addr.family != ADDR_NONE;
 		}
 		err = chunk_raise(p->f->opts.chunks, full,
-		    &(struct chunk_raise_opts){ .signer = { lease_signing_sign, &p->signing },
-			.constraints = &p->opts->constraints,
+		    &(struct chunk_raise_opts){ .signer = p->opts.signer,
+			.constraints = &p->opts.constraints,
 			.until = p->until,
 			.lock_until = p->lock_until,
 			.need = code_success(&c->ref.code) });
@@ -191,9 +178,9 @@ raise_task(void *arg)
 }
 
 int
-put_raise_all(struct put_context *p, size_t from)
+placing_raise(struct placing *p, size_t from)
 {
-	struct raising r = { .put = p, .next = from };
+	struct raising r = { .placing = p, .next = from };
 	size_t tasks = MIN(p->placed_count - MIN(from, p->placed_count), RAISES_IN_FLIGHT);
 	int err = task_together(p->f->env, "raise leases", raise_task, &r, tasks);
 
@@ -203,7 +190,8 @@ put_raise_all(struct put_context *p, size_t from)
 /* ---- blocks ---- */
 
 int
-put_seal_block(struct files *f, const struct key *k, uint64_t length, uint64_t block, uint8_t *dst)
+placing_seal_block(
+    struct files *f, const struct key *k, uint64_t length, uint64_t block, uint8_t *dst)
 {
 	struct aead *a = aead_borrow(&f->aeads);
 	int err = a == NULL ? ERR_NOMEM : block_seal(a, k, length, block, 1, dst, dst);
