@@ -16,8 +16,7 @@ static const char outer_domain[] = "skerry/manifest/outer/1";
 static const char inner_domain[] = "skerry/manifest/inner/1";
 static const char sealed_domain[] = "skerry/manifest/1";
 
-#define CHUNK_FIXED_BYTES (32 + 3 + 4)
-#define PART_OVERHEAD     (CRYPTO_XNONCE_BYTES + CRYPTO_TAG_BYTES)
+#define PART_OVERHEAD (CRYPTO_XNONCE_BYTES + CRYPTO_TAG_BYTES)
 
 /* ---- the struct ---- */
 
@@ -121,6 +120,23 @@ pack_end(struct buf *out, const struct packer *p)
 	out->len += p->len;
 }
 
+size_t
+manifest_chunk_bytes(const struct manifest_chunk *c)
+{
+	return MANIFEST_CHUNK_FIXED + (size_t)c->code.n * 8;
+}
+
+void
+manifest_pack_chunk(struct packer *p, const struct manifest_chunk *c)
+{
+	pack_raw(p, c->id.b, sizeof(c->id.b));
+	pack_u8(p, c->code.k);
+	pack_u8(p, c->code.r);
+	pack_u8(p, c->code.n);
+	pack_u32(p, c->bytes);
+	pack_raw(p, c->hints, (size_t)c->code.n * 8);
+}
+
 int
 manifest_pack_outer(const struct manifest *m, struct network_id net, struct buf *out)
 {
@@ -129,23 +145,15 @@ manifest_pack_outer(const struct manifest *m, struct network_id net, struct buf 
 	int err;
 
 	for (size_t i = 0; i < m->chunks_count; i++)
-		room += CHUNK_FIXED_BYTES + (size_t)m->chunks[i].code.n * 8;
+		room += manifest_chunk_bytes(&m->chunks[i]);
 	err = pack_begin(out, room, &p);
 	if (err != ERR_OK)
 		return err;
 	pack_domain(&p, outer_domain, &net);
 	pack_u8(&p, m->level);
 	pack_u32(&p, (uint32_t)m->chunks_count);
-	for (size_t i = 0; i < m->chunks_count; i++) {
-		const struct manifest_chunk *c = &m->chunks[i];
-
-		pack_raw(&p, c->id.b, sizeof(c->id.b));
-		pack_u8(&p, c->code.k);
-		pack_u8(&p, c->code.r);
-		pack_u8(&p, c->code.n);
-		pack_u32(&p, c->bytes);
-		pack_raw(&p, c->hints, (size_t)c->code.n * 8);
-	}
+	for (size_t i = 0; i < m->chunks_count; i++)
+		manifest_pack_chunk(&p, &m->chunks[i]);
 	pack_end(out, &p);
 	return ERR_OK;
 }
@@ -270,8 +278,8 @@ manifest_seal(const struct manifest *m, struct network_id net, const struct mani
 
 /* ---- reading ---- */
 
-static int
-read_chunk(struct unpacker *u, struct manifest *m)
+int
+manifest_read_chunk(struct unpacker *u, struct manifest *m)
 {
 	struct hash id;
 	struct code_params code;
@@ -304,23 +312,21 @@ manifest_read_outer(struct bytes plain, struct network_id net, struct manifest *
 
 	uint32_t count = unpack_u32(&u);
 
-	/* Each chunk takes more than CHUNK_FIXED_BYTES: a count beyond that is refused unread. */
+	/* Each chunk takes more than MANIFEST_CHUNK_FIXED: a count beyond that is refused unread.
+	 */
 	if (u.failed || m->level > MANIFEST_LEVEL_MAX || count > MANIFEST_CHUNKS_MAX ||
-	    (m->level > 0 && count == 0) || count > unpack_left(&u) / CHUNK_FIXED_BYTES)
+	    (m->level > 0 && count == 0) || count > unpack_left(&u) / MANIFEST_CHUNK_FIXED)
 		return ERR_INVALID;
 	for (uint32_t i = 0; err == ERR_OK && i < count; i++)
-		err = read_chunk(&u, m);
+		err = manifest_read_chunk(&u, m);
 	if (err == ERR_OK && !unpack_done(&u))
 		err = ERR_INVALID;
 	return err;
 }
 
-/*
- * A segment's chunks begin where those of the one before it end, and hold its sealed bytes, all but
- * the last whole blocks.
- */
-static bool
-segment_adds_up(const struct manifest *m, const struct manifest_segment *s, size_t at_chunk)
+bool
+manifest_segment_adds_up(
+    const struct manifest *m, const struct manifest_segment *s, size_t at_chunk)
 {
 	uint64_t sealed = 0;
 
@@ -361,7 +367,7 @@ read_segments(struct unpacker *u, struct manifest *m)
 		s.plain_bytes = unpack_u64(u);
 		s.first_chunk = unpack_u32(u);
 		s.chunks = unpack_u32(u);
-		if (u->failed || !segment_adds_up(m, &s, at_chunk) ||
+		if (u->failed || !manifest_segment_adds_up(m, &s, at_chunk) ||
 		    s.plain_bytes > UINT64_MAX / 2 - plain)
 			err = ERR_INVALID;
 		else

@@ -1,11 +1,13 @@
 /*
  * The two parts of a manifest before they are compressed and sealed, and after they were opened:
- * for manifest.c, and for the tests and the fuzz target that go at the readers themselves.
+ * for manifest.c, for content.c, whose lists are made of the same chunks and segments, and for the
+ * tests and the fuzz target that go at the readers themselves.
  */
 #ifndef OBJECT_MANIFEST_PRIVATE_H
 #define OBJECT_MANIFEST_PRIVATE_H
 
 #include "object/manifest.h"
+#include "overlay/base/pack.h"
 
 /* All of the inner part but name, inline data and segments. */
 #define MANIFEST_INNER_FIXED   256
@@ -33,5 +35,18 @@ int manifest_pack_inner(
 int manifest_read_outer(struct bytes plain, struct network_id net, struct manifest *m);
 int manifest_read_inner(
     struct bytes plain, struct network_id net, struct bytes outer, struct manifest *m);
+
+/* ---- one chunk, one segment ---- */
+#define MANIFEST_CHUNK_FIXED (32 + 3 + 4) /* of a chunk all but its hints */
+size_t manifest_chunk_bytes(const struct manifest_chunk *c);
+void manifest_pack_chunk(struct packer *p, const struct manifest_chunk *c);
+/* Adds what is read. ERR_INVALID, ERR_NOMEM. */
+int manifest_read_chunk(struct unpacker *u, struct manifest *m);
+/*
+ * A segment's chunks begin where those of the one before it end (at_chunk), and hold its sealed
+ * bytes, all but the last whole blocks.
+ */
+bool manifest_segment_adds_up(
+    const struct manifest *m, const struct manifest_segment *s, size_t at_chunk);
 
 #endif

@@ -1,0 +1,12 @@
+/* Shared by the files behind content.h and those beside it. */
+#ifndef OBJECT_CONTENT_PRIVATE_H
+#define OBJECT_CONTENT_PRIVATE_H
+
+#include "object/content.h"
+#include "object/files_private.h"
+
+size_t content_form_bytes(const struct content *c); /* may be more than CONTENT_FORM_MAX */
+/* Adds the chunks of another manifest. */
+int manifest_add_copies(struct manifest *to, const struct manifest *from);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * Packs: small contents that come at the same time go together into one chunk, each sealed under a
+ * key of its own. Who adds one waits until its pack is placed and leased; while some packs are on
+ * their way the others gather, so that nobody waits for the sake of company. One of these per
+ * bucket (one lease key) and process. When most of a pack is dead, what lives in it is written
+ * anew elsewhere (content_compact.h).
+ */
+#ifndef OBJECT_PACKS_H
+#define OBJECT_PACKS_H
+
+#include "object/content.h"
+#include "object/placing.h"
+
+/* Longest: a reader fetches the rows that it needs, but who compacts reads it whole. */
+#define PACK_BYTES_MAX   MIB(8)
+#define PACKS_IN_FLIGHT  2
+/* That wait to be packed; beyond, adding waits for its turn. */
+#define PACK_MEMBERS_MAX 256
+
+struct packs;
+
+struct packs_opts {
+	struct files *files;         /* lent */
+	struct placing_opts placing; /* no lock: it would hold what the others leave */
+};
+int packs_new(const struct packs_opts *opts, struct packs **out);
+SUSPENDS void packs_free(struct packs *p); /* nobody is adding */
+
+/* 1 … CONTENT_PACKED_MAX bytes, lent until it returns. told as content_finish's, may be NULL. */
+SUSPENDS int packs_add(
+    struct packs *p, struct bytes data, struct content *out, struct placing_told *told);
+
+#endif
