@@ -11,5 +11,7 @@
 uint32_t crc32c(const void *data, size_t len);
 /* Goes on from an earlier result, as if the parts were one string; 0 begins. */
 uint32_t crc32c_more(uint32_t crc, const void *data, size_t len);
+/* CRC-32 of IEEE 802.3 (zlib's), the same way: one of S3's checksums. */
+uint32_t crc32_more(uint32_t crc, const void *data, size_t len);
 
 #endif

@@ -30,6 +30,12 @@ struct md5 *md5_new(void);
 void md5_update(struct md5 *m, const void *data, size_t len);
 void md5_final(struct md5 *m, uint8_t out[16]); /* ready for reuse afterwards */
 void md5_free(struct md5 *m);
+/* SHA-1 (FIPS 180-4), only because S3 knows it as a checksum and signed forms with it once. */
+struct sha1;
+struct sha1 *sha1_new(void);
+void sha1_update(struct sha1 *s, const void *data, size_t len);
+void sha1_final(struct sha1 *s, uint8_t out[20]); /* ready for reuse afterwards */
+void sha1_free(struct sha1 *s);
 void crypto_hmac(struct hash *out, const void *key, size_t key_len, const void *data, size_t len);
 
 /* child = HMAC-SHA256(parent, label ‖ 0x00 ‖ 32-byte id); id NULL means zeros. */

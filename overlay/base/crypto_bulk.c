@@ -144,6 +144,43 @@ md5_free(struct md5 *m)
 	free(m);
 }
 
+struct sha1 {
+	struct digest digest;
+};
+
+struct sha1 *
+sha1_new(void)
+{
+	struct sha1 *s = malloc(sizeof(*s));
+
+	if (s != NULL && !digest_init(&s->digest, "SHA1")) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+sha1_update(struct sha1 *s, const void *data, size_t len)
+{
+	digest_update(&s->digest, data, len);
+}
+
+void
+sha1_final(struct sha1 *s, uint8_t out[20])
+{
+	digest_final(&s->digest, out, 20);
+}
+
+void
+sha1_free(struct sha1 *s)
+{
+	if (s == NULL)
+		return;
+	digest_fini(&s->digest);
+	free(s);
+}
+
 bool
 crypto_bulk_sha256(struct hash *out, const struct bytes *parts, size_t count)
 {
