@@ -38,14 +38,21 @@ SUSPENDS int content_unref(struct kv *txn, const struct content *c, uint64_t now
  * unknown fate (ERR_UNKNOWN) only in a transaction that has seen that its place does not name it.
  */
 SUSPENDS int content_dropped(struct kv *txn, const struct content *c, uint64_t now_ms);
-/* Places that name it, or its chunks; 0: a pack that nobody names. */
-SUSPENDS int content_refs(struct kv *kv, const struct content *c, uint64_t *count);
+/* How often its chunks are named, the most of any; 0: a pack that nobody names. */
+SUSPENDS int content_references(struct kv *kv, const struct content *c, uint64_t *count);
 
-/* Chunks that are no content's (old pages, lists of joined parts). The same again changes nothing.
+/* The same of packed forms, as object/bucket.h asks for them; arg is not used. */
+SUSPENDS int content_form_ref(void *arg, struct kv *txn, struct bytes form);
+SUSPENDS int content_form_unref(void *arg, struct kv *txn, struct bytes form, uint64_t now_ms);
+
+/* Chunks that are no content's: old pages, lists of joined parts. Twice the same does no harm.
  */
 SUSPENDS int content_trash_chunks(struct kv *txn, const struct manifest *chunks, uint64_t now_ms);
 
-/* A pack's room: what lives in it, of how many bytes. ERR_NOT_FOUND: not known as a pack. */
+/*
+ * A pack's room: what lives in it, of how many bytes; a member that is named twice counts twice.
+ * ERR_NOT_FOUND: not known as a pack.
+ */
 struct pack_room {
 	uint32_t members;
 	uint64_t live, bytes;
@@ -53,17 +60,18 @@ struct pack_room {
 SUSPENDS int content_pack_room(struct kv *kv, const struct hash *chunk, struct pack_room *out);
 
 /* ---- the trash ---- */
+#define TRASH_KEY_BYTES (1 + 8 + 16) /* table, since_ms, first of the first chunk's id */
 struct trash_item {
-	uint8_t key[1 + 8 + 16];
+	uint8_t key[TRASH_KEY_BYTES];
 	uint64_t since_ms;
-	struct content
-	    content; /* of kind CHUNKS without segments, or LISTED; what is to be un-leased */
+	bool pack;
+	struct content content; /* CHUNKS without segments, or LISTED: what is to be un-leased */
 };
 void trash_item_init(struct trash_item *t);
 void trash_item_fini(struct trash_item *t);
 /* The oldest whose key is ≥ from; ERR_NOT_FOUND: none. *out is init'ed, and replaced. */
 SUSPENDS int content_trash_next(struct kv *kv, struct bytes from, struct trash_item *out);
-/* It was carried out. A pack that was named again meanwhile is not there any more: ERR_NOT_FOUND.
+/* It was carried out. ERR_NOT_FOUND: by somebody else, or a pack was named again.
  */
 SUSPENDS int content_trash_done(struct kv *txn, const struct trash_item *t);
 /* It waits until since_ms: of chunks that are locked. */

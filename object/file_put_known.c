@@ -45,7 +45,8 @@ fill_known(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 		if (err == ERR_OK && got != plain)
 			err = ERR_INVALID;
 		if (err == ERR_OK)
-			err = placing_seal_block(k->p->f, &k->key, k->length, block, dst + at);
+			err = placing_seal_block(
+			    k->p->f, &k->key, k->length, block, dst + at, dst + at);
 		if (err == ERR_OK)
 			err = block_same(b, dst + at, sealed);
 		if (err != ERR_OK)

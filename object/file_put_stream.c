@@ -79,12 +79,8 @@ fill_stream(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 	uint64_t block = offset / BLOCK_SEALED;
 
 	for (size_t at = 0; at < len; at += BLOCK_SEALED, block++) {
-		size_t sealed = MIN(len - at, (size_t)BLOCK_SEALED);
-
-		memcpy(dst + at, c->from->data + block * BLOCK_PLAIN, sealed - CRYPTO_TAG_BYTES);
-
-		int err = placing_seal_block(
-		    c->put->p->f, &c->put->key, c->length, c->first_block + block, dst + at);
+		int err = placing_seal_block(c->put->p->f, &c->put->key, c->length,
+		    c->first_block + block, c->from->data + block * BLOCK_PLAIN, dst + at);
 
 		if (err != ERR_OK)
 			return err;

@@ -12,10 +12,8 @@
 #include "object/placing.h"
 
 /* Longest: a reader fetches the rows that it needs, but who compacts reads it whole. */
-#define PACK_BYTES_MAX   MIB(8)
-#define PACKS_IN_FLIGHT  2
-/* That wait to be packed; beyond, adding waits for its turn. */
-#define PACK_MEMBERS_MAX 256
+#define PACK_BYTES_MAX  MIB(8)
+#define PACKS_IN_FLIGHT 2
 
 struct packs;
 

@@ -190,11 +190,11 @@ placing_raise(struct placing *p, size_t from)
 /* ---- blocks ---- */
 
 int
-placing_seal_block(
-    struct files *f, const struct key *k, uint64_t length, uint64_t block, uint8_t *dst)
+placing_seal_block(struct files *f, const struct key *k, uint64_t length, uint64_t block,
+    const uint8_t *in, uint8_t *dst)
 {
 	struct aead *a = aead_borrow(&f->aeads);
-	int err = a == NULL ? ERR_NOMEM : block_seal(a, k, length, block, 1, dst, dst);
+	int err = a == NULL ? ERR_NOMEM : block_seal(a, k, length, block, 1, in, dst);
 
 	aead_return(&f->aeads, a);
 	return err;

@@ -63,8 +63,8 @@ SUSPENDS int placing_raise(struct placing *p, size_t from);
 /* Adds a placed chunk to a manifest. */
 int manifest_add_placed(struct manifest *m, const struct placed_chunk *c);
 
-/* Seals block number block of a segment of length bytes in place; in a worker. */
-int placing_seal_block(
-    struct files *f, const struct key *k, uint64_t length, uint64_t block, uint8_t *dst);
+/* Seals block number block of a segment of length bytes; in may be dst; in a worker. */
+int placing_seal_block(struct files *f, const struct key *k, uint64_t length, uint64_t block,
+    const uint8_t *in, uint8_t *dst);
 
 #endif

@@ -103,6 +103,8 @@ SUSPENDS int chunk_put(
  */
 SUSPENDS int chunk_complete(
     struct chunks *c, const struct chunk_put_opts *opts, struct chunk_put_result *io);
+/* Memory that a put takes for so long beside what its source holds. */
+int chunk_put_memory(const struct code_params *code, uint64_t bytes, uint64_t *memory);
 /* Publishes the location record ourselves: for chunks to be found from their id alone at once. */
 SUSPENDS int chunk_publish(struct chunks *c, const struct chunk_put_result *r);
 

@@ -371,11 +371,44 @@ run_lanes(struct put *p, size_t want, size_t needed)
 
 /* ---- set-up and end ---- */
 
+/* How the rows go through the ring. */
+struct grouping {
+	uint32_t rows, groups; /* rows of a group; groups of the chunk */
+	size_t bytes;          /* of a buffer */
+};
+
+static struct grouping
+group_rows(const struct layout *l)
+{
+	struct grouping g;
+
+	g.rows = (uint32_t)MAX(GROUP_DATA_BYTES / (l->k * LEAF_BYTES), 1);
+	g.rows = MIN(g.rows, l->rows);
+	g.groups = (l->rows + g.rows - 1) / g.rows;
+	g.bytes = (size_t)l->n * g.rows * LEAF_BYTES;
+	return g;
+}
+
+int
+chunk_put_memory(const struct code_params *code, uint64_t bytes, uint64_t *memory)
+{
+	struct layout l;
+	struct grouping g;
+	int err = layout_make(code->k, code->n, bytes, &l);
+
+	if (err != ERR_OK)
+		return err;
+	g = group_rows(&l);
+	*memory = MIN(RING_GROUPS, g.groups) * (uint64_t)g.bytes;
+	return ERR_OK;
+}
+
 static int
 put_init(struct put *p, struct chunks *c, const struct chunk_put_opts *opts,
     struct chunk_put_result *result)
 {
 	int err = layout_make(opts->code.k, opts->code.n, opts->bytes, &p->layout);
+	struct grouping g;
 
 	p->c = c;
 	p->env = c->env;
@@ -393,10 +426,10 @@ put_init(struct put *p, struct chunks *c, const struct chunk_put_opts *opts,
 		err = chunks_coder(c, opts->code.k, opts->code.n, &p->coder);
 	if (err != ERR_OK)
 		return err;
-	p->group_rows = (uint32_t)MAX(GROUP_DATA_BYTES / (p->layout.k * LEAF_BYTES), 1);
-	p->group_rows = MIN(p->group_rows, p->layout.rows);
-	p->groups = (p->layout.rows + p->group_rows - 1) / p->group_rows;
-	p->group_bytes = (size_t)p->layout.n * p->group_rows * LEAF_BYTES;
+	g = group_rows(&p->layout);
+	p->group_rows = g.rows;
+	p->groups = g.groups;
+	p->group_bytes = g.bytes;
 	p->hashes = calloc((size_t)p->layout.n * p->layout.rows, sizeof(*p->hashes));
 	p->candidates = calloc(CANDIDATES_MAX, sizeof(*p->candidates));
 	p->lanes = calloc(p->layout.n, sizeof(*p->lanes));
