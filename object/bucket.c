@@ -300,8 +300,21 @@ put_latest(struct bucket_txn *t, struct bytes key, struct bucket_found *latest, 
 }
 
 int
+bucket_name(struct bucket_txn *t, struct bytes content, enum bucket_naming how)
+{
+	const struct content_refs *refs = t->refs;
+	uint64_t written_ms = t->written_ms != 0 ? t->written_ms : t->now_ms;
+
+	if (content.len == 0 || how == BUCKET_MOVED || (how == BUCKET_NEW && refs->named == NULL))
+		return ERR_OK;
+	if (how == BUCKET_NEW)
+		return refs->named(refs->arg, t->kv, content, written_ms, t->now_ms);
+	return refs->ref(refs->arg, t->kv, content);
+}
+
+int
 bucket_write(struct bucket_txn *t, struct bytes key, const struct conditions *c, struct entry *e,
-    bool shared, struct bucket_done *done)
+    enum bucket_naming how, struct bucket_done *done)
 {
 	struct entry entry = *e;
 	struct bucket_found latest;
@@ -318,8 +331,8 @@ bucket_write(struct bucket_txn *t, struct bytes key, const struct conditions *c,
 	if (err == ERR_OK)
 		err = check_lock(&s, t->now_ms, &entry);
 	/* Before anything is let go: the old version may be what is copied. */
-	if (err == ERR_OK && shared && e->content.len > 0)
-		err = t->refs->ref(t->refs->arg, t->kv, e->content);
+	if (err == ERR_OK)
+		err = bucket_name(t, e->content, how);
 	if (err == ERR_OK)
 		err = put_latest(t, key, &latest, &entry, &s, done);
 	if (err == ERR_OK)
@@ -333,7 +346,7 @@ bucket_put(struct bucket_txn *t, struct bytes key, const struct conditions *c, s
     struct bucket_done *done)
 {
 	must(!e->marker && !e->in_parts);
-	return bucket_write(t, key, c, e, false, done);
+	return bucket_write(t, key, c, e, BUCKET_NEW, done);
 }
 
 int
@@ -341,7 +354,7 @@ bucket_put_shared(struct bucket_txn *t, struct bytes key, const struct condition
     struct entry *e, struct bucket_done *done)
 {
 	must(!e->marker && !e->in_parts);
-	return bucket_write(t, key, c, e, true, done);
+	return bucket_write(t, key, c, e, BUCKET_SHARED, done);
 }
 
 /* ---- deleting ---- */

@@ -26,7 +26,10 @@
 
 /* Who counts the references of contents: object/content.h in the product. */
 struct content_refs {
-	/* One more, or one fewer, entry names the chunks of this content. */
+	/* Something names a content that was just written; NULL: no need to know. */
+	int (*named)(
+	    void *arg, struct kv *txn, struct bytes content, uint64_t written_ms, uint64_t now_ms);
+	/* One more, or one fewer, entry names it. */
 	int (*ref)(void *arg, struct kv *txn, struct bytes content);
 	int (*unref)(void *arg, struct kv *txn, struct bytes content, uint64_t now_ms);
 	void *arg;
@@ -35,8 +38,9 @@ struct content_refs {
 struct bucket_txn {
 	struct kv *kv;
 	const struct content_refs *refs;
-	uint64_t now_ms;   /* Unix time */
-	uint8_t random[8]; /* fresh for each new version or upload */
+	uint64_t now_ms;     /* Unix time */
+	uint64_t written_ms; /* when the content to be named was finished; 0: just now */
+	uint8_t random[8];   /* fresh for each new version or upload */
 };
 
 /* What is said of a write in the answer. */

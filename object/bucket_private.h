@@ -22,9 +22,15 @@ SUSPENDS int bucket_seek(struct kv *kv, const struct table_key *from, struct buc
 
 /* Takes the version out of its tables, and lets its content and parts go. */
 SUSPENDS int bucket_remove(struct bucket_txn *t, struct bytes key, const struct entry *e);
-/* bucket_put(): shared: the content has other references, one more is counted. */
+enum bucket_naming {
+	BUCKET_NEW,    /* nothing names it yet */
+	BUCKET_SHARED, /* something else does, too */
+	BUCKET_MOVED,  /* what names it goes in this transaction */
+};
+int bucket_name(struct bucket_txn *t, struct bytes content, enum bucket_naming how);
+/* bucket_put() */
 SUSPENDS int bucket_write(struct bucket_txn *t, struct bytes key, const struct conditions *c,
-    struct entry *e, bool shared, struct bucket_done *done);
+    struct entry *e, enum bucket_naming how, struct bucket_done *done);
 /* What bucket_put() refuses of an entry whatever the bucket holds. */
 SUSPENDS int bucket_check(struct bucket_txn *t, struct bytes key, struct entry *e);
 

@@ -193,6 +193,8 @@ upload_put_part(struct bucket_txn *t, struct bytes key, const struct version *id
 	}
 	buf_reset(&value);
 	if (err == ERR_OK)
+		err = bucket_name(t, part.content, BUCKET_NEW);
+	if (err == ERR_OK)
 		err = part_pack(&part, &value);
 	if (err == ERR_OK)
 		err = kv_put(t->kv, table_key_bytes(&k), buf_bytes(&value));

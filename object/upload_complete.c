@@ -341,7 +341,7 @@ upload_complete(struct bucket_txn *t, struct bytes key, const struct version *id
 		u.entry.checksum = *checksum;
 		u.entry.in_parts = true;
 		u.entry.parts = *id;
-		err = bucket_write(t, key, c, &u.entry, false, &did);
+		err = bucket_write(t, key, c, &u.entry, BUCKET_MOVED, &did);
 	}
 	if (err == ERR_OK)
 		err = finish(t, key, id, plan, others, &did);

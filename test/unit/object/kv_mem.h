@@ -160,6 +160,14 @@ kv_mem_count(struct kv_mem *m, struct bytes content, int by)
 }
 
 static inline int
+kv_mem_name(void *arg, struct kv *txn, struct bytes content, uint64_t written_ms, uint64_t now_ms)
+{
+	(void)txn;
+	ck_assert_uint_eq(written_ms, now_ms);
+	return kv_mem_count(arg, content, 1);
+}
+
+static inline int
 kv_mem_ref(void *arg, struct kv *txn, struct bytes content)
 {
 	(void)txn;
@@ -186,7 +194,9 @@ kv_mem_new(void)
 
 	ck_assert_ptr_nonnull(m);
 	m->kv.ops = &ops;
-	m->refs = (struct content_refs){ .ref = kv_mem_ref, .unref = kv_mem_unref, .arg = m };
+	m->refs = (struct content_refs){
+		.named = kv_mem_name, .ref = kv_mem_ref, .unref = kv_mem_unref, .arg = m
+	};
 	return m;
 }
 

@@ -26,8 +26,6 @@ put(struct kv_mem *m, const char *key, struct entry e, struct bucket_done *done)
 {
 	struct bucket_txn t = txn(m, NOW);
 
-	if (e.content.len > 0)
-		m->named[strtoul((const char *)e.content.data + 1, NULL, 10)]++;
 	return bucket_put(&t, text(key), NULL, &e, done);
 }
 
