@@ -1,6 +1,8 @@
 /* The table, and which of our own errors mean what to an S3 client. */
 #include "gateway/errors.h"
 
+#include "object/refusal.h"
+
 static const struct s3_error_info infos[] = {
 #define X(name, status, message) { #name, status, message },
 	S3_ERROR_LIST(X)
@@ -38,9 +40,24 @@ translate(int err)
 	}
 }
 
+/* Of a refusal, by the name that it gives. */
+static int
+of_refusal(int err)
+{
+	const char *code = err == REFUSAL_TAGS_MANY ? "InvalidTag" : refusal_code(err);
+
+	for (size_t i = 0; i < ARRAY_LEN(infos); i++) {
+		if (strcmp(infos[i].code, code) == 0)
+			return S3_ERROR_FIRST + 1 + (int)i;
+	}
+	return S3_InternalError;
+}
+
 const struct s3_error_info *
 s3_error_info(int err)
 {
+	if (refusal_is(err))
+		err = of_refusal(err);
 	if (!s3_error_is(err))
 		err = translate(err);
 	return &infos[err - S3_ERROR_FIRST - 1];

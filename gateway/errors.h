@@ -12,11 +12,13 @@
 #define S3_ERROR_LIST(X)                                                                           \
 	X(AccessControlListNotSupported, 400, "The bucket does not allow ACLs")                    \
 	X(AccessDenied, 403, "Access Denied")                                                      \
+	X(AccessForbidden, 403, "CORSResponse: This CORS request is not allowed.")                 \
 	X(AuthorizationHeaderMalformed, 400, "The authorization header you provided is invalid.")  \
 	X(AuthorizationQueryParametersError, 400,                                                  \
 	    "Error parsing the authorization query parameters.")                                   \
 	X(BadDigest, 400,                                                                          \
 	    "The Content-MD5 or checksum value that you specified did not match what we received") \
+	X(BadRequest, 400, "Bad Request")                                                          \
 	X(BucketAlreadyExists, 409,                                                                \
 	    "The requested bucket name is not available. The bucket namespace is shared by all "   \
 	    "users of the system. Please select a different name and try again.")                  \
@@ -27,7 +29,6 @@
 	    "A conflicting operation occurred. If using PutObject you can retry the request.")     \
 	X(EntityTooLarge, 400, "Your proposed upload exceeds the maximum allowed size")            \
 	X(EntityTooSmall, 400, "Your proposed upload is smaller than the minimum allowed size")    \
-	X(ExpiredToken, 400, "The provided token has expired.")                                    \
 	X(IllegalLocationConstraintException, 400,                                                 \
 	    "The specified location-constraint is not valid")                                      \
 	X(IllegalVersioningConfigurationException, 400,                                            \
@@ -38,6 +39,8 @@
 	X(InvalidAccessKeyId, 403,                                                                 \
 	    "The AWS Access Key Id you provided does not exist in our records.")                   \
 	X(InvalidArgument, 400, "Invalid Argument")                                                \
+	X(InvalidBucketAclWithObjectOwnership, 400,                                                \
+	    "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")      \
 	X(InvalidBucketName, 400, "The specified bucket is not valid.")                            \
 	X(InvalidBucketState, 409,                                                                 \
 	    "The request is not valid with the current state of the bucket.")                      \
@@ -58,11 +61,9 @@
 	    "specified in the policy document.")                                                   \
 	X(InvalidRange, 416, "The requested range is not satisfiable")                             \
 	X(InvalidRequest, 400, "Invalid Request")                                                  \
+	X(InvalidRetentionPeriod, 400, "The retention period must be a positive integer value.")   \
 	X(InvalidStorageClass, 400, "The storage class you specified is not valid")                \
 	X(InvalidTag, 400, "The tag provided was not a valid tag.")                                \
-	X(InvalidTargetBucketForLogging, 400,                                                      \
-	    "The target bucket for logging does not exist, is not owned by you, or does not have " \
-	    "the appropriate grants for the log-delivery group.")                                  \
 	X(InvalidURI, 400, "Couldn't parse the specified URI.")                                    \
 	X(KeyTooLongError, 400, "Your key is too long")                                            \
 	X(MalformedACLError, 400,                                                                  \
@@ -96,6 +97,7 @@
 	    "The specified upload does not exist. The upload ID may be invalid, or the upload "    \
 	    "may have been aborted or completed.")                                                 \
 	X(NoSuchVersion, 404, "The specified version does not exist.")                             \
+	X(NoSuchConfiguration, 404, "The specified configuration does not exist.")                 \
 	X(NoSuchWebsiteConfiguration, 404,                                                         \
 	    "The specified bucket does not have a website configuration")                          \
 	X(NotFound, 404, "Not Found")                                                              \
@@ -124,6 +126,8 @@
 	X(SlowDown, 503, "Please reduce your request rate.")                                       \
 	X(TooManyBuckets, 400, "You have attempted to create more buckets than allowed")           \
 	X(UnexpectedContent, 400, "This request contains unsupported content.")                    \
+	X(UnresolvableGrantByEmailAddress, 400,                                                    \
+	    "The e-mail address you provided does not match any account on record.")               \
 	X(UnsupportedSignature, 400,                                                               \
 	    "The provided request is signed with an unsupported STS Token version or the "         \
 	    "signature version is not supported.")                                                 \
@@ -148,7 +152,8 @@ struct s3_error_info {
 	unsigned status;
 	const char *message;
 };
-/* Of an S3_* or an ERR_*: what has no name at S3 is InternalError, or ServiceUnavailable. */
+/* Of an S3_*, a REFUSAL_* (object/refusal.h) or an ERR_*: what has no name at S3 is InternalError,
+ * or ServiceUnavailable. */
 const struct s3_error_info *s3_error_info(int err);
 bool s3_error_is(int err);
 

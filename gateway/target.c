@@ -165,7 +165,7 @@ like_address(const char *name)
 }
 
 bool
-bucket_name_valid(const char *name)
+target_bucket_valid(const char *name)
 {
 	size_t len = strlen(name);
 

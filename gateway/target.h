@@ -42,6 +42,6 @@ const char *target_query(const struct target *t, const char *name);
 bool target_has(const struct target *t, const char *name);
 
 /* 3 to 63 of a-z 0-9 . -, as AWS demands it of new ones. */
-bool bucket_name_valid(const char *name);
+bool target_bucket_valid(const char *name);
 
 #endif

@@ -129,9 +129,13 @@ answer(struct web_request *r, const struct web_reply *reply, struct MHD_Response
 	bool ok = response != NULL;
 
 	must(r->response == NULL);
-	for (size_t i = 0; ok && i < reply->headers_count; i++)
+	for (size_t i = 0; ok && i < reply->headers_count; i++) {
+		const struct web_header *h = &reply->headers[i];
+
+		/* The library refuses an empty value; readers take a space off. */
 		ok = MHD_add_response_header(
-			 response, reply->headers[i].name, reply->headers[i].value) == MHD_YES;
+			 response, h->name, h->value[0] == '\0' ? " " : h->value) == MHD_YES;
+	}
 	if (ok && close)
 		ok = MHD_add_response_header(response, "Connection", "close") == MHD_YES;
 	if (!ok) {

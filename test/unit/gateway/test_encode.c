@@ -192,15 +192,15 @@ START_TEST(bucket_names)
 	char name[66];
 
 	for (size_t i = 0; i < ARRAY_LEN(right); i++)
-		ck_assert_msg(bucket_name_valid(right[i]), "%s", right[i]);
+		ck_assert_msg(target_bucket_valid(right[i]), "%s", right[i]);
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
-		ck_assert_msg(!bucket_name_valid(wrong[i]), "%s", wrong[i]);
+		ck_assert_msg(!target_bucket_valid(wrong[i]), "%s", wrong[i]);
 	memset(name, 'a', sizeof(name));
 	name[63] = '\0';
-	ck_assert(bucket_name_valid(name));
+	ck_assert(target_bucket_valid(name));
 	name[63] = 'a';
 	name[64] = '\0';
-	ck_assert(!bucket_name_valid(name));
+	ck_assert(!target_bucket_valid(name));
 }
 END_TEST
 

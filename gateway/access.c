@@ -1,0 +1,400 @@
+/*
+ * May they? In this order: what the access key itself may; the bucket policy (Deny ends it, Allow
+ * lets in); who owns the bucket or object; the ACL. A policy of the bucket cannot lock its owner
+ * out of the policy itself.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "gateway/gateway_private.h"
+#include "gateway/ops.h"
+#include "gateway/policy.h"
+#include "gateway/times.h"
+
+struct asking {
+	struct request *r;
+	struct realm_bucket *b;
+	struct kv *view;
+	const struct settings *settings;
+	const struct access_question *q;
+	char action[64]; /* with "Version" where one is named */
+};
+
+/* ---- what the key may ---- */
+
+static bool
+starts(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static uint8_t
+right_of(const char *action)
+{
+	static const char *const writes[] = { "s3:PutObject", "s3:DeleteObject",
+		"s3:AbortMultipart", "s3:BypassGovernance", "s3:ReplicateObject" };
+
+	for (size_t i = 0; i < ARRAY_LEN(writes); i++) {
+		if (starts(action, writes[i]))
+			return REALM_WRITE;
+	}
+	return starts(action, "s3:Get") || starts(action, "s3:List") ? REALM_READ : REALM_ADMIN;
+}
+
+static bool
+key_allows(const struct asking *a)
+{
+	const struct realm_key *k = &a->r->caller;
+	const char *key = a->q->key;
+
+	if (!(k->rights & right_of(a->q->action)))
+		return false;
+	if (k->bucket[0] != '\0' && strcmp(k->bucket, a->b == NULL ? "" : a->b->name) != 0)
+		return false;
+	if (k->prefix[0] == '\0')
+		return true;
+	if (starts(a->q->action, "s3:ListBucket")) {
+		key = request_query(a->r, "prefix");
+		return key != NULL && starts(key, k->prefix);
+	}
+	return starts(key, k->prefix);
+}
+
+/* ---- what the policy says ---- */
+
+static const char *
+tag_value(struct bytes tags, const char *name, char scratch[POLICY_VALUE_MAX])
+{
+	struct bytes value;
+
+	if (!pairs_find(tags, bytes_of(name, strlen(name)), &value) ||
+	    value.len >= POLICY_VALUE_MAX)
+		return NULL;
+	memcpy(scratch, value.data, value.len);
+	scratch[value.len] = '\0';
+	return scratch;
+}
+
+static const char *
+peer_text(const struct request *r, char scratch[POLICY_VALUE_MAX])
+{
+	struct addr a;
+
+	web_peer(r->web, &a);
+	if (a.family == ADDR_IPV4) {
+		(void)snprintf(
+		    scratch, POLICY_VALUE_MAX, "%u.%u.%u.%u", a.ip[0], a.ip[1], a.ip[2], a.ip[3]);
+		return scratch;
+	}
+	scratch[0] = '\0';
+	for (int i = 0; i < 16 && a.family == ADDR_IPV6; i += 2) {
+		size_t len = strlen(scratch);
+
+		(void)snprintf(scratch + len, POLICY_VALUE_MAX - len, "%s%x", i == 0 ? "" : ":",
+		    (unsigned)a.ip[i] << 8 | a.ip[i + 1]);
+	}
+	return scratch[0] == '\0' ? NULL : scratch;
+}
+
+/* A tag of x-amz-tagging, "a=b&c=d". */
+static const char *
+request_tag(const struct request *r, const char *name, char scratch[POLICY_VALUE_MAX])
+{
+	const char *text = request_header(r, "x-amz-tagging");
+	struct buf out;
+	const char *found = NULL;
+
+	buf_init(&out, POLICY_VALUE_MAX - 1);
+	while (text != NULL && *text != '\0' && found == NULL) {
+		size_t len = strcspn(text, "&"), n = strcspn(text, "=&");
+
+		buf_reset(&out);
+		if (decode_percent(&out, bytes_of(text, n), true) == ERR_OK &&
+		    strcmp(buf_str(&out), name) == 0 && n < len) {
+			buf_reset(&out);
+			if (decode_percent(&out, bytes_of(text + n + 1, len - n - 1), true) ==
+			    ERR_OK) {
+				strcpy(scratch, buf_str(&out));
+				found = scratch;
+			}
+		}
+		text += len + (text[len] == '&');
+	}
+	buf_fini(&out);
+	return found;
+}
+
+static const char *
+known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_MAX])
+{
+	static const struct {
+		const char *name, *query, *header;
+	} plain[] = {
+		{ "s3:prefix", "prefix", NULL },
+		{ "s3:delimiter", "delimiter", NULL },
+		{ "s3:max-keys", "max-keys", NULL },
+		{ "s3:versionid", "versionId", NULL },
+		{ "aws:useragent", NULL, "user-agent" },
+		{ "aws:referer", NULL, "referer" },
+		{ "s3:locationconstraint", NULL, NULL },
+	};
+	const struct request *r = a->r;
+
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
+		if (strcmp(name, plain[i].name) == 0)
+			return plain[i].query != NULL    ? request_query(r, plain[i].query)
+			       : plain[i].header != NULL ? request_header(r, plain[i].header)
+							 : NULL;
+	}
+	if (strcmp(name, "aws:sourceip") == 0)
+		return peer_text(r, scratch);
+	if (strcmp(name, "aws:securetransport") == 0)
+		return web_encrypted(r->web) ? "true" : "false";
+	if (strcmp(name, "aws:currenttime") == 0)
+		return times_iso(r->now_ms, scratch);
+	if (strcmp(name, "aws:epochtime") == 0) {
+		(void)snprintf(
+		    scratch, POLICY_VALUE_MAX, "%llu", (unsigned long long)r->now_ms / 1000);
+		return scratch;
+	}
+	if (strcmp(name, "aws:userid") == 0 || strcmp(name, "aws:principalaccount") == 0)
+		return r->caller.account.id.text[0] == '\0' ? NULL : r->caller.account.id.text;
+	if (strcmp(name, "aws:username") == 0)
+		return r->caller.account.name[0] == '\0' ? NULL : r->caller.account.name;
+	if (strcmp(name, "s3:authtype") == 0)
+		return r->sig.anonymous   ? NULL
+		       : r->sig.presigned ? "REST-QUERY-STRING"
+					  : "REST-HEADER";
+	if (strcmp(name, "s3:signatureversion") == 0)
+		return r->sig.anonymous ? NULL : "AWS4-HMAC-SHA256";
+	/* s3:x-amz-acl, s3:x-amz-server-side-encryption, s3:x-amz-grant-read … are headers. */
+	return starts(name, "s3:x-amz-") ? request_header(r, name + 3) : NULL;
+}
+
+static const char *
+policy_value(void *arg, const char *name, size_t i, char scratch[POLICY_VALUE_MAX])
+{
+	struct asking *a = arg;
+
+	if (strncasecmp(name, "s3:existingobjecttag/", 21) == 0)
+		return i > 0 || a->q->entry == NULL
+			   ? NULL
+			   : tag_value(a->q->entry->tags, name + 21, scratch);
+	if (strncasecmp(name, "s3:requestobjecttag/", 20) == 0)
+		return i > 0 ? NULL : request_tag(a->r, name + 20, scratch);
+	return i > 0 ? NULL : known_value(a, name, scratch);
+}
+
+/* Whether a policy would count that lets everybody in. */
+static SUSPENDS int
+ask_policy(struct asking *a, enum policy_verdict *out)
+{
+	struct policy_question q = { .account = a->r->caller.account.id.text,
+		.action = a->action,
+		.bucket = a->b->name,
+		.key = a->q->key,
+		.value = policy_value,
+		.arg = a };
+	struct policy *policy;
+	const char *why;
+	struct buf text;
+	int err;
+
+	*out = POLICY_SILENT;
+	buf_init(&text, POLICY_BYTES_MAX);
+	err = setting_get(a->view, "policy", &text);
+	if (err == ERR_OK) {
+		err = policy_parse(buf_bytes(&text), a->b->name, &policy, &why);
+		if (err == ERR_OK) {
+			*out = policy_judge(policy, &q);
+			if (*out == POLICY_ALLOW &&
+			    (a->settings->public_block & RESTRICT_PUBLIC_BUCKETS) &&
+			    policy_public(policy))
+				*out = POLICY_SILENT;
+			policy_free(policy);
+		}
+	} else if (err == REFUSAL_NO_SETTING) {
+		err = ERR_OK;
+	}
+	buf_fini(&text);
+	return err;
+}
+
+/* ---- what owners and ACLs say ---- */
+
+static bool
+is_account(const struct request *r, struct bytes id)
+{
+	const char *mine = r->caller.account.id.text;
+
+	return mine[0] != '\0' && bytes_equal(bytes_of(mine, strlen(mine)), id);
+}
+
+static bool
+is_bucket_owner(const struct asking *a)
+{
+	const char *owner = a->b->owner.id.text;
+
+	return is_account(a->r, bytes_of(owner, strlen(owner)));
+}
+
+static bool
+owner_allows(const struct asking *a)
+{
+	const struct entry *e = a->q->entry;
+
+	if (e == NULL || a->q->acl == 0 || a->settings->ownership == OWNERSHIP_ENFORCED)
+		return is_bucket_owner(a);
+	if (e->owner.len == 0)
+		return is_bucket_owner(a);
+	return is_account(a->r, e->owner);
+}
+
+static bool
+grants(const struct asking *a, struct bytes packed)
+{
+	struct acl *acl;
+	bool ok = false;
+
+	if (packed.len == 0 || a->settings->ownership == OWNERSHIP_ENFORCED)
+		return false;
+	acl = malloc(sizeof(*acl));
+	if (acl != NULL && acl_unpack(packed, acl) == ERR_OK &&
+	    !((a->settings->public_block & IGNORE_PUBLIC_ACLS) && acl_public(acl)))
+		ok = (acl_allows(acl, request_anonymous(a->r) ? NULL : &a->r->caller.account.id) &
+			 a->q->acl) == a->q->acl;
+	free(acl);
+	return ok;
+}
+
+static SUSPENDS int
+ask_acl(const struct asking *a, bool *out)
+{
+	struct buf text;
+	int err;
+
+	*out = false;
+	if (a->q->acl == 0)
+		return ERR_OK;
+	if (a->q->entry != NULL) {
+		*out = grants(a, a->q->entry->acl);
+		return ERR_OK;
+	}
+	buf_init(&text, ACL_BYTES_MAX);
+	err = setting_get(a->view, "acl", &text);
+	if (err == ERR_OK)
+		*out = grants(a, buf_bytes(&text));
+	buf_fini(&text);
+	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
+}
+
+/* ---- the verdict ---- */
+
+/* "s3:GetObjectAcl" is "s3:GetObjectVersionAcl" where a version is named. */
+static void
+name_action(struct asking *a)
+{
+	static const char *const stems[] = { "s3:GetObject", "s3:PutObject", "s3:DeleteObject" };
+	static const char *const rests[] = { "", "Acl", "Tagging", "Attributes" };
+	const char *action = a->q->action;
+
+	(void)snprintf(a->action, sizeof(a->action), "%s", action);
+	if (a->q->key[0] == '\0' || !target_has(&a->r->target, "versionId") ||
+	    strcmp(action, "s3:PutObject") == 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(stems); i++) {
+		size_t len = strlen(stems[i]);
+
+		for (size_t k = 0; k < ARRAY_LEN(rests) && starts(action, stems[i]); k++) {
+			if (strcmp(action + len, rests[k]) == 0)
+				(void)snprintf(a->action, sizeof(a->action), "%sVersion%s",
+				    stems[i], rests[k]);
+		}
+	}
+}
+
+SUSPENDS int
+access_ask_in(struct request *r, struct realm_bucket *b, struct kv *view,
+    const struct settings *settings, const struct access_question *q)
+{
+	struct asking a = { .r = r, .b = b, .view = view, .settings = settings, .q = q };
+	enum policy_verdict verdict;
+	bool granted;
+	int err;
+
+	name_action(&a);
+	if (!key_allows(&a))
+		return S3_AccessDenied;
+	err = ask_policy(&a, &verdict);
+	if (err != ERR_OK)
+		return err;
+	if (is_bucket_owner(&a) && strstr(q->action, "BucketPolicy") != NULL)
+		return ERR_OK;
+	if (verdict == POLICY_DENY)
+		return S3_AccessDenied;
+	if (verdict == POLICY_ALLOW || owner_allows(&a))
+		return ERR_OK;
+	err = ask_acl(&a, &granted);
+	if (err != ERR_OK)
+		return err;
+	return granted ? ERR_OK : S3_AccessDenied;
+}
+
+SUSPENDS int
+access_ask(struct request *r, const struct access_question *q)
+{
+	int err = request_view(r);
+
+	return err != ERR_OK ? err : access_ask_in(r, r->bucket, r->view, &r->settings, q);
+}
+
+/* Operations on an object that is there: its own ACL decides. */
+static bool
+on_entry(const struct operation *op)
+{
+	return op->level == OP_OBJECT && op->action != NULL &&
+	       (op->acl != 0 || starts(op->action, "s3:GetObject")) &&
+	       strcmp(op->action, "s3:PutObject") != 0;
+}
+
+SUSPENDS int
+access_check(struct request *r)
+{
+	const struct operation *op = r->op;
+	struct access_question q = { .action = op->action, .key = r->target.key, .acl = op->acl };
+
+	if (op->action == NULL)
+		return ERR_OK; /* the operation asks for itself */
+	if (r->bucket == NULL) {
+		struct asking a = { .r = r, .q = &q };
+
+		return request_anonymous(r) || !key_allows(&a) ? S3_AccessDenied : ERR_OK;
+	}
+	if (on_entry(op)) {
+		int err = request_entry(r);
+
+		if (err == ERR_OK)
+			q.entry = &r->entry;
+		else if (refusal_is(err))
+			return access_missing(r, err);
+		else
+			return err;
+	} else if (strcmp(op->action, "s3:PutObject") == 0 ||
+		   strcmp(op->action, "s3:DeleteObject") == 0 ||
+		   strcmp(op->action, "s3:AbortMultipartUpload") == 0 ||
+		   strcmp(op->action, "s3:ListMultipartUploadParts") == 0) {
+		q.acl =
+		    ACL_WRITE; /* the bucket's: who may write there may put and delete objects */
+	}
+	return access_ask(r, &q);
+}
+
+SUSPENDS int
+access_missing(struct request *r, int err)
+{
+	struct access_question q = { .action = "s3:ListBucket", .key = "", .acl = ACL_READ };
+	int denied = access_ask(r, &q);
+
+	return denied != ERR_OK ? denied : err;
+}

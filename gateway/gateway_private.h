@@ -1,0 +1,39 @@
+/* What the parts of the gateway know of it. Nobody else includes this. */
+#ifndef GATEWAY_GATEWAY_PRIVATE_H
+#define GATEWAY_GATEWAY_PRIVATE_H
+
+#include "gateway/gateway.h"
+#include "gateway/request.h"
+
+struct gateway {
+	struct gateway_opts opts;
+	struct web_server *web;
+	struct gateway_sight sight;
+};
+
+/* ---- access.c ---- */
+/* Whether the caller may do what the request's operation says: ERR_OK or S3_AccessDenied. */
+SUSPENDS int access_check(struct request *r);
+struct access_question {
+	const char *action; /* "s3:DeleteObject" */
+	const char *key;    /* "": on the bucket */
+	uint8_t acl;        /* what an ACL must grant; 0: no ACL helps */
+	/* Of an object: its owner and ACL decide; NULL: the bucket's do. */
+	const struct entry *entry;
+};
+/* The same for what an operation asks besides. */
+SUSPENDS int access_ask(struct request *r, const struct access_question *q);
+/* In a bucket other than the request's; settings: its own. */
+SUSPENDS int access_ask_in(struct request *r, struct realm_bucket *b, struct kv *view,
+    const struct settings *settings, const struct access_question *q);
+/* err, or S3_AccessDenied where the caller may not list: nobody else is told what is missing. */
+SUSPENDS int access_missing(struct request *r, int err);
+
+/* ---- cors.c ---- */
+/* Adds what a browser needs to see an answer across origins. */
+SUSPENDS void cors_headers(struct request *r);
+
+/* ---- website.c ---- */
+SUSPENDS int website_serve(struct request *r);
+
+#endif

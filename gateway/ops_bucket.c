@@ -1,0 +1,207 @@
+/* Buckets: made, looked at, removed. */
+#include "gateway/ops.h"
+
+#include <stdlib.h>
+
+#include "gateway/acl_text.h"
+#include "gateway/gateway_private.h"
+
+struct creating {
+	struct request *r;
+	struct settings settings;
+	struct buf acl;
+	char region[SETTINGS_REGION_MAX + 1];
+};
+
+/* The first transaction of a bucket. */
+static SUSPENDS int
+first_state(void *arg, struct kv *txn)
+{
+	struct creating *c = arg;
+	int err = settings_put(txn, &c->settings);
+
+	if (err == ERR_OK && c->acl.len > 0)
+		err = setting_put(txn, "acl", buf_bytes(&c->acl));
+	return err;
+}
+
+static int
+read_region(struct creating *c, const struct xml_node *root)
+{
+	struct request *r = c->r;
+	const char *region = xml_text(root, "LocationConstraint");
+
+	if (region == NULL || *region == '\0')
+		return ERR_OK;
+	if (strlen(region) > SETTINGS_REGION_MAX ||
+	    (strcmp(region, r->g->opts.region) != 0 &&
+		!r->realm->ops->region_known(r->realm, region)))
+		return S3_InvalidLocationConstraint;
+	strcpy(c->region, region);
+	return ERR_OK;
+}
+
+/* A body is allowed, and often there is none. */
+static SUSPENDS int
+read_body(struct creating *c)
+{
+	struct xml_doc *doc;
+	int err = request_xml(c->r, "CreateBucketConfiguration", &doc);
+
+	if (err == S3_MissingRequestBodyError)
+		return ERR_OK;
+	if (err != ERR_OK)
+		return err;
+	err = read_region(c, xml_root(doc));
+	xml_free(doc);
+	return err;
+}
+
+static int
+read_ownership(struct creating *c)
+{
+	static const char *const names[] = { "BucketOwnerEnforced", "BucketOwnerPreferred",
+		"ObjectWriter" };
+	const char *name = request_header(c->r, "x-amz-object-ownership");
+
+	c->settings.ownership =
+	    c->r->g->opts.buckets_closed ? OWNERSHIP_ENFORCED : OWNERSHIP_WRITER;
+	if (c->r->g->opts.buckets_closed)
+		c->settings.public_block = BLOCK_PUBLIC_ACLS | IGNORE_PUBLIC_ACLS |
+					   BLOCK_PUBLIC_POLICY | RESTRICT_PUBLIC_BUCKETS;
+	if (name == NULL)
+		return ERR_OK;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(name, names[i]) == 0) {
+			c->settings.ownership = (uint8_t)i;
+			c->settings.ownership_set = true;
+			return ERR_OK;
+		}
+	}
+	return S3_InvalidArgument;
+}
+
+static SUSPENDS int
+read_acl(struct creating *c)
+{
+	struct attribute_source src = attributes_of_request(c->r);
+	const struct account_id *owner = &c->r->caller.account.id;
+	struct acl *acl = malloc(sizeof(*acl));
+	bool given;
+	int err = acl == NULL ? ERR_NOMEM : acl_of_headers(c->r, &src, owner, owner, acl, &given);
+
+	if (err == ERR_OK && given) {
+		if (c->settings.ownership == OWNERSHIP_ENFORCED &&
+		    (acl->count != 1 || acl_public(acl)))
+			err = S3_InvalidBucketAclWithObjectOwnership;
+		else
+			err = acl_pack(acl, &c->acl);
+	}
+	free(acl);
+	return err;
+}
+
+/* Whose is the name? */
+static SUSPENDS int
+taken(struct request *r)
+{
+	struct realm_bucket *there;
+	int err = r->realm->ops->bucket(r->realm, r->target.bucket, &there);
+	bool mine;
+
+	if (err != ERR_OK)
+		return err == ERR_NOT_FOUND ? S3_OperationAborted
+					    : err; /* it came or went just now */
+	mine = strcmp(there->owner.id.text, r->caller.account.id.text) == 0;
+	there->ops->release(there);
+	return mine ? S3_BucketAlreadyOwnedByYou : S3_BucketAlreadyExists;
+}
+
+SUSPENDS int
+op_create_bucket(struct request *r)
+{
+	struct creating *c = calloc(1, sizeof(*c));
+	const char *lock = request_header(r, "x-amz-bucket-object-lock-enabled");
+	int err = target_bucket_valid(r->target.bucket) ? ERR_OK : S3_InvalidBucketName;
+
+	if (c == NULL)
+		return ERR_NOMEM;
+	c->r = r;
+	buf_init(&c->acl, ACL_BYTES_MAX);
+	if (err == ERR_OK)
+		err = read_body(c);
+	if (err == ERR_OK)
+		err = read_ownership(c);
+	if (err == ERR_OK)
+		err = read_acl(c);
+	if (err == ERR_OK) {
+		c->settings.created_ms = r->now_ms;
+		c->settings.owner = r->caller.account.id;
+		c->settings.region = bytes_of(c->region, strlen(c->region));
+		if (lock != NULL && strcasecmp(lock, "true") == 0) {
+			c->settings.lock = true;
+			c->settings.versioning = VERSIONING_ENABLED;
+		}
+		err = r->realm->ops->create(r->realm, &r->caller.account, r->target.bucket,
+		    c->region, first_state, c, &r->bucket);
+		if (err == ERR_EXISTS)
+			err = taken(r);
+	}
+	buf_fini(&c->acl);
+	free(c);
+	if (err == ERR_OK)
+		err = reply_headerf(r, "Location", "/%s", r->target.bucket);
+	return err == ERR_OK ? reply_empty(r, 200) : err;
+}
+
+static const char *
+region_of(const struct request *r, char out[SETTINGS_REGION_MAX + 1])
+{
+	struct bytes region = r->settings.region;
+
+	if (region.len == 0)
+		return r->g->opts.region;
+	memcpy(out, region.data, region.len);
+	out[region.len] = '\0';
+	return out;
+}
+
+SUSPENDS int
+op_head_bucket(struct request *r)
+{
+	char region[SETTINGS_REGION_MAX + 1];
+	int err = reply_header(r, "x-amz-bucket-region", region_of(r, region));
+
+	return err == ERR_OK ? reply_body(r, 200, "application/xml", bytes_of("", 0)) : err;
+}
+
+SUSPENDS int
+op_get_location(struct request *r)
+{
+	char region[SETTINGS_REGION_MAX + 1];
+	struct buf body;
+	struct xml x;
+	int err;
+
+	buf_init(&body, KIB(4));
+	x = xml_begin(&body, "LocationConstraint", S3_XMLNS);
+	if (r->settings.region.len > 0 && strcmp(region_of(r, region), "us-east-1") != 0)
+		xml_raw(&x, region); /* checked when it was set: a known name */
+	err = xml_end(&x, "LocationConstraint");
+	if (err == ERR_OK)
+		err = reply_xml(r, 200, &body);
+	buf_fini(&body);
+	return err;
+}
+
+SUSPENDS int
+op_delete_bucket(struct request *r)
+{
+	int err = bucket_empty(r->view);
+
+	if (err != ERR_OK)
+		return err;
+	request_view_drop(r);
+	err = r->realm->ops->remove(r->realm, r->bucket);
+	return err == ERR_OK ? reply_empty(r, 204) : err;
+}

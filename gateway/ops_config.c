@@ -1,0 +1,249 @@
+/* Settings that are documents: read, checked, kept as they came. */
+#include "gateway/ops.h"
+
+#include <stdlib.h>
+
+#include "gateway/document.h"
+#include "gateway/policy.h"
+
+#define DOCUMENT_MAX KIB(64) /* S3's limit of its longest, CORS */
+
+struct kind {
+	const char *subresource, *root;
+	int missing;
+	int (*check)(const struct xml_node *root);
+	unsigned status; /* of PUT */
+};
+
+static const struct kind kinds[] = {
+	{ "cors", "CORSConfiguration", S3_NoSuchCORSConfiguration, cors_check, 200 },
+	{ "website", "WebsiteConfiguration", S3_NoSuchWebsiteConfiguration, website_check, 200 },
+	{ "encryption", "ServerSideEncryptionConfiguration",
+	    S3_ServerSideEncryptionConfigurationNotFoundError, encryption_check, 200 },
+	{ "policy", NULL, S3_NoSuchBucketPolicy, NULL, 204 },
+};
+
+static const struct kind *
+kind_of(const struct request *r)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		if (strcmp(kinds[i].subresource, r->op->subresource) == 0)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+/* ---- parsing, for all who read such documents ---- */
+
+struct parsing {
+	struct bytes text;
+	struct xml_doc *doc;
+};
+
+static int
+parse(void *arg)
+{
+	struct parsing *p = arg;
+
+	return xml_read(p->text, &p->doc);
+}
+
+SUSPENDS int
+document_parse(struct request *r, struct bytes text, struct xml_doc **out)
+{
+	struct parsing p = { .text = text };
+	int err = env_offload(r->env, WORK_CPU, parse, &p, MAX(text.len, WORK_INLINE_MAX));
+
+	if (err == ERR_OK)
+		*out = p.doc;
+	return err == ERR_INVALID || err == ERR_TOO_BIG ? S3_MalformedXML : err;
+}
+
+SUSPENDS int
+document_xml(struct request *r, const char *name, struct xml_doc **out)
+{
+	struct buf text;
+	int err = request_view(r);
+
+	if (err != ERR_OK)
+		return err;
+	buf_init(&text, DOCUMENT_MAX);
+	err = setting_get(r->view, name, &text);
+	if (err == ERR_OK)
+		err = document_parse(r, buf_bytes(&text), out);
+	buf_fini(&text);
+	return err;
+}
+
+/* ---- the calls ---- */
+
+SUSPENDS int
+op_get_config(struct request *r)
+{
+	const struct kind *k = kind_of(r);
+	struct buf text;
+	int err;
+
+	must(k != NULL);
+	buf_init(&text, DOCUMENT_MAX);
+	err = setting_get(r->view, k->subresource, &text);
+	if (err == ERR_OK)
+		err = reply_body(r, 200, k->root == NULL ? "application/json" : "application/xml",
+		    buf_bytes(&text));
+	buf_fini(&text);
+	return err == REFUSAL_NO_SETTING ? k->missing : err;
+}
+
+struct changing {
+	const struct kind *kind;
+	struct buf text;
+	bool remove;
+};
+
+static SUSPENDS int
+change_txn(void *arg, struct kv *txn)
+{
+	const struct changing *c = arg;
+
+	return c->remove ? setting_del(txn, c->kind->subresource)
+			 : setting_put(txn, c->kind->subresource, buf_bytes(&c->text));
+}
+
+static SUSPENDS int
+check_policy(struct request *r, struct bytes text)
+{
+	struct policy *policy;
+	const char *why;
+	int err = policy_parse(text, r->bucket->name, &policy, &why);
+
+	if (err == ERR_INVALID) {
+		r->message = why;
+		return S3_MalformedPolicy;
+	}
+	if (err != ERR_OK)
+		return err;
+	if ((r->settings.public_block & BLOCK_PUBLIC_POLICY) && policy_public(policy))
+		err = S3_AccessDenied;
+	policy_free(policy);
+	return err;
+}
+
+static SUSPENDS int
+check(struct request *r, const struct kind *k, struct bytes text)
+{
+	struct xml_doc *doc;
+	int err;
+
+	if (k->root == NULL)
+		return check_policy(r, text);
+	if (text.len == 0)
+		return S3_MissingRequestBodyError;
+	err = document_parse(r, text, &doc);
+	if (err != ERR_OK)
+		return err;
+	err = xml_is(xml_root(doc), k->root) ? k->check(xml_root(doc)) : S3_MalformedXML;
+	xml_free(doc);
+	return err;
+}
+
+SUSPENDS int
+op_put_config(struct request *r)
+{
+	struct changing c = { .kind = kind_of(r) };
+	int err;
+
+	must(c.kind != NULL);
+	buf_init(&c.text, DOCUMENT_MAX);
+	err = request_body(r, DOCUMENT_MAX, &c.text);
+	if (err == ERR_OK)
+		err = check(r, c.kind, buf_bytes(&c.text));
+	if (err == ERR_OK)
+		err = request_update(r, change_txn, &c, NULL);
+	buf_fini(&c.text);
+	return err == ERR_OK ? reply_empty(r, c.kind->status) : err;
+}
+
+SUSPENDS int
+op_delete_config(struct request *r)
+{
+	struct changing c = { .kind = kind_of(r), .remove = true };
+	int err;
+
+	must(c.kind != NULL);
+	err = request_update(r, change_txn, &c, NULL);
+	return err == ERR_OK ? reply_empty(r, 204) : err;
+}
+
+SUSPENDS int
+op_get_policy_status(struct request *r)
+{
+	struct policy *policy = NULL;
+	const char *why;
+	bool public = false;
+	struct buf text, body;
+	struct xml x;
+	int err;
+
+	buf_init(&text, DOCUMENT_MAX);
+	buf_init(&body, KIB(4));
+	err = setting_get(r->view, "policy", &text);
+	if (err == ERR_OK)
+		err = policy_parse(buf_bytes(&text), r->bucket->name, &policy, &why);
+	if (err == REFUSAL_NO_SETTING)
+		err = S3_NoSuchBucketPolicy;
+	if (err == ERR_OK) {
+		public = policy_public(policy);
+		x = xml_begin(&body, "PolicyStatus", S3_XMLNS);
+		xml_put_bool(&x, "IsPublic", public);
+		err = xml_end(&x, "PolicyStatus");
+	}
+	if (err == ERR_OK)
+		err = reply_xml(r, 200, &body);
+	policy_free(policy);
+	buf_fini(&text);
+	buf_fini(&body);
+	return err;
+}
+
+SUSPENDS int
+op_get_empty(struct request *r)
+{
+	static const char *const roots[][2] = { { "logging", "BucketLoggingStatus" },
+		{ "notification", "NotificationConfiguration" },
+		{ "accelerate", "AccelerateConfiguration" },
+		{ "requestPayment", "RequestPaymentConfiguration" } };
+	struct buf body;
+	int err = S3_NotImplemented;
+
+	buf_init(&body, KIB(4));
+	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
+		struct xml x;
+
+		if (strcmp(roots[i][0], r->op->subresource) != 0)
+			continue;
+		x = xml_begin(&body, roots[i][1], S3_XMLNS);
+		if (i == 3)
+			xml_put(&x, "Payer", "BucketOwner");
+		err = xml_end(&x, roots[i][1]);
+	}
+	if (err == ERR_OK)
+		err = reply_xml(r, 200, &body);
+	buf_fini(&body);
+	return err;
+}
+
+/* ---- encryption: always on; what can be set is what is so anyway ---- */
+
+int
+encryption_check(const struct xml_node *root)
+{
+	const struct xml_node *rule = xml_child(root, "Rule");
+	const char *algorithm =
+	    xml_text(xml_child(rule, "ApplyServerSideEncryptionByDefault"), "SSEAlgorithm");
+
+	if (rule == NULL || algorithm == NULL)
+		return S3_MalformedXML;
+	if (strncmp(algorithm, "aws:kms", 7) == 0)
+		return S3_NotImplemented;
+	return strcmp(algorithm, "AES256") == 0 ? ERR_OK : S3_MalformedXML;
+}

@@ -1,0 +1,400 @@
+/*
+ * Reading: GET and HEAD of an object, whole, a range, or a part; and its attributes. Bytes go from
+ * the reader (which fetches ahead) straight to the connection.
+ */
+#include "gateway/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "gateway/attributes.h"
+#include "gateway/conditions_text.h"
+#include "gateway/gateway_private.h"
+#include "gateway/sum.h"
+#include "gateway/times.h"
+#include "object/lifecycle.h"
+#include "object/upload.h"
+
+struct getting {
+	struct request *r;
+	uint64_t from, len;
+	bool partial;
+	unsigned parts; /* of an object that was put in parts, where one is asked for */
+	struct key customer;
+	bool has_customer;
+};
+
+/* ---- which version ---- */
+
+/* A delete marker has its own answers: 404 with a header, or 405. */
+static int
+refuse_marker(struct request *r, int err)
+{
+	char text[VERSION_TEXT_MAX], date[TIMES_TEXT_MAX];
+
+	(void)reply_header(r, "x-amz-delete-marker", "true");
+	(void)reply_header(
+	    r, "x-amz-version-id", version_text(r->entry.null, &r->entry.version, text));
+	if (err == REFUSAL_MARKER) {
+		(void)reply_header(r, "Last-Modified", times_http(r->entry.modified_ms, date));
+		(void)reply_header(r, "Allow", "DELETE");
+	}
+	return err;
+}
+
+static SUSPENDS int
+find(struct getting *g)
+{
+	struct request *r = g->r;
+	struct attribute_source src = attributes_of_request(r);
+	int err = request_entry(r);
+
+	if (err != ERR_OK)
+		return err;
+	err = bucket_readable(&r->entry, &r->which);
+	if (err != ERR_OK)
+		return refuse_marker(r, err);
+	err = customer_key(r, &src, "x-amz-", &g->customer, &g->has_customer);
+	if (err == ERR_OK)
+		err = sse_check(
+		    r->entry.sse, &r->entry.customer, g->has_customer ? &g->customer : NULL);
+	if (err == REFUSAL_SSE_MISSING)
+		r->message =
+		    "The object was stored using a form of Server Side Encryption. The correct "
+		    "parameters must be provided to retrieve the object.";
+	return err;
+}
+
+static int
+check_conditions(struct getting *g)
+{
+	struct conditions c;
+	struct request *r = g->r;
+	char etag[ETAG_TEXT_MAX], date[TIMES_TEXT_MAX];
+	int err;
+
+	conditions_of_headers(r, "", &c);
+	err = conditions_read(&c, &r->entry);
+	if (err == REFUSAL_NOT_MODIFIED) {
+		(void)reply_headerf(r, "ETag", "\"%s\"", etag_text(&r->entry.etag, etag));
+		(void)reply_header(r, "Last-Modified", times_http(r->entry.modified_ms, date));
+	}
+	return err;
+}
+
+/* ---- which bytes ---- */
+
+static SUSPENDS int
+choose_part(struct getting *g, const char *text)
+{
+	struct request *r = g->r;
+	uint64_t number, offset;
+	struct part part;
+	int err;
+
+	if (!decimal_parse(text, PART_NUMBER_MAX, &number) || number == 0)
+		return S3_InvalidArgument;
+	if (request_header(r, "range") != NULL) {
+		r->message = "Cannot specify both Range header and partNumber query parameter";
+		return S3_InvalidRequest;
+	}
+	err = upload_object_part(r->view, &r->entry, (uint16_t)number, &offset, &part);
+	if (err == ERR_OK) {
+		g->from = offset;
+		g->len = part.size;
+		g->partial = r->entry.in_parts || r->entry.size > 0;
+		g->parts = r->entry.etag.parts;
+	}
+	return err;
+}
+
+static SUSPENDS int
+choose(struct getting *g)
+{
+	struct request *r = g->r;
+	const char *part = request_query(r, "partNumber");
+	int err;
+
+	if (part != NULL)
+		return choose_part(g, part);
+	err =
+	    range_parse(request_header(r, "range"), r->entry.size, &g->from, &g->len, &g->partial);
+	if (err == S3_InvalidRange)
+		(void)reply_headerf(
+		    r, "Content-Range", "bytes */%llu", (unsigned long long)r->entry.size);
+	return err;
+}
+
+/* ---- the answer ---- */
+
+static int
+reply_checksum(struct request *r, const struct checksum *c)
+{
+	char text[SUM_TEXT_MAX];
+	const char *mode = request_header(r, "x-amz-checksum-mode");
+	unsigned parts = c->type == CHECKSUM_COMPOSITE ? r->entry.etag.parts : 0;
+	int err;
+
+	if (mode == NULL || c->algorithm == CHECKSUM_NONE)
+		return ERR_OK;
+	err = reply_header(r, sum_header((enum sum_algo)c->algorithm),
+	    sum_text((enum sum_algo)c->algorithm, c->value, parts, text));
+	if (err == ERR_OK)
+		err = reply_header(r, "x-amz-checksum-type",
+		    c->type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
+	return err;
+}
+
+/* x-amz-expiration, where a rule of the bucket's lifecycle will end it. */
+static SUSPENDS int
+reply_expiration(struct request *r)
+{
+	struct lifecycle_subject s = { .key = request_key(r),
+		.tags = r->entry.tags,
+		.size = r->entry.size,
+		.modified_ms = r->entry.modified_ms,
+		.latest = true };
+	uint64_t day = r->g->opts.lifecycle_day_ms, at;
+	struct bytes rule;
+	struct buf rules;
+	char date[TIMES_TEXT_MAX];
+	int err;
+
+	if (r->which.which != VERSION_LATEST)
+		return ERR_OK;
+	buf_init(&rules, SETTING_BYTES_MAX);
+	err = setting_get(r->view, LIFECYCLE_DOCUMENT, &rules);
+	if (err == ERR_OK &&
+	    lifecycle_expires(buf_bytes(&rules), &s, day != 0 ? day : LIFECYCLE_DAY_MS, &at, &rule))
+		err = reply_headerf(r, "x-amz-expiration", "expiry-date=\"%s\", rule-id=\"%.*s\"",
+		    times_http(at, date), (int)rule.len, (const char *)rule.data);
+	buf_fini(&rules);
+	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
+}
+
+static SUSPENDS int
+reply_headers(struct getting *g)
+{
+	struct request *r = g->r;
+	char text[VERSION_TEXT_MAX];
+	int err = reply_entry(r, &r->entry);
+
+	if (err == ERR_OK)
+		err = reply_header(r, "Accept-Ranges", "bytes");
+	if (err == ERR_OK && r->settings.versioning != VERSIONING_NEVER)
+		err = reply_header(
+		    r, "x-amz-version-id", version_text(r->entry.null, &r->entry.version, text));
+	if (err == ERR_OK && g->partial)
+		err = reply_headerf(r, "Content-Range", "bytes %llu-%llu/%llu",
+		    (unsigned long long)g->from, (unsigned long long)(g->from + g->len - 1),
+		    (unsigned long long)r->entry.size);
+	if (err == ERR_OK && g->parts > 0)
+		err = reply_headerf(r, "x-amz-mp-parts-count", "%u", g->parts);
+	if (err == ERR_OK && !g->partial)
+		err = reply_checksum(r, &r->entry.checksum);
+	return err == ERR_OK ? reply_expiration(r) : err;
+}
+
+/* The first piece is at hand before the head goes out: what cannot be read is an error, not a cut.
+ */
+static SUSPENDS int
+send_bytes(struct getting *g)
+{
+	struct request *r = g->r;
+	const struct realm_bucket_ops *ops = r->bucket->ops;
+	struct realm_reader *reader;
+	struct bytes piece;
+	int err = ops->reader_new(r->bucket, r->entry.content, g->from, g->len,
+	    g->has_customer ? &g->customer : NULL, &reader);
+
+	if (err != ERR_OK)
+		return err;
+	err = ops->read(reader, &piece);
+	if (err == ERR_OK)
+		err = reply_start(r, g->partial ? 206 : 200, g->len);
+	if (err != ERR_OK) {
+		ops->reader_free(reader);
+		return err == ERR_END ? ERR_CORRUPT : err;
+	}
+	do {
+		err = web_reply_write(r->web, piece);
+		if (err == ERR_OK)
+			err = ops->read(reader, &piece);
+	} while (err == ERR_OK);
+	web_reply_end(r->web, err == ERR_END);
+	ops->reader_free(reader);
+	if (err != ERR_END && err != ERR_CLOSED)
+		log_warn(r->env, "request %s: reading broke off: %s", r->id, err_text(err));
+	return ERR_OK;
+}
+
+SUSPENDS int
+op_get_object(struct request *r)
+{
+	struct getting g = { .r = r };
+	bool head = strcmp(web_method(r->web), "HEAD") == 0;
+	int err = find(&g);
+
+	if (err == ERR_OK)
+		err = check_conditions(&g);
+	if (err == ERR_OK)
+		err = choose(&g);
+	if (err == ERR_OK)
+		err = reply_headers(&g);
+	if (err == ERR_OK) {
+		if (head) {
+			err = reply_start(r, g.partial ? 206 : 200, g.len);
+			if (err == ERR_OK)
+				web_reply_end(r->web, true);
+		} else if (g.len == 0) {
+			err = reply_body(r, g.partial ? 206 : 200, NULL, bytes_of("", 0));
+		} else {
+			err = send_bytes(&g);
+		}
+	}
+	crypto_wipe(&g.customer, sizeof(g.customer));
+	return err;
+}
+
+/* ---- GetObjectAttributes ---- */
+
+static bool
+wants(const struct request *r, const char *name)
+{
+	size_t count, len = strlen(name);
+	const struct web_header *h = web_headers(r->web, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcasecmp(h[i].name, "x-amz-object-attributes") != 0)
+			continue;
+		for (const char *p = h[i].value; *p != '\0';) {
+			size_t n;
+
+			p += strspn(p, " ,");
+			n = strcspn(p, " ,");
+			if (n == len && strncmp(p, name, n) == 0)
+				return true;
+			p += n;
+		}
+	}
+	return false;
+}
+
+static void
+put_checksum(struct xml *x, const struct checksum *c, unsigned parts)
+{
+	char text[SUM_TEXT_MAX];
+
+	xml_put(x, sum_element((enum sum_algo)c->algorithm),
+	    sum_text((enum sum_algo)c->algorithm, c->value, parts, text));
+}
+
+struct listing_parts {
+	struct xml *x;
+	uint16_t last;
+};
+
+static int
+each_part(void *arg, const struct part *p)
+{
+	struct listing_parts *l = arg;
+
+	l->last = p->number;
+	xml_open(l->x, "Part");
+	xml_put_number(l->x, "PartNumber", p->number);
+	xml_put_number(l->x, "Size", p->size);
+	if (p->checksum.algorithm != CHECKSUM_NONE)
+		put_checksum(l->x, &p->checksum, 0);
+	xml_close(l->x, "Part");
+	return l->x->err;
+}
+
+static SUSPENDS int
+put_parts(struct request *r, struct xml *x)
+{
+	const char *max_text = request_header(r, "x-amz-max-parts");
+	const char *marker_text = request_header(r, "x-amz-part-number-marker");
+	uint64_t max = 1000, marker = 0;
+	struct listing_parts l = { .x = x };
+	bool truncated;
+	int err;
+
+	if ((max_text != NULL && !decimal_parse(max_text, INT32_MAX, &max)) ||
+	    (marker_text != NULL && !decimal_parse(marker_text, PART_NUMBER_MAX, &marker)))
+		return S3_InvalidArgument;
+	max = MIN(max, 1000);
+	l.last = (uint16_t)marker;
+	xml_open(x, "ObjectParts");
+	xml_put_number(x, "PartsCount", r->entry.etag.parts);
+	xml_put_number(x, "PartNumberMarker", marker);
+	xml_put_number(x, "MaxParts", max);
+	err = upload_object_parts(
+	    r->view, &r->entry, (uint16_t)marker, (uint32_t)max, each_part, &l, &truncated);
+	if (err != ERR_OK)
+		return err;
+	xml_put_number(x, "NextPartNumberMarker", l.last);
+	xml_put_bool(x, "IsTruncated", truncated);
+	xml_close(x, "ObjectParts");
+	return x->err;
+}
+
+static SUSPENDS int
+attributes_xml(struct request *r, struct buf *body)
+{
+	struct xml x = xml_begin(body, "GetObjectAttributesResponse", S3_XMLNS);
+	const struct entry *e = &r->entry;
+	char text[ETAG_TEXT_MAX];
+	int err = ERR_OK;
+
+	if (wants(r, "ETag"))
+		xml_put(&x, "ETag", etag_text(&e->etag, text));
+	if (wants(r, "Checksum") && e->checksum.algorithm != CHECKSUM_NONE) {
+		xml_open(&x, "Checksum");
+		put_checksum(
+		    &x, &e->checksum, e->checksum.type == CHECKSUM_COMPOSITE ? e->etag.parts : 0);
+		xml_put(&x, "ChecksumType",
+		    e->checksum.type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
+		xml_close(&x, "Checksum");
+	}
+	if (wants(r, "ObjectParts") && e->in_parts)
+		err = put_parts(r, &x);
+	if (wants(r, "StorageClass"))
+		xml_put(&x, "StorageClass", storage_class_name(e->storage_class));
+	if (wants(r, "ObjectSize"))
+		xml_put_number(&x, "ObjectSize", e->size);
+	return err != ERR_OK ? err : xml_end(&x, "GetObjectAttributesResponse");
+}
+
+SUSPENDS int
+op_get_attributes(struct request *r)
+{
+	static const char *const names[] = { "ETag", "Checksum", "ObjectParts", "StorageClass",
+		"ObjectSize" };
+	struct getting g = { .r = r };
+	char text[VERSION_TEXT_MAX], date[TIMES_TEXT_MAX];
+	struct buf body;
+	bool any = false;
+	int err = find(&g);
+
+	crypto_wipe(&g.customer, sizeof(g.customer));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		any |= wants(r, names[i]);
+	if (err == ERR_OK && !any)
+		err = S3_InvalidArgument;
+	if (err == ERR_OK)
+		err = check_conditions(&g);
+	if (err != ERR_OK)
+		return err;
+	buf_init(&body, REPLY_BODY_MAX);
+	err = attributes_xml(r, &body);
+	if (err == ERR_OK)
+		err = reply_header(r, "Last-Modified", times_http(r->entry.modified_ms, date));
+	if (err == ERR_OK && r->settings.versioning != VERSIONING_NEVER)
+		err = reply_header(
+		    r, "x-amz-version-id", version_text(r->entry.null, &r->entry.version, text));
+	if (err == ERR_OK)
+		err = reply_xml(r, 200, &body);
+	buf_fini(&body);
+	return err;
+}

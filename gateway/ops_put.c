@@ -1,0 +1,133 @@
+/*
+ * PutObject: what can be refused before the body is, so that a client that waits for our word does
+ * not send it; then the body goes into chunks as it comes, and one transaction names it.
+ */
+#include "gateway/ops.h"
+
+#include <stdlib.h>
+
+#include "gateway/attributes.h"
+#include "gateway/conditions_text.h"
+#include "gateway/gateway_private.h"
+#include "gateway/store.h"
+
+#define PUT_BYTES_MAX GIB(5) /* S3's limit of one PUT */
+
+struct putting {
+	struct request *r;
+	struct attributes attributes;
+	struct conditions conditions;
+	struct stored stored;
+};
+
+static SUSPENDS int
+put_txn(void *arg, struct kv *txn)
+{
+	struct putting *p = arg;
+	struct bucket_txn t = request_txn(p->r, txn);
+	struct entry e = p->attributes.entry;
+	struct bucket_done done = { .versioned = false };
+	int err;
+
+	e.size = p->stored.size;
+	e.etag = p->stored.etag;
+	e.checksum = p->stored.checksum;
+	e.content = buf_bytes(&p->stored.form);
+	err = bucket_put(&t, request_key(p->r), &p->conditions, &e, &done);
+	return request_done(p->r, txn, err, &done);
+}
+
+/* A condition that fails now spares the body; whether it holds is decided in the transaction. */
+static SUSPENDS int
+check_early(struct putting *p)
+{
+	const struct version_ref latest = { .which = VERSION_LATEST };
+	struct request *r = p->r;
+	int err;
+
+	if (p->conditions.if_match.data == NULL && p->conditions.if_none_match.data == NULL)
+		return ERR_OK;
+	err = bucket_get(r->view, request_key(r), &latest, &r->entry_value, &r->entry);
+	if (err != ERR_OK && err != REFUSAL_NO_SUCH_KEY)
+		return err;
+	return conditions_write(&p->conditions, err == ERR_OK ? &r->entry : NULL);
+}
+
+static SUSPENDS int
+prepare(struct putting *p)
+{
+	struct request *r = p->r;
+	struct attribute_source src = attributes_of_request(r);
+	int err;
+
+	conditions_of_headers(r, "", &p->conditions);
+	err = attributes_read(r, &src, &p->attributes);
+	if (err == ERR_OK)
+		err = object_key_check(request_key(r));
+	if (err == ERR_OK && !r->settings.lock &&
+	    (p->attributes.entry.hold || p->attributes.entry.lock_mode != LOCK_NONE))
+		err = REFUSAL_NO_LOCK;
+	if (err == REFUSAL_NO_LOCK)
+		r->message = "Bucket is missing Object Lock Configuration";
+	return err == ERR_OK ? check_early(p) : err;
+}
+
+static int
+reply_put(struct putting *p, const struct bucket_done *done)
+{
+	struct request *r = p->r;
+	char text[ETAG_TEXT_MAX];
+	int err = reply_headerf(r, "ETag", "\"%s\"", etag_text(&p->stored.etag, text));
+
+	if (err == ERR_OK)
+		err = reply_done(r, done);
+	if (err == ERR_OK)
+		err = reply_stored_checksum(r, &p->stored.checksum);
+	if (err == ERR_OK)
+		err = reply_sse(r, p->attributes.entry.sse);
+	return err == ERR_OK ? reply_empty(r, 200) : err;
+}
+
+static SUSPENDS int
+put(struct putting *p)
+{
+	struct request *r = p->r;
+	struct body_opts opts = { .bytes_max = PUT_BYTES_MAX, .length_needed = true, .etag = true };
+	struct realm_write write = { .locked = r->settings.lock,
+		.customer = p->attributes.has_customer ? &p->attributes.customer : NULL };
+	struct bucket_done done = { .versioned = false };
+	int err;
+
+	request_view_drop(r); /* the body may take long */
+	err = store_body(r, &opts, &write, &p->stored);
+	if (err != ERR_OK)
+		return err;
+	err = request_update(r, put_txn, p, &done);
+	if (err == ERR_OK)
+		return reply_put(p, &done);
+	if (err != ERR_UNKNOWN) /* it may be named */
+		store_drop(r, &p->stored);
+	return err;
+}
+
+SUSPENDS int
+op_put_object(struct request *r)
+{
+	struct putting *p;
+	int err;
+
+	if (request_header(r, "x-amz-copy-source") != NULL)
+		return op_copy_object(r);
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->r = r;
+	stored_init(&p->stored);
+	err = prepare(p);
+	if (err == ERR_OK)
+		err = put(p);
+	attributes_fini(&p->attributes);
+	stored_fini(&p->stored);
+	free(p);
+	return err;
+}

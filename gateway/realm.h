@@ -1,0 +1,118 @@
+/*
+ * What the gateway needs of the world behind it: accounts with their access keys, and buckets by
+ * name, of one account or of several that share one name space. Tables of functions, so that the
+ * operations run on the network's buckets (object/cloud.h, one for each account) and, in tests, on
+ * some that are kept in memory.
+ *
+ * Contents pass as their packed form (object/content.h): what an entry keeps.
+ */
+#ifndef GATEWAY_REALM_H
+#define GATEWAY_REALM_H
+
+#include "object/bucket.h"
+#include "overlay/base/crypto.h"
+
+#define REALM_NAME_MAX   64
+#define REALM_ACCESS_MAX 128
+#define REALM_SECRET_MAX 128
+#define REALM_BUCKET_MAX 64 /* with NUL */
+#define REALM_FORM_MAX   ENTRY_CONTENT_BYTES_MAX
+
+struct realm_account {
+	struct account_id id; /* "": nobody has signed */
+	char name[REALM_NAME_MAX];
+};
+
+enum realm_right { REALM_READ = 1, REALM_WRITE = 2, REALM_ADMIN = 4 };
+struct realm_key {
+	char access[REALM_ACCESS_MAX + 1];
+	char secret[REALM_SECRET_MAX + 1];
+	struct realm_account account;
+	uint8_t rights;                  /* enum realm_right, or'ed, on all below */
+	char bucket[REALM_BUCKET_MAX];   /* "": every bucket of the account */
+	char prefix[OBJECT_KEY_MAX + 1]; /* of keys; "": all */
+};
+
+struct realm;
+struct realm_bucket;
+struct realm_writer;
+struct realm_reader;
+
+struct realm_write {
+	uint64_t bytes; /* UINT64_MAX: unknown */
+	bool part;      /* will be joined with others */
+	bool locked;    /* will be under retention or hold: with no others in one chunk */
+	const struct key *customer; /* SSE-C; NULL */
+};
+
+struct realm_bucket_ops {
+	/* The state as of a moment after the call. Released before any other call but reading. */
+	SUSPENDS int (*view)(struct realm_bucket *b, struct kv **out);
+	void (*view_release)(struct realm_bucket *b, struct kv *view);
+	/*
+	 * As map_update_result(): ERR_OK, fn's own error, ERR_UNKNOWN. result (may be NULL) is what
+	 * fn set by txn_result in the run that counts.
+	 */
+	SUSPENDS int (*update)(struct realm_bucket *b, int (*fn)(void *arg, struct kv *txn),
+	    void *arg, struct buf *result);
+	int (*txn_result)(struct kv *txn, struct bytes result);
+	/* ---- contents ---- */
+	SUSPENDS int (*writer_new)(
+	    struct realm_bucket *b, const struct realm_write *w, struct realm_writer **out);
+	SUSPENDS int (*write)(struct realm_writer *w, struct bytes data); /* copies */
+	SUSPENDS int (*finish)(struct realm_writer *w, struct buf *form); /* appends */
+	SUSPENDS void (*writer_free)(struct realm_writer *w);
+	/* What was finished and will not be named. */
+	SUSPENDS void (*drop)(struct realm_bucket *b, struct bytes form);
+	SUSPENDS int (*join)(struct realm_bucket *b, const struct bytes *forms, size_t count,
+	    struct buf *form, struct buf *spare);
+	/* In the transaction that names what was joined. */
+	SUSPENDS int (*joined)(
+	    struct realm_bucket *b, struct kv *txn, struct bytes spare, uint64_t now_ms);
+	SUSPENDS int (*reader_new)(struct realm_bucket *b, struct bytes form, uint64_t from,
+	    uint64_t len, const struct key *customer, struct realm_reader **out);
+	SUSPENDS int (*read)(struct realm_reader *r, struct bytes *lent); /* ERR_END */
+	SUSPENDS void (*reader_free)(struct realm_reader *r);
+	void (*release)(struct realm_bucket *b);
+};
+
+struct realm_bucket {
+	const struct realm_bucket_ops *ops;
+	char name[REALM_BUCKET_MAX];
+	struct realm_account owner;
+	uint64_t created_ms;
+	const struct content_refs *refs;
+};
+
+struct realm_listed {
+	const char *name;
+	const char *region;
+	uint64_t created_ms;
+};
+
+struct realm_ops {
+	/* ERR_NOT_FOUND. */
+	SUSPENDS int (*key)(struct realm *c, const char *access, struct realm_key *out);
+	SUSPENDS int (*account)(struct realm *c, const char *id, struct realm_account *out);
+	/* By display name or address: as ACL grants name people. */
+	SUSPENDS int (*account_named)(struct realm *c, const char *name, struct realm_account *out);
+	/* ERR_NOT_FOUND. gives: release */
+	SUSPENDS int (*bucket)(struct realm *c, const char *name, struct realm_bucket **out);
+	/* fn writes its first state. ERR_EXISTS: the name is taken, by whomever. gives */
+	SUSPENDS int (*create)(struct realm *c, const struct realm_account *owner, const char *name,
+	    const char *region, int (*fn)(void *arg, struct kv *txn), void *arg,
+	    struct realm_bucket **out);
+	/* It was found empty, and fn says so again in the last transaction. */
+	SUSPENDS int (*remove)(struct realm *c, struct realm_bucket *b);
+	/* In order of names. */
+	SUSPENDS int (*list)(struct realm *c, const struct account_id *owner,
+	    int (*each)(void *arg, const struct realm_listed *b), void *arg);
+	/* A placement policy that has this name as location. */
+	bool (*region_known)(struct realm *c, const char *region);
+};
+
+struct realm {
+	const struct realm_ops *ops;
+};
+
+#endif

@@ -1,0 +1,176 @@
+/* From the connection, or from another content, to a writer. */
+#include "gateway/store.h"
+
+#include <stdlib.h>
+
+/* The numbers of both tables are one. */
+static_assert((int)SUM_CRC32 == (int)CHECKSUM_CRC32 && (int)SUM_CRC32C == (int)CHECKSUM_CRC32C &&
+		  (int)SUM_CRC64NVME == (int)CHECKSUM_CRC64NVME &&
+		  (int)SUM_SHA1 == (int)CHECKSUM_SHA1 && (int)SUM_SHA256 == (int)CHECKSUM_SHA256,
+    "a checksum's number is kept in buckets");
+static_assert((int)SUM_BYTES_MAX == (int)CHECKSUM_BYTES_MAX, "the longest is SHA-256");
+
+void
+stored_init(struct stored *s)
+{
+	*s = (struct stored){ .size = 0 };
+	buf_init(&s->form, REALM_FORM_MAX);
+}
+
+void
+stored_fini(struct stored *s)
+{
+	buf_fini(&s->form);
+}
+
+static void
+set_checksum(struct stored *s, enum sum_algo algo, const uint8_t *value)
+{
+	s->checksum.algorithm = (uint8_t)algo;
+	s->checksum.type = CHECKSUM_FULL_OBJECT;
+	memcpy(s->checksum.value, value, SUM_BYTES_MAX);
+}
+
+SUSPENDS int
+store_body(struct request *r, const struct body_opts *opts, const struct realm_write *write,
+    struct stored *out)
+{
+	const struct realm_bucket_ops *ops = r->bucket->ops;
+	struct realm_write w = *write;
+	struct realm_writer *writer = NULL;
+	struct body *body;
+	struct bytes piece;
+	int err = body_open(r, opts, &body);
+
+	if (err != ERR_OK)
+		return err;
+	w.bytes = body_length(body);
+	err = ops->writer_new(r->bucket, &w, &writer);
+	while (err == ERR_OK && (err = body_next(body, &piece)) == ERR_OK)
+		err = ops->write(writer, piece);
+	if (err == ERR_END)
+		err = body_finish(body);
+	if (err == ERR_OK)
+		err = ops->finish(writer, &out->form);
+	if (err == ERR_OK) {
+		out->size = body_seen(body);
+		out->etag.parts = 0;
+		memcpy(out->etag.md5, body_md5(body), sizeof(out->etag.md5));
+		if (body_sum_algo(body) != SUM_NONE)
+			set_checksum(out, body_sum_algo(body), body_sum(body));
+	}
+	if (writer != NULL)
+		ops->writer_free(writer);
+	body_free(body);
+	return err;
+}
+
+/* ---- copying ---- */
+
+struct hashing {
+	struct md5 *md5;
+	struct sum *sum;
+	struct bytes piece;
+};
+
+static int
+hash_piece(void *arg)
+{
+	struct hashing *h = arg;
+
+	md5_update(h->md5, h->piece.data, h->piece.len);
+	if (h->sum != NULL)
+		sum_update(h->sum, h->piece.data, h->piece.len);
+	return ERR_OK;
+}
+
+static SUSPENDS int
+pump(struct request *r, struct realm_bucket *from, struct realm_reader *reader,
+    struct realm_writer *writer, struct hashing *h)
+{
+	int err;
+
+	while ((err = from->ops->read(reader, &h->piece)) == ERR_OK) {
+		err = env_offload(r->env, WORK_CPU, hash_piece, h, h->piece.len);
+		if (err == ERR_OK)
+			err = r->bucket->ops->write(writer, h->piece);
+		if (err != ERR_OK)
+			break;
+	}
+	return err == ERR_END ? ERR_OK : err;
+}
+
+SUSPENDS int
+store_copy(struct request *r, const struct store_copy *c, const struct realm_write *write,
+    struct stored *out)
+{
+	const struct realm_bucket_ops *ops = r->bucket->ops;
+	struct hashing h = { .md5 = md5_new(),
+		.sum = c->algo == SUM_NONE ? NULL : sum_new(c->algo) };
+	struct realm_write w = *write;
+	struct realm_writer *writer = NULL;
+	struct realm_reader *reader = NULL;
+	uint8_t value[SUM_BYTES_MAX];
+	int err = h.md5 == NULL || (c->algo != SUM_NONE && h.sum == NULL) ? ERR_NOMEM : ERR_OK;
+
+	w.bytes = c->len;
+	if (err == ERR_OK && c->len > 0)
+		err = c->source->ops->reader_new(
+		    c->source, c->form, c->from, c->len, c->customer, &reader);
+	if (err == ERR_OK)
+		err = ops->writer_new(r->bucket, &w, &writer);
+	if (err == ERR_OK && reader != NULL)
+		err = pump(r, c->source, reader, writer, &h);
+	if (err == ERR_OK)
+		err = ops->finish(writer, &out->form);
+	if (err == ERR_OK) {
+		out->size = c->len;
+		out->etag.parts = 0;
+		md5_final(h.md5, out->etag.md5);
+		if (h.sum != NULL) {
+			sum_final(h.sum, value);
+			set_checksum(out, c->algo, value);
+		}
+	}
+	if (writer != NULL)
+		ops->writer_free(writer);
+	if (reader != NULL)
+		c->source->ops->reader_free(reader);
+	if (h.md5 != NULL)
+		md5_free(h.md5);
+	sum_free(h.sum);
+	return err;
+}
+
+SUSPENDS void
+store_drop(struct request *r, struct stored *s)
+{
+	if (s->form.len > 0)
+		r->bucket->ops->drop(r->bucket, buf_bytes(&s->form));
+	buf_reset(&s->form);
+}
+
+/* ---- telling ---- */
+
+int
+reply_stored_checksum(struct request *r, const struct checksum *c)
+{
+	char text[SUM_TEXT_MAX];
+	int err;
+
+	if (c->algorithm == CHECKSUM_NONE)
+		return ERR_OK;
+	err = reply_header(r, sum_header((enum sum_algo)c->algorithm),
+	    sum_text((enum sum_algo)c->algorithm, c->value, 0, text));
+	return err == ERR_OK ? reply_header(r, "x-amz-checksum-type", "FULL_OBJECT") : err;
+}
+
+void
+xml_put_checksum(struct xml *x, const struct checksum *c, unsigned parts)
+{
+	char text[SUM_TEXT_MAX];
+
+	if (c->algorithm != CHECKSUM_NONE)
+		xml_put(x, sum_element((enum sum_algo)c->algorithm),
+		    sum_text((enum sum_algo)c->algorithm, c->value, parts, text));
+}

@@ -1,0 +1,38 @@
+/* A request's body as the content of an object or a part: written while it comes, checked at its
+ * end. */
+#ifndef GATEWAY_STORE_H
+#define GATEWAY_STORE_H
+
+#include "gateway/body.h"
+
+struct stored {
+	struct buf form; /* the content's packed form */
+	uint64_t size;
+	struct etag etag;
+	struct checksum checksum;
+};
+void stored_init(struct stored *s);
+void stored_fini(struct stored *s);
+
+/* All of the body; nothing stays of what failed. */
+SUSPENDS int store_body(struct request *r, const struct body_opts *opts,
+    const struct realm_write *write, struct stored *out);
+/* len bytes of a content from `from` on, in another bucket or under another key: read, written
+ * anew. The checksum of algo, if any. */
+struct store_copy {
+	struct realm_bucket *source;
+	struct bytes form;
+	uint64_t from, len;
+	const struct key *customer; /* of the source; NULL */
+	enum sum_algo algo;
+};
+SUSPENDS int store_copy(struct request *r, const struct store_copy *copy,
+    const struct realm_write *write, struct stored *out);
+/* What was stored is not named after all. */
+SUSPENDS void store_drop(struct request *r, struct stored *s);
+
+/* x-amz-checksum-* of what was stored. */
+int reply_stored_checksum(struct request *r, const struct checksum *c);
+void xml_put_checksum(struct xml *x, const struct checksum *c, unsigned parts);
+
+#endif

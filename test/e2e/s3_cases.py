@@ -1,0 +1,572 @@
+# Cases of the S3 interface for boto3, against the gateway that a line of JSON tells of (test/e2e/s3).
+# Each function is a case: it makes what it needs, and asserts. Prints "ok NAME" or "FAIL NAME: why".
+import base64
+import hashlib
+import hmac
+import json
+import sys
+import time
+import traceback
+import urllib.error
+import urllib.request
+import zlib
+from datetime import datetime, timedelta, timezone
+
+import boto3
+import botocore
+from botocore.config import Config
+
+info = json.load(open(sys.argv[1]))["s3"]
+CASES = []
+counter = 0
+
+
+def case(f):
+    CASES.append(f)
+    return f
+
+
+def client(i, **kw):
+    a = info["accounts"][i]
+    return boto3.client(
+        "s3", endpoint_url=info["endpoint"], region_name=info["region"],
+        aws_access_key_id=a["access_key"], aws_secret_access_key=a["secret_key"],
+        config=Config(signature_version="s3v4", retries={"max_attempts": 1}, **kw))
+
+
+anonymous = boto3.client("s3", endpoint_url=info["endpoint"], region_name=info["region"],
+                         config=Config(signature_version=botocore.UNSIGNED))
+alice, bob = client(0), client(1)
+ALICE, BOB = info["accounts"][0]["id"], info["accounts"][1]["id"]
+
+
+def bucket(**kw):
+    global counter
+    counter += 1
+    name = "case-%d-%d" % (counter, int(time.time() * 1000) % 1000000)
+    alice.create_bucket(Bucket=name, **kw)
+    return name
+
+
+def fails(code, status, f, *a, **kw):
+    try:
+        f(*a, **kw)
+    except botocore.exceptions.ClientError as e:
+        got = (e.response["Error"]["Code"], e.response["ResponseMetadata"]["HTTPStatusCode"])
+        assert got == (code, status), "%s instead of %s" % (got, (code, status))
+        return e.response
+    raise AssertionError("no error, expected " + code)
+
+
+def body(b, k, c=alice, **kw):
+    return c.get_object(Bucket=b, Key=k, **kw)["Body"].read()
+
+
+def raw(method, path, headers=None, data=None):
+    r = urllib.request.Request(info["endpoint"] + path, method=method, headers=headers or {}, data=data)
+    try:
+        with urllib.request.urlopen(r) as a:
+            return a.status, dict(a.headers), a.read()
+    except urllib.error.HTTPError as e:
+        return e.code, dict(e.headers), e.read()
+
+
+@case
+def buckets():
+    b = bucket()
+    assert b in [x["Name"] for x in alice.list_buckets()["Buckets"]]
+    assert b not in [x["Name"] for x in bob.list_buckets()["Buckets"]]
+    assert alice.list_buckets()["Owner"]["ID"] == ALICE
+    fails("BucketAlreadyOwnedByYou", 409, alice.create_bucket, Bucket=b)
+    fails("BucketAlreadyExists", 409, bob.create_bucket, Bucket=b)
+    fails("InvalidBucketName", 400, alice.create_bucket, Bucket="Upper_Case")
+    assert alice.get_bucket_location(Bucket=b).get("LocationConstraint") is None
+    alice.head_bucket(Bucket=b)
+    fails("404", 404, alice.head_bucket, Bucket="no-such-bucket-here")
+    fails("403", 403, bob.head_bucket, Bucket=b)
+    fails("NoSuchBucket", 404, alice.list_objects_v2, Bucket="no-such-bucket-here")
+    alice.put_object(Bucket=b, Key="k", Body=b"x")
+    fails("BucketNotEmpty", 409, alice.delete_bucket, Bucket=b)
+    alice.delete_object(Bucket=b, Key="k")
+    alice.delete_bucket(Bucket=b)
+    fails("NoSuchBucket", 404, alice.delete_bucket, Bucket=b)
+
+
+@case
+def objects_of_every_size():
+    b = bucket()
+    for n in (0, 1, 4096, 4097, 300000, 5 * 1024 * 1024 + 1):
+        data = bytes(i % 251 for i in range(min(n, 100000))) * (n // 100000 + 1)
+        data = data[:n]
+        r = alice.put_object(Bucket=b, Key="k", Body=data)
+        assert r["ETag"] == '"%s"' % hashlib.md5(data).hexdigest()
+        assert body(b, "k") == data
+        assert alice.head_object(Bucket=b, Key="k")["ContentLength"] == n
+
+
+@case
+def headers_and_metadata():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"x", ContentType="text/x", ContentEncoding="gzip",
+                     ContentLanguage="de", ContentDisposition="attachment", CacheControl="no-cache",
+                     Expires=datetime(2030, 1, 1), Metadata={"Mixed-Case": "value", "b": ""},
+                     StorageClass="STANDARD", WebsiteRedirectLocation="/other")
+    r = alice.head_object(Bucket=b, Key="k")
+    assert (r["ContentType"], r["ContentEncoding"], r["ContentLanguage"]) == ("text/x", "gzip", "de")
+    assert (r["ContentDisposition"], r["CacheControl"]) == ("attachment", "no-cache")
+    assert r["Metadata"] == {"mixed-case": "value", "b": ""} and r["WebsiteRedirectLocation"] == "/other"
+    r = alice.get_object(Bucket=b, Key="k", ResponseContentType="a/b", ResponseCacheControl="c")
+    assert (r["ContentType"], r["CacheControl"]) == ("a/b", "c")
+    fails("MetadataTooLarge", 400, alice.put_object, Bucket=b, Key="l", Metadata={"a": "x" * 3000})
+    fails("InvalidStorageClass", 400, alice.put_object, Bucket=b, Key="l", StorageClass="WRONG")
+
+
+@case
+def odd_keys():
+    b = bucket()
+    keys = ["a", "a b", "a+b", "ä/ö", "..", "../x", "a//b", "/lead", "%41", "a&b=c?d", "\u4e2d\u6587", "~", "'\"<>", "\x7f"]
+    for k in keys:
+        alice.put_object(Bucket=b, Key=k, Body=k.encode())
+    for k in keys:
+        assert body(b, k) == k.encode()
+    assert sorted(keys, key=lambda k: k.encode()) == [x["Key"] for x in alice.list_objects_v2(Bucket=b)["Contents"]]
+    fails("KeyTooLongError", 400, alice.put_object, Bucket=b, Key="k" * 1025)
+    alice.put_object(Bucket=b, Key="k" * 1024)
+
+
+@case
+def ranges_and_conditions():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"0123456789")
+    for r, want in (("bytes=0-0", b"0"), ("bytes=4-7", b"4567"), ("bytes=4-", b"456789"), ("bytes=-3", b"789"),
+                    ("bytes=-100", b"0123456789"), ("bytes=8-100", b"89")):
+        a = alice.get_object(Bucket=b, Key="k", Range=r)
+        assert a["Body"].read() == want and a["ResponseMetadata"]["HTTPStatusCode"] == 206
+    assert alice.get_object(Bucket=b, Key="k", Range="bytes=4-7")["ContentRange"] == "bytes 4-7/10"
+    fails("InvalidRange", 416, alice.get_object, Bucket=b, Key="k", Range="bytes=10-")
+    etag = alice.head_object(Bucket=b, Key="k")["ETag"]
+    old, new = datetime(2000, 1, 1), datetime(2100, 1, 1)
+    assert body(b, "k", IfMatch=etag) and body(b, "k", IfNoneMatch='"x"') and body(b, "k", IfModifiedSince=old)
+    fails("PreconditionFailed", 412, alice.get_object, Bucket=b, Key="k", IfMatch='"x"')
+    fails("304", 304, alice.get_object, Bucket=b, Key="k", IfNoneMatch=etag)
+    fails("304", 304, alice.get_object, Bucket=b, Key="k", IfModifiedSince=datetime.now(timezone.utc))
+    fails("PreconditionFailed", 412, alice.get_object, Bucket=b, Key="k", IfUnmodifiedSince=old)
+    assert body(b, "k", IfUnmodifiedSince=new)
+
+
+def with_header(c, operation, name, value):
+    def add(params, **kw):
+        params["headers"][name] = value
+    c.meta.events.register("before-call.s3." + operation, add)
+    return add
+
+
+@case
+def conditional_writes():
+    b = bucket()
+    c = client(0)
+    with_header(c, "PutObject", "If-None-Match", "*")
+    c.put_object(Bucket=b, Key="k", Body=b"1")
+    fails("PreconditionFailed", 412, c.put_object, Bucket=b, Key="k", Body=b"2")
+    assert body(b, "k") == b"1"
+    c = client(0)
+    with_header(c, "PutObject", "If-Match", alice.head_object(Bucket=b, Key="k")["ETag"])
+    c.put_object(Bucket=b, Key="k", Body=b"3")
+    fails("PreconditionFailed", 412, c.put_object, Bucket=b, Key="k", Body=b"4")
+    fails("NoSuchKey", 404, c.put_object, Bucket=b, Key="other", Body=b"4")
+
+
+@case
+def listing():
+    b = bucket()
+    for k in ("a", "b/1", "b/2", "c/d/1", "e", "z"):
+        alice.put_object(Bucket=b, Key=k)
+    r = alice.list_objects_v2(Bucket=b, Delimiter="/")
+    assert [x["Key"] for x in r["Contents"]] == ["a", "e", "z"] and r["KeyCount"] == 5
+    assert [x["Prefix"] for x in r["CommonPrefixes"]] == ["b/", "c/"]
+    r = alice.list_objects(Bucket=b, MaxKeys=2, Delimiter="/")
+    assert r["IsTruncated"] and r["NextMarker"] == "b/" and r["MaxKeys"] == 2
+    r = alice.list_objects(Bucket=b, Marker=r["NextMarker"], Delimiter="/")
+    assert [x["Key"] for x in r["Contents"]] == ["e", "z"] and not r["IsTruncated"]
+    found = []
+    for page in alice.get_paginator("list_objects_v2").paginate(Bucket=b, PaginationConfig={"PageSize": 2}):
+        found += [x["Key"] for x in page.get("Contents", [])]
+    assert found == ["a", "b/1", "b/2", "c/d/1", "e", "z"]
+    assert [x["Key"] for x in alice.list_objects_v2(Bucket=b, StartAfter="c")["Contents"]] == ["c/d/1", "e", "z"]
+    assert alice.list_objects_v2(Bucket=b, MaxKeys=0)["KeyCount"] == 0
+    fails("InvalidArgument", 400, alice.list_objects_v2, Bucket=b, ContinuationToken="?")
+    status, _, text = raw("GET", "/%s?max-keys=x" % b)
+    assert status == 403
+
+
+@case
+def multipart():
+    b = bucket()
+    part = b"p" * (5 * 1024 * 1024)
+    u = alice.create_multipart_upload(Bucket=b, Key="k", Metadata={"m": "1"}, ContentType="t/t")["UploadId"]
+    e1 = alice.upload_part(Bucket=b, Key="k", UploadId=u, PartNumber=1, Body=part)["ETag"]
+    e3 = alice.upload_part(Bucket=b, Key="k", UploadId=u, PartNumber=3, Body=b"end")["ETag"]
+    assert [p["PartNumber"] for p in alice.list_parts(Bucket=b, Key="k", UploadId=u)["Parts"]] == [1, 3]
+    assert [x["Key"] for x in alice.list_multipart_uploads(Bucket=b)["Uploads"]] == ["k"]
+    parts = lambda *l: {"Parts": [{"PartNumber": n, "ETag": e} for n, e in l]}
+    done = lambda p: alice.complete_multipart_upload(Bucket=b, Key="k", UploadId=u, MultipartUpload=p)
+    fails("InvalidPart", 400, done, parts((1, e1), (2, e3)))
+    fails("InvalidPartOrder", 400, done, parts((3, e3), (1, e1)))
+    fails("InvalidPart", 400, done, parts((1, e3), (3, e3)))
+    fails("NoSuchUpload", 404, alice.list_parts, Bucket=b, Key="k", UploadId="0" * 32)
+    r = done(parts((1, e1), (3, e3)))
+    md5s = bytes.fromhex(e1.strip('"')) + bytes.fromhex(e3.strip('"'))
+    assert r["ETag"] == '"%s-2"' % hashlib.md5(md5s).hexdigest()
+    r = alice.get_object(Bucket=b, Key="k")
+    assert r["Body"].read() == part + b"end" and r["Metadata"] == {"m": "1"} and r["ContentType"] == "t/t"
+    r = alice.get_object(Bucket=b, Key="k", PartNumber=3)
+    assert r["PartsCount"] == 2 and r["Body"].read() == b"end"
+    fails("InvalidPartNumber", 416, alice.get_object, Bucket=b, Key="k", PartNumber=2)
+    assert done(parts((1, e1), (3, e3)))["ETag"] == '"%s-2"' % hashlib.md5(md5s).hexdigest()
+    u = alice.create_multipart_upload(Bucket=b, Key="s")["UploadId"]
+    e = [alice.upload_part(Bucket=b, Key="s", UploadId=u, PartNumber=n, Body=b"small")["ETag"] for n in (1, 2)]
+    fails("EntityTooSmall", 400, alice.complete_multipart_upload, Bucket=b, Key="s", UploadId=u,
+          MultipartUpload=parts((1, e[0]), (2, e[1])))
+    fails("MalformedXML", 400, alice.complete_multipart_upload, Bucket=b, Key="s", UploadId=u, MultipartUpload={"Parts": []})
+    alice.abort_multipart_upload(Bucket=b, Key="s", UploadId=u)
+    fails("NoSuchUpload", 404, alice.abort_multipart_upload, Bucket=b, Key="s", UploadId=u)
+    u = alice.create_multipart_upload(Bucket=b, Key="c")["UploadId"]
+    e = alice.upload_part_copy(Bucket=b, Key="c", UploadId=u, PartNumber=1, CopySource={"Bucket": b, "Key": "k"},
+                               CopySourceRange="bytes=0-9")["CopyPartResult"]["ETag"]
+    alice.complete_multipart_upload(Bucket=b, Key="c", UploadId=u, MultipartUpload=parts((1, e)))
+    assert body(b, "c") == b"p" * 10
+
+
+@case
+def copies():
+    a, b = bucket(), bucket()
+    alice.put_object(Bucket=a, Key="ä k", Body=b"data", Metadata={"m": "1"}, ContentType="t/t", Tagging="t=1")
+    src = {"Bucket": a, "Key": "ä k"}
+    r = alice.copy_object(Bucket=b, Key="c", CopySource=src)
+    assert r["CopyObjectResult"]["ETag"] == '"%s"' % hashlib.md5(b"data").hexdigest()
+    r = alice.get_object(Bucket=b, Key="c")
+    assert r["Body"].read() == b"data" and r["Metadata"] == {"m": "1"} and r["ContentType"] == "t/t" and r["TagCount"] == 1
+    alice.copy_object(Bucket=a, Key="c", CopySource=src, MetadataDirective="REPLACE", Metadata={"n": "2"},
+                      TaggingDirective="REPLACE", Tagging="x=y&z=1")
+    r = alice.get_object(Bucket=a, Key="c")
+    assert r["Body"].read() == b"data" and r["Metadata"] == {"n": "2"} and r["TagCount"] == 2
+    fails("InvalidRequest", 400, alice.copy_object, Bucket=a, Key="ä k", CopySource=src)
+    alice.copy_object(Bucket=a, Key="ä k", CopySource=src, MetadataDirective="REPLACE", Metadata={"o": "3"})
+    assert alice.head_object(Bucket=a, Key="ä k")["Metadata"] == {"o": "3"}
+    fails("NoSuchKey", 404, alice.copy_object, Bucket=a, Key="x", CopySource={"Bucket": a, "Key": "none"})
+    fails("NoSuchBucket", 404, alice.copy_object, Bucket=a, Key="x", CopySource={"Bucket": "none-such", "Key": "k"})
+    fails("PreconditionFailed", 412, alice.copy_object, Bucket=a, Key="x", CopySource=src, CopySourceIfMatch='"x"')
+    fails("AccessDenied", 403, bob.copy_object, Bucket=b, Key="x", CopySource=src)
+
+
+@case
+def versions():
+    b = bucket()
+    assert "Status" not in alice.get_bucket_versioning(Bucket=b)
+    alice.put_object(Bucket=b, Key="k", Body=b"null")
+    alice.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Enabled"})
+    v1 = alice.put_object(Bucket=b, Key="k", Body=b"1")["VersionId"]
+    v2 = alice.put_object(Bucket=b, Key="k", Body=b"2")["VersionId"]
+    r = alice.list_object_versions(Bucket=b)
+    assert [x["VersionId"] for x in r["Versions"]] == [v2, v1, "null"] and r["Versions"][0]["IsLatest"]
+    m = alice.delete_object(Bucket=b, Key="k")
+    assert m["DeleteMarker"] and m["VersionId"]
+    e = fails("NoSuchKey", 404, alice.get_object, Bucket=b, Key="k")
+    assert e["ResponseMetadata"]["HTTPHeaders"]["x-amz-delete-marker"] == "true"
+    fails("MethodNotAllowed", 405, alice.get_object, Bucket=b, Key="k", VersionId=m["VersionId"])
+    assert body(b, "k", VersionId=v1) == b"1" and body(b, "k", VersionId="null") == b"null"
+    assert alice.delete_object(Bucket=b, Key="k", VersionId=m["VersionId"])["DeleteMarker"]
+    assert body(b, "k") == b"2"
+    alice.delete_object(Bucket=b, Key="k", VersionId=v2)
+    assert body(b, "k") == b"1"
+    alice.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Suspended"})
+    assert alice.put_object(Bucket=b, Key="k", Body=b"3").get("VersionId") in (None, "null")
+    assert body(b, "k", VersionId="null") == b"3"
+    fails("NoSuchVersion", 404, alice.get_object, Bucket=b, Key="k", VersionId=v2)
+    fails("InvalidArgument", 400, alice.get_object, Bucket=b, Key="k", VersionId="bad")
+
+
+@case
+def many_deletes():
+    b = bucket()
+    for i in range(30):
+        alice.put_object(Bucket=b, Key="k%d" % i)
+    r = alice.delete_objects(Bucket=b, Delete={"Objects": [{"Key": "k%d" % i} for i in range(30)] + [{"Key": "none"}]})
+    assert len(r["Deleted"]) == 31 and "Errors" not in r
+    assert "Contents" not in alice.list_objects_v2(Bucket=b)
+    r = alice.delete_objects(Bucket=b, Delete={"Quiet": True, "Objects": [{"Key": "x"}]})
+    assert "Deleted" not in r
+    r = bob.delete_objects(Bucket=b, Delete={"Objects": [{"Key": "x"}]})
+    assert r["Errors"][0]["Code"] == "AccessDenied"
+
+
+@case
+def tags():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Tagging="a=1&b=%C3%A4+x")
+    assert alice.get_object_tagging(Bucket=b, Key="k")["TagSet"] == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "ä x"}]
+    fails("InvalidTag", 400, alice.put_object_tagging, Bucket=b, Key="k",
+          Tagging={"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]})
+    fails("InvalidTag", 400, alice.put_object_tagging, Bucket=b, Key="k", Tagging={"TagSet": [{"Key": "k" * 129, "Value": ""}]})
+    alice.delete_object_tagging(Bucket=b, Key="k")
+    assert alice.get_object_tagging(Bucket=b, Key="k")["TagSet"] == []
+    fails("NoSuchTagSet", 404, alice.get_bucket_tagging, Bucket=b)
+    alice.put_bucket_tagging(Bucket=b, Tagging={"TagSet": [{"Key": "x", "Value": "y"}]})
+    assert alice.get_bucket_tagging(Bucket=b)["TagSet"] == [{"Key": "x", "Value": "y"}]
+    alice.delete_bucket_tagging(Bucket=b)
+    fails("NoSuchTagSet", 404, alice.get_bucket_tagging, Bucket=b)
+
+
+@case
+def locks():
+    b = bucket(ObjectLockEnabledForBucket=True)
+    r = alice.get_object_lock_configuration(Bucket=b)["ObjectLockConfiguration"]
+    assert r == {"ObjectLockEnabled": "Enabled"}
+    until = datetime.now(timezone.utc) + timedelta(days=1)
+    v = alice.put_object(Bucket=b, Key="k", Body=b"x", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until)["VersionId"]
+    fails("AccessDenied", 403, alice.delete_object, Bucket=b, Key="k", VersionId=v)
+    assert alice.get_object_retention(Bucket=b, Key="k")["Retention"]["Mode"] == "GOVERNANCE"
+    alice.delete_object(Bucket=b, Key="k", VersionId=v, BypassGovernanceRetention=True)
+    v = alice.put_object(Bucket=b, Key="k", Body=b"x")["VersionId"]
+    fails("NoSuchObjectLockConfiguration", 404, alice.get_object_retention, Bucket=b, Key="k")
+    alice.put_object_legal_hold(Bucket=b, Key="k", LegalHold={"Status": "ON"})
+    assert alice.get_object_legal_hold(Bucket=b, Key="k")["LegalHold"]["Status"] == "ON"
+    fails("AccessDenied", 403, alice.delete_object, Bucket=b, Key="k", VersionId=v)
+    alice.put_object_legal_hold(Bucket=b, Key="k", LegalHold={"Status": "OFF"})
+    alice.delete_object(Bucket=b, Key="k", VersionId=v)
+    alice.put_object_lock_configuration(Bucket=b, ObjectLockConfiguration={
+        "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}})
+    alice.put_object(Bucket=b, Key="d", Body=b"x")
+    assert alice.head_object(Bucket=b, Key="d")["ObjectLockMode"] == "COMPLIANCE"
+    fails("InvalidBucketState", 409, alice.put_bucket_versioning, Bucket=b, VersioningConfiguration={"Status": "Suspended"})
+    other = bucket()
+    fails("ObjectLockConfigurationNotFoundError", 404, alice.get_object_lock_configuration, Bucket=other)
+    fails("InvalidRequest", 400, alice.put_object, Bucket=other, Key="k", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until)
+
+
+@case
+def acls_and_strangers():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"x")
+    fails("AccessDenied", 403, bob.get_object, Bucket=b, Key="k")
+    fails("AccessDenied", 403, anonymous.get_object, Bucket=b, Key="k")
+    alice.put_object_acl(Bucket=b, Key="k", ACL="public-read")
+    assert body(b, "k", bob) == b"x" and body(b, "k", anonymous) == b"x"
+    fails("AccessDenied", 403, anonymous.put_object, Bucket=b, Key="n", Body=b"y")
+    alice.put_bucket_acl(Bucket=b, ACL="public-read-write")
+    bob.put_object(Bucket=b, Key="n", Body=b"y")
+    assert alice.get_object_acl(Bucket=b, Key="k")["Grants"][1]["Grantee"]["URI"].endswith("AllUsers")
+    alice.put_object_acl(Bucket=b, Key="k", GrantRead='id="%s"' % BOB)
+    assert body(b, "k", bob) == b"x"
+    fails("AccessDenied", 403, anonymous.get_object, Bucket=b, Key="k")
+    alice.put_public_access_block(Bucket=b, PublicAccessBlockConfiguration={"BlockPublicAcls": True})
+    fails("AccessDenied", 403, alice.put_object_acl, Bucket=b, Key="k", ACL="public-read")
+    c = bucket(ObjectOwnership="BucketOwnerEnforced")
+    fails("AccessControlListNotSupported", 400, alice.put_object, Bucket=c, Key="k", ACL="public-read")
+    fails("AccessControlListNotSupported", 400, alice.put_bucket_acl, Bucket=c, ACL="public-read")
+    assert alice.get_bucket_ownership_controls(Bucket=c)["OwnershipControls"]["Rules"][0]["ObjectOwnership"] == "BucketOwnerEnforced"
+
+
+@case
+def policies():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="pub/k", Body=b"x")
+    alice.put_object(Bucket=b, Key="k", Body=b"x")
+    fails("NoSuchBucketPolicy", 404, alice.get_bucket_policy, Bucket=b)
+    p = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::%s/pub/*" % b},
+        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % BOB}, "Action": ["s3:ListBucket"],
+         "Resource": "arn:aws:s3:::%s" % b, "Condition": {"StringEquals": {"s3:prefix": "pub/"}}},
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::%s/no/*" % b}]}
+    alice.put_bucket_policy(Bucket=b, Policy=json.dumps(p))
+    assert json.loads(alice.get_bucket_policy(Bucket=b)["Policy"]) == p
+    assert body(b, "pub/k", anonymous) == b"x"
+    fails("AccessDenied", 403, anonymous.get_object, Bucket=b, Key="k")
+    assert len(bob.list_objects_v2(Bucket=b, Prefix="pub/")["Contents"]) == 1
+    fails("AccessDenied", 403, bob.list_objects_v2, Bucket=b)
+    fails("AccessDenied", 403, alice.put_object, Bucket=b, Key="no/x", Body=b"")
+    assert alice.get_bucket_policy_status(Bucket=b)["PolicyStatus"]["IsPublic"]
+    for bad in ("{", "{}", json.dumps({"Statement": [{"Effect": "Allow"}]}),
+                json.dumps(p).replace(b, "other-bucket")):
+        fails("MalformedPolicy", 400, alice.put_bucket_policy, Bucket=b, Policy=bad)
+    alice.delete_bucket_policy(Bucket=b)
+    fails("AccessDenied", 403, anonymous.get_object, Bucket=b, Key="pub/k")
+
+
+@case
+def documents():
+    b = bucket()
+    fails("NoSuchCORSConfiguration", 404, alice.get_bucket_cors, Bucket=b)
+    alice.put_bucket_cors(Bucket=b, CORSConfiguration={"CORSRules": [{
+        "AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["https://*.example.org"], "AllowedHeaders": ["x-*"],
+        "ExposeHeaders": ["x-e"], "MaxAgeSeconds": 60}]})
+    ask = {"Origin": "https://a.example.org", "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-a"}
+    status, h, _ = raw("OPTIONS", "/%s/k" % b, ask)
+    assert status == 200 and h["Access-Control-Allow-Origin"] == "https://a.example.org" and h["Access-Control-Max-Age"] == "60"
+    assert raw("OPTIONS", "/%s/k" % b, dict(ask, Origin="https://evil.org"))[0] == 403
+    assert raw("OPTIONS", "/%s/k" % b, {})[0] == 400
+    assert raw("GET", "/%s/k" % b, {"Origin": "https://a.example.org"})[1]["Access-Control-Expose-Headers"] == "x-e"
+    alice.delete_bucket_cors(Bucket=b)
+    rules = [{"ID": "one", "Status": "Enabled", "Filter": {"And": {"Prefix": "p", "Tags": [{"Key": "a", "Value": "b"}]}},
+              "Expiration": {"Days": 3}, "NoncurrentVersionExpiration": {"NoncurrentDays": 2},
+              "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}}]
+    alice.put_bucket_lifecycle_configuration(Bucket=b, LifecycleConfiguration={"Rules": rules})
+    assert alice.get_bucket_lifecycle_configuration(Bucket=b)["Rules"] == rules
+    fails("InvalidArgument", 400, alice.put_bucket_lifecycle_configuration, Bucket=b,
+          LifecycleConfiguration={"Rules": rules + rules})
+    alice.delete_bucket_lifecycle(Bucket=b)
+    fails("NoSuchLifecycleConfiguration", 404, alice.get_bucket_lifecycle_configuration, Bucket=b)
+    alice.put_bucket_encryption(Bucket=b, ServerSideEncryptionConfiguration={
+        "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]})
+    assert alice.get_bucket_encryption(Bucket=b)["ServerSideEncryptionConfiguration"]["Rules"]
+    fails("NotImplemented", 501, alice.put_bucket_notification_configuration, Bucket=b, NotificationConfiguration={})
+    fails("NotImplemented", 501, alice.put_bucket_logging, Bucket=b, BucketLoggingStatus={})
+    assert alice.get_bucket_request_payment(Bucket=b)["Payer"] == "BucketOwner"
+
+
+@case
+def websites():
+    b = bucket()
+    alice.put_bucket_website(Bucket=b, WebsiteConfiguration={
+        "IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "error.html"},
+        "RoutingRules": [{"Condition": {"KeyPrefixEquals": "old/"}, "Redirect": {"ReplaceKeyPrefixWith": "new/"}}]})
+    alice.put_object(Bucket=b, Key="index.html", Body=b"index", ContentType="text/html", ACL="public-read")
+    alice.put_object(Bucket=b, Key="error.html", Body=b"error", ACL="public-read")
+    alice.put_object(Bucket=b, Key="secret", Body=b"s")
+    host = {"Host": b + ".s3-website.localhost"}
+    assert raw("GET", "/", host)[2] == b"index"
+    assert raw("GET", "/none", host)[0::2] == (403, b"error")
+    assert raw("GET", "/secret", host)[0] == 403
+    import http.client
+    h = http.client.HTTPConnection(info["endpoint"][7:])
+    h.request("GET", "/old/x", headers=host)
+    r = h.getresponse()
+    assert r.status == 301 and r.headers["Location"].endswith("/new/x")
+
+
+@case
+def checksums():
+    b = bucket()
+    data = b"checksummed"
+    crc = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+    sha = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    alice.put_object(Bucket=b, Key="k", Body=data, ChecksumCRC32=crc)
+    assert alice.head_object(Bucket=b, Key="k", ChecksumMode="ENABLED")["ChecksumCRC32"] == crc
+    assert "ChecksumCRC32" not in alice.head_object(Bucket=b, Key="k")
+    alice.put_object(Bucket=b, Key="s", Body=data, ChecksumAlgorithm="SHA256")
+    assert alice.get_object(Bucket=b, Key="s", ChecksumMode="ENABLED")["ChecksumSHA256"] == sha
+    fails("BadDigest", 400, alice.put_object, Bucket=b, Key="x", Body=b"other", ChecksumCRC32=crc)
+    fails("InvalidRequest", 400, alice.put_object, Bucket=b, Key="x", Body=b"other", ChecksumCRC32="AA==")
+    fails("BadDigest", 400, alice.put_object, Bucket=b, Key="x", Body=b"o", ContentMD5=base64.b64encode(hashlib.md5(b"x").digest()).decode())
+    fails("InvalidDigest", 400, alice.put_object, Bucket=b, Key="x", Body=b"o", ContentMD5="AA==")
+    fails("404", 404, alice.head_object, Bucket=b, Key="x")
+    r = alice.get_object_attributes(Bucket=b, Key="k", ObjectAttributes=["ETag", "Checksum", "ObjectSize", "StorageClass"])
+    assert r["Checksum"]["ChecksumCRC32"] == crc and r["ObjectSize"] == len(data) and r["StorageClass"] == "STANDARD"
+    u = alice.create_multipart_upload(Bucket=b, Key="m", ChecksumAlgorithm="SHA256")["UploadId"]
+    p = [alice.upload_part(Bucket=b, Key="m", UploadId=u, PartNumber=n, Body=d, ChecksumAlgorithm="SHA256")
+         for n, d in ((1, b"a" * 5242880), (2, b"b"))]
+    r = alice.complete_multipart_upload(Bucket=b, Key="m", UploadId=u, MultipartUpload={"Parts": [
+        {"PartNumber": i + 1, "ETag": x["ETag"], "ChecksumSHA256": x["ChecksumSHA256"]} for i, x in enumerate(p)]})
+    want = hashlib.sha256(b"".join(base64.b64decode(x["ChecksumSHA256"]) for x in p)).digest()
+    assert r["ChecksumSHA256"] == base64.b64encode(want).decode() + "-2"
+
+
+@case
+def customer_keys():
+    b = bucket()
+    key = b"k" * 32
+    sse = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": key}
+    alice.put_object(Bucket=b, Key="k", Body=b"secret", **sse)
+    fails("InvalidRequest", 400, alice.get_object, Bucket=b, Key="k")
+    fails("AccessDenied", 403, alice.get_object, Bucket=b, Key="k", SSECustomerAlgorithm="AES256", SSECustomerKey=b"x" * 32)
+    assert body(b, "k", **sse) == b"secret"
+    assert alice.head_object(Bucket=b, Key="k", **sse)["SSECustomerAlgorithm"] == "AES256"
+    alice.put_object(Bucket=b, Key="p", Body=b"x", ServerSideEncryption="AES256")
+    assert alice.head_object(Bucket=b, Key="p")["ServerSideEncryption"] == "AES256"
+
+
+@case
+def presigned_urls():
+    b = bucket()
+    url = alice.generate_presigned_url("put_object", Params={"Bucket": b, "Key": "k"})
+    r = urllib.request.Request(url, method="PUT", data=b"by url")
+    assert urllib.request.urlopen(r).status == 200
+    url = alice.generate_presigned_url("get_object", Params={"Bucket": b, "Key": "k"})
+    assert urllib.request.urlopen(url).read() == b"by url"
+    path = url[len(info["endpoint"]):]
+    assert raw("GET", path.replace("Signature=", "Signature=0"))[0] in (400, 403)
+    assert raw("GET", path.replace("/k?", "/l?"))[0] == 403
+    url = alice.generate_presigned_url("get_object", Params={"Bucket": b, "Key": "k"}, ExpiresIn=1)
+    time.sleep(2.1)
+    assert raw("GET", url[len(info["endpoint"]):])[0] == 403
+
+
+@case
+def bad_credentials():
+    b = bucket()
+    make = lambda key, secret: boto3.client("s3", endpoint_url=info["endpoint"], region_name="us-east-1",
+                                            aws_access_key_id=key, aws_secret_access_key=secret)
+    fails("InvalidAccessKeyId", 403, make("NOBODY", "x").list_buckets)
+    fails("SignatureDoesNotMatch", 403, make(info["accounts"][0]["access_key"], "wrong").list_buckets)
+    assert raw("GET", "/")[0] == 403 and raw("GET", "/" + b)[0] == 403
+    assert raw("PUT", "/" + b + "/k", data=b"x")[0] == 403
+    status, _, text = raw("GET", "/", {"Authorization": "AWS4-HMAC-SHA256 nonsense"})
+    assert status == 400 and b"AuthorizationHeaderMalformed" in text
+    status, h, text = raw("GET", "/" + b)
+    assert h["Content-Type"] == "application/xml" and b"<Code>AccessDenied</Code>" in text and b"<RequestId>" in text
+
+
+@case
+def chunked_uploads():
+    # What a client without boto3's habits sends: chunks with signatures.
+    b = bucket()
+    secret, access = info["accounts"][0]["secret_key"], info["accounts"][0]["access_key"]
+    when = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    scope = when[:8] + "/us-east-1/s3/aws4_request"
+    key = ("AWS4" + secret).encode()
+    for part in (when[:8], "us-east-1", "s3", "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    sign = lambda text: hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    data, host = b"z" * 70000, info["endpoint"][7:]
+    headers = {"host": host, "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x-amz-date": when,
+               "x-amz-decoded-content-length": str(len(data)), "content-encoding": "aws-chunked"}
+    names = ";".join(sorted(headers))
+    canonical = "PUT\n/%s/k\n\n%s\n%s\n%s" % (b, "".join("%s:%s\n" % (n, headers[n]) for n in sorted(headers)), names,
+                                           headers["x-amz-content-sha256"])
+    previous = sign("AWS4-HMAC-SHA256\n%s\n%s\n%s" % (when, scope, hashlib.sha256(canonical.encode()).hexdigest()))
+    headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s" % (access, scope, names, previous)
+    empty = hashlib.sha256(b"").hexdigest()
+
+    def chunks(bad):
+        last, out = previous, b""
+        for at in list(range(0, len(data), 65536)) + [len(data)]:
+            piece = data[at:at + 65536]
+            last = sign("AWS4-HMAC-SHA256-PAYLOAD\n%s\n%s\n%s\n%s\n%s" % (when, scope, last, empty, hashlib.sha256(piece).hexdigest()))
+            out += b"%x;chunk-signature=%s\r\n" % (len(piece), last.encode()) + (piece.replace(b"z", b"y") if bad else piece) + b"\r\n"
+        return out
+    assert raw("PUT", "/%s/k" % b, headers, chunks(True))[0] == 403
+    fails("404", 404, alice.head_object, Bucket=b, Key="k")
+    assert raw("PUT", "/%s/k" % b, headers, chunks(False)[:-20])[0] == 400
+    assert raw("PUT", "/%s/k" % b, headers, chunks(False))[0] == 200
+    r = alice.get_object(Bucket=b, Key="k")
+    assert r["Body"].read() == data and "ContentEncoding" not in r
+
+
+@case
+def virtual_hosts():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"x", ACL="public-read")
+    assert raw("GET", "/k", {"Host": b + ".localhost"})[2] == b"x"
+
+
+failed = 0
+for f in CASES:
+    try:
+        f()
+        print("ok   s3 " + f.__name__, flush=True)
+    except Exception as e:
+        failed += 1
+        where = traceback.extract_tb(e.__traceback__)
+        line = [x.lineno for x in where if x.filename == __file__][-1]
+        print("FAIL s3 %s: line %d: %s" % (f.__name__, line, str(e).replace("\n", " ")[:300]), flush=True)
+print("done")
