@@ -175,13 +175,17 @@ bucket_remove(struct bucket_txn *t, struct bytes key, const struct entry *e)
 		err = upload_forget(t, &e->parts);
 	if (err == ERR_OK)
 		err = kv_del(t->kv, table_key_bytes(&k));
-	if (err == ERR_OK && e->null)
+	if (err != ERR_OK || !e->null)
+		return err;
+	/* Mostly there is none, and a deletion is written, too. */
+	err = kv_get(t->kv, table_key_bytes(&null), NULL);
+	if (err == ERR_OK)
 		err = kv_del(t->kv, table_key_bytes(&null));
-	return err;
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 static int
-remove_null(struct bucket_txn *t, struct bytes key, bool *existed)
+remove_null(struct bucket_txn *t, struct bytes key)
 {
 	struct bucket_found f;
 	int err;
@@ -190,8 +194,6 @@ remove_null(struct bucket_txn *t, struct bytes key, bool *existed)
 	err = find_null(t->kv, key, &f);
 	if (err == ERR_OK && f.there)
 		err = bucket_remove(t, key, &f.entry);
-	if (err == ERR_OK)
-		*existed = f.there;
 	bucket_found_fini(&f);
 	return err;
 }
@@ -260,11 +262,13 @@ static int
 make_room(struct bucket_txn *t, struct bytes key, const struct bucket_found *latest, bool null)
 {
 	struct table_key k = table_key(TABLE_NULLS, key, NULL);
-	bool existed;
 
+	if (!latest->there)
+		return ERR_OK;
 	if (null)
-		return remove_null(t, key, &existed);
-	if (!latest->there || !latest->entry.null)
+		return latest->entry.null ? bucket_remove(t, key, &latest->entry)
+					  : remove_null(t, key);
+	if (!latest->entry.null)
 		return ERR_OK;
 	return kv_put(t->kv, table_key_bytes(&k),
 	    bytes_of(latest->entry.version.b, sizeof(latest->entry.version.b)));
@@ -397,7 +401,8 @@ delete_latest(struct bucket_txn *t, struct bytes key, const struct bucket_delete
 		return err;
 	if (s->versioning == VERSIONING_NEVER) {
 		done->null = true;
-		return remove_null(t, key, &done->existed);
+		done->existed = latest->there;
+		return make_room(t, key, latest, true);
 	}
 	return put_latest(t, key, latest, &marker, s, done);
 }
