@@ -404,6 +404,8 @@ delete_latest(struct bucket_txn *t, struct bytes key, const struct bucket_delete
 		done->existed = latest->there;
 		return make_room(t, key, latest, true);
 	}
+	if (marker.owner.len == 0)
+		marker.owner = bytes_of(s->owner.text, strlen(s->owner.text));
 	return put_latest(t, key, latest, &marker, s, done);
 }
 

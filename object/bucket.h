@@ -83,7 +83,7 @@ struct bucket_delete {
 	struct version_ref which;
 	struct conditions conditions;
 	bool bypass_governance; /* asked for, and permitted */
-	struct bytes owner;     /* account id: whose a delete marker is */
+	struct bytes owner; /* account id: whose a delete marker is; none: the bucket's owner's */
 };
 /*
  * As S3 does: the latest of a bucket without versioning goes, else a delete marker is put (the

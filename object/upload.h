@@ -73,6 +73,7 @@ struct upload_plan {
 	/* The same request was completed before: this is its result, nothing is left to do. */
 	bool repeated;
 	struct bucket_done done;
+	struct checksum checksum;      /* of the object, if repeated */
 	uint8_t used[PART_BITS_BYTES]; /* bit n: part n */
 };
 /*

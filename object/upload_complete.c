@@ -10,7 +10,7 @@
 #include "overlay/base/pack.h"
 
 #define REPEAT_VERSION 1
-#define REPEAT_BYTES   (1 + 32 + BUCKET_DONE_BYTES + 16 + 2 + 8)
+#define REPEAT_BYTES   (1 + 32 + BUCKET_DONE_BYTES + 16 + 2 + 8 + 2 + CHECKSUM_BYTES_MAX)
 
 /* ---- results that may be asked for again ---- */
 
@@ -53,7 +53,10 @@ repeat_get(struct kv *kv, const struct version *id, struct upload_plan *plan)
 		unpack_raw(&u, plan->etag.md5, sizeof(plan->etag.md5));
 		plan->etag.parts = unpack_u16(&u);
 		plan->size = unpack_u64(&u);
-		if (err != ERR_OK || !unpack_done(&u))
+		plan->checksum.algorithm = unpack_u8(&u);
+		plan->checksum.type = unpack_u8(&u);
+		unpack_raw(&u, plan->checksum.value, checksum_bytes(plan->checksum.algorithm));
+		if (err != ERR_OK || !unpack_done(&u) || plan->checksum.algorithm > CHECKSUM_SHA256)
 			err = ERR_CORRUPT;
 		else if (version != REPEAT_VERSION)
 			err = ERR_VERSION;
@@ -79,7 +82,7 @@ repeat_due_key(uint64_t at_ms, const struct version *id)
 
 static int
 repeat_put(struct bucket_txn *t, const struct version *id, const struct upload_plan *plan,
-    const struct bucket_done *done)
+    const struct checksum *checksum, const struct bucket_done *done)
 {
 	struct table_key k = table_id(TABLE_REPEATS, id, UINT32_MAX);
 	struct table_key due = repeat_due_key(t->now_ms + UPLOAD_REPEAT_MS, id);
@@ -94,7 +97,10 @@ repeat_put(struct bucket_txn *t, const struct version *id, const struct upload_p
 	pack_raw(&p, plan->etag.md5, sizeof(plan->etag.md5));
 	pack_u16(&p, plan->etag.parts);
 	pack_u64(&p, plan->size);
-	must(pack_ok(&p) && p.len == sizeof(text));
+	pack_u8(&p, checksum->algorithm);
+	pack_u8(&p, checksum->type);
+	pack_raw(&p, checksum->value, checksum_bytes(checksum->algorithm));
+	must(pack_ok(&p));
 	err = kv_put(t->kv, table_key_bytes(&k), bytes_of(text, p.len));
 	return err != ERR_OK ? err : kv_put(t->kv, table_key_bytes(&due), bytes_of(text, 0));
 }
@@ -304,7 +310,8 @@ check_stamp(struct kv *kv, const struct upload *u, struct bytes upload,
 
 static int
 finish(struct bucket_txn *t, struct bytes key, const struct version *id,
-    const struct upload_plan *plan, bool others, const struct bucket_done *done)
+    const struct upload_plan *plan, bool others, const struct checksum *checksum,
+    const struct bucket_done *done)
 {
 	struct table_key k = table_key(TABLE_UPLOADS, key, id);
 	struct doom d = { .keep_used = true };
@@ -313,7 +320,7 @@ finish(struct bucket_txn *t, struct bytes key, const struct version *id,
 	memcpy(d.used, plan->used, sizeof(d.used));
 	if (err == ERR_OK && others)
 		err = doom_put(t->kv, id, &d);
-	return err != ERR_OK ? err : repeat_put(t, id, plan, done);
+	return err != ERR_OK ? err : repeat_put(t, id, plan, checksum, done);
 }
 
 int
@@ -344,7 +351,7 @@ upload_complete(struct bucket_txn *t, struct bytes key, const struct version *id
 		err = bucket_write(t, key, c, &u.entry, BUCKET_MOVED, &did);
 	}
 	if (err == ERR_OK)
-		err = finish(t, key, id, plan, others, &did);
+		err = finish(t, key, id, plan, others, checksum, &did);
 	if (err == ERR_OK)
 		*done = did;
 	buf_fini(&value);

@@ -197,6 +197,7 @@ START_TEST(tags_and_grants_change_in_place)
 	struct bucket_txn t = txn(m, NOW + 9);
 	struct version_ref null = { .which = VERSION_NULL };
 	struct buf value, tags;
+	struct settings s;
 	struct entry e;
 
 	buf_init(&value, KV_VALUE_MAX);
@@ -217,8 +218,13 @@ START_TEST(tags_and_grants_change_in_place)
 	    bucket_set_tags(&t, text("k"), &null, buf_bytes(&tags), &changed), REFUSAL_TAG);
 	ck_assert_int_eq(bucket_set_tags(&t, text("none"), &latest, bytes_of("", 0), &changed),
 	    REFUSAL_NO_SUCH_KEY);
+	ck_assert_int_eq(settings_get(&m->kv, &value, &s), ERR_OK);
+	memcpy(s.owner.text, "them", 5);
+	ck_assert_int_eq(settings_put(&m->kv, &s), ERR_OK);
 	ck_assert_int_eq(settings_set_versioning(&m->kv, VERSIONING_ENABLED), ERR_OK);
 	ck_assert_int_eq(del(m, NOW, "k", NULL, false), ERR_OK);
+	ck_assert_int_eq(bucket_get(&m->kv, text("k"), &latest, &value, &e), ERR_OK);
+	ck_assert(e.marker && bytes_equal(e.owner, text("them")));
 	ck_assert_int_eq(
 	    bucket_set_tags(&t, text("k"), &latest, bytes_of("", 0), &changed), REFUSAL_MARKER);
 	ck_assert_int_eq(bucket_set_tags(&t, text("k"), &null, bytes_of("", 0), &changed), ERR_OK);

@@ -87,12 +87,13 @@ plan(struct world *w, const struct request *r, struct upload_plan *out)
 static int
 complete(struct world *w, const struct upload_plan *p, struct bucket_done *done)
 {
-	static const struct checksum none;
+	static const struct checksum sum = { .algorithm = CHECKSUM_CRC32C,
+		.value = { 4, 3, 2, 1 } };
 	struct bucket_txn t = txn(w, NOW + 50000);
 	int err;
 
 	kv_mem_begin(w->m);
-	err = upload_complete(&t, text("key"), &w->u.id, NULL, p, text("c9"), &none, done);
+	err = upload_complete(&t, text("key"), &w->u.id, NULL, p, text("c9"), &sum, done);
 	return kv_mem_end(w->m, err);
 }
 
@@ -215,6 +216,8 @@ START_TEST(completed_and_read)
 	name_part(r, 3, 3, true);
 	ck_assert_int_eq(plan(&w, r, &stale), ERR_OK);
 	ck_assert(stale.repeated && etag_equal(&stale.etag, &p.etag));
+	ck_assert_int_eq(stale.checksum.algorithm, CHECKSUM_CRC32C);
+	ck_assert_mem_eq(stale.checksum.value, ((uint8_t[]){ 4, 3, 2, 1 }), 4);
 	again = stale.done;
 	ck_assert_mem_eq(&again.version, &done.version, sizeof(done.version));
 	r->count = 1;
