@@ -3,296 +3,25 @@
  * unknown lengths, packs, joined parts, ranges; holders that die in the middle, liars, more uploads
  * than the memory holds, aborted ones.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "object/content_read.h"
-#include "object/content_write.h"
-#include "object/lease_signing.h"
-#include "object/packs.h"
-#include "storage/store_facts.h"
-#include "test/scenario/world_private.h"
+#include "storage/messages.h"
+#include "test/scenario/contents.h"
 #include "test/unit/suite.h"
 
-#define CHUNK   KIB(256)
-#define PORTION 50000 /* of one write: no border of ours */
-#define OBJECTS 64
-
-static uint8_t
-byte_at(uint64_t seed, uint64_t offset)
-{
-	uint64_t z = seed + offset / 8 * UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	return (uint8_t)((z ^ (z >> 27)) >> (offset % 8 * 8));
-}
-
-/* ---- a client with a bucket's keys ---- */
-
-struct client {
-	struct world *w;
-	struct memory_budget up, down;
-	struct lease_signing signing;
-	struct packs *packs;
-	struct content objects[OBJECTS];
-	uint64_t bytes[OBJECTS];
-	struct placing_told told;
-};
-
-static struct placing_opts
-placing_of(struct client *c)
-{
-	return (struct placing_opts){ .code = c->w->opts.code,
-		.signer = lease_signing_signer(&c->signing) };
-}
-
-static struct client *
-client_new(const struct world_opts *opts)
-{
-	static const struct key secret = { { 5 } };
-	struct client *c = calloc(1, sizeof(*c));
-	struct env *env;
-	struct placing_opts placing;
-
-	must(c != NULL);
-	c->w = world_new(opts);
-	env = world_client_env(c->w);
-	budget_init(&c->up, env, 0);
-	budget_init(&c->down, env, 0);
-	lease_signing_bucket(&c->signing, env, c->w->net, &secret, &c->w->account, NULL);
-	placing = placing_of(c);
-	must(packs_new(&(struct packs_opts){ .files = c->w->files, .placing = placing },
-		 &c->packs) == ERR_OK);
-	for (size_t i = 0; i < OBJECTS; i++)
-		content_init(&c->objects[i]);
-	return c;
-}
-
-static int
-free_packs(void *arg)
-{
-	struct client *c = arg;
-
-	packs_free(c->packs);
-	return ERR_OK;
-}
-
-static void
-client_free(struct client *c)
-{
-	ck_assert_int_eq(world_run(c->w, free_packs, c), ERR_OK);
-	for (size_t i = 0; i < OBJECTS; i++)
-		content_fini(&c->objects[i]);
-	budget_fini(&c->up);
-	budget_fini(&c->down);
-	world_free(c->w);
-	free(c);
-}
-
-static struct client *
+static struct content_client *
 small_client(uint64_t seed)
 {
-	return client_new(&(struct world_opts){ .seed = seed, .nodes = 8, .code = { 4, 6, 8 } });
+	return content_client_new(
+	    &(struct world_opts){ .seed = seed, .nodes = 8, .code = { 4, 6, 8 } });
 }
-
-/* ---- writing ---- */
-
-struct writing {
-	struct client *c;
-	size_t object;
-	uint64_t bytes, declared; /* declared 0: as many */
-	bool unknown, packed, may_inline;
-	uint64_t pause; /* between two portions */
-	void (*during)(void *arg, uint64_t done);
-	void *arg;
-	uint64_t abort_at; /* 0: never */
-	int err;
-	bool ended;
-};
-
-static int
-write_all(struct writing *x, struct content_writer *w)
-{
-	struct env *env = world_client_env(x->c->w);
-	uint8_t *piece = malloc(PORTION);
-	int err = ERR_OK;
-
-	must(piece != NULL);
-	for (uint64_t at = 0; err == ERR_OK && at < x->bytes;) {
-		size_t len = (size_t)MIN(x->bytes - at, PORTION);
-
-		for (size_t i = 0; i < len; i++)
-			piece[i] = byte_at(x->object, at + i);
-		err = content_write(w, bytes_of(piece, len));
-		at += len;
-		if (err == ERR_OK && x->pause > 0)
-			err = task_sleep(env, x->pause);
-		if (x->during != NULL)
-			x->during(x->arg, at);
-		if (x->abort_at > 0 && at >= x->abort_at)
-			err = ERR_CANCELED;
-	}
-	free(piece);
-	return err;
-}
-
-static int
-write_task(void *arg)
-{
-	struct writing *x = arg;
-	struct client *c = x->c;
-	struct content_writer *w;
-	struct content_write_opts opts = {
-		.files = c->w->files,
-		.memory = &c->up,
-		.packs = x->packed ? c->packs : NULL,
-		.may_inline = x->may_inline,
-		.bytes = x->unknown    ? CONTENT_BYTES_UNKNOWN
-			 : x->declared ? x->declared
-				       : x->bytes,
-		.placing = placing_of(c),
-	};
-	int err = content_writer_new(&opts, &w);
-
-	must(err == ERR_OK);
-	err = write_all(x, w);
-	if (err == ERR_OK)
-		err = content_finish(w, &c->objects[x->object], &c->told);
-	content_writer_free(w);
-	if (err == ERR_OK) {
-		c->bytes[x->object] = x->bytes;
-		ck_assert_uint_eq(c->objects[x->object].bytes, x->bytes);
-	}
-	x->err = err;
-	x->ended = true;
-	return err;
-}
-
-static int
-put(struct client *c, struct writing x)
-{
-	x.c = c;
-	return world_run(c->w, write_task, &x);
-}
-
-/* Many at once. */
-struct crowd {
-	struct writing *each;
-	size_t count;
-	struct env *env;
-};
-
-static int
-crowd_task(void *arg)
-{
-	struct crowd *x = arg;
-	struct task_group group;
-	int err = ERR_OK;
-
-	task_group_init(&group, x->env);
-	for (size_t i = 0; err == ERR_OK && i < x->count; i++)
-		err = task_spawn(&group, "upload", write_task, &x->each[i]);
-	if (err == ERR_OK)
-		err = task_group_wait(&group, 0);
-	task_group_fini(&group);
-	return err;
-}
-
-static void
-put_together(struct client *c, struct writing *each, size_t count)
-{
-	struct crowd x = { each, count, world_client_env(c->w) };
-
-	for (size_t i = 0; i < count; i++)
-		each[i].c = c;
-	ck_assert_int_eq(world_run(c->w, crowd_task, &x), ERR_OK);
-	for (size_t i = 0; i < count; i++)
-		ck_assert_int_eq(each[i].err, ERR_OK);
-}
-
-/* ---- reading ---- */
-
-struct reading {
-	struct client *c;
-	size_t object;
-	uint64_t from, len;
-	uint64_t seed_at; /* where in its source the content begins */
-	uint64_t pause;
-	uint64_t first_after; /* when the first piece was there */
-	struct file_missing missing;
-	int err;
-};
-
-static int
-read_all(struct reading *x, struct content_reader *r)
-{
-	struct env *env = world_client_env(x->c->w);
-	uint64_t at = x->from, begun = env_now(env), wrong = 0;
-	struct bytes piece;
-	int err;
-
-	while ((err = content_read(r, &piece)) == ERR_OK) {
-		if (at == x->from)
-			x->first_after = env_now(env) - begun;
-		ck_assert_uint_gt(piece.len, 0);
-		for (size_t i = 0; i < piece.len; i++, at++)
-			wrong += piece.data[i] != byte_at(x->object, at);
-		if (x->pause > 0)
-			(void)task_sleep(env, x->pause);
-	}
-	ck_assert_msg(
-	    wrong == 0, "object %zu: %llu wrong bytes", x->object, (unsigned long long)wrong);
-	if (err == ERR_END)
-		ck_assert_uint_eq(at, x->from + x->len);
-	else
-		x->missing = *content_reader_missing(r);
-	return err == ERR_END ? ERR_OK : err;
-}
-
-static int
-read_task(void *arg)
-{
-	struct reading *x = arg;
-	struct content_reader *r;
-	struct content_read_opts opts = {
-		.files = x->c->w->files,
-		.memory = &x->c->down,
-		.content = &x->c->objects[x->object],
-		.from = x->from,
-		.len = x->len,
-	};
-	int err = content_reader_new(&opts, &r);
-
-	if (err == ERR_OK) {
-		err = read_all(x, r);
-		content_reader_free(r);
-	}
-	x->err = err;
-	return err;
-}
-
-static int
-get_range(struct client *c, size_t object, uint64_t from, uint64_t len)
-{
-	struct reading x = { .c = c, .object = object, .from = from, .len = len };
-
-	return world_run(c->w, read_task, &x);
-}
-
-static int
-get(struct client *c, size_t object)
-{
-	return get_range(c, object, 0, c->bytes[object]);
-}
-
-/* ---- the stories ---- */
 
 static const uint64_t sizes[] = { 0, 1, 4096, 4097, 65519, 65520, 65521, 262079, 262080, 262081,
 	524160, 1000000, 1048576, 1100000, 3000000 };
 
 START_TEST(all_sizes_come_back)
 {
-	struct client *c = small_client(1);
+	struct content_client *c = small_client(1);
 	size_t packed = 0, inlined = 0, chunks = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
@@ -301,96 +30,98 @@ START_TEST(all_sizes_come_back)
 		for (size_t known = 0; known < 2; known++) {
 			size_t o = 2 * i + known;
 
-			ck_assert_int_eq(put(c, (struct writing){ .object = o,
-						    .bytes = sizes[i],
-						    .unknown = !known,
-						    .may_inline = small,
-						    .packed = !small }),
+			ck_assert_int_eq(content_put(c, (struct content_writing){ .object = o,
+							    .bytes = sizes[i],
+							    .unknown = !known,
+							    .may_inline = small,
+							    .packed = !small }),
 			    ERR_OK);
 			inlined += c->objects[o].kind == CONTENT_INLINE;
 			packed += c->objects[o].kind == CONTENT_PACKED;
 			chunks += c->objects[o].kind == CONTENT_CHUNKS;
-			ck_assert_int_eq(get(c, o), ERR_OK);
+			ck_assert_int_eq(content_get(c, o), ERR_OK);
 		}
 	}
 	ck_assert_uint_eq(inlined, 2);
 	ck_assert_uint_eq(packed, 0); /* who comes alone has a chunk of its own */
 	ck_assert_uint_eq(chunks, 2 * ARRAY_LEN(sizes) - 4);
-	client_free(c);
+	content_client_free(c);
 }
 END_TEST
 
 START_TEST(another_length_than_declared_is_refused)
 {
-	struct client *c = small_client(2);
+	struct content_client *c = small_client(2);
 
 	ck_assert_int_eq(
-	    put(c, (struct writing){ .bytes = 100000, .declared = 99999 }), ERR_TOO_BIG);
+	    content_put(c, (struct content_writing){ .bytes = 100000, .declared = 99999 }),
+	    ERR_TOO_BIG);
 	ck_assert_int_eq(
-	    put(c, (struct writing){ .bytes = 100000, .declared = 100001 }), ERR_INVALID);
-	client_free(c);
+	    content_put(c, (struct content_writing){ .bytes = 100000, .declared = 100001 }),
+	    ERR_INVALID);
+	content_client_free(c);
 }
 END_TEST
 
 START_TEST(small_ones_at_the_same_time_share_chunks)
 {
-	struct client *c = small_client(3);
-	struct writing each[40] = { { .bytes = 0 } };
+	struct content_client *c = small_client(3);
+	struct content_writing each[40] = { { .bytes = 0 } };
 	size_t packed = 0, packs = 0;
 
 	for (size_t i = 0; i < 40; i++)
-		each[i] = (struct writing){
+		each[i] = (struct content_writing){
 			.object = i, .bytes = 5000 + 1500 * i, .packed = true, .unknown = i % 3 == 0
 		};
-	put_together(c, each, 40);
+	content_put_together(c, each, 40);
 	for (size_t i = 0; i < 40; i++) {
 		const struct content *o = &c->objects[i];
 
 		packed += o->kind == CONTENT_PACKED;
 		packs += i == 0 ||
 			 !hash_equal(&o->list.chunks[0].id, &c->objects[i - 1].list.chunks[0].id);
-		ck_assert_int_eq(get(c, i), ERR_OK);
-		ck_assert_int_eq(get_range(c, i, 1234, 2000), ERR_OK);
-		ck_assert_int_eq(get_range(c, i, c->bytes[i] - 1, 1), ERR_OK);
+		ck_assert_int_eq(content_get(c, i), ERR_OK);
+		ck_assert_int_eq(content_get_range(c, i, 1234, 2000), ERR_OK);
+		ck_assert_int_eq(content_get_range(c, i, c->bytes[i] - 1, 1), ERR_OK);
 	}
 	ck_assert_uint_gt(packed, 36);
 	ck_assert_uint_lt(packs, 6);
-	client_free(c);
+	content_client_free(c);
 }
 END_TEST
 
 START_TEST(ranges)
 {
-	struct client *c = small_client(4);
+	struct content_client *c = small_client(4);
 
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 3000000 }), ERR_OK);
+	ck_assert_int_eq(content_put(c, (struct content_writing){ .bytes = 3000000 }), ERR_OK);
 	for (uint64_t from = 0; from < 3000000; from += 262079 + from % 7)
 		for (uint64_t len = 1; from + len < 3000000; len = len * 17 + 3)
-			ck_assert_int_eq(get_range(c, 0, from, len), ERR_OK);
-	ck_assert_int_eq(get_range(c, 0, 0, 0), ERR_OK);
-	ck_assert_int_eq(get_range(c, 0, 3000000, 0), ERR_OK);
-	ck_assert_int_eq(get_range(c, 0, 2999999, 2), ERR_INVALID);
-	ck_assert_int_eq(get_range(c, 0, 3000001, 0), ERR_INVALID);
-	client_free(c);
+			ck_assert_int_eq(content_get_range(c, 0, from, len), ERR_OK);
+	ck_assert_int_eq(content_get_range(c, 0, 0, 0), ERR_OK);
+	ck_assert_int_eq(content_get_range(c, 0, 3000000, 0), ERR_OK);
+	ck_assert_int_eq(content_get_range(c, 0, 2999999, 2), ERR_INVALID);
+	ck_assert_int_eq(content_get_range(c, 0, 3000001, 0), ERR_INVALID);
+	content_client_free(c);
 }
 END_TEST
 
 START_TEST(the_first_byte_does_not_wait_for_a_chunk)
 {
-	struct client *c = client_new(&(struct world_opts){
+	struct content_client *c = content_client_new(&(struct world_opts){
 	    .seed = 5, .nodes = 8, .code = { 4, 6, 8 }, .chunk_bytes = MIB(16) });
-	struct reading x = { .c = c, .len = 12000000 };
+	struct content_reading x = { .c = c, .len = 12000000 };
 
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 12000000 }), ERR_OK);
+	ck_assert_int_eq(content_put(c, (struct content_writing){ .bytes = 12000000 }), ERR_OK);
 	sim_node_bandwidth(world_client_env(c->w), MIB(1), MIB(1));
-	ck_assert_int_eq(world_run(c->w, read_task, &x), ERR_OK);
+	ck_assert_int_eq(world_run(c->w, content_read_task, &x), ERR_OK);
 	ck_assert_uint_lt(x.first_after, SECONDS(2)); /* all of it takes twelve */
-	client_free(c);
+	content_client_free(c);
 }
 END_TEST
 
 struct killer {
-	struct client *c;
+	struct content_client *c;
 	uint64_t at;
 };
 
@@ -407,103 +138,104 @@ kill_at(void *arg, uint64_t done)
 START_TEST(a_holder_that_dies_in_the_middle_is_replaced)
 {
 	for (uint64_t at = 100000; at < 900000; at += 250000) {
-		struct client *c = client_new(
+		struct content_client *c = content_client_new(
 		    &(struct world_opts){ .seed = 60 + at, .nodes = 10, .code = { 4, 6, 8 } });
 		struct killer k = { c, at };
 
-		ck_assert_int_eq(put(c, (struct writing){ .bytes = 900000,
-					    .during = kill_at,
-					    .arg = &k,
-					    .pause = MILLISECONDS(20) }),
+		ck_assert_int_eq(content_put(c, (struct content_writing){ .bytes = 900000,
+						    .during = kill_at,
+						    .arg = &k,
+						    .pause = MILLISECONDS(20) }),
 		    ERR_OK);
 		ck_assert_uint_ge(c->told.placed_min, 6);
 		ck_assert_uint_eq(c->told.chunks, 4);
-		ck_assert_int_eq(get(c, 0), ERR_OK);
-		client_free(c);
+		ck_assert_int_eq(content_get(c, 0), ERR_OK);
+		content_client_free(c);
 	}
 }
 END_TEST
 
 START_TEST(fewer_than_n_are_told)
 {
-	struct client *c =
-	    client_new(&(struct world_opts){ .seed = 7, .nodes = 6, .code = { 4, 6, 8 } });
+	struct content_client *c =
+	    content_client_new(&(struct world_opts){ .seed = 7, .nodes = 6, .code = { 4, 6, 8 } });
 
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 400000 }), ERR_OK);
+	ck_assert_int_eq(content_put(c, (struct content_writing){ .bytes = 400000 }), ERR_OK);
 	ck_assert_uint_eq(c->told.placed_min, 6);
 	ck_assert_uint_eq(c->told.code.n, 8);
-	client_free(c);
-	c = client_new(&(struct world_opts){ .seed = 7, .nodes = 5, .code = { 4, 6, 8 } });
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 400000 }), ERR_PLACEMENT);
-	client_free(c);
+	content_client_free(c);
+	c = content_client_new(&(struct world_opts){ .seed = 7, .nodes = 5, .code = { 4, 6, 8 } });
+	ck_assert_int_eq(
+	    content_put(c, (struct content_writing){ .bytes = 400000 }), ERR_PLACEMENT);
+	content_client_free(c);
 }
 END_TEST
 
 START_TEST(dead_holders_and_too_many)
 {
-	struct client *c = small_client(8);
-	struct reading x = { .c = c, .len = 900000 };
+	struct content_client *c = small_client(8);
+	struct content_reading x = { .c = c, .len = 900000 };
 
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 900000 }), ERR_OK);
+	ck_assert_int_eq(content_put(c, (struct content_writing){ .bytes = 900000 }), ERR_OK);
 	for (size_t i = 0; i < 4; i++)
 		world_kill(c->w, i * 2);
-	ck_assert_int_eq(get(c, 0), ERR_OK);
+	ck_assert_int_eq(content_get(c, 0), ERR_OK);
 	world_kill(c->w, 1);
-	ck_assert_int_eq(world_run(c->w, read_task, &x), ERR_UNREACHABLE);
+	ck_assert_int_eq(world_run(c->w, content_read_task, &x), ERR_UNREACHABLE);
 	ck_assert_uint_eq(x.missing.holders.needed, 4);
 	ck_assert_uint_eq(x.missing.holders.answered, 3);
 	world_restart(c->w, 1);
-	ck_assert_int_eq(get(c, 0), ERR_OK);
-	client_free(c);
+	ck_assert_int_eq(content_get(c, 0), ERR_OK);
+	content_client_free(c);
 }
 END_TEST
 
 /* Every bit that it gives is wrong: none of it comes out, and it is blamed; of packs, too. */
 START_TEST(a_liar_is_found_and_worked_around)
 {
-	struct client *c = small_client(9);
-	struct writing each[3] = { { .object = 1, .bytes = 30000, .packed = true },
+	struct content_client *c = small_client(9);
+	struct content_writing each[3] = { { .object = 1, .bytes = 30000, .packed = true },
 		{ .object = 2, .bytes = 200000, .packed = true },
 		{ .object = 3, .bytes = 300000, .packed = true } };
 	uint64_t blames = 0;
 
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 900000 }), ERR_OK);
-	put_together(c, each, 3);
+	ck_assert_int_eq(content_put(c, (struct content_writing){ .bytes = 900000 }), ERR_OK);
+	content_put_together(c, each, 3);
 	world_spoil(c->w, 2);
 	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(get(c, i), ERR_OK);
+		ck_assert_int_eq(content_get(c, i), ERR_OK);
 	for (size_t i = 0; i < 8; i++) {
 		ck_assert(i == 2 || world_blames(c->w, i) == 0);
 		blames += world_blames(c->w, i);
 	}
 	ck_assert_uint_gt(blames, 0);
-	client_free(c);
+	content_client_free(c);
 }
 END_TEST
 
 /* Each wants most of the memory; all come through, and short ones do not wait for the long. */
 START_TEST(fifty_uploads_share_little_memory)
 {
-	struct client *c = small_client(10);
-	struct writing each[50] = { { .bytes = 0 } };
+	struct content_client *c = small_client(10);
+	struct content_writing each[50] = { { .bytes = 0 } };
 
 	budget_init(&c->up, world_client_env(c->w), MIB(24));
 	for (size_t i = 0; i < 50; i++)
-		each[i] = (struct writing){ .object = i,
+		each[i] = (struct content_writing){ .object = i,
 			.bytes = i % 5 == 0 ? 20000 : 700000,
 			.unknown = i % 2 == 0,
 			.packed = i % 10 == 0,
 			.pause = i % 7 == 0 ? MILLISECONDS(50) : 0 };
-	put_together(c, each, 50);
+	content_put_together(c, each, 50);
 	for (size_t i = 0; i < 50; i += 3)
-		ck_assert_int_eq(get(c, i), ERR_OK);
-	client_free(c);
+		ck_assert_int_eq(content_get(c, i), ERR_OK);
+	content_client_free(c);
 }
 END_TEST
 
 struct many {
-	struct reading each[40];
-	struct client *c;
+	struct content_reading each[40];
+	struct content_client *c;
 	uint64_t least_free;
 };
 
@@ -516,7 +248,7 @@ watch_memory(void *arg)
 
 	task_group_init(&group, world_client_env(m->c->w));
 	for (size_t i = 0; err == ERR_OK && i < ARRAY_LEN(m->each); i++)
-		err = task_spawn(&group, "download", read_task, &m->each[i]);
+		err = task_spawn(&group, "download", content_read_task, &m->each[i]);
 	if (err == ERR_OK)
 		err = task_group_wait(&group, 0);
 	task_group_fini(&group);
@@ -525,85 +257,46 @@ watch_memory(void *arg)
 
 START_TEST(forty_slow_readers_share_little_memory)
 {
-	struct client *c = client_new(&(struct world_opts){
+	struct content_client *c = content_client_new(&(struct world_opts){
 	    .seed = 11, .nodes = 8, .code = { 4, 6, 8 }, .chunk_bytes = MIB(4) });
 	struct many m = { .c = c };
 
 	budget_init(&c->down, world_client_env(c->w), MIB(16));
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 3000000 }), ERR_OK);
+	ck_assert_int_eq(content_put(c, (struct content_writing){ .bytes = 3000000 }), ERR_OK);
 	for (size_t i = 0; i < ARRAY_LEN(m.each); i++)
-		m.each[i] = (struct reading){
+		m.each[i] = (struct content_reading){
 			.c = c, .len = 3000000, .pause = i % 3 == 0 ? MILLISECONDS(100) : 0
 		};
 	ck_assert_int_eq(world_run(c->w, watch_memory, &m), ERR_OK);
 	for (size_t i = 0; i < ARRAY_LEN(m.each); i++)
 		ck_assert_int_eq(m.each[i].err, ERR_OK);
-	client_free(c);
+	content_client_free(c);
 }
 END_TEST
-
-struct looking {
-	struct store *store;
-	uint64_t longest; /* until, of any lease there */
-};
-
-static int
-look_task(void *arg)
-{
-	struct looking *l = arg;
-	struct chunk_facts *f = calloc(1, sizeof(*f));
-	struct hash from = { { 0 } };
-	int err;
-
-	must(f != NULL);
-	while ((err = store_next_facts(l->store, &from, f)) == ERR_OK) {
-		for (size_t i = 0; i < f->leases_count; i++)
-			l->longest = MAX(l->longest, f->leases[i].until);
-		from = f->chunk;
-		if (!store_name_after(&from))
-			break;
-	}
-	free(f);
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-/* From now on, in seconds; of all nodes. */
-static uint64_t
-longest_lease(struct client *c)
-{
-	uint64_t longest = 0, now = world_unix_s(world_client(c->w));
-
-	for (size_t i = 0; i < c->w->opts.nodes; i++) {
-		struct looking l = { .store = node_store(world_peer(c->w, i)) };
-
-		ck_assert_int_eq(
-		    sim_run_task(c->w->sim, world_env(c->w, i), look_task, &l), ERR_OK);
-		longest = MAX(longest, l.longest);
-	}
-	return longest > now ? longest - now : 0;
-}
 
 /* What was begun and given up, or had another length, is nobody's two days later. */
 START_TEST(an_abort_leaves_nothing_leased)
 {
-	struct client *c = small_client(12);
+	struct content_client *c = small_client(12);
 
 	ck_assert_int_eq(
-	    put(c, (struct writing){ .bytes = 900000, .abort_at = 700000 }), ERR_CANCELED);
+	    content_put(c, (struct content_writing){ .bytes = 900000, .abort_at = 700000 }),
+	    ERR_CANCELED);
 	ck_assert_int_eq(
-	    put(c, (struct writing){ .bytes = 900000, .declared = 900001 }), ERR_INVALID);
+	    content_put(c, (struct content_writing){ .bytes = 900000, .declared = 900001 }),
+	    ERR_INVALID);
 	ck_assert_uint_gt(world_shards_of_all(c->w), 16);
-	ck_assert_uint_gt(longest_lease(c), HOURS(47) / SECONDS(1));
-	ck_assert_uint_le(longest_lease(c), LEASE_UPLOAD_S);
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 900000 }), ERR_OK);
-	ck_assert_uint_gt(longest_lease(c), LEASE_TERM_S - 3600);
-	client_free(c);
+	ck_assert_uint_gt(content_longest_lease(c), HOURS(47) / SECONDS(1));
+	ck_assert_uint_le(content_longest_lease(c), LEASE_UPLOAD_S);
+	ck_assert_int_eq(content_put(c, (struct content_writing){ .bytes = 900000 }), ERR_OK);
+	ck_assert_uint_gt(content_longest_lease(c), LEASE_TERM_S - 3600);
+	content_client_free(c);
 }
 END_TEST
 
 /* Parts become one without their bytes; a long list lies in a chunk of its own. */
 struct joining {
-	struct client *c;
+	struct content_client *c;
 	size_t first, count, to;
 	size_t spare;
 };
@@ -612,7 +305,7 @@ static int
 join_task(void *arg)
 {
 	struct joining *j = arg;
-	const struct content *parts[OBJECTS];
+	const struct content *parts[CONTENT_OBJECTS];
 	struct manifest spare;
 	int err;
 
@@ -620,7 +313,7 @@ join_task(void *arg)
 		parts[i] = &j->c->objects[j->first + i];
 	manifest_init(&spare);
 	err = content_join(&(struct content_join_opts){ .files = j->c->w->files,
-			       .placing = placing_of(j->c),
+			       .placing = content_client_placing(j->c),
 			       .parts = parts,
 			       .count = j->count },
 	    &j->c->objects[j->to], &spare);
@@ -633,7 +326,7 @@ static int
 read_joined(void *arg)
 {
 	struct joining *j = arg;
-	struct client *c = j->c;
+	struct content_client *c = j->c;
 	struct content_reader *r;
 	struct bytes piece;
 	size_t part = j->first;
@@ -651,7 +344,7 @@ read_joined(void *arg)
 				part++;
 				at = 0;
 			}
-			wrong += piece.data[i] != byte_at(part, at++);
+			wrong += piece.data[i] != content_byte(part, at++);
 		}
 		sum += piece.len;
 	}
@@ -663,20 +356,23 @@ read_joined(void *arg)
 
 START_TEST(parts_are_joined)
 {
-	struct client *c = client_new(&(struct world_opts){
+	struct content_client *c = content_client_new(&(struct world_opts){
 	    .seed = 13, .nodes = 8, .code = { 4, 6, 8 }, .chunk_bytes = KIB(64) });
 	struct joining few = { .c = c, .first = 0, .count = 3, .to = 10 };
 	struct joining lots = { .c = c, .first = 0, .count = 5, .to = 11 };
 
 	for (size_t i = 0; i < 3; i++)
-		ck_assert_int_eq(
-		    put(c, (struct writing){ .object = i, .bytes = i == 1 ? 0 : 300001 }), ERR_OK);
-	ck_assert_int_eq(put(c, (struct writing){ .object = 3, .bytes = 1000000 }), ERR_OK);
+		ck_assert_int_eq(content_put(c, (struct content_writing){ .object = i,
+						    .bytes = i == 1 ? 0 : 300001 }),
+		    ERR_OK);
+	ck_assert_int_eq(
+	    content_put(c, (struct content_writing){ .object = 3, .bytes = 1000000 }), ERR_OK);
 	ck_assert_int_eq(c->objects[3].kind, CONTENT_CHUNKS);
-	ck_assert_int_eq(put(c, (struct writing){ .object = 4, .bytes = 10500000 }), ERR_OK);
+	ck_assert_int_eq(
+	    content_put(c, (struct content_writing){ .object = 4, .bytes = 10500000 }), ERR_OK);
 	ck_assert_int_eq(c->objects[4].kind, CONTENT_LISTED);
-	ck_assert_int_eq(get(c, 4), ERR_OK);
-	ck_assert_int_eq(get_range(c, 4, 9111111, 77777), ERR_OK);
+	ck_assert_int_eq(content_get(c, 4), ERR_OK);
+	ck_assert_int_eq(content_get_range(c, 4, 9111111, 77777), ERR_OK);
 	ck_assert_int_eq(world_run(c->w, join_task, &few), ERR_OK);
 	ck_assert_int_eq(c->objects[10].kind, CONTENT_CHUNKS);
 	ck_assert_uint_eq(few.spare, 0);
@@ -686,10 +382,11 @@ START_TEST(parts_are_joined)
 	ck_assert_uint_eq(lots.spare, 1);
 	ck_assert_int_eq(world_run(c->w, read_joined, &lots), ERR_OK);
 	/* What lies in an entry or in a pack is no part. */
-	ck_assert_int_eq(put(c, (struct writing){ .bytes = 100, .may_inline = true }), ERR_OK);
+	ck_assert_int_eq(
+	    content_put(c, (struct content_writing){ .bytes = 100, .may_inline = true }), ERR_OK);
 	few.to = 12;
 	ck_assert_int_eq(world_run(c->w, join_task, &few), ERR_STATE);
-	client_free(c);
+	content_client_free(c);
 }
 END_TEST
 

@@ -1,0 +1,241 @@
+/*
+ * A batch of entries, and those of them that leave a pack which is mostly dead: their bytes are
+ * read, added to new packs at the same time, and named there in one transaction, each only if its
+ * record is still what it was.
+ */
+#include <stdlib.h>
+
+#include "object/content_keep_private.h"
+#include "object/content_read.h"
+
+/* Enough that they share packs, few enough for memory: 8 MiB. */
+#define MOVES_AT_ONCE 8
+
+struct keep_batch *
+keep_batch_new(struct content_keeper *k)
+{
+	struct keep_batch *b = calloc(1, sizeof(*b));
+
+	if (b != NULL)
+		b->keeper = k;
+	return b;
+}
+
+void
+keep_batch_reset(struct keep_batch *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		struct keep_entry *e = &b->entries[i];
+
+		buf_fini(&e->key);
+		buf_wipe(&e->value);
+		content_fini(&e->content);
+		content_fini(&e->fresh);
+	}
+	b->count = 0;
+	b->last = false;
+}
+
+void
+keep_batch_free(struct keep_batch *b)
+{
+	if (b == NULL)
+		return;
+	keep_batch_reset(b);
+	free(b->entries);
+	free(b);
+}
+
+static struct keep_entry *
+next_entry(struct keep_batch *b)
+{
+	struct keep_entry *e;
+
+	if (b->count == b->cap) {
+		size_t cap = b->cap == 0 ? 16 : b->cap * 2;
+		struct keep_entry *more = realloc(b->entries, cap * sizeof(*more));
+
+		if (more == NULL)
+			return NULL;
+		b->entries = more;
+		b->cap = cap;
+	}
+	e = &b->entries[b->count++];
+	memset(e, 0, sizeof(*e));
+	buf_init(&e->key, KV_KEY_MAX);
+	buf_init(&e->value, KV_VALUE_MAX);
+	content_init(&e->content);
+	content_init(&e->fresh);
+	return e;
+}
+
+/* Half of it: then a byte that moves frees another one at least. */
+static SUSPENDS int
+mostly_dead(struct kv *kv, const struct content *c, bool *dead)
+{
+	struct pack_room room;
+	int err = content_pack_room(kv, &c->list.chunks[0].id, &room);
+
+	*dead = err == ERR_OK && room.live * 2 <= room.bytes;
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+int
+keep_batch_add(struct keep_batch *b, struct kv *kv, struct bytes key, struct bytes value)
+{
+	const struct content_entries *entries = &b->keeper->opts.entries;
+	struct keep_entry *e;
+	struct bytes form;
+	int err = entries->form(entries->arg, value, &form);
+
+	if (err == ERR_NOT_FOUND)
+		return ERR_OK;
+	e = err == ERR_OK ? next_entry(b) : NULL;
+	if (e == NULL)
+		return err == ERR_OK ? ERR_NOMEM : err;
+	err = content_unpack(form, &e->content);
+	if (err == ERR_OK)
+		err = buf_append(&e->key, key.data, key.len);
+	if (err == ERR_OK && e->content.kind == CONTENT_PACKED && b->keeper->opts.packs != NULL)
+		err = mostly_dead(kv, &e->content, &e->moves);
+	if (err == ERR_OK && e->moves)
+		err = buf_append(&e->value, value.data, value.len);
+	return err;
+}
+
+/* ---- moving ---- */
+
+static SUSPENDS int
+read_whole(struct content_keeper *k, const struct content *c, struct buf *out)
+{
+	struct content_read_opts opts = {
+		.files = k->opts.files, .memory = k->opts.memory, .content = c, .len = c->bytes
+	};
+	struct content_reader *r;
+	struct bytes piece;
+	int err = content_reader_new(&opts, &r);
+
+	if (err != ERR_OK)
+		return err;
+	while ((err = content_read(r, &piece)) == ERR_OK) {
+		err = buf_append(out, piece.data, piece.len);
+		if (err != ERR_OK)
+			break;
+	}
+	content_reader_free(r);
+	return err == ERR_END ? ERR_OK : err;
+}
+
+static SUSPENDS int
+rewrite(struct content_keeper *k, struct keep_entry *e)
+{
+	struct buf bytes;
+	int err;
+
+	buf_init_secret(&bytes, CONTENT_PACKED_MAX);
+	err = read_whole(k, &e->content, &bytes);
+	if (err == ERR_OK)
+		err = packs_add(k->opts.packs, buf_bytes(&bytes), &e->fresh, NULL);
+	buf_wipe(&bytes);
+	e->written = err == ERR_OK;
+	e->fresh_ms = keeper_now_ms(k);
+	if (err != ERR_OK && err != ERR_CANCELED)
+		log_warn(k->env, "what lives in a pack is not moved yet: %s", err_text(err));
+	return err == ERR_CANCELED ? err : ERR_OK;
+}
+
+static int
+rewrite_task(void *arg)
+{
+	struct keep_batch *b = arg;
+	int err = ERR_OK;
+
+	while (err == ERR_OK && b->next_move < b->count) {
+		struct keep_entry *e = &b->entries[b->next_move++];
+
+		if (e->moves)
+			err = rewrite(b->keeper, e);
+	}
+	return err;
+}
+
+/* The record as it would be, if it is still what it was. ERR_STALE: it is not. */
+static SUSPENDS int
+moved_record(struct kv *txn, const struct content_entries *entries, const struct keep_entry *e,
+    struct buf *out)
+{
+	struct buf now, form;
+	int err;
+
+	buf_init(&now, KV_VALUE_MAX);
+	buf_init(&form, CONTENT_FORM_MAX);
+	err = kv_get(txn, buf_bytes(&e->key), &now);
+	if (err == ERR_NOT_FOUND ||
+	    (err == ERR_OK && !bytes_equal(buf_bytes(&now), buf_bytes(&e->value))))
+		err = ERR_STALE;
+	if (err == ERR_OK)
+		err = content_pack(&e->fresh, &form);
+	if (err == ERR_OK)
+		err = entries->moved(entries->arg, buf_bytes(&now), buf_bytes(&form), out);
+	buf_wipe(&now);
+	buf_wipe(&form);
+	return err;
+}
+
+static SUSPENDS int
+name_one(struct content_keeper *k, struct kv *txn, const struct keep_entry *e)
+{
+	uint64_t now_ms = keeper_now_ms(k);
+	struct buf record;
+	int err;
+
+	buf_init(&record, KV_VALUE_MAX);
+	err = moved_record(txn, &k->opts.entries, e, &record);
+	if (err == ERR_OK)
+		err = content_named(txn, &e->fresh, e->fresh_ms, now_ms);
+	if (err == ERR_OK)
+		err = kv_put(txn, buf_bytes(&e->key), buf_bytes(&record));
+	if (err == ERR_OK)
+		err = content_unref(txn, &e->content, now_ms);
+	buf_wipe(&record);
+	/* Somebody wrote meanwhile: what we have written nobody needs. */
+	return err == ERR_STALE ? content_dropped(txn, &e->fresh, now_ms) : err;
+}
+
+static int
+name_all(void *arg, struct kv *txn)
+{
+	struct keep_batch *b = arg;
+	int err = ERR_OK;
+
+	for (size_t i = 0; err == ERR_OK && i < b->count; i++) {
+		if (b->entries[i].written)
+			err = name_one(b->keeper, txn, &b->entries[i]);
+	}
+	return err;
+}
+
+int
+keep_batch_move(struct keep_batch *b)
+{
+	struct content_keeper *k = b->keeper;
+	size_t moves = 0, written = 0;
+	int err;
+
+	for (size_t i = 0; i < b->count; i++)
+		moves += b->entries[i].moves;
+	if (moves == 0)
+		return ERR_OK;
+	b->next_move = 0;
+	err = task_together(
+	    k->env, "move out of a pack", rewrite_task, b, MIN(moves, (size_t)MOVES_AT_ONCE));
+	for (size_t i = 0; i < b->count; i++)
+		written += b->entries[i].written;
+	if (err == ERR_OK && written > 0)
+		err = k->opts.state.update(k->opts.state.arg, name_all, b);
+	for (size_t i = 0; err == ERR_OK && i < b->count; i++) {
+		k->sight.moved += b->entries[i].written;
+		k->sight.moved_bytes += b->entries[i].written ? b->entries[i].content.bytes : 0;
+	}
+	return err;
+}

@@ -1,0 +1,466 @@
+/*
+ * Contents kept: leases prolonged, what lives in half-dead packs moved, trash carried out a day
+ * later and no earlier, locks respected. The bucket's state is a map in memory, each transaction of
+ * which runs twice.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "object/content_keep_private.h"
+#include "object/leases.h"
+#include "test/scenario/contents.h"
+#include "test/unit/object/memory_kv.h"
+#include "test/unit/suite.h"
+
+struct bucket {
+	struct content_client *c;
+	struct memory *state;
+	struct content_keeper *keeper;
+	size_t walks, updates; /* walks: of the state's own chunks */
+	void (*before_update)(struct bucket *b);
+};
+
+/* ---- the state ---- */
+
+static int
+view(void *arg, int (*fn)(void *fn_arg, struct kv *kv), void *fn_arg)
+{
+	struct bucket *b = arg;
+
+	return fn(fn_arg, &b->state->kv);
+}
+
+static int
+update(void *arg, int (*fn)(void *fn_arg, struct kv *txn), void *fn_arg)
+{
+	struct bucket *b = arg;
+	struct memory *copy;
+	int err;
+
+	if (b->before_update != NULL)
+		b->before_update(b);
+	copy = memory_copy(b->state);
+	err = fn(fn_arg, &copy->kv);
+	memory_free(copy);
+	return err == ERR_OK ? fn(fn_arg, &b->state->kv) : err;
+}
+
+static int
+own_chunks(void *arg, int (*each)(void *each_arg, const struct chunk_ref *ref), void *each_arg)
+{
+	struct bucket *b = arg;
+
+	(void)each;
+	(void)each_arg;
+	b->walks++;
+	return ERR_OK;
+}
+
+/* A record is the form, and names nothing when it is empty. */
+static int
+form_of(void *arg, struct bytes value, struct bytes *form)
+{
+	(void)arg;
+	*form = value;
+	return value.len == 0 ? ERR_NOT_FOUND : ERR_OK;
+}
+
+static int
+moved(void *arg, struct bytes value, struct bytes form, struct buf *out)
+{
+	(void)arg;
+	(void)value;
+	return buf_append(out, form.data, form.len);
+}
+
+static int
+start_task(void *arg)
+{
+	struct bucket *b = arg;
+	struct content_keeper_opts opts = {
+		.files = b->c->w->files,
+		.memory = &b->c->down,
+		.packs = b->c->packs,
+		.signer = lease_signing_signer(&b->c->signing),
+		.state = { view, update, own_chunks, b },
+		.entries = { "pv", form_of, moved, b },
+	};
+
+	return content_keeper_new(&opts, &b->keeper);
+}
+
+static int
+stop_task(void *arg)
+{
+	struct bucket *b = arg;
+
+	content_keeper_free(b->keeper);
+	return ERR_OK;
+}
+
+static struct bucket *
+bucket_new(const struct world_opts *opts)
+{
+	struct bucket *b = calloc(1, sizeof(*b));
+
+	must(b != NULL);
+	b->c = content_client_new(opts);
+	b->state = memory_new();
+	ck_assert_int_eq(world_run(b->c->w, start_task, b), ERR_OK);
+	return b;
+}
+
+static void
+bucket_free(struct bucket *b)
+{
+	ck_assert_int_eq(world_run(b->c->w, stop_task, b), ERR_OK);
+	memory_free(b->state);
+	content_client_free(b->c);
+	free(b);
+}
+
+static struct bucket *
+small_bucket(uint64_t seed)
+{
+	return bucket_new(&(struct world_opts){
+	    .seed = seed, .nodes = 8, .code = { 4, 6, 8 }, .lock_max_s = 400 * 24 * 3600 });
+}
+
+static struct bytes
+record_key(char table, size_t object, uint8_t key[8])
+{
+	snprintf((char *)key, 8, "%c%05zu", table, object);
+	return bytes_of(key, 6);
+}
+
+static uint64_t
+now_ms(struct bucket *b)
+{
+	return world_unix_s(world_client(b->c->w)) * 1000;
+}
+
+/* The entry begins to name it. */
+static void
+name(struct bucket *b, char table, size_t object)
+{
+	uint8_t key[8];
+	struct buf form;
+
+	buf_init(&form, CONTENT_FORM_MAX);
+	ck_assert_int_eq(content_pack(&b->c->objects[object], &form), ERR_OK);
+	ck_assert_int_eq(
+	    content_named(&b->state->kv, &b->c->objects[object], now_ms(b), now_ms(b)), ERR_OK);
+	ck_assert_int_eq(
+	    kv_put(&b->state->kv, record_key(table, object, key), buf_bytes(&form)), ERR_OK);
+	buf_fini(&form);
+}
+
+/* What the entry says now. */
+static void
+reload(struct bucket *b, char table, size_t object)
+{
+	uint8_t key[8];
+	struct buf form;
+
+	buf_init(&form, KV_VALUE_MAX);
+	ck_assert_int_eq(kv_get(&b->state->kv, record_key(table, object, key), &form), ERR_OK);
+	content_fini(&b->c->objects[object]);
+	content_init(&b->c->objects[object]);
+	ck_assert_int_eq(content_unpack(buf_bytes(&form), &b->c->objects[object]), ERR_OK);
+	buf_fini(&form);
+}
+
+static void
+forget(struct bucket *b, char table, size_t object)
+{
+	uint8_t key[8];
+
+	reload(b, table, object);
+	ck_assert_int_eq(content_unref(&b->state->kv, &b->c->objects[object], now_ms(b)), ERR_OK);
+	ck_assert_int_eq(kv_del(&b->state->kv, record_key(table, object, key)), ERR_OK);
+}
+
+static size_t
+records(struct bucket *b, char table)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < b->state->count; i++)
+		count += b->state->at[i].key.data[0] == (uint8_t)table;
+	return count;
+}
+
+static int
+tour_task(void *arg)
+{
+	struct bucket *b = arg;
+
+	return content_keeper_tour(b->keeper);
+}
+
+static int
+trash_task(void *arg)
+{
+	struct bucket *b = arg;
+
+	return content_keeper_trash(b->keeper);
+}
+
+static struct content_keeper_sight
+tour(struct bucket *b)
+{
+	struct content_keeper_sight sight;
+
+	ck_assert_int_eq(world_run(b->c->w, tour_task, b), ERR_OK);
+	content_keeper_sight(b->keeper, &sight);
+	return sight;
+}
+
+static struct content_keeper_sight
+empty_trash(struct bucket *b)
+{
+	struct content_keeper_sight sight;
+
+	ck_assert_int_eq(world_run(b->c->w, trash_task, b), ERR_OK);
+	content_keeper_sight(b->keeper, &sight);
+	return sight;
+}
+
+/* ---- the stories ---- */
+
+#define DAY_S (24 * 3600)
+
+START_TEST(leases_are_prolonged_in_time)
+{
+	struct bucket *b = small_bucket(1);
+	struct content_keeper_sight sight;
+
+	ck_assert_int_eq(
+	    content_put(b->c, (struct content_writing){ .bytes = 600000, .term_s = 300 * DAY_S }),
+	    ERR_OK);
+	ck_assert_int_eq(
+	    content_put(b->c, (struct content_writing){ .object = 1, .bytes = 100000 }), ERR_OK);
+	ck_assert_int_eq(
+	    content_put(
+		b->c, (struct content_writing){ .object = 2, .bytes = 100, .may_inline = true }),
+	    ERR_OK);
+	name(b, 'v', 0);
+	name(b, 'p', 1);
+	name(b, 'v', 2);
+	for (size_t i = 3; i < 200; i++) { /* more than one batch */
+		uint8_t key[8];
+
+		ck_assert_int_eq(
+		    kv_put(&b->state->kv, record_key('v', i, key), bytes_of("", 0)), ERR_OK);
+	}
+	sight = tour(b);
+	ck_assert_uint_eq(sight.tours, 1);
+	ck_assert_uint_eq(sight.looked, 4);
+	ck_assert_uint_eq(sight.renewed, 3);
+	ck_assert_uint_eq(b->walks, 1);
+	sight = tour(b);
+	ck_assert_uint_eq(sight.tours, 2);
+	ck_assert_uint_eq(sight.looked, 8);
+	ck_assert_uint_eq(sight.renewed, 3);
+	ck_assert_uint_gt(content_longest_lease(b->c), LEASE_TERM_S - 3600);
+	bucket_free(b);
+}
+END_TEST
+
+/* By itself, when its time has come, and from where another process left off. */
+START_TEST(a_tour_comes_by_itself)
+{
+	struct bucket *b = small_bucket(2);
+	struct content_keeper_sight sight;
+
+	ck_assert_int_eq(
+	    content_put(b->c, (struct content_writing){ .bytes = 300000, .term_s = 300 * DAY_S }),
+	    ERR_OK);
+	name(b, 'v', 0);
+	sim_run_for(world_sim(b->c->w), MINUTES(12));
+	content_keeper_sight(b->keeper, &sight);
+	ck_assert_uint_eq(sight.tours, 1);
+	ck_assert_uint_eq(sight.renewed, 2);
+	ck_assert_int_eq(world_run(b->c->w, stop_task, b), ERR_OK);
+	ck_assert_int_eq(world_run(b->c->w, start_task, b), ERR_OK);
+	sim_run_for(world_sim(b->c->w), MINUTES(12)); /* half a month later, not now */
+	content_keeper_sight(b->keeper, &sight);
+	ck_assert_uint_eq(sight.tours, 0);
+	bucket_free(b);
+}
+END_TEST
+
+START_TEST(trash_is_carried_out_in_time)
+{
+	struct bucket *b = small_bucket(3);
+	struct content_keeper_sight sight;
+
+	ck_assert_int_eq(content_put(b->c, (struct content_writing){ .bytes = 600000 }), ERR_OK);
+	name(b, 'v', 0);
+	forget(b, 'v', 0);
+	sight = empty_trash(b);
+	ck_assert_uint_eq(sight.trashed, 0);
+	ck_assert_int_eq(content_get(b->c, 0), ERR_OK); /* slow readers still can */
+	ck_assert_uint_gt(content_longest_lease(b->c), LEASE_TERM_S - 3600);
+	b->keeper->opts.trash_wait_s = 1800; /* instead of a day */
+	sim_run_for(world_sim(b->c->w), MINUTES(20));
+	ck_assert_uint_gt(content_longest_lease(b->c), LEASE_TERM_S - DAY_S);
+	sim_run_for(world_sim(b->c->w), MINUTES(25));
+	content_keeper_sight(b->keeper, &sight);
+	ck_assert_uint_eq(sight.trashed, 1);
+	ck_assert_uint_eq(records(b, 't'), 0);
+	ck_assert_uint_eq(content_longest_lease(b->c), 0);
+	bucket_free(b);
+}
+END_TEST
+
+static void
+shorten_trash(struct bucket *b)
+{
+	b->keeper->opts.trash_wait_s = 1;
+	sim_run_for(world_sim(b->c->w), SECONDS(2));
+}
+
+START_TEST(what_is_locked_waits)
+{
+	struct bucket *b = small_bucket(4);
+	struct content_keeper_sight sight;
+
+	ck_assert_int_eq(
+	    content_put(b->c, (struct content_writing){ .bytes = 200000, .lock_s = 3600 }), ERR_OK);
+	name(b, 'v', 0);
+	forget(b, 'v', 0);
+	shorten_trash(b);
+	sight = empty_trash(b);
+	ck_assert_uint_eq(sight.deferred, 1);
+	ck_assert_uint_eq(sight.trashed, 0);
+	sight = empty_trash(b);
+	ck_assert_uint_eq(sight.deferred, 1);
+	sim_run_for(world_sim(b->c->w), MINUTES(62));
+	sight = empty_trash(b);
+	ck_assert_uint_eq(sight.trashed, 1);
+	ck_assert_uint_eq(content_longest_lease(b->c), 0);
+	bucket_free(b);
+}
+END_TEST
+
+/* Holders that are away hear of it when they are back; while none lives it waits. */
+START_TEST(trash_out_of_reach_waits)
+{
+	struct bucket *b = small_bucket(5);
+	struct content_keeper_sight sight;
+
+	ck_assert_int_eq(content_put(b->c, (struct content_writing){ .bytes = 200000 }), ERR_OK);
+	name(b, 'v', 0);
+	forget(b, 'v', 0);
+	shorten_trash(b);
+	for (size_t i = 0; i < 8; i++)
+		world_kill(b->c->w, i);
+	sight = empty_trash(b);
+	ck_assert_uint_eq(sight.trashed, 0);
+	ck_assert_uint_eq(records(b, 't'), 1);
+	for (size_t i = 0; i < 8; i++)
+		world_restart(b->c->w, i);
+	sim_run_for(world_sim(b->c->w), MINUTES(1));
+	sight = empty_trash(b);
+	ck_assert_uint_eq(sight.trashed, 1);
+	ck_assert_uint_eq(sight.given_up, 0);
+	ck_assert_uint_eq(records(b, 't'), 0);
+	bucket_free(b);
+}
+END_TEST
+
+/* Ten members, all in one pack: the second and third of the adding, since the first goes alone. */
+static void
+ten_in_a_pack(struct bucket *b)
+{
+	struct content_writing each[12];
+
+	for (size_t i = 0; i < 12; i++)
+		each[i] = (struct content_writing){
+			.object = i, .bytes = 10000 + 1000 * i, .packed = true
+		};
+	content_put_together(b->c, each, 12);
+	for (size_t i = 0; i < 12; i++) {
+		ck_assert_int_eq(b->c->objects[i].kind, CONTENT_PACKED);
+		name(b, 'v', i);
+	}
+	ck_assert_uint_eq(records(b, 'r'), 1);
+}
+
+/* A user writes it over in the moment in which it moves. */
+static void
+overwrite(struct bucket *b)
+{
+	/* The first one says that a tour has begun. */
+	if (++b->updates == 2)
+		forget(b, 'v', 4);
+}
+
+START_TEST(what_lives_leaves_a_pack_that_is_mostly_dead)
+{
+	struct bucket *b = small_bucket(6);
+	struct content_keeper_sight sight;
+	struct hash old;
+
+	ten_in_a_pack(b);
+	old = b->c->objects[0].list.chunks[0].id;
+	for (size_t i = 5; i < 9; i++)
+		forget(b, 'v', i);
+	sight = tour(b);
+	ck_assert_uint_eq(sight.moved, 0); /* half of it lives */
+	for (size_t i = 9; i < 12; i++)
+		forget(b, 'v', i);
+	ck_assert_uint_eq(records(b, 't'), 0);
+	b->before_update = overwrite;
+	sight = tour(b);
+	ck_assert_uint_eq(sight.moved, 5);
+	ck_assert_uint_eq(records(b, 't'), 1);
+	ck_assert_uint_eq(records(b, 'v'), 4);
+	for (size_t i = 0; i < 4; i++) {
+		reload(b, 'v', i);
+		ck_assert(!hash_equal(&b->c->objects[i].list.chunks[0].id, &old));
+		ck_assert_int_eq(content_get(b->c, i), ERR_OK);
+	}
+	shorten_trash(b);
+	sight = empty_trash(b);
+	ck_assert_uint_eq(sight.trashed, 1);
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(content_get(b->c, i), ERR_OK);
+	for (size_t i = 0; i < 4; i++)
+		forget(b, 'v', i);
+	shorten_trash(b);
+	(void)empty_trash(b);
+	ck_assert_uint_eq(content_longest_lease(b->c), 0);
+	ck_assert_uint_eq(records(b, 'r'), 0);
+	bucket_free(b);
+}
+END_TEST
+
+START_TEST(a_listed_one_goes_with_its_list)
+{
+	struct bucket *b = bucket_new(&(struct world_opts){
+	    .seed = 7, .nodes = 3, .code = { 1, 2, 3 }, .chunk_bytes = KIB(64) });
+
+	ck_assert_int_eq(content_put(b->c, (struct content_writing){ .bytes = 17500000 }), ERR_OK);
+	ck_assert_int_eq(b->c->objects[0].kind, CONTENT_LISTED);
+	name(b, 'v', 0);
+	forget(b, 'v', 0);
+	shorten_trash(b);
+	ck_assert_uint_eq(empty_trash(b).trashed, 1);
+	ck_assert_uint_eq(content_longest_lease(b->c), 0);
+	bucket_free(b);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("scenario/content_keep");
+
+	suite_add(s, "tour", 60, leases_are_prolonged_in_time, a_tour_comes_by_itself, NULL);
+	suite_add(s, "trash", 60, trash_is_carried_out_in_time, what_is_locked_waits,
+	    trash_out_of_reach_waits, a_listed_one_goes_with_its_list, NULL);
+	suite_add(s, "packs", 60, what_lives_leaves_a_pack_that_is_mostly_dead, NULL);
+	return suite_main(s);
+}
