@@ -20,7 +20,7 @@
 /* Seals like a block in the middle: no content is as long. */
 #define LENGTH_UNKNOWN (UINT64_MAX / 4)
 
-static_assert(CHUNK_USUAL % BLOCK_SEALED == 0, "full chunks are whole blocks");
+static_assert(CHUNK_USUAL % BLOCK_SEALED == 0, "all chunks but the last are whole blocks");
 
 struct out_buffer {
 	struct content_writer *writer;
@@ -37,11 +37,13 @@ struct content_writer {
 	struct env *env;
 	struct placing placing;
 	bool placing_begun;
+	struct placing_told pack_told; /* of the pack that it went into, or nothing */
 	struct key key;
 	uint64_t taken;     /* plaintext so far */
 	size_t chunk_plain; /* of a full chunk */
 	struct out_buffer buffers[WRITER_BUFFERS];
 	struct out_buffer *filling; /* NULL: none */
+	uint8_t carry;              /* a byte that came when it was full */
 	struct task_group puts;
 	struct wait ended; /* of a put */
 	bool waiting;
@@ -303,32 +305,77 @@ goes_out(const struct content_writer *w)
 	       w->taken < w->opts.bytes;
 }
 
+/* Not while it is full: whether that is the end is known with the next byte, which it carries. */
+int
+content_room(struct content_writer *w, uint8_t **room, size_t *len)
+{
+	must(!w->finished);
+	if (w->err == ERR_OK && w->filling == NULL && w->taken != w->opts.bytes)
+		w->err = begin_buffer(w);
+	if (w->err != ERR_OK)
+		return w->err;
+	if (w->filling == NULL || w->filling->len == w->filling->room) {
+		*room = &w->carry;
+		*len = 1;
+	} else {
+		*room = w->filling->share.data + w->filling->len;
+		*len = w->filling->room - w->filling->len;
+	}
+	return ERR_OK;
+}
+
+static SUSPENDS int
+place_carry(struct content_writer *w)
+{
+	int err = ERR_OK;
+
+	while (err == ERR_OK && (w->filling == NULL || w->filling->len == w->filling->room))
+		err = make_room(w);
+	if (err == ERR_OK)
+		w->filling->share.data[w->filling->len] = w->carry;
+	return err;
+}
+
+int
+content_filled(struct content_writer *w, size_t len)
+{
+	int err = ERR_OK;
+
+	if (w->err != ERR_OK || len == 0)
+		return w->err;
+	if (w->opts.bytes != CONTENT_BYTES_UNKNOWN && len > w->opts.bytes - w->taken)
+		err = ERR_TOO_BIG;
+	else if (w->filling == NULL || w->filling->len == w->filling->room)
+		err = place_carry(w);
+	if (err == ERR_OK) {
+		w->filling->len += len;
+		w->taken += len;
+		if (goes_out(w))
+			err = send(w, LENGTH_UNKNOWN);
+	}
+	if (w->err == ERR_OK)
+		w->err = err;
+	return w->err;
+}
+
 int
 content_write(struct content_writer *w, struct bytes data)
 {
-	must(!w->finished);
-	if (w->err == ERR_OK && w->opts.bytes != CONTENT_BYTES_UNKNOWN &&
-	    data.len > w->opts.bytes - w->taken)
-		w->err = ERR_TOO_BIG;
-	while (w->err == ERR_OK && data.len > 0) {
-		struct out_buffer *b;
-		int err = make_room(w);
+	int err = w->err;
+
+	while (err == ERR_OK && data.len > 0) {
+		uint8_t *room;
 		size_t len;
 
-		b = w->filling;
-		if (err == ERR_OK && b != NULL) {
-			len = MIN(data.len, b->room - b->len);
-			memcpy(b->share.data + b->len, data.data, len);
-			b->len += len;
-			w->taken += len;
-			data = bytes_of(data.data + len, data.len - len);
-			if (goes_out(w))
-				err = send(w, LENGTH_UNKNOWN);
-		}
-		if (err != ERR_OK && w->err == ERR_OK)
-			w->err = err;
+		err = content_room(w, &room, &len);
+		if (err != ERR_OK)
+			break;
+		len = MIN(len, data.len);
+		memcpy(room, data.data, len);
+		data = bytes_of(data.data + len, data.len - len);
+		err = content_filled(w, len);
 	}
-	return w->err;
+	return err;
 }
 
 /* ---- the end ---- */
@@ -364,11 +411,11 @@ make_chunks(struct content_writer *w, struct content *out)
 	crypto_wipe(&s, sizeof(s));
 	out->kind = CONTENT_CHUNKS;
 	out->bytes = out->list.plain_bytes = w->taken;
-	return err != ERR_OK ? err : content_store_list(&w->placing, out);
+	return err != ERR_OK || w->opts.whole_list ? err : content_store_list(&w->placing, out);
 }
 
 static SUSPENDS int
-finish_chunks(struct content_writer *w, struct content *out, struct placing_told *told)
+finish_chunks(struct content_writer *w, struct content *out)
 {
 	int err = begin_placing(w);
 
@@ -380,15 +427,11 @@ finish_chunks(struct content_writer *w, struct content *out, struct placing_told
 		err = w->err;
 	if (err == ERR_OK)
 		err = placing_raise(&w->placing, 0);
-	if (err == ERR_OK)
-		err = make_chunks(w, out);
-	if (err == ERR_OK && told != NULL)
-		*told = w->placing.told;
-	return err;
+	return err == ERR_OK ? make_chunks(w, out) : err;
 }
 
 static SUSPENDS int
-finish(struct content_writer *w, struct content *out, struct placing_told *told)
+finish(struct content_writer *w, struct content *out)
 {
 	if (w->opts.bytes != CONTENT_BYTES_UNKNOWN && w->taken != w->opts.bytes)
 		return ERR_INVALID;
@@ -398,18 +441,22 @@ finish(struct content_writer *w, struct content *out, struct placing_told *told)
 	if (w->chunks == 0 && fits_entry(w, w->taken))
 		return make_inline(w, out);
 	if (w->chunks == 0 && fits_pack(w, w->taken))
-		return packs_add(w->opts.packs, all_in_one(w), out, told);
-	return finish_chunks(w, out, told);
+		return packs_add(w->opts.packs, all_in_one(w), out, &w->pack_told);
+	return finish_chunks(w, out);
 }
 
 int
-content_finish(struct content_writer *w, struct content *out, struct placing_told *told)
+content_finish(struct content_writer *w, struct content *out)
 {
 	must(!w->finished);
-	if (told != NULL)
-		memset(told, 0, sizeof(*told));
 	if (w->err == ERR_OK)
-		w->err = finish(w, out, told);
+		w->err = finish(w, out);
 	w->finished = true;
 	return w->err;
+}
+
+const struct placing_told *
+content_writer_told(const struct content_writer *w)
+{
+	return w->placing_begun ? &w->placing.told : &w->pack_told;
 }

@@ -35,6 +35,8 @@ struct content_write_opts {
 	 * locked. */
 	struct packs *packs;
 	bool may_inline;
+	bool
+	    whole_list; /* the list stays in *out, however long: for who seals it into a manifest */
 	uint64_t bytes; /* CONTENT_BYTES_UNKNOWN; else another length is ERR_INVALID */
 	struct placing_opts placing;
 };
@@ -45,11 +47,19 @@ int content_writer_new(const struct content_write_opts *opts, struct content_wri
  */
 SUSPENDS int content_write(struct content_writer *w, struct bytes data);
 /*
- * All is placed, at s holders at least, and leased for the full term: then, and only then, *out (an
- * init'ed one) may be named. *told: how it went, may be NULL; chunks 0: inline or packed. Once.
+ * The same without a copy, for who has a source to read from: where the next bytes go, at least
+ * one, and then how many of them there are. Between the two calls the room may be filled in a
+ * worker; none is a pause, not the end.
  */
-SUSPENDS int content_finish(
-    struct content_writer *w, struct content *out, struct placing_told *told);
+SUSPENDS int content_room(struct content_writer *w, uint8_t **room, size_t *len);
+SUSPENDS int content_filled(struct content_writer *w, size_t len);
+/*
+ * All is placed, at s holders at least, and leased for the full term: then, and only then, *out (an
+ * init'ed one) may be named. Once.
+ */
+SUSPENDS int content_finish(struct content_writer *w, struct content *out);
+/* How it went, also when it went wrong; chunks 0: inline, or nothing was placed. Lends. */
+const struct placing_told *content_writer_told(const struct content_writer *w);
 /* Ends what goes on; unless it was finished, nothing stays leased for longer than 48 h. */
 SUSPENDS void content_writer_free(struct content_writer *w);
 

@@ -15,6 +15,7 @@ struct file_put {
 
 /* The chunks of the source, and the segment of them, into m. */
 SUSPENDS int file_put_known(struct file_put *p, struct manifest *m);
-SUSPENDS int file_put_stream(struct file_put *p, struct manifest *m); /* or inline, if short */
+/* Or inline, if short; leased for the full term already. */
+SUSPENDS int file_put_stream(struct file_put *p, struct manifest *m);
 
 #endif

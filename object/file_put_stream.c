@@ -1,181 +1,117 @@
 /*
- * A source of unknown length (a pipe): a reader fills one of two buffers while the other one's
- * chunk is put; one byte is read ahead, because the last block of an object is sealed differently.
+ * A source of unknown length (a pipe): a content (content_write.h), whose list goes into the file's
+ * manifest. The next chunk is read in a worker while one goes out.
  */
 #include <stdlib.h>
 
-#include "object/block.h"
+#include "object/content_private.h"
+#include "object/content_write.h"
 #include "object/file_put_private.h"
-
-/* Seals like a block in the middle: no object is as long. */
-#define LENGTH_UNKNOWN (UINT64_MAX / 4)
-
-struct stream_buffer {
-	uint8_t *data; /* STREAM_PLAIN and one byte of the next */
-	size_t len;    /* without that byte */
-	bool full, last;
-};
-
-struct stream_put {
-	struct file_put *p;
-	struct key key;
-	size_t plain_max;
-	struct stream_buffer buffers[2];
-	uint64_t total; /* known with the last buffer */
-	struct read_job *job;
-};
 
 struct read_job {
 	const struct file_source *source;
-	struct stream_buffer *into;
-	size_t plain_max;
-	size_t have; /* carried over from the buffer before: 0 or 1 */
-	int err;
-	struct wait wait;
+	uint8_t *to;
+	size_t len, got;
 };
 
-/* In a worker: fills the buffer and one byte more, which tells whether it is the last. */
+/* In a worker: until the room is full or the source is at its end. */
 static int
-read_ahead(void *arg)
+read_room(void *arg)
 {
 	struct read_job *j = arg;
-	size_t len = j->have, want = j->plain_max + 1;
 
-	while (len < want) {
+	while (j->got < j->len) {
 		size_t got;
-		int err = j->source->read(j->source->arg, 0, j->into->data + len, want - len, &got);
+		int err = j->source->read(j->source->arg, 0, j->to + j->got, j->len - j->got, &got);
 
 		if (err != ERR_OK)
 			return err;
 		if (got == 0)
 			break;
-		len += got;
+		j->got += got;
 	}
-	j->into->last = len < want;
-	j->into->len = MIN(len, j->plain_max);
 	return ERR_OK;
 }
 
-static int
-read_task(void *arg)
+static SUSPENDS int
+read_all(struct file_put *p, struct content_writer *w)
 {
-	struct stream_put *s = arg;
+	const struct file_put_opts *o = p->opts;
+	uint64_t done = 0;
 
-	s->job->err = env_offload(s->p->f->env, WORK_DISK, read_ahead, s->job, WORK_INLINE_MAX);
-	wait_wake(&s->job->wait, s->job->err);
-	return s->job->err;
-}
+	for (;;) {
+		struct read_job job = { .source = &o->source };
+		int err = content_room(w, &job.to, &job.len);
 
-struct stream_chunk {
-	struct stream_put *put;
-	const struct stream_buffer *from;
-	uint64_t first_block, length;
-};
-
-static int
-fill_stream(void *arg, uint64_t offset, uint8_t *dst, size_t len)
-{
-	const struct stream_chunk *c = arg;
-	uint64_t block = offset / BLOCK_SEALED;
-
-	for (size_t at = 0; at < len; at += BLOCK_SEALED, block++) {
-		int err = placing_seal_block(c->put->p->f, &c->put->key, c->length,
-		    c->first_block + block, c->from->data + block * BLOCK_PLAIN, dst + at);
-
+		if (err == ERR_OK)
+			err = env_offload(p->f->env, WORK_DISK, read_room, &job, WORK_INLINE_MAX);
+		if (err == ERR_OK)
+			err = content_filled(w, job.got);
 		if (err != ERR_OK)
 			return err;
+		done += job.got;
+		if (o->progress != NULL)
+			o->progress(o->arg, done, 0);
+		if (job.got < job.len)
+			return ERR_OK;
 	}
-	return ERR_OK;
 }
 
-/* Puts what lies in one buffer while the next one fills. */
+/* Segments, chunks and what lies inline. */
 static int
-put_buffer(struct stream_put *s, const struct stream_buffer *b, uint64_t before, struct manifest *m)
+take_over(const struct content *c, struct manifest *m)
 {
-	struct stream_chunk c = { s, b, before / BLOCK_PLAIN, LENGTH_UNKNOWN };
-	struct chunk_source source = { fill_stream, &c };
-	size_t slot;
-	int err;
+	int err = manifest_add_copies(m, &c->list);
 
-	if (b->last)
-		c.length = before + b->len;
-	err = placing_put(&s->p->placing, block_sealed_bytes(b->len), &source, NULL, NULL, &slot);
+	for (size_t i = 0; err == ERR_OK && i < c->list.segments_count; i++)
+		err = manifest_add_segment(m, &c->list.segments[i]);
 	if (err == ERR_OK)
-		err = manifest_add_placed(m, &s->p->placing.placed[slot]);
-	if (err == ERR_OK && s->p->opts->progress != NULL)
-		s->p->opts->progress(s->p->opts->arg, before + b->len, 0);
+		err =
+		    buf_append(&m->inline_data, c->list.inline_data.data, c->list.inline_data.len);
+	m->plain_bytes = c->bytes;
 	return err;
 }
 
-static int
-stream_chunks(
-    struct stream_put *s, struct task_group *group, struct read_job *job, struct manifest *m)
+static SUSPENDS int
+write_stream(struct file_put *p, struct memory_budget *memory, struct content *c)
 {
-	struct env *env = s->p->f->env;
-	int err = ERR_OK;
+	struct content_writer *w;
+	struct content_write_opts opts = {
+		.files = p->f,
+		.memory = memory,
+		.may_inline = true,
+		.whole_list = true,
+		.bytes = CONTENT_BYTES_UNKNOWN,
+		.placing = p->placing.opts,
+	};
+	int err = content_writer_new(&opts, &w);
 
-	for (size_t turn = 0; err == ERR_OK; turn++) {
-		struct stream_buffer *b = &s->buffers[turn % 2],
-				     *next = &s->buffers[(turn + 1) % 2];
-
-		if (turn == 0) {
-			job->into = b;
-			err = env_offload(env, WORK_DISK, read_ahead, job, WORK_INLINE_MAX);
-		} else {
-			err = wait_for(env, &job->wait, 0);
-		}
-		if (err != ERR_OK)
-			break;
-		if (turn == 0 && b->last && b->len <= MANIFEST_INLINE_MAX) {
-			m->plain_bytes = b->len;
-			return buf_append(&m->inline_data, b->data, b->len);
-		}
-		if (!b->last) {
-			next->data[0] = b->data[s->plain_max];
-			job->into = next;
-			job->have = 1;
-			wait_init(&job->wait);
-			err = task_spawn(group, "read ahead", read_task, s);
-		}
-		if (err == ERR_OK)
-			err = put_buffer(s, b, s->total, m);
-		s->total += b->len;
-		if (b->last)
-			break;
-	}
+	if (err != ERR_OK)
+		return err;
+	err = read_all(p, w);
+	if (err == ERR_OK)
+		err = content_finish(w, c);
+	placing_tell(&p->placing, content_writer_told(w));
+	content_writer_free(w);
 	return err;
 }
 
 int
 file_put_stream(struct file_put *p, struct manifest *m)
 {
-	uint64_t sealed = MIN(p->f->chunk_bytes, STREAM_CHUNK_BYTES);
-	struct stream_put s = { .p = p, .plain_max = sealed / BLOCK_SEALED * BLOCK_PLAIN };
-	struct read_job job = { .source = &p->opts->source, .plain_max = s.plain_max };
-	struct manifest_segment segment = { 0 };
-	struct task_group group;
-	int err = ERR_OK;
+	struct memory_budget *memory = malloc(sizeof(*memory));
+	struct content c;
+	int err;
 
-	s.job = &job;
-	env_random(p->f->env, s.key.b, sizeof(s.key.b));
-	for (size_t i = 0; i < ARRAY_LEN(s.buffers); i++) {
-		s.buffers[i].data = malloc(s.plain_max + 1);
-		if (s.buffers[i].data == NULL)
-			err = ERR_NOMEM;
-	}
-	task_group_init(&group, p->f->env);
+	if (memory == NULL)
+		return ERR_NOMEM;
+	budget_init(memory, p->f->env, 0); /* no other writer is in it: two chunks fit */
+	content_init(&c);
+	err = write_stream(p, memory, &c);
 	if (err == ERR_OK)
-		err = stream_chunks(&s, &group, &job, m);
-	task_group_fini(&group);
-	if (err == ERR_OK && m->chunks_count > 0) {
-		segment.key = s.key;
-		segment.plain_bytes = m->plain_bytes = s.total;
-		segment.chunks = (uint32_t)m->chunks_count;
-		err = manifest_add_segment(m, &segment);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(s.buffers); i++)
-		free(s.buffers[i].data);
-	crypto_wipe(&s, sizeof(s));
-	crypto_wipe(&segment, sizeof(segment));
+		err = take_over(&c, m);
+	content_fini(&c);
+	budget_fini(memory);
+	free(memory);
 	return err;
 }

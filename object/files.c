@@ -9,7 +9,6 @@
 
 static_assert(CHUNK_BYTES_MAX % BLOCK_SEALED == 0, "full chunks are whole blocks");
 static_assert(SINK_PIECES * BLOCK_PLAIN <= SCRATCH_BYTES, "what a sink is given fits");
-static_assert(STREAM_CHUNK_BYTES % BLOCK_SEALED == 0, "and so are those of streams");
 
 int
 files_new(const struct files_opts *opts, struct files **out)

@@ -14,8 +14,7 @@
 #include "object/link.h"
 #include "storage/chunks.h"
 
-#define CHUNKS_IN_FLIGHT   2       /* one is coded while the other waits for its syncs */
-#define STREAM_CHUNK_BYTES MIB(16) /* of inputs whose length is unknown: two fit in 32 MiB */
+#define CHUNKS_IN_FLIGHT 2 /* one is coded while the other waits for its syncs */
 
 struct files; /* a client's context */
 

@@ -162,8 +162,6 @@ tell(const struct pack *k, const struct member *m)
 	int err = manifest_add_placed(&m->out->list, &k->placing.placed[0]);
 
 	m->out->bytes = m->data.len;
-	if (m->told != NULL)
-		*m->told = k->placing.told;
 	if (err == ERR_OK && k->count == 1)
 		return tell_alone(k, m);
 	m->out->kind = CONTENT_PACKED;
@@ -187,6 +185,8 @@ run_pack(struct pack *k)
 		struct member *m = k->members[i];
 		int told = err == ERR_OK ? tell(k, m) : err;
 
+		if (m->told != NULL)
+			*m->told = k->placing.told;
 		wait_wake(&m->done, told); /* and it is gone */
 	}
 	placing_fini(&k->placing);

@@ -24,7 +24,7 @@ struct packs_opts {
 int packs_new(const struct packs_opts *opts, struct packs **out);
 SUSPENDS void packs_free(struct packs *p); /* nobody is adding */
 
-/* 1 … CONTENT_PACKED_MAX bytes, lent until it returns. told as content_finish's, may be NULL. */
+/* 1 … CONTENT_PACKED_MAX bytes, lent until it returns. told: how it went, may be NULL. */
 SUSPENDS int packs_add(
     struct packs *p, struct bytes data, struct content *out, struct placing_told *told);
 

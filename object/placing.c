@@ -132,6 +132,21 @@ placing_put(struct placing *p, uint64_t bytes, const struct chunk_source *source
 	return err;
 }
 
+void
+placing_tell(struct placing *p, const struct placing_told *more)
+{
+	struct placing_told *t = &p->told;
+
+	t->chunks += more->chunks;
+	if (more->chunks > 0)
+		t->code = more->code;
+	if (more->chunks > 0 && more->placed_min < t->placed_min) {
+		t->placed_min = more->placed_min;
+		t->report = more->report;
+	}
+	refusals_add(&t->refusals, &more->refusals);
+}
+
 int
 manifest_add_placed(struct manifest *m, const struct placed_chunk *c)
 {

@@ -122,7 +122,8 @@ content_write_task(void *arg)
 	must(err == ERR_OK);
 	err = write_all(x, w);
 	if (err == ERR_OK)
-		err = content_finish(w, &c->objects[x->object], &c->told);
+		err = content_finish(w, &c->objects[x->object]);
+	c->told = *content_writer_told(w);
 	content_writer_free(w);
 	if (err == ERR_OK) {
 		c->bytes[x->object] = x->bytes;
