@@ -1,0 +1,572 @@
+/*
+ * Writing: updates wait in a queue; one task takes as many as wait and commits them together.
+ *
+ *   map_update → queue → committer: gather → register's commit ⟲ decide → outcome → each is told
+ *
+ * decide runs with the committed head at hand, and again when another writer was faster: it follows
+ * the head, leaves out what turns out to be committed already, runs the others one after the other,
+ * and proposes their records, and a new root if one waits. An update whose fate stays unknown after
+ * a second try is told so.
+ */
+#include <stdlib.h>
+
+#include "object/map_chunks.h"
+#include "object/map_roots.h"
+
+/* Others that arrive within this time come along; and as long as they do, up to the maximum. */
+#define GATHER_STEP   MILLISECONDS(1)
+#define GATHER_MAX    MILLISECONDS(20)
+/* Updates of one commit: running them is time in which others wait. */
+#define BATCH_MAX     1000
+/* Of those whose fate is unknown; the register has spent its own patience on each. */
+#define UNKNOWN_TRIES 2
+/* A commit that finds the tail full waits for so many new roots. */
+#define FULL_TRIES    3
+/* Checkpoints that a commit waits for when the log's memory is used up. */
+#define MEMORY_TRIES  2
+/* Updates that wait; a gateway has fewer requests at a time. */
+#define QUEUE_MAX     16384
+
+enum request_state {
+	REQUEST_RAN = 1,  /* its writes are in the proposal, or it has none */
+	REQUEST_FOUND,    /* committed before */
+	REQUEST_REFUSED,  /* its writes are more than a commit can have */
+	REQUEST_DEFERRED, /* did not fit the proposal: next time */
+};
+
+/* On the stack of its caller, who stays until it is done once a commit has taken it. */
+struct map_request {
+	map_fn *fn;
+	void *arg;
+	struct wait done;
+	struct map_request *next;
+	struct map_txn_id id;
+	enum request_state state;
+	bool taken;     /* by a commit */
+	bool wrote;     /* the last run */
+	bool proposed;  /* some run */
+	bool unknown;   /* a proposal with it ended so */
+	uint64_t since; /* seq of the state that the first proposed run saw */
+	int err;        /* of fn */
+	struct buf result;
+};
+
+struct batch {
+	struct map *m;
+	struct map_request *first; /* by next */
+	struct buf records, sealed;
+	struct buf writes;      /* of the transaction that runs, as records */
+	struct overlay overlay; /* of all, by number of the request from 1 */
+	int err;                /* why decide ended the commit */
+};
+
+/* ---- a transaction as its function sees it ---- */
+
+struct txn {
+	struct kv kv;
+	struct map_view *base;
+	struct map_request *request;
+	struct batch *b;
+	uint64_t number;
+	int err; /* a write that failed fails the transaction, whatever its function says */
+};
+
+static int
+txn_get(struct kv *kv, struct bytes key, struct buf *value)
+{
+	struct txn *t = container_of(kv, struct txn, kv);
+
+	return map_layers_get(t->base, &t->b->overlay, key, value);
+}
+
+static int
+txn_seek(struct kv *kv, struct bytes from, struct buf *key, struct buf *value)
+{
+	struct txn *t = container_of(kv, struct txn, kv);
+
+	return map_layers_seek(t->base, &t->b->overlay, from, key, value);
+}
+
+static int
+txn_put(struct kv *kv, struct bytes key, struct bytes value)
+{
+	struct txn *t = container_of(kv, struct txn, kv);
+
+	if (t->err == ERR_OK)
+		t->err = map_log_put(&t->b->writes, key, value);
+	if (t->err == ERR_OK)
+		t->err = overlay_put(&t->b->overlay, t->number, key, value);
+	return t->err;
+}
+
+static int
+txn_del(struct kv *kv, struct bytes key)
+{
+	struct txn *t = container_of(kv, struct txn, kv);
+
+	if (t->err == ERR_OK)
+		t->err = map_log_del(&t->b->writes, key);
+	if (t->err == ERR_OK)
+		t->err = overlay_del(&t->b->overlay, t->number, key);
+	return t->err;
+}
+
+static const struct kv_ops txn_ops = { txn_get, txn_seek, txn_put, txn_del };
+
+int
+map_txn_result(struct kv *txn, struct bytes result)
+{
+	struct txn *t = container_of(txn, struct txn, kv);
+
+	if (txn->ops != &txn_ops)
+		return ERR_STATE;
+	if (result.len > MAP_RESULT_MAX)
+		return ERR_TOO_BIG;
+	buf_reset(&t->request->result);
+	return buf_append(&t->request->result, result.data, result.len);
+}
+
+/* ---- one proposal ---- */
+
+static int
+keep_writes(struct batch *b, struct map_request *r)
+{
+	struct bytes result = buf_bytes(&r->result);
+	int err = map_log_txn(&b->records, &r->id, result);
+
+	return err != ERR_OK ? err : buf_append(&b->records, b->writes.data, b->writes.len);
+}
+
+static void
+run_one(struct batch *b, struct map_view *base, struct map_request *r, uint64_t number)
+{
+	struct txn t = { { &txn_ops }, base, r, b, number, ERR_OK };
+	size_t before = b->records.len;
+
+	buf_reset(&b->writes);
+	buf_reset(&r->result);
+	r->wrote = false;
+	r->state = REQUEST_RAN;
+	r->err = r->fn(r->arg, &t.kv);
+	if (r->err == ERR_OK)
+		r->err = t.err;
+	if (b->writes.len == 0)
+		return;
+	if (r->err == ERR_OK && before > 0 &&
+	    before + MAP_LOG_TXN_BYTES + r->result.len + b->writes.len > MAP_BATCH_BYTES)
+		r->state = REQUEST_DEFERRED;
+	else if (r->err == ERR_OK)
+		r->err = keep_writes(b, r);
+	if (r->err == ERR_OK && r->state == REQUEST_RAN) {
+		r->wrote = true;
+		return;
+	}
+	b->records.len = before;
+	overlay_take_back(&b->overlay, number);
+}
+
+static int
+run_all(struct batch *b, uint64_t *seq)
+{
+	struct map *m = b->m;
+	struct map_view *base;
+	uint64_t number = 0;
+	int err = map_view_new(m, &base);
+
+	if (err != ERR_OK)
+		return err;
+	base->inside = true;
+	*seq = base->seq;
+	buf_reset(&b->records);
+	overlay_fini(&b->overlay);
+	overlay_init(&b->overlay, m->seq ^ m->counts.commits);
+	for (struct map_request *r = b->first; r != NULL; r = r->next) {
+		number++;
+		if (r->state == REQUEST_FOUND || r->state == REQUEST_REFUSED)
+			continue;
+		m->counts.reruns += r->state != 0;
+		run_one(b, base, r, number);
+	}
+	map_view_release(base);
+	return ERR_OK;
+}
+
+/* Those that an earlier proposal has brought into the log after all. */
+static int
+find_committed(struct batch *b)
+{
+	for (struct map_request *r = b->first; r != NULL; r = r->next) {
+		int err;
+
+		if (!r->proposed || r->state == REQUEST_FOUND || r->state == REQUEST_REFUSED)
+			continue;
+		buf_reset(&r->result);
+		err = map_find_txn(b->m, &r->id, r->since, &r->result);
+		if (err == ERR_OK) {
+			r->state = REQUEST_FOUND;
+			r->err = ERR_OK;
+		} else if (err == ERR_UNKNOWN) {
+			r->state = REQUEST_REFUSED;
+			r->err = ERR_UNKNOWN;
+		} else if (err != ERR_NOT_FOUND) {
+			return err;
+		}
+		r->unknown = false;
+	}
+	return ERR_OK;
+}
+
+/* The segment of what was written. ERR_TOO_BIG: refused is the one to blame, run the others again.
+ */
+static int
+seal_records(struct batch *b, uint64_t seq)
+{
+	int err;
+
+	buf_reset(&b->sealed);
+	if (b->records.len == 0)
+		return ERR_OK;
+	err = map_segment_seal_work(b->m, seq, buf_bytes(&b->records), &b->sealed);
+	if (err == ERR_OK && b->sealed.len > MAP_SEGMENT_MAX)
+		err = ERR_TOO_BIG;
+	if (err != ERR_TOO_BIG)
+		return err;
+	/* Only one that is alone can be so long; what ran behind it has seen what it wrote. */
+	for (struct map_request *r = b->first; r != NULL; r = r->next) {
+		if (r->wrote) {
+			r->wrote = false;
+			r->state = REQUEST_REFUSED;
+			r->err = ERR_TOO_BIG;
+		}
+	}
+	return ERR_TOO_BIG;
+}
+
+static enum proposer_reply
+reply_without_records(const struct batch *b)
+{
+	for (const struct map_request *r = b->first; r != NULL; r = r->next) {
+		if (r->state != REQUEST_FOUND)
+			return REPLY_DECLINE;
+	}
+	return b->first == NULL ? REPLY_DECLINE : REPLY_FOUND;
+}
+
+/* What of the tail a pending root stands for. ERR_FULL: the records do not fit behind the rest. */
+static int
+propose(struct batch *b, struct map_proposal *out)
+{
+	struct map *m = b->m;
+	struct map_register *reg = m->opts.reg;
+	const struct map_head *h = reg->head(reg);
+	struct map_pending *p = m->pending;
+	uint32_t covered_bytes = 0;
+
+	*out = (struct map_proposal){ .reply = REPLY_PROPOSE, .root = h->root };
+	if (p != NULL && hash_equal(&p->base, &h->root)) {
+		out->root = p->ref.id;
+		while (out->covered < h->segments) {
+			struct bytes segment = reg->segment(reg, out->covered);
+			uint64_t seq;
+
+			if (map_segment_seq(segment, &seq) != ERR_OK || seq > p->covers)
+				break;
+			covered_bytes += (uint32_t)segment.len;
+			out->covered++;
+		}
+	} else if (b->sealed.len == 0) {
+		out->reply = reply_without_records(b);
+		return ERR_OK;
+	}
+	out->records = buf_bytes(&b->sealed);
+	if (b->sealed.len > 0 &&
+	    (h->segments - out->covered >= TAIL_SEGMENTS_MAX ||
+		h->tail_bytes - covered_bytes + b->sealed.len > TAIL_BYTES_MAX))
+		return ERR_FULL;
+	return ERR_OK;
+}
+
+static int
+decide_once(struct batch *b, struct map_proposal *out)
+{
+	struct map *m = b->m;
+	struct map_register *reg = m->opts.reg;
+	uint64_t seq = 0;
+	int err;
+
+	do {
+		err = map_follow(m);
+		if (err == ERR_OK)
+			err = find_committed(b);
+		if (err == ERR_OK)
+			err = run_all(b, &seq);
+		if (err == ERR_OK)
+			err = seal_records(b, seq + 1);
+	} while (err == ERR_TOO_BIG || (err == ERR_OK && reg->head(reg)->seq != seq));
+	if (err == ERR_OK)
+		err = propose(b, out);
+	if (err != ERR_OK)
+		return err;
+	for (struct map_request *r = b->first; r != NULL; r = r->next) {
+		if (r->wrote && !r->proposed) {
+			r->proposed = true;
+			r->since = seq;
+		}
+	}
+	return ERR_OK;
+}
+
+static int
+decide(void *arg, struct map_proposal *out)
+{
+	struct batch *b = arg;
+
+	b->err = decide_once(b, out);
+	return b->err;
+}
+
+/* ---- outcomes ---- */
+
+static int
+request_error(const struct map_request *r, int err, enum proposer_outcome outcome, bool decided)
+{
+	if (r->state == REQUEST_FOUND || r->state == REQUEST_REFUSED)
+		return r->err;
+	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED))
+		return r->err;
+	/* An error of decide comes before anything is sent; any other may come behind it. */
+	if (r->unknown || (r->wrote && (err == ERR_OK ? outcome != OUT_FAILED : !decided)))
+		return ERR_UNKNOWN;
+	if (err != ERR_OK)
+		return err == ERR_FULL ? ERR_BUSY : err;
+	return outcome == OUT_FORKED ? ERR_CORRUPT : ERR_UNREACHABLE;
+}
+
+static void
+finish(struct map *m, struct map_request *r, int err)
+{
+	m->counts.transactions += err == ERR_OK && r->wrote;
+	m->counts.unknown += err == ERR_UNKNOWN;
+	wait_wake(&r->done, err);
+}
+
+static void
+finish_all(struct batch *b, int err, enum proposer_outcome outcome)
+{
+	struct map *m = b->m;
+	struct map_request *deferred = NULL, **end = &deferred;
+	bool decided = b->err != ERR_OK;
+
+	while (b->first != NULL) {
+		struct map_request *r = b->first;
+
+		b->first = r->next;
+		if (r->state == REQUEST_DEFERRED && !r->unknown && err == ERR_OK &&
+		    outcome == OUT_COMMITTED) {
+			r->taken = false;
+			*end = r;
+			end = &r->next;
+			m->queue_count++;
+			continue;
+		}
+		finish(m, r, request_error(r, err, outcome, decided));
+	}
+	if (deferred == NULL)
+		return;
+	*end = m->queue;
+	if (m->queue == NULL)
+		m->queue_end = end;
+	m->queue = deferred;
+}
+
+/* Until the tail has room: a new root that stands for its beginning must come first. */
+static int
+make_room(struct map *m)
+{
+	if (m->pending == NULL)
+		map_start(m, MAP_WORK_ROLL);
+	return map_wait_root(m);
+}
+
+static void
+commit_batch(struct batch *b)
+{
+	struct map *m = b->m;
+	enum proposer_outcome outcome = OUT_FAILED;
+	unsigned unknown = 0, full = 0;
+	int err;
+
+	for (;;) {
+		outcome = OUT_FAILED;
+		b->err = ERR_OK;
+		err = m->opts.reg->commit(m->opts.reg, decide, b, &outcome);
+		if (err == ERR_FULL && full++ < FULL_TRIES && make_room(m) == ERR_OK)
+			continue;
+		if (err != ERR_OK || outcome != OUT_UNKNOWN || ++unknown == UNKNOWN_TRIES)
+			break;
+		for (struct map_request *r = b->first; r != NULL; r = r->next)
+			r->unknown |= r->wrote;
+	}
+	m->forked |= err == ERR_OK && outcome == OUT_FORKED;
+	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED)) {
+		m->stale = false;
+		m->counts.commits += outcome == OUT_COMMITTED;
+		if (outcome == OUT_COMMITTED)
+			m->counts.written_records += b->sealed.len;
+		/* What is committed stays so; where following fails, the next call does it. */
+		if (map_follow(m) != ERR_OK)
+			log_debug(m->env, "a commit is not applied yet");
+	}
+	finish_all(b, err, outcome);
+}
+
+/* ---- the queue ---- */
+
+static void
+gather(struct map *m)
+{
+	size_t before;
+	uint64_t time = 0;
+
+	do {
+		before = m->queue_count;
+		if (task_sleep(m->env, GATHER_STEP) != ERR_OK)
+			return;
+		time += GATHER_STEP;
+	} while (m->queue_count > before && m->queue_count < BATCH_MAX && time < GATHER_MAX);
+}
+
+/* Memory of the log is bounded: writers wait for the checkpoint that frees it, then are refused. */
+static int
+wait_for_memory(struct map *m)
+{
+	uint64_t max = m->opts.overlay_bytes;
+
+	for (int tries = 0; tries < MEMORY_TRIES; tries++) {
+		if (map_log_memory(m) < 2 * max || m->pending != NULL)
+			return ERR_OK;
+		map_start(m, MAP_WORK_CHECKPOINT);
+		if (map_wait_root(m) != ERR_OK)
+			break;
+	}
+	return map_log_memory(m) < 4 * max || m->pending != NULL ? ERR_OK : ERR_BUSY;
+}
+
+static void
+take_batch(struct map *m, struct batch *b)
+{
+	struct map_request **at = &b->first;
+
+	for (size_t i = 0; i < BATCH_MAX && m->queue != NULL; i++) {
+		struct map_request *r = m->queue;
+
+		m->queue = r->next;
+		m->queue_count--;
+		r->taken = true;
+		r->next = NULL;
+		r->state = 0;
+		*at = r;
+		at = &r->next;
+	}
+	if (m->queue == NULL)
+		m->queue_end = &m->queue;
+}
+
+static void
+commit_once(struct map *m)
+{
+	struct batch b = { .m = m };
+	int err = wait_for_memory(m);
+
+	overlay_init(&b.overlay, 1);
+	buf_init(&b.records, 2 * MAP_RECORDS_MAX);
+	buf_init(&b.writes, MAP_TXN_BYTES_MAX);
+	buf_init(&b.sealed, 2 * MAP_RECORDS_MAX);
+	take_batch(m, &b);
+	if (err == ERR_OK && m->forked)
+		err = ERR_CORRUPT;
+	if (err == ERR_OK) {
+		commit_batch(&b);
+	} else {
+		b.err = err;
+		finish_all(&b, err, OUT_FAILED);
+	}
+	overlay_fini(&b.overlay);
+	buf_fini(&b.records);
+	buf_fini(&b.writes);
+	buf_fini(&b.sealed);
+}
+
+int
+map_committer(void *arg)
+{
+	struct map *m = arg;
+
+	while ((m->queue != NULL || m->kicked) && !task_canceled(m->env)) {
+		m->kicked = false;
+		if (m->queue != NULL)
+			gather(m);
+		if (m->queue != NULL || m->pending != NULL)
+			commit_once(m);
+	}
+	m->working[MAP_WORK_COMMIT] = false;
+	return ERR_OK;
+}
+
+void
+map_kick(struct map *m)
+{
+	m->kicked = true;
+	map_start(m, MAP_WORK_COMMIT);
+}
+
+static void
+leave_queue(struct map *m, struct map_request *r)
+{
+	struct map_request **at = &m->queue;
+
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	if (*at == NULL)
+		m->queue_end = at;
+	m->queue_count--;
+}
+
+int
+map_update_result(struct map *m, map_fn *fn, void *arg, struct buf *result)
+{
+	struct map_request r = { .fn = fn, .arg = arg };
+	int err;
+
+	if (m->opts.reg->commit == NULL)
+		return ERR_STATE;
+	if (m->forked)
+		return ERR_CORRUPT;
+	if (m->queue_count >= QUEUE_MAX)
+		return ERR_BUSY;
+	env_random(m->env, r.id.b, sizeof(r.id.b));
+	buf_init(&r.result, MAP_RESULT_MAX);
+	wait_init(&r.done);
+	*m->queue_end = &r;
+	m->queue_end = &r.next;
+	m->queue_count++;
+	map_start(m, MAP_WORK_COMMIT);
+	err = wait_for(m->env, &r.done, 0);
+	if (!r.done.done && !r.taken)
+		leave_queue(m, &r);
+	else if (!r.done.done)
+		err = wait_always(m->env, &r.done); /* its function may be running */
+	if (err == ERR_OK && result != NULL) {
+		buf_reset(result);
+		err = buf_append(result, r.result.data, r.result.len);
+	}
+	buf_fini(&r.result);
+	return err;
+}
+
+int
+map_update(struct map *m, map_fn *fn, void *arg)
+{
+	return map_update_result(m, fn, arg, NULL);
+}
