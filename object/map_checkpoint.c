@@ -353,9 +353,9 @@ map_checkpoint_arm(struct map *m)
 {
 	uint64_t after = m->opts.checkpoint_after;
 
-	if (m->opts.reg->commit == NULL || m->forked || after == UINT64_MAX || !map_dirty(m))
+	if (m->opts.reg->commit == NULL || m->forked || !map_dirty(m))
 		return;
-	if (!timer_armed(&m->checkpoint_timer))
+	if (after != UINT64_MAX && !timer_armed(&m->checkpoint_timer))
 		timer_start(
 		    &m->checkpoint_timer, after / 2 + env_random_below(m->env, after / 2 + 1));
 	if (map_log_memory(m) >= m->opts.overlay_bytes || m->root.logs_count >= LOGS_DUE)

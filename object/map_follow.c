@@ -205,6 +205,8 @@ follow_once(struct map *m)
 	int err;
 
 	if (!h->present) {
+		m->epoch = h->epoch;
+		m->seq = h->seq;
 		m->loaded = true;
 		return ERR_OK;
 	}

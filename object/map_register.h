@@ -10,7 +10,7 @@
 
 /* What is known to be committed. */
 struct map_head {
-	bool present; /* false: nothing was ever committed; the rest is zero */
+	bool present; /* false: nothing was ever committed; the rest but epoch and seq is zero */
 	uint64_t epoch, seq;
 	struct hash id, root;
 	uint16_t segments; /* of the tail */

@@ -86,11 +86,10 @@ copy_head(struct mem_head *to, const struct mem_head *from)
 	}
 }
 
-/* What was left in the air is chosen now, or never. */
-static void
-settle(struct mem_world *w)
+void
+mem_settle(struct mem_world *w, bool chosen)
 {
-	if (w->floats && w->floating.head.seq == w->now.head.seq + 1 && mem_draw(w, 2) == 0) {
+	if (chosen && w->floats && w->floating.head.seq == w->now.head.seq + 1) {
 		copy_head(&w->now, &w->floating);
 		w->committed++;
 	}
@@ -117,7 +116,7 @@ reg_read(struct map_register *reg)
 		return ERR_UNREACHABLE;
 	if (w->forked)
 		return ERR_CORRUPT;
-	settle(w);
+	mem_settle(w, mem_draw(w, 2) == 0);
 	copy_head(&g->known, &w->now);
 	return ERR_OK;
 }
@@ -191,7 +190,7 @@ reg_commit(struct map_register *reg, map_decide_fn *fn, void *arg, enum proposer
 		*outcome = OUT_FORKED;
 		if (w->forked)
 			break;
-		settle(w);
+		mem_settle(w, mem_draw(w, 2) == 0);
 		copy_head(&g->known, &w->now);
 		err = fn(arg, &p);
 		if (err != ERR_OK)
@@ -206,6 +205,8 @@ reg_commit(struct map_register *reg, map_decide_fn *fn, void *arg, enum proposer
 		    (last || mem_draw(w, 1000) < w->unknown)) {
 			copy_head(&w->floating, next);
 			w->floats = true;
+			if (w->on_unknown != NULL)
+				w->on_unknown(w->on_unknown_arg);
 			break;
 		}
 		if (w->now.head.seq + 1 != next->head.seq)

@@ -33,7 +33,10 @@ struct mem_world {
 	/* Faults, in thousandths. */
 	unsigned fail, unknown, unreachable, put_fails;
 	bool forked;
-	bool strict;                          /* what was discarded is not asked for */
+	bool strict; /* what was discarded is not asked for */
+	/* Called when a proposal was left in the air, in the task that commits; may suspend. */
+	void (*on_unknown)(void *arg);
+	void *on_unknown_arg;
 	uint64_t head_latency, chunk_latency; /* ns, at most */
 	uint64_t committed;                   /* heads so far */
 };
@@ -56,6 +59,8 @@ struct gateway *gateway_open(struct mem_world *w, const struct map_opts *opts);
 void gateway_close(struct gateway *g);
 /* Runs fn as a task to its end. */
 int mem_run(struct mem_world *w, int (*fn)(void *arg), void *arg);
+/* What is in the air is chosen, or never will be. */
+void mem_settle(struct mem_world *w, bool chosen);
 struct mem_chunk *mem_chunk_find(struct mem_world *w, const struct hash *id);
 
 /* ---- a naive model: a sorted array ---- */
