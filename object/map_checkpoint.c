@@ -329,7 +329,7 @@ map_checkpointer(void *arg)
 	struct map *m = arg;
 	int err = map_checkpoint(m);
 
-	m->root_err = err;
+	m->work_err[MAP_WORK_CHECKPOINT] = err;
 	if (err != ERR_OK && err != ERR_CANCELED) {
 		log_warn(m->env, "no checkpoint: %s", err_text(err));
 		timer_start(&m->checkpoint_timer, RETRY_AFTER);

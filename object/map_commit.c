@@ -252,6 +252,19 @@ reply_without_records(const struct batch *b)
 	return b->first == NULL ? REPLY_DECLINE : REPLY_FOUND;
 }
 
+/* The pending root must go first, alone, so that a next one can make room. */
+static void
+defer_all(struct batch *b)
+{
+	buf_reset(&b->sealed);
+	for (struct map_request *r = b->first; r != NULL; r = r->next) {
+		if (r->state != REQUEST_RAN)
+			continue;
+		r->state = REQUEST_DEFERRED;
+		r->wrote = false;
+	}
+}
+
 /* What of the tail a pending root stands for. ERR_FULL: the records do not fit behind the rest. */
 static int
 propose(struct batch *b, struct map_proposal *out)
@@ -278,11 +291,14 @@ propose(struct batch *b, struct map_proposal *out)
 		out->reply = reply_without_records(b);
 		return ERR_OK;
 	}
-	out->records = buf_bytes(&b->sealed);
 	if (b->sealed.len > 0 &&
 	    (h->segments - out->covered >= TAIL_SEGMENTS_MAX ||
-		h->tail_bytes - covered_bytes + b->sealed.len > TAIL_BYTES_MAX))
-		return ERR_FULL;
+		h->tail_bytes - covered_bytes + b->sealed.len > TAIL_BYTES_MAX)) {
+		if (hash_equal(&out->root, &h->root))
+			return ERR_FULL;
+		defer_all(b);
+	}
+	out->records = buf_bytes(&b->sealed);
 	return ERR_OK;
 }
 
@@ -385,7 +401,7 @@ make_room(struct map *m)
 {
 	if (m->pending == NULL)
 		map_start(m, MAP_WORK_ROLL);
-	return map_wait_root(m);
+	return map_wait_root(m, MAP_WORK_ROLL);
 }
 
 static void
@@ -441,12 +457,16 @@ static int
 wait_for_memory(struct map *m)
 {
 	uint64_t max = m->opts.overlay_bytes;
+	int tries = 0;
 
-	for (int tries = 0; tries < MEMORY_TRIES; tries++) {
-		if (map_log_memory(m) < 2 * max || m->pending != NULL)
-			return ERR_OK;
+	while (map_log_memory(m) >= 2 * max && m->pending == NULL) {
+		bool began = m->working[MAP_WORK_CHECKPOINT];
+
+		/* Where views hold what was written, another checkpoint frees nothing. */
+		if (!began && tries++ == MEMORY_TRIES)
+			break;
 		map_start(m, MAP_WORK_CHECKPOINT);
-		if (map_wait_root(m) != ERR_OK)
+		if (map_wait_root(m, MAP_WORK_CHECKPOINT) != ERR_OK)
 			break;
 	}
 	return map_log_memory(m) < 4 * max || m->pending != NULL ? ERR_OK : ERR_BUSY;

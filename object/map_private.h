@@ -95,7 +95,6 @@ struct map {
 	struct map_pending *pending;
 	struct blob_ref *orphans; /* put, and named by no head */
 	size_t orphans_count;
-	int root_err; /* why the last roll or checkpoint failed */
 	struct map_waiter
 	    *waiters; /* for a root to be at hand, or for rolling and checkpoints to end */
 	struct semaphore checkpoints;
@@ -103,6 +102,7 @@ struct map {
 	struct task_group tasks;
 	bool working[MAP_WORKS]; /* a task for it runs, or is about to */
 	bool wanted[MAP_WORKS];  /* about to */
+	int work_err[MAP_WORKS]; /* how the last one ended */
 	struct map_sight counts; /* what is counted since it was opened */
 };
 /* ---- map.c ---- */

@@ -30,27 +30,32 @@ map_wake_waiters(struct map *m)
 	}
 }
 
-int
-map_wait_root(struct map *m)
+static int
+wait_a_while(struct map *m)
 {
 	struct map_waiter w = { .next = m->waiters };
 	struct map_waiter **at = &m->waiters;
 	int err;
 
-	if (m->pending != NULL)
-		return ERR_OK;
-	if (!m->working[MAP_WORK_ROLL] && !m->working[MAP_WORK_CHECKPOINT])
-		return m->root_err;
 	wait_init(&w.wait);
 	m->waiters = &w;
 	err = wait_for(m->env, &w.wait, 0);
-	if (!w.wait.done) {
-		while (*at != &w)
-			at = &(*at)->next;
-		*at = w.next;
-		return err;
-	}
-	return m->pending != NULL ? ERR_OK : m->root_err;
+	if (w.wait.done)
+		return ERR_OK;
+	while (*at != &w)
+		at = &(*at)->next;
+	*at = w.next;
+	return err;
+}
+
+int
+map_wait_root(struct map *m, enum map_work w)
+{
+	int err = ERR_OK;
+
+	while (err == ERR_OK && m->pending == NULL && m->working[w])
+		err = wait_a_while(m);
+	return err != ERR_OK || m->pending != NULL ? err : m->work_err[w];
 }
 
 /* ---- what was put in vain ---- */
@@ -343,7 +348,7 @@ map_roller(void *arg)
 	}
 	if (err == ERR_STALE)
 		err = ERR_OK;
-	m->root_err = err;
+	m->work_err[MAP_WORK_ROLL] = err;
 	if (err != ERR_OK && err != ERR_CANCELED)
 		log_warn(m->env, "the log's tail cannot be moved to a chunk: %s", err_text(err));
 	m->working[MAP_WORK_ROLL] = false;

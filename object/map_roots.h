@@ -20,8 +20,8 @@ void map_orphans_named(struct map *m); /* those that the state names now are non
 void map_orphans_fini(struct map *m);
 void map_roll_if_due(struct map *m);
 int map_roller(void *map);
-/* ERR_OK when a root is pending; else, when none is under way any more, why not. */
-SUSPENDS int map_wait_root(struct map *m);
+/* Until a root is pending, by whomever, or w has ended: how it did. */
+SUSPENDS int map_wait_root(struct map *m, enum map_work w);
 void map_wake_waiters(struct map *m);
 
 #endif
