@@ -18,6 +18,7 @@ enum table {
 	TABLE_REPEATS_DUE = 'q',
 	TABLE_UPLOADS = 'u',
 	TABLE_VERSIONS = 'v',
+	TABLE_TALLIES = 'w',
 	TABLE_NULLS = 'z',
 };
 

@@ -103,6 +103,52 @@ part_unpack(struct bytes in, struct part *out)
 /* ---- uploads ---- */
 
 int
+tally_get(struct kv *kv, const struct version *id, struct tally *out)
+{
+	struct table_key k = table_id(TABLE_TALLIES, id, UINT32_MAX);
+	struct unpacker u;
+	struct buf value;
+	int err;
+
+	*out = (struct tally){ .changes = 0 };
+	buf_init(&value, KV_VALUE_MAX);
+	err = kv_get(kv, table_key_bytes(&k), &value);
+	if (err == ERR_OK) {
+		u = unpacker_on(buf_bytes(&value));
+		out->changes = unpack_u64(&u);
+		out->parts = unpack_u16(&u);
+		err = unpack_done(&u) ? ERR_OK : ERR_CORRUPT;
+	}
+	buf_fini(&value);
+	return err == ERR_NOT_FOUND ? ERR_OK : err; /* no part yet */
+}
+
+static int
+tally_count(struct kv *txn, const struct version *id, bool new_part)
+{
+	struct table_key k = table_id(TABLE_TALLIES, id, UINT32_MAX);
+	uint8_t text[8 + 2];
+	struct packer p = packer_on(text, sizeof(text));
+	struct tally t;
+	int err = tally_get(txn, id, &t);
+
+	if (err != ERR_OK)
+		return err;
+	pack_u64(&p, t.changes + 1);
+	pack_u16(&p, (uint16_t)(t.parts + (new_part ? 1 : 0)));
+	must(pack_ok(&p));
+	return kv_put(txn, table_key_bytes(&k), bytes_of(text, p.len));
+}
+
+int
+tally_del(struct kv *txn, const struct version *id)
+{
+	struct table_key k = table_id(TABLE_TALLIES, id, UINT32_MAX);
+
+	return kv_del(txn, table_key_bytes(&k));
+}
+
+int
 upload_id_parse(struct bytes text, struct version *out)
 {
 	struct version v;
@@ -168,6 +214,7 @@ upload_put_part(struct bucket_txn *t, struct bytes key, const struct version *id
 {
 	struct table_key k = table_id(TABLE_PARTS, id, p->number);
 	struct part old, part = *p;
+	bool new_part = false;
 	struct upload u;
 	struct buf value;
 	int err;
@@ -188,8 +235,8 @@ upload_put_part(struct bucket_txn *t, struct bytes key, const struct version *id
 			err = part_unpack(buf_bytes(&value), &old);
 		if (err == ERR_OK && old.content.len > 0)
 			err = t->refs->unref(t->refs->arg, t->kv, old.content, t->now_ms);
-		if (err == ERR_NOT_FOUND)
-			err = ERR_OK;
+		new_part = err == ERR_NOT_FOUND;
+		err = new_part ? ERR_OK : err;
 	}
 	buf_reset(&value);
 	if (err == ERR_OK)
@@ -198,6 +245,8 @@ upload_put_part(struct bucket_txn *t, struct bytes key, const struct version *id
 		err = part_pack(&part, &value);
 	if (err == ERR_OK)
 		err = kv_put(t->kv, table_key_bytes(&k), buf_bytes(&value));
+	if (err == ERR_OK)
+		err = tally_count(t->kv, id, new_part);
 	if (err == ERR_OK)
 		p->modified_ms = part.modified_ms;
 	buf_fini(&value);
@@ -333,6 +382,8 @@ upload_abort(struct bucket_txn *t, struct bytes key, const struct version *id)
 	err = upload_get(t->kv, key, id, &value, &u);
 	if (err == ERR_OK)
 		err = kv_del(t->kv, table_key_bytes(&k));
+	if (err == ERR_OK)
+		err = tally_del(t->kv, id);
 	if (err == ERR_OK)
 		err = doom_put(t->kv, id, &none);
 	buf_fini(&value);

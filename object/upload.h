@@ -65,7 +65,8 @@ struct upload_part_named { /* as the request says */
 	struct checksum checksum; /* .algorithm CHECKSUM_NONE: none was given */
 };
 struct upload_plan {
-	struct hash stamp;   /* of upload, request and parts */
+	uint64_t changes;    /* of the upload's parts until then */
+	bool others;         /* there are parts that are not used */
 	struct hash request; /* of the request alone: the same one may come again */
 	struct etag etag;
 	uint64_t size;

@@ -141,24 +141,11 @@ repeats_sweep(struct bucket_txn *t, bool *more)
 struct planning {
 	struct kv *kv;
 	const struct upload *upload;
-	struct sha256 *stamp;
 	struct md5 *md5;
 	struct table_record record;
 	struct upload_plan *plan;
 	bool small, last_small;
 };
-
-static void
-stamp_part(struct sha256 *h, uint16_t number, struct bytes record)
-{
-	uint8_t be[2 + 8];
-	struct packer p = packer_on(be, sizeof(be));
-
-	pack_u16(&p, number);
-	pack_u64(&p, record.len);
-	sha256_update(h, be, sizeof(be));
-	sha256_update(h, record.data, record.len);
-}
 
 static int
 check_part(const struct upload *u, const struct upload_part_named *n, const struct part *p)
@@ -204,7 +191,6 @@ plan_part(struct planning *g, const struct upload_part_named *n, part_fn *each, 
 	plan->used[p.number / 8] |= (uint8_t)(1U << p.number % 8);
 	if (plan->size > OBJECT_BYTES_MAX)
 		return REFUSAL_TOO_LARGE;
-	stamp_part(g->stamp, p.number, buf_bytes(&g->record.value));
 	md5_update(g->md5, p.etag.md5, sizeof(p.etag.md5));
 	return each == NULL ? ERR_OK : each(arg, &p);
 }
@@ -222,12 +208,14 @@ check_order(const struct upload_part_named *named, size_t count)
 }
 
 static int
-plan_all(struct planning *g, struct bytes upload, const struct upload_part_named *named,
-    size_t count, part_fn *each, void *arg)
+plan_all(struct planning *g, const struct upload_part_named *named, size_t count, part_fn *each,
+    void *arg)
 {
+	struct tally tally;
 	int err = check_order(named, count);
 
-	stamp_part(g->stamp, 0, upload);
+	if (err == ERR_OK)
+		err = tally_get(g->kv, &g->upload->id, &tally);
 	for (size_t i = 0; i < count && err == ERR_OK; i++)
 		err = plan_part(g, &named[i], each, arg);
 	if (err == ERR_OK && g->small)
@@ -236,7 +224,8 @@ plan_all(struct planning *g, struct bytes upload, const struct upload_part_named
 		return err;
 	g->plan->etag.parts = (uint16_t)count;
 	md5_final(g->md5, g->plan->etag.md5);
-	sha256_final(g->stamp, &g->plan->stamp);
+	g->plan->changes = tally.changes;
+	g->plan->others = tally.parts > count;
 	return ERR_OK;
 }
 
@@ -245,16 +234,17 @@ upload_plan(struct kv *kv, struct bytes key, const struct version *id,
     const struct upload_part_named *named, size_t named_count,
     int (*each)(void *arg, const struct part *p), void *arg, struct upload_plan *out)
 {
-	struct planning g = { .kv = kv, .stamp = sha256_new(), .md5 = md5_new(), .plan = out };
+	struct planning g = { .kv = kv, .md5 = md5_new(), .plan = out };
+	struct sha256 *h = sha256_new();
 	struct upload u;
 	struct buf value;
-	int err = g.stamp == NULL || g.md5 == NULL ? ERR_NOMEM : ERR_OK;
+	int err = h == NULL || g.md5 == NULL ? ERR_NOMEM : ERR_OK;
 
 	memset(out, 0, sizeof(*out));
 	buf_init(&value, KV_VALUE_MAX);
 	table_record_init(&g.record);
 	if (err == ERR_OK) {
-		hash_request(g.stamp, key, named, named_count, &out->request);
+		hash_request(h, key, named, named_count, &out->request);
 		err = upload_get(kv, key, id, &value, &u);
 		g.upload = &u;
 	}
@@ -262,63 +252,29 @@ upload_plan(struct kv *kv, struct bytes key, const struct version *id,
 		err = repeat_get(kv, id, out);
 		out->repeated = err == ERR_OK;
 	} else if (err == ERR_OK) {
-		err = plan_all(&g, buf_bytes(&value), named, named_count, each, arg);
+		err = plan_all(&g, named, named_count, each, arg);
 	}
 	table_record_fini(&g.record);
 	buf_fini(&value);
-	sha256_free(g.stamp);
+	sha256_free(h);
 	md5_free(g.md5);
 	return err;
 }
 
 /* ---- the deed ---- */
 
-/* The same parts as in the plan? And are there others? */
-static int
-check_stamp(struct kv *kv, const struct upload *u, struct bytes upload,
-    const struct upload_plan *plan, bool *others)
-{
-	struct sha256 *h = sha256_new();
-	struct table_record r;
-	uint32_t from = 1;
-	struct hash stamp;
-	struct part p;
-	int err = h == NULL ? ERR_NOMEM : ERR_OK;
-
-	table_record_init(&r);
-	*others = false;
-	if (err == ERR_OK)
-		stamp_part(h, 0, upload);
-	while (err == ERR_OK) {
-		err = parts_next(kv, &u->id, from, &r, &p);
-		if (err != ERR_OK)
-			break;
-		from = (uint32_t)p.number + 1;
-		if ((plan->used[p.number / 8] & 1U << p.number % 8) != 0)
-			stamp_part(h, p.number, buf_bytes(&r.value));
-		else
-			*others = true;
-	}
-	if (err == ERR_NOT_FOUND) {
-		sha256_final(h, &stamp);
-		err = hash_equal(&stamp, &plan->stamp) ? ERR_OK : ERR_STALE;
-	}
-	table_record_fini(&r);
-	sha256_free(h);
-	return err;
-}
-
 static int
 finish(struct bucket_txn *t, struct bytes key, const struct version *id,
-    const struct upload_plan *plan, bool others, const struct checksum *checksum,
-    const struct bucket_done *done)
+    const struct upload_plan *plan, const struct checksum *checksum, const struct bucket_done *done)
 {
 	struct table_key k = table_key(TABLE_UPLOADS, key, id);
 	struct doom d = { .keep_used = true };
 	int err = kv_del(t->kv, table_key_bytes(&k));
 
 	memcpy(d.used, plan->used, sizeof(d.used));
-	if (err == ERR_OK && others)
+	if (err == ERR_OK)
+		err = tally_del(t->kv, id);
+	if (err == ERR_OK && plan->others)
 		err = doom_put(t->kv, id, &d);
 	return err != ERR_OK ? err : repeat_put(t, id, plan, checksum, done);
 }
@@ -331,7 +287,7 @@ upload_complete(struct bucket_txn *t, struct bytes key, const struct version *id
 	struct bucket_done did;
 	struct upload u;
 	struct buf value;
-	bool others = false;
+	struct tally tally;
 	int err;
 
 	must(!plan->repeated && plan->parts_count > 0);
@@ -340,7 +296,9 @@ upload_complete(struct bucket_txn *t, struct bytes key, const struct version *id
 	if (err == REFUSAL_NO_SUCH_UPLOAD)
 		err = ERR_STALE; /* completed or aborted since: another plan will say which */
 	if (err == ERR_OK)
-		err = check_stamp(t->kv, &u, buf_bytes(&value), plan, &others);
+		err = tally_get(t->kv, id, &tally);
+	if (err == ERR_OK && tally.changes != plan->changes)
+		err = ERR_STALE;
 	if (err == ERR_OK) {
 		u.entry.content = content;
 		u.entry.size = plan->size;
@@ -351,7 +309,7 @@ upload_complete(struct bucket_txn *t, struct bytes key, const struct version *id
 		err = bucket_write(t, key, c, &u.entry, BUCKET_MOVED, &did);
 	}
 	if (err == ERR_OK)
-		err = finish(t, key, id, plan, others, checksum, &did);
+		err = finish(t, key, id, plan, checksum, &did);
 	if (err == ERR_OK)
 		*done = did;
 	buf_fini(&value);

@@ -20,6 +20,14 @@ SUSPENDS int doom_get(
     struct kv *kv, const struct version *id, struct doom *out); /* ERR_NOT_FOUND */
 int doom_put(struct kv *txn, const struct version *id, const struct doom *d);
 
+/* How often the parts of an upload have changed, and how many there are. */
+struct tally {
+	uint64_t changes;
+	uint16_t parts;
+};
+SUSPENDS int tally_get(struct kv *kv, const struct version *id, struct tally *out);
+int tally_del(struct kv *txn, const struct version *id);
+
 /* The first part with this number or a higher one. ERR_NOT_FOUND. Lends from r. */
 SUSPENDS int parts_next(struct kv *kv, const struct version *id, uint32_t from,
     struct table_record *r, struct part *out);
