@@ -17,9 +17,11 @@ struct walk {
 };
 
 static int
-give(struct walk *w, struct bytes content, uint64_t locked_until_ms)
+give(struct walk *w, struct bytes content, struct bytes key, uint64_t locked_until_ms)
 {
-	struct bucket_content c = { .content = content, .locked_until_ms = locked_until_ms };
+	struct bucket_content c = {
+		.content = content, .key = key, .locked_until_ms = locked_until_ms
+	};
 
 	w->left--;
 	return content.len > 0 ? w->each(w->arg, &c) : ERR_OK;
@@ -62,7 +64,7 @@ walk_versions(struct walk *w)
 		if (err == ERR_OK)
 			err = entry_unpack(buf_bytes(&w->record.value), &e);
 		if (err == ERR_OK)
-			err = give(w, e.content, entry_locked_until(&e));
+			err = give(w, e.content, buf_bytes(&w->record.key), entry_locked_until(&e));
 		if (err == ERR_OK)
 			err = set_place(w, buf_bytes(&w->record.key), 0);
 	}
@@ -83,7 +85,7 @@ walk_parts(struct walk *w, uint32_t from)
 	while (w->left > 0 && err == ERR_OK) {
 		err = parts_next(w->view, &id, from, &r, &p);
 		if (err == ERR_OK)
-			err = give(w, p.content, 0);
+			err = give(w, p.content, bytes_of(NULL, 0), 0);
 		if (err == ERR_OK)
 			err = set_place(w, buf_bytes(&w->record.key), p.number);
 		from = (uint32_t)p.number + 1;
@@ -138,4 +140,38 @@ bucket_contents(struct kv *view, struct buf *place, size_t max,
 		err = walk_uploads(&w);
 	table_record_fini(&w.record);
 	return err == ERR_NOT_FOUND ? ERR_END : err;
+}
+
+static int
+put_moved(struct kv *txn, struct bytes key, struct entry *e, struct bytes to)
+{
+	struct buf value;
+	int err;
+
+	buf_init(&value, KV_VALUE_MAX);
+	e->content = to;
+	err = entry_pack(e, &value);
+	if (err == ERR_OK)
+		err = kv_put(txn, key, buf_bytes(&value));
+	buf_wipe(&value);
+	return err;
+}
+
+int
+bucket_content_move(struct kv *txn, struct bytes key, struct bytes from, struct bytes to)
+{
+	struct buf value;
+	struct entry e;
+	int err;
+
+	buf_init(&value, KV_VALUE_MAX);
+	err = kv_get(txn, key, &value);
+	if (err == ERR_OK)
+		err = entry_unpack(buf_bytes(&value), &e);
+	if (err == ERR_NOT_FOUND || (err == ERR_OK && !bytes_equal(e.content, from)))
+		err = ERR_STALE;
+	if (err == ERR_OK)
+		err = put_moved(txn, key, &e, to);
+	buf_wipe(&value);
+	return err;
 }

@@ -11,7 +11,8 @@
 #define BUCKET_PLACE_MAX (KV_KEY_MAX + 2)
 
 struct bucket_content {
-	struct bytes content;     /* lent for the call */
+	struct bytes content; /* lent for the call, as is key */
+	struct bytes key;     /* of a version's record, for bucket_content_move; parts have none */
 	uint64_t locked_until_ms; /* retention; UINT64_MAX: legal hold; 0: not locked */
 };
 /*
@@ -21,5 +22,12 @@ struct bucket_content {
  */
 SUSPENDS int bucket_contents(struct kv *view, struct buf *place, size_t max,
     int (*each)(void *arg, const struct bucket_content *c), void *arg);
+
+/*
+ * The bytes of a version have moved: it names `to`, if it still is there and names `from`; else
+ * ERR_STALE. References are the caller's. key: as bucket_contents() gave it.
+ */
+SUSPENDS int bucket_content_move(
+    struct kv *txn, struct bytes key, struct bytes from, struct bytes to);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Two tasks: one goes through the entries in small batches, the other through the trash. What fails
- * is logged and comes up again; only the state itself being out of reach ends a pass.
+ * Two tasks: one goes through all that is named in small batches, the other through the trash. What
+ * fails is logged and comes up again; only the state itself being out of reach ends a pass.
  */
 #include "object/content_keep_private.h"
 
@@ -35,21 +35,21 @@ static int
 tour_unpack(struct bytes in, struct tour *t)
 {
 	struct unpacker u = unpacker_on(in);
-	uint8_t version = unpack_u8(&u), table;
+	uint8_t version = unpack_u8(&u), over;
 	uint64_t started = unpack_u64(&u);
-	struct bytes cursor;
+	struct bytes place;
 
-	table = unpack_u8(&u);
-	cursor = unpack_lend(&u, unpack_left(&u));
-	if (u.failed || cursor.len > KV_KEY_MAX + 1)
+	over = unpack_u8(&u);
+	place = unpack_lend(&u, unpack_left(&u));
+	if (u.failed || over > 1 || place.len > BUCKET_PLACE_MAX)
 		return ERR_CORRUPT;
 	if (version != TOUR_VERSION)
 		return ERR_VERSION;
 	t->started_ms = started;
-	t->table = table;
-	t->cursor_len = cursor.len;
-	if (cursor.len > 0)
-		memcpy(t->cursor, cursor.data, cursor.len);
+	t->over = over == 1;
+	t->place_len = place.len;
+	if (place.len > 0)
+		memcpy(t->place, place.data, place.len);
 	return ERR_OK;
 }
 
@@ -77,13 +77,13 @@ static int
 tour_save(void *arg, struct kv *txn)
 {
 	const struct content_keeper *k = arg;
-	uint8_t value[1 + 8 + 1 + KV_KEY_MAX + 1];
+	uint8_t value[1 + 8 + 1 + BUCKET_PLACE_MAX];
 	struct packer p = packer_on(value, sizeof(value));
 
 	pack_u8(&p, TOUR_VERSION);
 	pack_u64(&p, k->tour.started_ms);
-	pack_u8(&p, k->tour.table);
-	pack_raw(&p, k->tour.cursor, k->tour.cursor_len);
+	pack_u8(&p, k->tour.over);
+	pack_raw(&p, k->tour.place, k->tour.place_len);
 	must(pack_ok(&p));
 	return kv_put(txn, bytes_of(tour_key, sizeof(tour_key)), bytes_of(value, p.len));
 }
@@ -114,10 +114,22 @@ static SUSPENDS int
 renew(struct content_keeper *k, const struct chunk_ref *ref, uint64_t now_s)
 {
 	struct chunk_renewed told;
-	int err = chunk_renew(k->opts.files->opts.chunks, ref,
-	    &(struct chunk_renew_opts){ .signer = k->opts.signer, .until = now_s + LEASE_TERM_S },
-	    &told);
+	/* A hold has no end: the lock goes along with the tours. */
+	uint64_t lock = MIN(k->lock_until_ms / 1000, now_s + LEASE_TERM_S);
+	struct chunk_renew_opts opts = { .signer = k->opts.signer, .until = now_s + LEASE_TERM_S };
+	int err;
 
+	if (k->lock_until_ms == UINT64_MAX)
+		lock = now_s + 2 * k->opts.tour_s;
+	opts.lock_until = lock > now_s ? lock : 0;
+	err = chunk_renew(k->opts.files->opts.chunks, ref, &opts, &told);
+	if (err == ERR_UNSUPPORTED) { /* nobody grants it: kept all the same */
+		k->sight.unlocked++;
+		opts.lock_until = 0;
+		err = chunk_renew(k->opts.files->opts.chunks, ref, &opts, &told);
+	} else if (err == ERR_OK && opts.lock_until > 0) {
+		k->sight.locked++;
+	}
 	k->sight.renewed += err == ERR_OK;
 	k->sight.unreached += err == ERR_UNREACHABLE;
 	if (err != ERR_OK && err != ERR_CANCELED)
@@ -149,7 +161,8 @@ look(void *arg, const struct chunk_ref *ref)
 	k->sight.looked++;
 	if (err == ERR_OK && live == 0)
 		k->sight.unreached++;
-	else if (err == ERR_OK && until < now_s + LEASE_RENEW_BELOW_S)
+	else if (err == ERR_OK &&
+		 (until < now_s + LEASE_RENEW_BELOW_S || k->lock_until_ms > now_s * 1000))
 		err = renew(k, ref, now_s);
 	if (err == ERR_OK && !k->hurry)
 		err = task_sleep(k->env, LOOK_INTERVAL);
@@ -158,90 +171,70 @@ look(void *arg, const struct chunk_ref *ref)
 
 /* ---- a batch ---- */
 
-/* Entries from the cursor on, and whether any of them should move. */
 static int
 fill_batch(void *arg, struct kv *kv)
 {
 	struct keep_batch *b = arg;
-	struct content_keeper *k = b->keeper;
-	struct tour *t = &k->tour;
-	struct buf key, value;
-	uint8_t letter = (uint8_t)k->opts.entries.tables[t->table];
-	int err = ERR_OK;
+	const struct tour *t = &b->keeper->tour;
+	int err;
 
 	keep_batch_reset(b);
-	buf_init(&key, KV_KEY_MAX + 1);
-	buf_init(&value, KV_VALUE_MAX);
-	b->next_len = t->cursor_len;
-	memcpy(b->next, t->cursor, t->cursor_len);
-	if (b->next_len == 0) {
-		b->next[0] = letter;
-		b->next_len = 1;
-	}
-	for (size_t seen = 0; err == ERR_OK && seen < BATCH_ENTRIES; seen++) {
-		err = kv_seek(kv, bytes_of(b->next, b->next_len), &key, &value);
-		if (err == ERR_NOT_FOUND || (err == ERR_OK && key.data[0] != letter)) {
-			b->last = true;
-			err = ERR_OK;
-			break;
-		}
-		if (err == ERR_OK)
-			err = keep_batch_add(b, kv, buf_bytes(&key), buf_bytes(&value));
-		if (err == ERR_OK) {
-			memcpy(b->next, key.data, key.len);
-			b->next[key.len] = 0; /* its successor */
-			b->next_len = key.len + 1;
-		}
-	}
-	buf_fini(&key);
-	buf_wipe(&value);
-	return err;
+	buf_reset(&b->place);
+	b->view = kv;
+	err = buf_append(&b->place, t->place, t->place_len);
+	if (err == ERR_OK)
+		err = bucket_contents(kv, &b->place, BATCH_ENTRIES, keep_batch_add, b);
+	b->last = err == ERR_END;
+	return err == ERR_END ? ERR_OK : err;
 }
 
-/* The cursor goes on when all of the batch was looked at. */
+static SUSPENDS int
+look_at(struct content_keeper *k, const struct keep_entry *e)
+{
+	struct content_each each = { look, k };
+	int err;
+
+	k->lock_until_ms = e->locked_until_ms;
+	err = content_each_chunk(k->opts.files, &e->content, &each);
+	k->lock_until_ms = 0;
+	if (err == ERR_OK || err == ERR_CANCELED || err == ERR_NOMEM)
+		return err;
+	log_warn(k->env, "the chunks of an object are not known: %s", err_text(err));
+	return ERR_OK;
+}
+
+/* The tour goes on when all of the batch was looked at. */
 static SUSPENDS int
 run_batch(struct content_keeper *k, struct keep_batch *b)
 {
-	struct content_each each = { look, k };
 	int err = k->opts.state.view(k->opts.state.arg, fill_batch, b);
 
-	for (size_t i = 0; err == ERR_OK && i < b->count; i++) {
-		int looked = content_each_chunk(k->opts.files, &b->entries[i].content, &each);
-
-		if (looked == ERR_CANCELED || looked == ERR_NOMEM)
-			err = looked;
-		else if (looked != ERR_OK)
-			log_warn(
-			    k->env, "the chunks of an entry are not known: %s", err_text(looked));
-	}
+	for (size_t i = 0; err == ERR_OK && i < b->count; i++)
+		err = look_at(k, &b->entries[i]);
 	if (err == ERR_OK)
 		err = keep_batch_move(b);
 	if (err != ERR_OK)
 		return err;
-	memcpy(k->tour.cursor, b->next, b->next_len);
-	k->tour.cursor_len = b->next_len;
-	if (b->last) {
-		k->tour.table++;
-		k->tour.cursor_len = 0;
-	}
+	k->tour.place_len = b->place.len;
+	if (b->place.len > 0)
+		memcpy(k->tour.place, b->place.data, b->place.len);
 	return save(k, false);
 }
 
 static SUSPENDS int
 run_tour(struct content_keeper *k)
 {
-	size_t tables = strlen(k->opts.entries.tables);
 	struct keep_batch *b = keep_batch_new(k);
 	int err = b == NULL ? ERR_NOMEM : ERR_OK;
 
-	while (err == ERR_OK && k->tour.table < tables)
+	while (err == ERR_OK && !b->last)
 		err = run_batch(k, b);
 	keep_batch_free(b);
 	if (err == ERR_OK && k->opts.state.own_chunks != NULL)
 		err = k->opts.state.own_chunks(k->opts.state.arg, look, k);
 	if (err == ERR_OK) {
 		k->sight.tours++;
-		k->tour.table = TOUR_OVER;
+		k->tour.over = true;
 		err = save(k, true);
 	}
 	return err;
@@ -256,7 +249,7 @@ begin_tour(struct content_keeper *k, bool now)
 
 	if (err != ERR_OK)
 		return err;
-	if (k->tour.started_ms != 0 && k->tour.table != TOUR_OVER)
+	if (k->tour.started_ms != 0 && !k->tour.over)
 		return ERR_OK;
 	if (!now && k->tour.started_ms != 0 && now_ms < k->tour.started_ms + k->opts.tour_s * 1000)
 		return ERR_END;

@@ -1,9 +1,10 @@
 /*
  * Keeping the contents of a bucket, by whoever runs a gateway for it and holds its head's ballot:
  *
- *   tour   all entries, a few a second, once in half a month: leases with less than
- *          LEASE_RENEW_BELOW_S left are prolonged; what lives in a pack that is mostly dead moves
- *          to another one. Then the chunks of the state itself.
+ *   tour   all that the bucket names (bucket_contents.h), a few chunks a second, once in half a
+ *          month: leases with less than LEASE_RENEW_BELOW_S left are prolonged, those of what is
+ *          locked are locked as far as holders grant it; what lives in a pack that is mostly dead
+ *          moves to another one. Then the chunks of the state itself.
  *   trash  what nothing has named for a day is un-leased, and forgotten
  *
  * Where the tour is, is kept in the state ('h'), so that another process goes on from there. The
@@ -34,23 +35,12 @@ struct content_state {
 	void *arg;
 };
 
-/* How records of the state name contents. */
-struct content_entries {
-	const char *tables; /* whose records do: their letters, in order */
-	/* The packed form in a record, lent; ERR_NOT_FOUND: it names none. */
-	int (*form)(void *arg, struct bytes value, struct bytes *form);
-	/* The record with another form of the same bytes, appended to out. */
-	int (*moved)(void *arg, struct bytes value, struct bytes form, struct buf *out);
-	void *arg;
-};
-
 struct content_keeper_opts {
 	struct files *files;          /* lent */
 	struct memory_budget *memory; /* lent: of readers */
 	struct packs *packs;          /* lent; NULL: nothing moves */
 	struct lease_signer signer;   /* the bucket's */
 	struct content_state state;
-	struct content_entries entries;
 	bool (*mine)(void *arg); /* holds the ballot; NULL: always */
 	void *arg;
 	uint64_t tour_s;       /* 0: CONTENT_TOUR_S */
@@ -68,6 +58,7 @@ SUSPENDS int content_keeper_trash(struct content_keeper *k);
 
 struct content_keeper_sight {                       /* since it was started */
 	uint64_t tours, looked, renewed, unreached; /* chunks */
+	uint64_t locked, unlocked;                  /* holders of these do not grant it */
 	uint64_t moved, moved_bytes;                /* members of packs */
 	uint64_t trashed, deferred, given_up;       /* records of the trash */
 };

@@ -1,7 +1,7 @@
 /*
- * A batch of entries, and those of them that leave a pack which is mostly dead: their bytes are
- * read, added to new packs at the same time, and named there in one transaction, each only if its
- * record is still what it was.
+ * A batch of what the bucket names, and those of it that leave a pack which is mostly dead: their
+ * bytes are read, added to new packs at the same time, and named there in one transaction, each
+ * only if its version still names the old place.
  */
 #include <stdlib.h>
 
@@ -16,8 +16,10 @@ keep_batch_new(struct content_keeper *k)
 {
 	struct keep_batch *b = calloc(1, sizeof(*b));
 
-	if (b != NULL)
+	if (b != NULL) {
 		b->keeper = k;
+		buf_init(&b->place, BUCKET_PLACE_MAX);
+	}
 	return b;
 }
 
@@ -28,7 +30,7 @@ keep_batch_reset(struct keep_batch *b)
 		struct keep_entry *e = &b->entries[i];
 
 		buf_fini(&e->key);
-		buf_wipe(&e->value);
+		buf_wipe(&e->form);
 		content_fini(&e->content);
 		content_fini(&e->fresh);
 	}
@@ -42,6 +44,7 @@ keep_batch_free(struct keep_batch *b)
 	if (b == NULL)
 		return;
 	keep_batch_reset(b);
+	buf_fini(&b->place);
 	free(b->entries);
 	free(b);
 }
@@ -63,7 +66,7 @@ next_entry(struct keep_batch *b)
 	e = &b->entries[b->count++];
 	memset(e, 0, sizeof(*e));
 	buf_init(&e->key, KV_KEY_MAX);
-	buf_init(&e->value, KV_VALUE_MAX);
+	buf_init(&e->form, CONTENT_FORM_MAX);
 	content_init(&e->content);
 	content_init(&e->fresh);
 	return e;
@@ -81,25 +84,22 @@ mostly_dead(struct kv *kv, const struct content *c, bool *dead)
 }
 
 int
-keep_batch_add(struct keep_batch *b, struct kv *kv, struct bytes key, struct bytes value)
+keep_batch_add(void *arg, const struct bucket_content *c)
 {
-	const struct content_entries *entries = &b->keeper->opts.entries;
-	struct keep_entry *e;
-	struct bytes form;
-	int err = entries->form(entries->arg, value, &form);
+	struct keep_batch *b = arg;
+	struct keep_entry *e = next_entry(b);
+	bool movable = c->key.len > 0 && b->keeper->opts.packs != NULL;
+	int err = e == NULL ? ERR_NOMEM : content_unpack(c->content, &e->content);
 
-	if (err == ERR_NOT_FOUND)
-		return ERR_OK;
-	e = err == ERR_OK ? next_entry(b) : NULL;
-	if (e == NULL)
-		return err == ERR_OK ? ERR_NOMEM : err;
-	err = content_unpack(form, &e->content);
-	if (err == ERR_OK)
-		err = buf_append(&e->key, key.data, key.len);
-	if (err == ERR_OK && e->content.kind == CONTENT_PACKED && b->keeper->opts.packs != NULL)
-		err = mostly_dead(kv, &e->content, &e->moves);
+	if (err != ERR_OK)
+		return err;
+	e->locked_until_ms = c->locked_until_ms;
+	if (movable && e->content.kind == CONTENT_PACKED)
+		err = mostly_dead(b->view, &e->content, &e->moves);
 	if (err == ERR_OK && e->moves)
-		err = buf_append(&e->value, value.data, value.len);
+		err = buf_append(&e->key, c->key.data, c->key.len);
+	if (err == ERR_OK && e->moves)
+		err = buf_append(&e->form, c->content.data, c->content.len);
 	return err;
 }
 
@@ -159,47 +159,25 @@ rewrite_task(void *arg)
 	return err;
 }
 
-/* The record as it would be, if it is still what it was. ERR_STALE: it is not. */
-static SUSPENDS int
-moved_record(struct kv *txn, const struct content_entries *entries, const struct keep_entry *e,
-    struct buf *out)
-{
-	struct buf now, form;
-	int err;
-
-	buf_init(&now, KV_VALUE_MAX);
-	buf_init(&form, CONTENT_FORM_MAX);
-	err = kv_get(txn, buf_bytes(&e->key), &now);
-	if (err == ERR_NOT_FOUND ||
-	    (err == ERR_OK && !bytes_equal(buf_bytes(&now), buf_bytes(&e->value))))
-		err = ERR_STALE;
-	if (err == ERR_OK)
-		err = content_pack(&e->fresh, &form);
-	if (err == ERR_OK)
-		err = entries->moved(entries->arg, buf_bytes(&now), buf_bytes(&form), out);
-	buf_wipe(&now);
-	buf_wipe(&form);
-	return err;
-}
-
 static SUSPENDS int
 name_one(struct content_keeper *k, struct kv *txn, const struct keep_entry *e)
 {
 	uint64_t now_ms = keeper_now_ms(k);
-	struct buf record;
+	struct buf form;
 	int err;
 
-	buf_init(&record, KV_VALUE_MAX);
-	err = moved_record(txn, &k->opts.entries, e, &record);
+	buf_init(&form, CONTENT_FORM_MAX);
+	err = content_pack(&e->fresh, &form);
+	if (err == ERR_OK)
+		err = bucket_content_move(
+		    txn, buf_bytes(&e->key), buf_bytes(&e->form), buf_bytes(&form));
+	buf_wipe(&form);
+	/* Somebody wrote meanwhile: what we have written nobody needs. */
+	if (err == ERR_STALE)
+		return content_dropped(txn, &e->fresh, now_ms);
 	if (err == ERR_OK)
 		err = content_named(txn, &e->fresh, e->fresh_ms, now_ms);
-	if (err == ERR_OK)
-		err = kv_put(txn, buf_bytes(&e->key), buf_bytes(&record));
-	if (err == ERR_OK)
-		err = content_unref(txn, &e->content, now_ms);
-	buf_wipe(&record);
-	/* Somebody wrote meanwhile: what we have written nobody needs. */
-	return err == ERR_STALE ? content_dropped(txn, &e->fresh, now_ms) : err;
+	return err == ERR_OK ? content_unref(txn, &e->content, now_ms) : err;
 }
 
 static int

@@ -10,6 +10,7 @@
 #include "object/block.h"
 #include "object/content_private.h"
 #include "object/manifest_cursor.h"
+#include "object/sse.h"
 
 /* The first byte comes after so much, or a row; then each window is twice the one before. */
 #define WINDOW_FIRST KIB(256)
@@ -21,8 +22,9 @@ struct read_window {
 	struct budget_share share;
 	struct chunk_place place;
 	struct chunk_ref ref;
-	uint64_t from; /* plaintext offset in the content */
-	size_t len;    /* of its plaintext that is wanted, at share.data + skip */
+	struct key key; /* opens its blocks */
+	uint64_t from;  /* plaintext offset in the content */
+	size_t len;     /* of its plaintext that is wanted, at share.data + skip */
 	size_t skip;
 	uint64_t first, last; /* ciphertext bytes of the chunk that cover it */
 	struct wait done;
@@ -75,6 +77,7 @@ drop_first(struct content_reader *r)
 	struct read_window *w = r->ring[r->head];
 
 	budget_give(&w->share);
+	crypto_wipe(w, sizeof(*w));
 	free(w);
 	r->head = (r->head + 1) % READ_WINDOWS;
 	r->count--;
@@ -115,9 +118,9 @@ open_one(
 	if (begin >= end)
 		return ERR_OK;
 	if (begin == at && end == at + plain)
-		return block_open(a, &s->key, s->plain_bytes, block, 1, sealed.data,
+		return block_open(a, &w->key, s->plain_bytes, block, 1, sealed.data,
 		    w->share.data + (at - w->from));
-	err = block_open(a, &s->key, s->plain_bytes, block, 1, sealed.data, scratch);
+	err = block_open(a, &w->key, s->plain_bytes, block, 1, sealed.data, scratch);
 	if (err == ERR_OK)
 		memcpy(w->share.data + (begin - w->from), scratch + (begin - at),
 		    (size_t)(end - begin));
@@ -194,7 +197,7 @@ open_gathered(void *arg)
 	for (uint64_t at = w->first; err == ERR_OK && at < w->last; block++) {
 		size_t len = (size_t)MIN(w->last - at, BLOCK_SEALED);
 
-		err = block_open(j->aead, &c->key, c->bytes, block, 1, in, in);
+		err = block_open(j->aead, &w->key, c->bytes, block, 1, in, in);
 		if (err == ERR_OK)
 			memmove(to, in, len - CRYPTO_TAG_BYTES);
 		to += len - CRYPTO_TAG_BYTES;
@@ -275,6 +278,9 @@ cut_rows(struct content_reader *r, uint64_t bytes, struct read_window *w)
 
 	find_place(r);
 	w->place = r->place;
+	w->key = r->place.segment->key;
+	if (r->opts.customer != NULL)
+		sse_data_key(&w->key, r->opts.customer, &r->place.segment->key);
 	ref_of_chunk(&r->list.chunks[r->place.number], &w->ref);
 	row = (uint64_t)w->ref.code.k * LEAF_BYTES;
 	rows = MAX(bytes / row, 1);
@@ -304,6 +310,7 @@ cut_packed(struct content_reader *r, struct read_window *w)
 
 	ref_of_chunk(&c->list.chunks[0], &w->ref);
 	w->place = (struct chunk_place){ .first_block = block };
+	w->key = c->key;
 	w->from = r->next;
 	w->len = (size_t)(r->end - r->next);
 	w->skip = (size_t)(r->next - block * BLOCK_PLAIN);

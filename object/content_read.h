@@ -25,6 +25,7 @@ struct content_read_opts {
 	struct files *files;           /* lent; it needs no account */
 	struct memory_budget *memory;  /* lent */
 	const struct content *content; /* lent until the reader is freed */
+	const struct key *customer;    /* lent likewise; of SSE-C (sse.h); NULL: none */
 	uint64_t from, len;            /* inside the content; ERR_INVALID when not; len may be 0 */
 };
 int content_reader_new(const struct content_read_opts *opts, struct content_reader **out);

@@ -11,6 +11,7 @@
 #include "object/block.h"
 #include "object/content_private.h"
 #include "object/packs.h"
+#include "object/sse.h"
 
 #define WRITER_BUFFERS 2
 /* Two of them, with what their puts need beside, fit a budget several times over. */
@@ -38,9 +39,10 @@ struct content_writer {
 	struct placing placing;
 	bool placing_begun;
 	struct placing_told pack_told; /* of the pack that it went into, or nothing */
-	struct key key;
-	uint64_t taken;     /* plaintext so far */
-	size_t chunk_plain; /* of a full chunk */
+	struct key key;                /* as the segment says it */
+	struct key sealing;            /* the same, or mixed with the customer's */
+	uint64_t taken;                /* plaintext so far */
+	size_t chunk_plain;            /* of a full chunk */
 	struct out_buffer buffers[WRITER_BUFFERS];
 	struct out_buffer *filling; /* NULL: none */
 	uint8_t carry;              /* a byte that came when it was full */
@@ -73,9 +75,13 @@ content_writer_new(const struct content_write_opts *opts, struct content_writer 
 	w->opts = *opts;
 	w->env = opts->files->env;
 	w->chunk_plain = chunk_plain(opts);
-	if (opts->placing.lock_s > 0)
+	if (opts->placing.lock_s > 0 || opts->customer != NULL)
 		w->opts.packs = NULL;
+	w->opts.may_inline &= opts->customer == NULL;
 	env_random(w->env, w->key.b, sizeof(w->key.b));
+	w->sealing = w->key;
+	if (opts->customer != NULL)
+		sse_data_key(&w->sealing, opts->customer, &w->key);
 	for (size_t i = 0; i < WRITER_BUFFERS; i++)
 		w->buffers[i].writer = w;
 	task_group_init(&w->puts, w->env);
@@ -109,8 +115,8 @@ fill(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 	int err = ERR_OK;
 
 	for (size_t at = 0; err == ERR_OK && at < len; at += BLOCK_SEALED, block++)
-		err = placing_seal_block(w->opts.files, &w->key, b->length, b->first_block + block,
-		    b->share.data + block * BLOCK_PLAIN, dst + at);
+		err = placing_seal_block(w->opts.files, &w->sealing, b->length,
+		    b->first_block + block, b->share.data + block * BLOCK_PLAIN, dst + at);
 	return err;
 }
 

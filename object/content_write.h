@@ -35,6 +35,8 @@ struct content_write_opts {
 	 * locked. */
 	struct packs *packs;
 	bool may_inline;
+	const struct key
+	    *customer; /* lent; of SSE-C (sse.h): neither inline nor packed; NULL: none */
 	bool
 	    whole_list; /* the list stays in *out, however long: for who seals it into a manifest */
 	uint64_t bytes; /* CONTENT_BYTES_UNKNOWN; else another length is ERR_INVALID */

@@ -108,6 +108,7 @@ content_write_task(void *arg)
 		.memory = &c->up,
 		.packs = x->packed ? c->packs : NULL,
 		.may_inline = x->may_inline,
+		.customer = x->customer,
 		.bytes = x->unknown    ? CONTENT_BYTES_UNKNOWN
 			 : x->declared ? x->declared
 				       : x->bytes,
@@ -213,6 +214,7 @@ content_read_task(void *arg)
 		.files = x->c->w->files,
 		.memory = &x->c->down,
 		.content = &x->c->objects[x->object],
+		.customer = x->customer,
 		.from = x->from,
 		.len = x->len,
 	};

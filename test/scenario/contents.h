@@ -36,6 +36,7 @@ struct content_writing {
 	uint64_t bytes, declared; /* declared 0: as many */
 	bool unknown, packed, may_inline;
 	uint64_t term_s, lock_s;
+	const struct key *customer;
 	uint64_t pause; /* between two portions */
 	void (*during)(void *arg, uint64_t done);
 	void *arg;
@@ -54,7 +55,7 @@ struct content_reading {
 	struct content_client *c;
 	size_t object;
 	uint64_t from, len;
-	uint64_t seed_at; /* where in its source the content begins */
+	const struct key *customer;
 	uint64_t pause;
 	uint64_t first_after; /* when the first piece was there */
 	struct file_missing missing;

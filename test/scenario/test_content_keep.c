@@ -6,15 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "object/bucket_refs.h"
 #include "object/content_keep_private.h"
 #include "object/leases.h"
+#include "object/settings.h"
 #include "test/scenario/contents.h"
-#include "test/unit/object/memory_kv.h"
+#include "test/unit/object/kv_mem.h"
 #include "test/unit/suite.h"
+
+#define DAY_S (24 * 3600)
 
 struct bucket {
 	struct content_client *c;
-	struct memory *state;
+	struct kv_mem *state;
 	struct content_keeper *keeper;
 	size_t walks, updates; /* walks: of the state's own chunks */
 	void (*before_update)(struct bucket *b);
@@ -34,15 +38,18 @@ static int
 update(void *arg, int (*fn)(void *fn_arg, struct kv *txn), void *fn_arg)
 {
 	struct bucket *b = arg;
-	struct memory *copy;
 	int err;
 
 	if (b->before_update != NULL)
 		b->before_update(b);
-	copy = memory_copy(b->state);
-	err = fn(fn_arg, &copy->kv);
-	memory_free(copy);
-	return err == ERR_OK ? fn(fn_arg, &b->state->kv) : err;
+	/* Once for nothing, as where another gateway was first. */
+	kv_mem_begin(b->state);
+	err = fn(fn_arg, &b->state->kv);
+	(void)kv_mem_end(b->state, ERR_STALE);
+	if (err != ERR_OK)
+		return err;
+	kv_mem_begin(b->state);
+	return kv_mem_end(b->state, fn(fn_arg, &b->state->kv));
 }
 
 static int
@@ -56,23 +63,6 @@ own_chunks(void *arg, int (*each)(void *each_arg, const struct chunk_ref *ref), 
 	return ERR_OK;
 }
 
-/* A record is the form, and names nothing when it is empty. */
-static int
-form_of(void *arg, struct bytes value, struct bytes *form)
-{
-	(void)arg;
-	*form = value;
-	return value.len == 0 ? ERR_NOT_FOUND : ERR_OK;
-}
-
-static int
-moved(void *arg, struct bytes value, struct bytes form, struct buf *out)
-{
-	(void)arg;
-	(void)value;
-	return buf_append(out, form.data, form.len);
-}
-
 static int
 start_task(void *arg)
 {
@@ -83,7 +73,6 @@ start_task(void *arg)
 		.packs = b->c->packs,
 		.signer = lease_signing_signer(&b->c->signing),
 		.state = { view, update, own_chunks, b },
-		.entries = { "pv", form_of, moved, b },
 	};
 
 	return content_keeper_new(&opts, &b->keeper);
@@ -105,7 +94,7 @@ bucket_new(const struct world_opts *opts)
 
 	must(b != NULL);
 	b->c = content_client_new(opts);
-	b->state = memory_new();
+	b->state = kv_mem_new();
 	ck_assert_int_eq(world_run(b->c->w, start_task, b), ERR_OK);
 	return b;
 }
@@ -114,7 +103,7 @@ static void
 bucket_free(struct bucket *b)
 {
 	ck_assert_int_eq(world_run(b->c->w, stop_task, b), ERR_OK);
-	memory_free(b->state);
+	kv_mem_free(b->state);
 	content_client_free(b->c);
 	free(b);
 }
@@ -126,58 +115,78 @@ small_bucket(uint64_t seed)
 	    .seed = seed, .nodes = 8, .code = { 4, 6, 8 }, .lock_max_s = 400 * 24 * 3600 });
 }
 
-static struct bytes
-record_key(char table, size_t object, uint8_t key[8])
-{
-	snprintf((char *)key, 8, "%c%05zu", table, object);
-	return bytes_of(key, 6);
-}
-
 static uint64_t
 now_ms(struct bucket *b)
 {
 	return world_unix_s(world_client(b->c->w)) * 1000;
 }
 
-/* The entry begins to name it. */
-static void
-name(struct bucket *b, char table, size_t object)
+static struct bucket_txn
+txn(struct bucket *b)
 {
-	uint8_t key[8];
+	return (struct bucket_txn){
+		.kv = &b->state->kv, .refs = &bucket_refs, .now_ms = now_ms(b), .random = { 1 }
+	};
+}
+
+static struct bytes
+key_of(size_t object, char key[8])
+{
+	snprintf(key, 8, "o%05zu", object);
+	return bytes_of(key, 6);
+}
+
+/* An object begins to name it. */
+static void
+name_as(struct bucket *b, size_t object, const struct content *c)
+{
+	struct entry e = { .size = c->bytes };
+	struct bucket_txn t = txn(b);
+	struct bucket_done done;
 	struct buf form;
+	char key[8];
 
 	buf_init(&form, CONTENT_FORM_MAX);
-	ck_assert_int_eq(content_pack(&b->c->objects[object], &form), ERR_OK);
-	ck_assert_int_eq(
-	    content_named(&b->state->kv, &b->c->objects[object], now_ms(b), now_ms(b)), ERR_OK);
-	ck_assert_int_eq(
-	    kv_put(&b->state->kv, record_key(table, object, key), buf_bytes(&form)), ERR_OK);
-	buf_fini(&form);
-}
-
-/* What the entry says now. */
-static void
-reload(struct bucket *b, char table, size_t object)
-{
-	uint8_t key[8];
-	struct buf form;
-
-	buf_init(&form, KV_VALUE_MAX);
-	ck_assert_int_eq(kv_get(&b->state->kv, record_key(table, object, key), &form), ERR_OK);
-	content_fini(&b->c->objects[object]);
-	content_init(&b->c->objects[object]);
-	ck_assert_int_eq(content_unpack(buf_bytes(&form), &b->c->objects[object]), ERR_OK);
+	ck_assert_int_eq(content_pack(c, &form), ERR_OK);
+	e.content = buf_bytes(&form);
+	ck_assert_int_eq(bucket_put(&t, key_of(object, key), NULL, &e, &done), ERR_OK);
 	buf_fini(&form);
 }
 
 static void
-forget(struct bucket *b, char table, size_t object)
+name(struct bucket *b, size_t object)
 {
-	uint8_t key[8];
+	name_as(b, object, &b->c->objects[object]);
+}
 
-	reload(b, table, object);
-	ck_assert_int_eq(content_unref(&b->state->kv, &b->c->objects[object], now_ms(b)), ERR_OK);
-	ck_assert_int_eq(kv_del(&b->state->kv, record_key(table, object, key)), ERR_OK);
+/* What the object says now. */
+static void
+reload(struct bucket *b, size_t object)
+{
+	struct version_ref latest = { .which = VERSION_LATEST };
+	struct content *c = &b->c->objects[object];
+	struct buf value;
+	struct entry e;
+	char key[8];
+
+	buf_init(&value, KV_VALUE_MAX);
+	ck_assert_int_eq(
+	    bucket_get(&b->state->kv, key_of(object, key), &latest, &value, &e), ERR_OK);
+	content_fini(c);
+	content_init(c);
+	ck_assert_int_eq(content_unpack(e.content, c), ERR_OK);
+	buf_fini(&value);
+}
+
+static void
+forget(struct bucket *b, size_t object)
+{
+	struct bucket_delete d = { .bypass_governance = false };
+	struct bucket_txn t = txn(b);
+	struct bucket_done done;
+	char key[8];
+
+	ck_assert_int_eq(bucket_delete(&t, key_of(object, key), &d, &done), ERR_OK);
 }
 
 static size_t
@@ -186,7 +195,7 @@ records(struct bucket *b, char table)
 	size_t count = 0;
 
 	for (size_t i = 0; i < b->state->count; i++)
-		count += b->state->at[i].key.data[0] == (uint8_t)table;
+		count += b->state->pairs[i].key.data[0] == (uint8_t)table;
 	return count;
 }
 
@@ -228,8 +237,6 @@ empty_trash(struct bucket *b)
 
 /* ---- the stories ---- */
 
-#define DAY_S (24 * 3600)
-
 START_TEST(leases_are_prolonged_in_time)
 {
 	struct bucket *b = small_bucket(1);
@@ -244,15 +251,10 @@ START_TEST(leases_are_prolonged_in_time)
 	    content_put(
 		b->c, (struct content_writing){ .object = 2, .bytes = 100, .may_inline = true }),
 	    ERR_OK);
-	name(b, 'v', 0);
-	name(b, 'p', 1);
-	name(b, 'v', 2);
-	for (size_t i = 3; i < 200; i++) { /* more than one batch */
-		uint8_t key[8];
-
-		ck_assert_int_eq(
-		    kv_put(&b->state->kv, record_key('v', i, key), bytes_of("", 0)), ERR_OK);
-	}
+	name(b, 0);
+	name(b, 1);
+	for (size_t i = 2; i < 200; i++) /* more than one batch */
+		name_as(b, i, &b->c->objects[2]);
 	sight = tour(b);
 	ck_assert_uint_eq(sight.tours, 1);
 	ck_assert_uint_eq(sight.looked, 4);
@@ -267,6 +269,52 @@ START_TEST(leases_are_prolonged_in_time)
 }
 END_TEST
 
+struct ending {
+	struct bucket *b;
+	struct file_lease_result told;
+};
+
+static int
+end_lease(void *arg)
+{
+	struct ending *e = arg;
+	struct leases_opts opts = { .files = e->b->c->w->files,
+		.signer = lease_signing_signer(&e->b->c->signing) };
+
+	return content_set_lease(&opts, &e->b->c->objects[0], &e->told);
+}
+
+/* Retention of an object becomes a lock of its chunks with the next tour, if not before. */
+START_TEST(what_is_retained_is_locked)
+{
+	struct bucket *b = small_bucket(8);
+	uint64_t until_ms = now_ms(b) + UINT64_C(10000) * DAY_S;
+	struct content_keeper_sight sight;
+	struct bucket_txn t = txn(b);
+	struct bucket_done done;
+	struct ending ending = { .b = b };
+	char key[8];
+
+	ck_assert_int_eq(content_put(b->c, (struct content_writing){ .bytes = 300000 }), ERR_OK);
+	ck_assert_int_eq(settings_set_versioning(&b->state->kv, VERSIONING_ENABLED), ERR_OK);
+	ck_assert_int_eq(settings_set_lock(&b->state->kv, LOCK_NONE, false, 0), ERR_OK);
+	name(b, 0);
+	sight = tour(b);
+	ck_assert_uint_eq(sight.renewed, 0);
+	ck_assert_int_eq(bucket_set_retention(&t, key_of(0, key),
+			     &(struct version_ref){ .which = VERSION_LATEST }, LOCK_COMPLIANCE,
+			     until_ms, false, &done),
+	    ERR_OK);
+	sight = tour(b);
+	ck_assert_uint_eq(sight.locked, 2);
+	ck_assert_uint_eq(sight.unlocked, 0);
+	ck_assert_int_eq(world_run(b->c->w, end_lease, &ending), ERR_LOCKED);
+	ck_assert_uint_eq(ending.told.locked_until, until_ms / 1000);
+	ck_assert_int_eq(content_get(b->c, 0), ERR_OK);
+	bucket_free(b);
+}
+END_TEST
+
 /* By itself, when its time has come, and from where another process left off. */
 START_TEST(a_tour_comes_by_itself)
 {
@@ -276,7 +324,7 @@ START_TEST(a_tour_comes_by_itself)
 	ck_assert_int_eq(
 	    content_put(b->c, (struct content_writing){ .bytes = 300000, .term_s = 300 * DAY_S }),
 	    ERR_OK);
-	name(b, 'v', 0);
+	name(b, 0);
 	sim_run_for(world_sim(b->c->w), MINUTES(12));
 	content_keeper_sight(b->keeper, &sight);
 	ck_assert_uint_eq(sight.tours, 1);
@@ -296,8 +344,8 @@ START_TEST(trash_is_carried_out_in_time)
 	struct content_keeper_sight sight;
 
 	ck_assert_int_eq(content_put(b->c, (struct content_writing){ .bytes = 600000 }), ERR_OK);
-	name(b, 'v', 0);
-	forget(b, 'v', 0);
+	name(b, 0);
+	forget(b, 0);
 	sight = empty_trash(b);
 	ck_assert_uint_eq(sight.trashed, 0);
 	ck_assert_int_eq(content_get(b->c, 0), ERR_OK); /* slow readers still can */
@@ -328,8 +376,8 @@ START_TEST(what_is_locked_waits)
 
 	ck_assert_int_eq(
 	    content_put(b->c, (struct content_writing){ .bytes = 200000, .lock_s = 3600 }), ERR_OK);
-	name(b, 'v', 0);
-	forget(b, 'v', 0);
+	name(b, 0);
+	forget(b, 0);
 	shorten_trash(b);
 	sight = empty_trash(b);
 	ck_assert_uint_eq(sight.deferred, 1);
@@ -351,8 +399,8 @@ START_TEST(trash_out_of_reach_waits)
 	struct content_keeper_sight sight;
 
 	ck_assert_int_eq(content_put(b->c, (struct content_writing){ .bytes = 200000 }), ERR_OK);
-	name(b, 'v', 0);
-	forget(b, 'v', 0);
+	name(b, 0);
+	forget(b, 0);
 	shorten_trash(b);
 	for (size_t i = 0; i < 8; i++)
 		world_kill(b->c->w, i);
@@ -383,7 +431,7 @@ ten_in_a_pack(struct bucket *b)
 	content_put_together(b->c, each, 12);
 	for (size_t i = 0; i < 12; i++) {
 		ck_assert_int_eq(b->c->objects[i].kind, CONTENT_PACKED);
-		name(b, 'v', i);
+		name(b, i);
 	}
 	ck_assert_uint_eq(records(b, 'r'), 1);
 }
@@ -394,7 +442,7 @@ overwrite(struct bucket *b)
 {
 	/* The first one says that a tour has begun. */
 	if (++b->updates == 2)
-		forget(b, 'v', 4);
+		forget(b, 4);
 }
 
 START_TEST(what_lives_leaves_a_pack_that_is_mostly_dead)
@@ -406,11 +454,11 @@ START_TEST(what_lives_leaves_a_pack_that_is_mostly_dead)
 	ten_in_a_pack(b);
 	old = b->c->objects[0].list.chunks[0].id;
 	for (size_t i = 5; i < 9; i++)
-		forget(b, 'v', i);
+		forget(b, i);
 	sight = tour(b);
 	ck_assert_uint_eq(sight.moved, 0); /* half of it lives */
 	for (size_t i = 9; i < 12; i++)
-		forget(b, 'v', i);
+		forget(b, i);
 	ck_assert_uint_eq(records(b, 't'), 0);
 	b->before_update = overwrite;
 	sight = tour(b);
@@ -418,7 +466,7 @@ START_TEST(what_lives_leaves_a_pack_that_is_mostly_dead)
 	ck_assert_uint_eq(records(b, 't'), 1);
 	ck_assert_uint_eq(records(b, 'v'), 4);
 	for (size_t i = 0; i < 4; i++) {
-		reload(b, 'v', i);
+		reload(b, i);
 		ck_assert(!hash_equal(&b->c->objects[i].list.chunks[0].id, &old));
 		ck_assert_int_eq(content_get(b->c, i), ERR_OK);
 	}
@@ -428,7 +476,7 @@ START_TEST(what_lives_leaves_a_pack_that_is_mostly_dead)
 	for (size_t i = 0; i < 4; i++)
 		ck_assert_int_eq(content_get(b->c, i), ERR_OK);
 	for (size_t i = 0; i < 4; i++)
-		forget(b, 'v', i);
+		forget(b, i);
 	shorten_trash(b);
 	(void)empty_trash(b);
 	ck_assert_uint_eq(content_longest_lease(b->c), 0);
@@ -444,8 +492,8 @@ START_TEST(a_listed_one_goes_with_its_list)
 
 	ck_assert_int_eq(content_put(b->c, (struct content_writing){ .bytes = 17500000 }), ERR_OK);
 	ck_assert_int_eq(b->c->objects[0].kind, CONTENT_LISTED);
-	name(b, 'v', 0);
-	forget(b, 'v', 0);
+	name(b, 0);
+	forget(b, 0);
 	shorten_trash(b);
 	ck_assert_uint_eq(empty_trash(b).trashed, 1);
 	ck_assert_uint_eq(content_longest_lease(b->c), 0);
@@ -458,7 +506,8 @@ main(void)
 {
 	Suite *s = suite_create("scenario/content_keep");
 
-	suite_add(s, "tour", 60, leases_are_prolonged_in_time, a_tour_comes_by_itself, NULL);
+	suite_add(s, "tour", 60, leases_are_prolonged_in_time, a_tour_comes_by_itself,
+	    what_is_retained_is_locked, NULL);
 	suite_add(s, "trash", 60, trash_is_carried_out_in_time, what_is_locked_waits,
 	    trash_out_of_reach_waits, a_listed_one_goes_with_its_list, NULL);
 	suite_add(s, "packs", 60, what_lives_leaves_a_pack_that_is_mostly_dead, NULL);

@@ -120,6 +120,28 @@ START_TEST(the_first_byte_does_not_wait_for_a_chunk)
 }
 END_TEST
 
+/* With a key of the customer's what the entry says is not enough. */
+START_TEST(a_key_of_the_customer_is_needed)
+{
+	static const struct key mine = { { 1 } }, other = { { 2 } };
+	struct content_client *c = small_client(14);
+	struct content_reading x = { .c = c, .len = 3000, .customer = &mine };
+
+	ck_assert_int_eq(
+	    content_put(c,
+		(struct content_writing){
+		    .bytes = 3000, .may_inline = true, .packed = true, .customer = &mine }),
+	    ERR_OK);
+	ck_assert_int_eq(c->objects[0].kind, CONTENT_CHUNKS);
+	ck_assert_int_eq(world_run(c->w, content_read_task, &x), ERR_OK);
+	x.customer = &other;
+	ck_assert_int_eq(world_run(c->w, content_read_task, &x), ERR_CORRUPT);
+	x.customer = NULL;
+	ck_assert_int_eq(world_run(c->w, content_read_task, &x), ERR_CORRUPT);
+	content_client_free(c);
+}
+END_TEST
+
 struct killer {
 	struct content_client *c;
 	uint64_t at;
@@ -399,7 +421,8 @@ main(void)
 	    small_ones_at_the_same_time_share_chunks, a_holder_that_dies_in_the_middle_is_replaced,
 	    fewer_than_n_are_told, an_abort_leaves_nothing_leased, NULL);
 	suite_add(s, "read", 60, ranges, the_first_byte_does_not_wait_for_a_chunk,
-	    dead_holders_and_too_many, a_liar_is_found_and_worked_around, NULL);
+	    a_key_of_the_customer_is_needed, dead_holders_and_too_many,
+	    a_liar_is_found_and_worked_around, NULL);
 	suite_add(s, "uploads", 60, fifty_uploads_share_little_memory, NULL);
 	suite_add(s, "downloads", 60, forty_slow_readers_share_little_memory, NULL);
 	suite_add(s, "parts", 60, parts_are_joined, NULL);

@@ -9,7 +9,7 @@
 #include "object/block.h"
 #include "object/content_private.h"
 #include "overlay/base/err.h"
-#include "test/unit/object/memory_kv.h"
+#include "test/unit/object/kv_mem.h"
 #include "test/unit/suite.h"
 
 /* ---- contents ---- */
@@ -64,17 +64,17 @@ make_listed(struct content *c, uint32_t top)
 /* ---- single rules ---- */
 
 static size_t
-trash_count(struct memory *m)
+trash_count(struct kv_mem *m)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < m->count; i++)
-		count += m->at[i].key.data[0] == CONTENT_TABLE_TRASH;
+		count += m->pairs[i].key.data[0] == CONTENT_TABLE_TRASH;
 	return count;
 }
 
 static void
-first_of_trash(struct memory *m, struct trash_item *t)
+first_of_trash(struct kv_mem *m, struct trash_item *t)
 {
 	trash_item_init(t);
 	ck_assert_int_eq(content_trash_next(&m->kv, bytes_of(NULL, 0), t), ERR_OK);
@@ -82,7 +82,7 @@ first_of_trash(struct memory *m, struct trash_item *t)
 
 START_TEST(one_reference_needs_no_record)
 {
-	struct memory *m = memory_new();
+	struct kv_mem *m = kv_mem_new();
 	struct content c;
 	struct trash_item t;
 	uint64_t count;
@@ -106,13 +106,13 @@ START_TEST(one_reference_needs_no_record)
 	ck_assert_uint_eq(m->count, 0);
 	trash_item_fini(&t);
 	content_fini(&c);
-	memory_free(m);
+	kv_mem_free(m);
 }
 END_TEST
 
 START_TEST(late_names_are_refused)
 {
-	struct memory *m = memory_new();
+	struct kv_mem *m = kv_mem_new();
 	uint64_t limit = CONTENT_NAMED_WITHIN_S * UINT64_C(1000);
 	struct content c;
 
@@ -121,13 +121,13 @@ START_TEST(late_names_are_refused)
 	ck_assert_uint_eq(m->count, 0);
 	ck_assert_int_eq(content_named(&m->kv, &c, 1000, 1000 + limit), ERR_OK);
 	content_fini(&c);
-	memory_free(m);
+	kv_mem_free(m);
 }
 END_TEST
 
 START_TEST(a_pack_comes_back_while_it_may)
 {
-	struct memory *m = memory_new();
+	struct kv_mem *m = kv_mem_new();
 	struct content a, b;
 	struct pack_room room;
 	struct trash_item t;
@@ -160,14 +160,14 @@ START_TEST(a_pack_comes_back_while_it_may)
 	trash_item_fini(&t);
 	content_fini(&a);
 	content_fini(&b);
-	memory_free(m);
+	kv_mem_free(m);
 }
 END_TEST
 
 /* Nobody came to name it: it goes, unless others of its pack do. */
 START_TEST(what_was_dropped_goes)
 {
-	struct memory *m = memory_new();
+	struct kv_mem *m = kv_mem_new();
 	struct content a, b, c;
 
 	make_packed(&a, 1, 0);
@@ -185,13 +185,13 @@ START_TEST(what_was_dropped_goes)
 	content_fini(&a);
 	content_fini(&b);
 	content_fini(&c);
-	memory_free(m);
+	kv_mem_free(m);
 }
 END_TEST
 
 START_TEST(a_listed_one_keeps_its_key_in_the_trash)
 {
-	struct memory *m = memory_new();
+	struct kv_mem *m = kv_mem_new();
 	struct content c;
 	struct trash_item t;
 
@@ -207,13 +207,13 @@ START_TEST(a_listed_one_keeps_its_key_in_the_trash)
 	ck_assert(hash_equal(&t.content.list.chunks[0].id, &c.list.chunks[0].id));
 	trash_item_fini(&t);
 	content_fini(&c);
-	memory_free(m);
+	kv_mem_free(m);
 }
 END_TEST
 
 START_TEST(long_lists_make_several_records)
 {
-	struct memory *m = memory_new();
+	struct kv_mem *m = kv_mem_new();
 	struct content c;
 	struct trash_item t;
 	size_t chunks = 0;
@@ -231,7 +231,7 @@ START_TEST(long_lists_make_several_records)
 	}
 	ck_assert_uint_eq(chunks, 1000);
 	content_fini(&c);
-	memory_free(m);
+	kv_mem_free(m);
 }
 END_TEST
 
@@ -249,7 +249,7 @@ draw(uint32_t *x, uint32_t bound)
 
 /* What of the chunks numbered below 200 lies in the trash. */
 static void
-see_trash(struct memory *m, unsigned in_trash[200])
+see_trash(struct kv_mem *m, unsigned in_trash[200])
 {
 	struct trash_item t;
 	struct buf from;
@@ -294,7 +294,7 @@ first_chunk(uint32_t i)
 
 START_TEST(a_walk_agrees_with_the_model)
 {
-	struct memory *m = memory_new();
+	struct kv_mem *m = kv_mem_new();
 	struct content c[CONTENTS];
 	unsigned named[CONTENTS] = { 0 };
 	bool ever[CONTENTS] = { 0 };
@@ -333,7 +333,7 @@ START_TEST(a_walk_agrees_with_the_model)
 	}
 	for (uint32_t i = 0; i < CONTENTS; i++)
 		content_fini(&c[i]);
-	memory_free(m);
+	kv_mem_free(m);
 }
 END_TEST
 
