@@ -168,7 +168,8 @@ acl_for_object(
 	struct acl *acl;
 	int err;
 
-	if (r->settings.ownership == OWNERSHIP_ENFORCED ||
+	/* What nobody has signed belongs to the bucket's owner, who let it in. */
+	if (request_anonymous(r) || r->settings.ownership == OWNERSHIP_ENFORCED ||
 	    (r->settings.ownership == OWNERSHIP_PREFERRED && full))
 		who = bucket_owner;
 	*owner = bytes_of(who->text, strlen(who->text));

@@ -15,4 +15,7 @@ int cors_check(const struct xml_node *root);
 int website_check(const struct xml_node *root);
 int encryption_check(const struct xml_node *root);
 
+/* A TagSet, appended as pairs (object/pairs.h). S3_MalformedXML, REFUSAL_TAG, REFUSAL_TAGS_MANY. */
+int tags_of_xml(const struct xml_node *root, struct buf *out, size_t max);
+
 #endif

@@ -73,7 +73,7 @@ static const struct operation operations[] = {
 	{ B, "HEAD", NULL, "s3:ListBucket", READ, op_head_bucket },
 	{ B, "PUT", NULL, "s3:CreateBucket", 0, op_create_bucket, true },
 	{ B, "DELETE", NULL, "s3:DeleteBucket", 0, op_delete_bucket },
-	{ B, "POST", NULL, NULL, 0, NULL },
+	{ B, "POST", NULL, NULL, 0, op_post_object },
 	{ B, "OPTIONS", NULL, NULL, 0, op_preflight },
 
 	/* ---- objects ---- */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "gateway/attributes.h"
+#include "gateway/document.h"
 
 #define TAGS_DOCUMENT "tagging"
 
@@ -109,8 +109,8 @@ commit(struct tagging *t, unsigned status)
 	return err == ERR_OK ? reply_empty(r, status) : err;
 }
 
-static int
-read_tags(const struct xml_node *root, struct buf *out, size_t max)
+int
+tags_of_xml(const struct xml_node *root, struct buf *out, size_t max)
 {
 	const struct xml_node *set = xml_child(root, "TagSet");
 	int err = set == NULL ? S3_MalformedXML : ERR_OK;
@@ -138,7 +138,7 @@ op_put_tags(struct request *r)
 	if (err != ERR_OK)
 		return err;
 	buf_init(&t.tags, of_object(r) ? PAIRS_BYTES_MAX : SETTING_BYTES_MAX);
-	err = read_tags(xml_root(doc), &t.tags, of_object(r) ? TAGS_MAX : TAGS_BUCKET_MAX);
+	err = tags_of_xml(xml_root(doc), &t.tags, of_object(r) ? TAGS_MAX : TAGS_BUCKET_MAX);
 	xml_free(doc);
 	if (err == ERR_OK)
 		err = commit(&t, of_object(r) ? 200 : 204);

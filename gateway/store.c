@@ -85,12 +85,13 @@ hash_piece(void *arg)
 }
 
 static SUSPENDS int
-pump(struct request *r, struct realm_bucket *from, struct realm_reader *reader,
-    struct realm_writer *writer, struct hashing *h)
+pump(struct request *r, const struct store_source *source, struct realm_writer *writer,
+    struct hashing *h, uint64_t *size)
 {
 	int err;
 
-	while ((err = from->ops->read(reader, &h->piece)) == ERR_OK) {
+	while ((err = source->next(source->arg, &h->piece)) == ERR_OK) {
+		*size += h->piece.len;
 		err = env_offload(r->env, WORK_CPU, hash_piece, h, h->piece.len);
 		if (err == ERR_OK)
 			err = r->bucket->ops->write(writer, h->piece);
@@ -101,44 +102,71 @@ pump(struct request *r, struct realm_bucket *from, struct realm_reader *reader,
 }
 
 SUSPENDS int
-store_copy(struct request *r, const struct store_copy *c, const struct realm_write *write,
+store_from(struct request *r, const struct store_source *source, const struct realm_write *write,
     struct stored *out)
 {
 	const struct realm_bucket_ops *ops = r->bucket->ops;
-	struct hashing h = { .md5 = md5_new(),
-		.sum = c->algo == SUM_NONE ? NULL : sum_new(c->algo) };
+	enum sum_algo algo = source->algo;
+	struct hashing h = { .md5 = md5_new(), .sum = algo == SUM_NONE ? NULL : sum_new(algo) };
 	struct realm_write w = *write;
 	struct realm_writer *writer = NULL;
-	struct realm_reader *reader = NULL;
 	uint8_t value[SUM_BYTES_MAX];
-	int err = h.md5 == NULL || (c->algo != SUM_NONE && h.sum == NULL) ? ERR_NOMEM : ERR_OK;
+	int err = h.md5 == NULL || (algo != SUM_NONE && h.sum == NULL) ? ERR_NOMEM : ERR_OK;
 
-	w.bytes = c->len;
-	if (err == ERR_OK && c->len > 0)
-		err = c->source->ops->reader_new(
-		    c->source, c->form, c->from, c->len, c->customer, &reader);
+	w.bytes = source->length;
+	out->size = 0;
 	if (err == ERR_OK)
 		err = ops->writer_new(r->bucket, &w, &writer);
-	if (err == ERR_OK && reader != NULL)
-		err = pump(r, c->source, reader, writer, &h);
+	if (err == ERR_OK)
+		err = pump(r, source, writer, &h, &out->size);
 	if (err == ERR_OK)
 		err = ops->finish(writer, &out->form);
 	if (err == ERR_OK) {
-		out->size = c->len;
 		out->etag.parts = 0;
 		md5_final(h.md5, out->etag.md5);
 		if (h.sum != NULL) {
 			sum_final(h.sum, value);
-			set_checksum(out, c->algo, value);
+			set_checksum(out, algo, value);
 		}
 	}
 	if (writer != NULL)
 		ops->writer_free(writer);
-	if (reader != NULL)
-		c->source->ops->reader_free(reader);
 	if (h.md5 != NULL)
 		md5_free(h.md5);
 	sum_free(h.sum);
+	return err;
+}
+
+struct reading {
+	const struct realm_bucket_ops *ops;
+	struct realm_reader *reader; /* NULL: nothing to read */
+};
+
+static SUSPENDS int
+next_read(void *arg, struct bytes *lent)
+{
+	struct reading *g = arg;
+
+	return g->reader == NULL ? ERR_END : g->ops->read(g->reader, lent);
+}
+
+SUSPENDS int
+store_copy(struct request *r, const struct store_copy *c, const struct realm_write *write,
+    struct stored *out)
+{
+	struct reading g = { .ops = c->source->ops };
+	struct store_source source = {
+		.next = next_read, .arg = &g, .length = c->len, .algo = c->algo
+	};
+	int err = ERR_OK;
+
+	if (c->len > 0)
+		err =
+		    g.ops->reader_new(c->source, c->form, c->from, c->len, c->customer, &g.reader);
+	if (err == ERR_OK)
+		err = store_from(r, &source, write, out);
+	if (g.reader != NULL)
+		g.ops->reader_free(g.reader);
 	return err;
 }
 

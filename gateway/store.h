@@ -17,8 +17,16 @@ void stored_fini(struct stored *s);
 /* All of the body; nothing stays of what failed. */
 SUSPENDS int store_body(struct request *r, const struct body_opts *opts,
     const struct realm_write *write, struct stored *out);
-/* len bytes of a content from `from` on, in another bucket or under another key: read, written
- * anew. The checksum of algo, if any. */
+/* Bytes from elsewhere: hashed, written anew. */
+struct store_source {
+	SUSPENDS int (*next)(void *arg, struct bytes *lent); /* ERR_END */
+	void *arg;
+	uint64_t length; /* UINT64_MAX: unknown */
+	enum sum_algo algo;
+};
+SUSPENDS int store_from(struct request *r, const struct store_source *source,
+    const struct realm_write *write, struct stored *out);
+/* A range of a content, in another bucket or under another key. */
 struct store_copy {
 	struct realm_bucket *source;
 	struct bytes form;

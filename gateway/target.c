@@ -6,6 +6,8 @@
 
 #include "gateway/errors.h"
 
+#define LATER_KEYS (2 * (TARGET_KEY_MAX + 1)) /* for target_set_key() */
+
 /* Decodes into the arena; its offset there. The arena was reserved: pointers into it stay. */
 static int
 decode(struct target *t, struct bytes text, bool plus_is_space, const char **out)
@@ -102,7 +104,7 @@ target_parse(const char *raw, const char *host, const char *const *domains, stru
 	if (len > TARGET_BYTES_MAX || raw[0] != '/' || (host != NULL && strlen(host) > 300))
 		return S3_InvalidURI;
 	/* Decoded bytes, a NUL for each part, and the bucket a second time. */
-	err = buf_reserve(&out->arena, len + 2 * TARGET_QUERY_MAX + 400 + path_len);
+	err = buf_reserve(&out->arena, len + 2 * TARGET_QUERY_MAX + 400 + path_len + LATER_KEYS);
 	if (err == ERR_OK)
 		err = decode(out, bytes_of(raw, path_len), false, &out->path);
 	if (err == ERR_OK)
@@ -127,6 +129,21 @@ target_parse(const char *raw, const char *host, const char *const *domains, stru
 	}
 	out->key = rest;
 	return strlen(rest) > TARGET_KEY_MAX ? S3_KeyTooLongError : ERR_OK;
+}
+
+int
+target_set_key(struct target *t, const char *key, const char *suffix)
+{
+	size_t from = t->arena.len, len = strlen(key) + strlen(suffix);
+
+	if (len > TARGET_KEY_MAX)
+		return S3_KeyTooLongError;
+	must(t->arena.cap - t->arena.len > len); /* it does not move: others point into it */
+	if (buf_append(&t->arena, key, strlen(key)) != ERR_OK ||
+	    buf_append(&t->arena, suffix, strlen(suffix) + 1) != ERR_OK)
+		return ERR_NOMEM;
+	t->key = (const char *)t->arena.data + from;
+	return ERR_OK;
 }
 
 void

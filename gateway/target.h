@@ -36,6 +36,8 @@ struct target {
  */
 int target_parse(const char *raw, const char *host, const char *const *domains, struct target *out);
 void target_fini(struct target *t);
+/* Another key, of two parts: an index document, a form's key. S3_KeyTooLongError. At most twice. */
+int target_set_key(struct target *t, const char *key, const char *suffix);
 
 /* The first with this name; NULL: none. */
 const char *target_query(const struct target *t, const char *name);

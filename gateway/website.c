@@ -121,16 +121,10 @@ follow(struct request *r, const struct xml_node *rule, const char *key)
 static int
 look_at(struct request *r, const char *key, const char *suffix)
 {
-	size_t from = r->target.arena.len;
-	int err = buf_append(&r->target.arena, key, strlen(key));
+	int err = target_set_key(&r->target, key, suffix);
 
-	if (err == ERR_OK)
-		err = buf_append(&r->target.arena, suffix, strlen(suffix) + 1);
-	if (err != ERR_OK)
-		return err;
-	r->target.key = (const char *)r->target.arena.data + from;
 	r->entry_looked = false;
-	return ERR_OK;
+	return err;
 }
 
 static SUSPENDS int

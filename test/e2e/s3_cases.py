@@ -552,6 +552,53 @@ def chunked_uploads():
     assert r["Body"].read() == data and "ContentEncoding" not in r
 
 
+def post_form(b, fields, data=b"posted", name="up.txt"):
+    edge = "----edge"
+    text = b"".join(b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (edge.encode(), k.encode(), v.encode())
+                    for k, v in fields)
+    text += b'--%s\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\nContent-Type: text/plain\r\n\r\n' % (edge.encode(), name.encode())
+    text += data + b"\r\n--%s--\r\n" % edge.encode()
+    return raw("POST", "/" + b, {"Content-Type": "multipart/form-data; boundary=" + edge}, text)
+
+
+@case
+def browser_forms():
+    b = bucket()
+    secret, access = info["accounts"][0]["secret_key"], info["accounts"][0]["access_key"]
+
+    def policy(conditions, seconds=600):
+        until = (datetime.now(timezone.utc) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        p = base64.b64encode(json.dumps({"expiration": until, "conditions": conditions}).encode()).decode()
+        return [("AWSAccessKeyId", access), ("policy", p),
+                ("signature", base64.b64encode(hmac.new(secret.encode(), p.encode(), hashlib.sha1).digest()).decode())]
+    good = [{"bucket": b}, ["starts-with", "$key", "k"], {"acl": "private"}, ["starts-with", "$Content-Type", "text/"],
+            ["content-length-range", 1, 1000000]]
+    fields = [("key", "k/${filename}"), ("acl", "private"), ("Content-Type", "text/x")]
+    status, h, _ = post_form(b, fields + policy(good))
+    assert status == 204, status
+    r = alice.get_object(Bucket=b, Key="k/up.txt")
+    assert r["Body"].read() == b"posted" and r["ContentType"] == "text/x"
+    big = b"0123456789\r\n--" * 50000
+    assert post_form(b, fields + policy(good), big)[0] == 204 and body(b, "k/up.txt") == big
+    status, _, text = post_form(b, fields + policy(good + [{"success_action_status": "201"}]) + [("success_action_status", "201")])
+    assert status == 201 and b"<Key>k/up.txt</Key>" in text
+    assert post_form(b, [("key", "other")] + fields[1:] + policy(good))[0] == 403
+    assert post_form(b, fields + [("x-amz-meta-a", "b")] + policy(good))[0] == 403
+    assert post_form(b, fields + policy(good, -10))[0] == 403
+    assert post_form(b, fields + policy(good), b"")[0] == 400
+    assert post_form(b, fields + policy(good[:-1] + [["content-length-range", 1, 3]]))[0] == 400
+    wrong = policy(good)
+    assert post_form(b, fields + wrong[:2] + [("signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")])[0] == 403
+    assert post_form(b, fields)[0] == 403
+    alice.put_bucket_acl(Bucket=b, ACL="public-read-write")
+    status, _, text = post_form(b, fields)
+    assert status == 204, text
+    f = boto3.client("s3", endpoint_url=info["endpoint"], region_name="us-east-1", aws_access_key_id=access,
+                     aws_secret_access_key=secret, config=Config(signature_version="s3v4"))
+    p = f.generate_presigned_post(Bucket=b, Key="v4")
+    assert post_form(b, list(p["fields"].items()))[0] == 204 and body(b, "v4") == b"posted"
+
+
 @case
 def virtual_hosts():
     b = bucket()
