@@ -15,7 +15,7 @@
 #define USER_NAME_MAX    32  /* useradd(8) */
 #define CONTACT_NAME_MAX 328 /* 64 hex digits, "@", a host name of 253, ":65535", NUL */
 #define VALUE_TEXT_MAX   PATH_BYTES_MAX
-#define VALUES_COUNTRIES 8  /* as many as a lease carries */
+#define VALUES_COUNTRIES 30 /* as many as a lease carries */
 #define VALUES_CONTACTS  32 /* as many as the DHT asks at the start */
 
 struct contact_names { /* PUBKEY@host:port; the host may be a name */

@@ -25,7 +25,7 @@
 #define LEASE_COURTESY_S    ((uint64_t)30 * 24 * 3600)
 /* Of one chunk, told at once: a chunk of two owners is rare, of eight unheard of. */
 #define LEASES_KNOWN_MAX    8
-#define LEASE_COUNTRIES_MAX 8
+#define LEASE_COUNTRIES_MAX 30 /* the European Economic Area; a lease with 39 is the longest */
 #define LEASE_BYTES_MAX     256
 #define RECEIPT_BYTES       205
 
