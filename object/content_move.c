@@ -180,15 +180,43 @@ name_one(struct content_keeper *k, struct kv *txn, const struct keep_entry *e)
 	return err == ERR_OK ? content_unref(txn, &e->content, now_ms) : err;
 }
 
+struct naming {
+	struct keep_batch *batch;
+	size_t from, to;
+};
+
 static int
-name_all(void *arg, struct kv *txn)
+name_some(void *arg, struct kv *txn)
 {
-	struct keep_batch *b = arg;
+	const struct naming *n = arg;
 	int err = ERR_OK;
 
-	for (size_t i = 0; err == ERR_OK && i < b->count; i++) {
-		if (b->entries[i].written)
-			err = name_one(b->keeper, txn, &b->entries[i]);
+	for (size_t i = n->from; err == ERR_OK && i < n->to; i++) {
+		if (n->batch->entries[i].written)
+			err = name_one(n->batch->keeper, txn, &n->batch->entries[i]);
+	}
+	return err;
+}
+
+/* A few in a transaction, and one alone where those are too much for a commit. */
+static SUSPENDS int
+name_all(struct keep_batch *b)
+{
+	struct content_state *state = &b->keeper->opts.state;
+	int err = ERR_OK;
+
+	for (size_t from = 0; err == ERR_OK && from < b->count; from += MOVES_AT_ONCE) {
+		struct naming n = { b, from, MIN(from + MOVES_AT_ONCE, b->count) };
+		size_t to = n.to;
+
+		err = state->update(state->arg, name_some, &n);
+		if (err != ERR_TOO_BIG)
+			continue;
+		err = ERR_OK;
+		for (; err == ERR_OK && n.from < to; n.from++) {
+			n.to = n.from + 1;
+			err = state->update(state->arg, name_some, &n);
+		}
 	}
 	return err;
 }
@@ -210,7 +238,7 @@ keep_batch_move(struct keep_batch *b)
 	for (size_t i = 0; i < b->count; i++)
 		written += b->entries[i].written;
 	if (err == ERR_OK && written > 0)
-		err = k->opts.state.update(k->opts.state.arg, name_all, b);
+		err = name_all(b);
 	for (size_t i = 0; err == ERR_OK && i < b->count; i++) {
 		k->sight.moved += b->entries[i].written;
 		k->sight.moved_bytes += b->entries[i].written ? b->entries[i].content.bytes : 0;

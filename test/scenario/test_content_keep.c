@@ -7,11 +7,14 @@
 #include <stdlib.h>
 
 #include "object/bucket_refs.h"
+#include "object/blob_net.h"
 #include "object/content_keep_private.h"
+#include "object/content_map.h"
 #include "object/leases.h"
 #include "object/settings.h"
 #include "test/scenario/contents.h"
 #include "test/unit/object/kv_mem.h"
+#include "test/unit/object/map_fixture.h"
 #include "test/unit/suite.h"
 
 #define DAY_S (24 * 3600)
@@ -501,6 +504,155 @@ START_TEST(a_listed_one_goes_with_its_list)
 }
 END_TEST
 
+/* ---- on a map whose chunks are in the network, its head in memory ---- */
+
+struct on_map {
+	struct bucket *b;
+	struct mem_world *heads;
+	struct gateway *gateway; /* its register only */
+	struct blob_net blobs;
+	struct content_map map;
+	struct content_keeper_sight sight;
+	size_t trash;
+};
+
+static int
+put_in_map(void *arg, struct kv *kv)
+{
+	struct on_map *o = arg;
+	struct bucket_txn t = txn(o->b);
+	struct entry e = { .size = o->b->c->objects[0].bytes };
+	struct bucket_done done;
+	struct buf form;
+	char key[8];
+	int err;
+
+	t.kv = kv;
+	buf_init(&form, CONTENT_FORM_MAX);
+	err = content_pack(&o->b->c->objects[0], &form);
+	e.content = buf_bytes(&form);
+	if (err == ERR_OK)
+		err = bucket_put(&t, key_of(0, key), NULL, &e, &done);
+	buf_fini(&form);
+	return err;
+}
+
+static int
+delete_in_map(void *arg, struct kv *kv)
+{
+	struct on_map *o = arg;
+	struct bucket_delete d = { .bypass_governance = false };
+	struct bucket_txn t = txn(o->b);
+	struct bucket_done done;
+	char key[8];
+
+	t.kv = kv;
+	return bucket_delete(&t, key_of(0, key), &d, &done);
+}
+
+static int
+scribble(void *arg, struct kv *kv)
+{
+	struct on_map *o = arg;
+
+	return kv_put(kv, text("zz"), bytes_of(&o->trash, sizeof(o->trash)));
+}
+
+/* Chunks that wait in the trash. */
+static int
+count_trash(void *arg, struct kv *kv)
+{
+	struct on_map *o = arg;
+	struct trash_item t;
+	struct buf from;
+
+	o->trash = 0;
+	trash_item_init(&t);
+	buf_init(&from, KV_KEY_MAX);
+	while (content_trash_next(kv, buf_bytes(&from), &t) == ERR_OK) {
+		o->trash += t.content.list.chunks_count;
+		buf_reset(&from);
+		must(buf_append(&from, t.key, sizeof(t.key)) == ERR_OK);
+		must(buf_append(&from, "", 1) == ERR_OK);
+	}
+	buf_fini(&from);
+	trash_item_fini(&t);
+	return ERR_OK;
+}
+
+static SUSPENDS void
+open_map(struct on_map *o)
+{
+	static const struct key secret = { { 3 } };
+	struct placing_opts placing = content_client_placing(o->b->c);
+	struct files *files = o->b->c->w->files;
+	struct map_opts opts = { .env = world_client_env(o->b->c->w),
+		.reg = &o->gateway->reg,
+		.blobs = &o->blobs.store,
+		.net = o->b->c->w->net,
+		.secret = &secret,
+		.discard = content_map_discard(&o->map),
+		.checkpoint_after = UINT64_MAX };
+
+	blob_net_init(&o->blobs, files, &placing);
+	o->map.files = files;
+	ck_assert_int_eq(map_open(&opts, &o->map.map), ERR_OK);
+}
+
+static int
+live_on_map(void *arg)
+{
+	struct on_map *o = arg;
+	struct content_keeper_opts opts = o->b->keeper->opts;
+	struct content_keeper *k;
+
+	open_map(o);
+	opts.state = content_map_state(&o->map);
+	ck_assert_int_eq(content_keeper_new(&opts, &k), ERR_OK);
+	ck_assert_int_eq(map_update(o->map.map, put_in_map, o), ERR_OK);
+	ck_assert_int_eq(map_checkpoint(o->map.map), ERR_OK);
+	ck_assert_int_eq(content_keeper_tour(k), ERR_OK);
+	content_keeper_sight(k, &o->sight);
+	ck_assert_uint_ge(o->sight.looked, 2 + 3); /* root, list, page */
+	ck_assert_uint_eq(o->sight.unreached, 0);
+	/* What three checkpoints have replaced goes to the trash, the object's own chunks with it.
+	 */
+	ck_assert_int_eq(map_update(o->map.map, delete_in_map, o), ERR_OK);
+	for (size_t i = 0; i < 5; i++) {
+		ck_assert_int_eq(map_update(o->map.map, scribble, o), ERR_OK);
+		ck_assert_int_eq(map_checkpoint(o->map.map), ERR_OK);
+	}
+	ck_assert_int_eq(opts.state.view(opts.state.arg, count_trash, o), ERR_OK);
+	ck_assert_uint_gt(o->trash, 2);
+	k->opts.trash_wait_s = 1;
+	(void)task_sleep(k->env, SECONDS(3));
+	ck_assert_int_eq(content_keeper_trash(k), ERR_OK);
+	ck_assert_int_eq(opts.state.view(opts.state.arg, count_trash, o), ERR_OK);
+	ck_assert_uint_eq(o->trash, 0);
+	content_keeper_free(k);
+	map_close(o->map.map);
+	return ERR_OK;
+}
+
+START_TEST(a_map_is_kept_with_its_contents)
+{
+	struct on_map o = { .b = small_bucket(9), .heads = mem_world_new(1) };
+	struct sim_world *sim = o.heads->sim;
+	struct env *env = o.heads->env;
+
+	ck_assert_int_eq(content_put(o.b->c, (struct content_writing){ .bytes = 300000 }), ERR_OK);
+	o.heads->sim = world_sim(o.b->c->w);
+	o.heads->env = world_client_env(o.b->c->w);
+	o.gateway = gateway_open(o.heads, NULL);
+	ck_assert_int_eq(world_run(o.b->c->w, live_on_map, &o), ERR_OK);
+	gateway_close(o.gateway);
+	o.heads->sim = sim;
+	o.heads->env = env;
+	mem_world_free(o.heads);
+	bucket_free(o.b);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -510,6 +662,7 @@ main(void)
 	    what_is_retained_is_locked, NULL);
 	suite_add(s, "trash", 60, trash_is_carried_out_in_time, what_is_locked_waits,
 	    trash_out_of_reach_waits, a_listed_one_goes_with_its_list, NULL);
+	suite_add(s, "map", 60, a_map_is_kept_with_its_contents, NULL);
 	suite_add(s, "packs", 60, what_lives_leaves_a_pack_that_is_mostly_dead, NULL);
 	return suite_main(s);
 }
