@@ -1,0 +1,232 @@
+/*
+ * The account's own bucket: started once, then seen through views that are believed for a while.
+ * While its anchors do not answer, what is known goes on to be believed: buckets are served by
+ * their own anchors.
+ */
+#include "object/cloud.h"
+
+#include <stdlib.h>
+
+#include "object/cloud_private.h"
+
+/* After a failure: so often the anchors are asked again at most, whoever wants to know. */
+#define ASK_AGAIN SECONDS(1)
+
+static const char name_key[] = "name";
+static const char name_default[] = "skerry";
+
+int
+cloud_new(const struct cloud_opts *opts, struct cloud **out)
+{
+	struct cloud *c = calloc(1, sizeof(*c));
+	struct identity owner;
+
+	if (c == NULL)
+		return ERR_NOMEM;
+	c->opts = *opts;
+	c->opts.cache_dir = NULL;
+	c->opts.account = NULL;
+	c->env = opts->env;
+	if (opts->cache_dir != NULL) {
+		c->cache_dir = strdup(opts->cache_dir);
+		if (c->cache_dir == NULL) {
+			free(c);
+			return ERR_NOMEM;
+		}
+	}
+	c->account = *opts->account;
+	account_number(&c->account, c->number);
+	bucket_seed_of_account(&c->account, &c->seed);
+	bucket_owner(&c->account, &c->seed, &owner);
+	bucket_id(&owner.pub, c->seed.salt, &c->bucket);
+	identity_wipe(&owner);
+	semaphore_init(&c->starting, 1);
+	cloud_open_start(c);
+	*out = c;
+	return ERR_OK;
+}
+
+SUSPENDS void
+cloud_free(struct cloud *c)
+{
+	if (c == NULL)
+		return;
+	cloud_open_stop(c);
+	cloud_store_close(c, &c->own);
+	account_wipe(&c->account);
+	crypto_wipe(&c->seed, sizeof(c->seed));
+	free(c->cache_dir);
+	free(c);
+}
+
+const char *
+cloud_number(const struct cloud *c)
+{
+	return c->number;
+}
+
+/* ---- start ---- */
+
+/*
+ * Only after nobody knew of one. Of two machines that begin at once one founding is refused by the
+ * anchors that both have chosen; where they have none in common, the finder decides which of the
+ * two is found from then on, so it is asked before anything is written.
+ */
+static SUSPENDS int
+found_own(struct cloud *c)
+{
+	struct charter *charter = calloc(1, sizeof(*charter));
+	int err;
+
+	if (charter == NULL)
+		return ERR_NOMEM;
+	err = cloud_store_draft(c, &c->seed, NULL, charter);
+	if (err == ERR_OK)
+		err = c->opts.ground->found(c->opts.ground, &c->account, &c->seed, charter);
+	free(charter);
+	return err;
+}
+
+static SUSPENDS int
+start(struct cloud *c, enum cloud_start how)
+{
+	struct cloud_store_wish w = { .seed = &c->seed };
+	uint64_t now = env_now(c->env);
+	int err = cloud_store_open(c, &w, &c->own);
+
+	if (err == ERR_NOT_FOUND && how == CLOUD_FOUND) {
+		err = found_own(c);
+		if (err == ERR_OK)
+			err = cloud_store_open(c, &w, &c->own);
+	}
+	if (err == ERR_OK)
+		c->current_at = now;
+	return err;
+}
+
+SUSPENDS int
+cloud_start(struct cloud *c, enum cloud_start how)
+{
+	int err = semaphore_acquire(c->env, &c->starting);
+
+	if (err != ERR_OK)
+		return err;
+	if (c->own.map == NULL)
+		err = start(c, how);
+	semaphore_release(&c->starting);
+	return err;
+}
+
+/* ---- its state ---- */
+
+SUSPENDS int
+cloud_view(struct cloud *c, enum map_fresh fresh, struct map_view **out)
+{
+	uint64_t now = env_now(c->env);
+	int err;
+
+	if (c->own.map == NULL)
+		return ERR_STATE;
+	if (fresh == MAP_ANY && now - c->current_at < CLOUD_BELIEVED)
+		return map_view(c->own.map, MAP_ANY, out);
+	err = map_view(c->own.map, MAP_CURRENT, out);
+	if (err == ERR_OK) {
+		c->current_at = MAX(c->current_at, now);
+		return ERR_OK;
+	}
+	if (fresh == MAP_CURRENT || err != ERR_UNREACHABLE)
+		return err;
+	c->current_at = env_now(c->env) - CLOUD_BELIEVED + ASK_AGAIN;
+	return map_view(c->own.map, MAP_ANY, out);
+}
+
+SUSPENDS int
+cloud_update(struct cloud *c, map_fn *fn, void *arg)
+{
+	return c->own.map == NULL ? ERR_STATE : map_update(c->own.map, fn, arg);
+}
+
+struct cloud_key_text
+cloud_table_key(enum cloud_table t, const void *text, size_t len)
+{
+	struct cloud_key_text k = { .b = { (uint8_t)t }, .len = 1 + len };
+
+	must(k.len <= sizeof(k.b));
+	memcpy(k.b + 1, text, len);
+	return k;
+}
+
+struct bytes
+cloud_key_bytes(const struct cloud_key_text *k)
+{
+	return bytes_of(k->b, k->len);
+}
+
+SUSPENDS int
+cloud_table_each(struct kv *kv, enum cloud_table t,
+    int (*each)(void *arg, struct bytes name, struct bytes value), void *arg)
+{
+	uint8_t letter = (uint8_t)t;
+	struct buf key, value;
+	int err;
+
+	buf_init(&key, KV_KEY_MAX + 1);
+	buf_init_secret(&value, KV_VALUE_MAX);
+	err = kv_seek(kv, bytes_of(&letter, 1), &key, &value);
+	while (err == ERR_OK && key.len > 0 && key.data[0] == letter) {
+		err = each(arg, bytes_of(key.data + 1, key.len - 1), buf_bytes(&value));
+		if (err == ERR_OK)
+			err = kv_next(kv, &key, &value);
+	}
+	buf_fini(&key);
+	buf_wipe(&value);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* ---- its name ---- */
+
+SUSPENDS int
+cloud_name(struct cloud *c, char out[CLOUD_NAME_MAX + 1])
+{
+	struct cloud_key_text key = cloud_table_key(TABLE_ACCOUNT, name_key, strlen(name_key));
+	struct map_view *v;
+	struct buf value;
+	int err = cloud_view(c, MAP_ANY, &v);
+
+	if (err != ERR_OK)
+		return err;
+	buf_init(&value, KV_VALUE_MAX);
+	err = kv_get(map_view_kv(v), cloud_key_bytes(&key), &value);
+	map_view_release(v);
+	if (err == ERR_NOT_FOUND) {
+		memcpy(out, name_default, sizeof(name_default));
+		err = ERR_OK;
+	} else if (err == ERR_OK && value.len > CLOUD_NAME_MAX) {
+		err = ERR_CORRUPT;
+	} else if (err == ERR_OK) {
+		memcpy(out, buf_str(&value), value.len + 1);
+	}
+	buf_fini(&value);
+	return err;
+}
+
+static SUSPENDS int
+set_name(void *arg, struct kv *txn)
+{
+	const char *name = arg;
+	struct cloud_key_text key = cloud_table_key(TABLE_ACCOUNT, name_key, strlen(name_key));
+
+	return kv_put(txn, cloud_key_bytes(&key), bytes_of(name, strlen(name)));
+}
+
+SUSPENDS int
+cloud_set_name(struct cloud *c, const char *name)
+{
+	char copy[CLOUD_NAME_MAX + 1];
+	size_t len = strlen(name);
+
+	if (len == 0 || len > CLOUD_NAME_MAX)
+		return ERR_INVALID;
+	memcpy(copy, name, len + 1);
+	return cloud_update(c, set_name, copy);
+}

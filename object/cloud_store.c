@@ -1,0 +1,188 @@
+/*
+ * From a bucket's seed to its map: the register is where the record's charter or the finder says,
+ * else it is looked for; then map and stores on top. What turns out to have moved on to a later
+ * epoch, or whose founding members are all gone, is looked for once more.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "object/cloud_private.h"
+
+/* By the epoch's first configuration: who holds the seed writes. */
+static void
+founding_of(struct cloud *c, const struct hash *bucket, struct configuration *out)
+{
+	struct identity writer;
+
+	bucket_writer(&c->account, bucket, &writer);
+	out->writers_count = 1;
+	out->writers[0] = writer.pub;
+	identity_wipe(&writer);
+}
+
+SUSPENDS int
+cloud_store_draft(struct cloud *c, const struct bucket_seed *seed,
+    const struct bucket_location *location, struct charter *out)
+{
+	struct charter *draft = calloc(1, sizeof(*draft));
+	struct identity owner;
+	int err;
+
+	if (draft == NULL)
+		return ERR_NOMEM;
+	bucket_owner(&c->account, seed, &owner);
+	draft->owner = owner.pub;
+	memcpy(draft->salt, seed->salt, sizeof(draft->salt));
+	bucket_id(&draft->owner, draft->salt, &draft->bucket);
+	draft->epoch = 1;
+	draft->rules.silent_s = SILENT_S_DEFAULT;
+	/* What is asked of holders is asked of anchors as far as their rules can say it. More
+	 * regions than the fewest anchors would leave a small network without any. */
+	if (location != NULL)
+		draft->rules.regions_min = MIN(location->constraints.regions_min, 3);
+	err = c->opts.ground->choose(c->opts.ground, &c->account, draft);
+	if (err == ERR_OK) {
+		founding_of(c, &draft->bucket, &draft->founding);
+		charter_sign(draft, c->opts.net, &owner.sign, &owner.pub);
+		*out = *draft;
+	}
+	identity_wipe(&owner);
+	free(draft);
+	return err;
+}
+
+/* DIR/<first half of the bucket's id>; NULL when there is no directory, or no memory: no cache. */
+static char *
+cache_of(const struct cloud *c, const struct hash *bucket)
+{
+	char name[2 * 16 + 1], *path;
+	size_t len;
+
+	if (c->cache_dir == NULL)
+		return NULL;
+	hex_encode(name, bucket->b, 16);
+	len = strlen(c->cache_dir) + 1 + sizeof(name);
+	path = malloc(len);
+	if (path != NULL)
+		(void)snprintf(path, len, "%s/%s", c->cache_dir, name);
+	return path;
+}
+
+static SUSPENDS int
+open_map(struct cloud *c, const struct cloud_store_wish *w, const struct hash *bucket,
+    struct cloud_store *s)
+{
+	char *cache = cache_of(c, bucket);
+	int err = map_open(
+	    &(struct map_opts){
+		.env = c->env,
+		.reg = s->ground->reg,
+		.blobs = s->ground->blobs,
+		.net = c->opts.net,
+		.bucket = *bucket,
+		.secret = &w->seed->secret,
+		.cache_dir = cache,
+		.cache_bytes = c->opts.cache_bytes,
+		.memory_bytes = c->opts.memory_bytes,
+		.checkpoint_after = c->opts.checkpoint_after,
+	    },
+	    &s->map);
+
+	free(cache);
+	return err;
+}
+
+/* By a charter, and the handover that led on from it; asks the register once. */
+static SUSPENDS int
+open_at(struct cloud *c, const struct cloud_store_wish *w, const struct charter *charter,
+    const struct handover *handover, struct cloud_store *out)
+{
+	static const struct constraints anywhere;
+	struct cloud_store s = { 0 };
+	struct map_view *v;
+	struct identity writer;
+	int err;
+
+	bucket_writer(&c->account, &charter->bucket, &writer);
+	err = c->opts.ground->open(c->opts.ground,
+	    &(struct ground_open){
+		.account = &c->account,
+		.seed = w->seed,
+		.writer = &writer,
+		.charter = charter,
+		.handover = handover,
+		.constraints = w->location != NULL ? &w->location->constraints : &anywhere,
+		.code = w->location != NULL ? w->location->code : (struct code_params){ 0 },
+	    },
+	    &s.ground);
+	identity_wipe(&writer);
+	if (err == ERR_OK)
+		err = open_map(c, w, &charter->bucket, &s);
+	if (err == ERR_OK)
+		err = map_view(s.map, MAP_CURRENT, &v);
+	if (err != ERR_OK) {
+		cloud_store_close(c, &s);
+		return err;
+	}
+	map_view_release(v);
+	*out = s;
+	return ERR_OK;
+}
+
+/* A founding that was broken off may have left too few who know of it. */
+static SUSPENDS int
+tell_again(struct cloud *c, const struct cloud_store_wish *w, const struct charter *charter,
+    struct cloud_store *out)
+{
+	int err = c->opts.ground->found(c->opts.ground, &c->account, w->seed, charter);
+
+	return err == ERR_OK ? open_at(c, w, charter, NULL, out) : ERR_UNREACHABLE;
+}
+
+static SUSPENDS int
+open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store *out)
+{
+	struct register_chain *chain = calloc(1, sizeof(*chain));
+	struct identity owner;
+	struct hash bucket;
+	int err;
+
+	if (chain == NULL)
+		return ERR_NOMEM;
+	bucket_owner(&c->account, w->seed, &owner);
+	bucket_id(&owner.pub, w->seed->salt, &bucket);
+	identity_wipe(&owner);
+	err = c->opts.ground->find(c->opts.ground, w->seed, &bucket, chain);
+	if (err == ERR_OK)
+		err = open_at(c, w, &chain->charter, chain->handed ? &chain->last : NULL, out);
+	if (err == ERR_UNREACHABLE && chain->known && !chain->handed)
+		err = tell_again(c, w, &chain->charter, out);
+	free(chain);
+	return err;
+}
+
+SUSPENDS int
+cloud_store_open(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store *out)
+{
+	int err, found;
+
+	*out = (struct cloud_store){ 0 };
+	if (w->charter == NULL)
+		return open_found(c, w, out);
+	err = open_at(c, w, w->charter, NULL, out);
+	if (err != ERR_UNREACHABLE && err != ERR_STALE)
+		return err;
+	found = open_found(c, w, out);
+	/* That nobody knows of another place is no news: it is there, and does not answer. */
+	return found == ERR_NOT_FOUND ? ERR_UNREACHABLE : found;
+}
+
+SUSPENDS void
+cloud_store_close(struct cloud *c, struct cloud_store *s)
+{
+	if (s->map != NULL)
+		map_close(s->map);
+	if (s->ground != NULL)
+		c->opts.ground->close(c->opts.ground, s->ground);
+	*s = (struct cloud_store){ 0 };
+}
