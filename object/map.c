@@ -120,6 +120,12 @@ map_view(struct map *m, enum map_fresh fresh, struct map_view **out)
 	return err != ERR_OK ? err : map_view_new(m, out);
 }
 
+bool
+map_leads(const struct map *m)
+{
+	return m->loaded && m->seq > 0 && hash_equal(&m->own_head_id, &m->head_id);
+}
+
 /* ---- sight ---- */
 
 static int

@@ -35,7 +35,8 @@ struct map_view;
 
 /*
  * Takes note of chunks that nothing names any more: their leases are to end, a day later or so. For
- * what checkpoints have replaced, this is three checkpoints after. Again with the same ones until
+ * what checkpoints have replaced, this is three checkpoints after (meant: content_trash_chunks, of
+ * content_refs.h). Again with the same ones until
  * it says ERR_OK, and then perhaps once more: what takes note must bear that. May call map_update.
  */
 struct map_discard {
@@ -99,6 +100,12 @@ SUSPENDS int map_update(struct map *m, map_fn *fn, void *arg);
  */
 SUSPENDS int map_update_result(struct map *m, map_fn *fn, void *arg, struct buf *result);
 int map_txn_result(struct kv *txn, struct bytes result);
+
+/*
+ * Whether the head that is known was moved by this map: of several gateways the one that wrote last
+ * looks after the bucket.
+ */
+bool map_leads(const struct map *m);
 
 /* Now; ERR_OK also when there is nothing to do. */
 SUSPENDS int map_checkpoint(struct map *m);

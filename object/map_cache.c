@@ -95,6 +95,12 @@ find(struct map *m, const struct hash *id)
 	return NULL;
 }
 
+bool
+map_cache_has(struct map *m, const struct map_list *l, size_t i)
+{
+	return find(m, &l->pages[i].ref.id) != NULL;
+}
+
 /* Whether it is what the list says: another page of the same map would open, too. */
 static int
 check(const struct map_page *p, const struct map_list *l, size_t i)

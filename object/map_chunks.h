@@ -8,7 +8,8 @@
 /* Pins page number i of the list; give it back. ERR_STALE: gone, and there are newer snapshots. */
 SUSPENDS int map_cache_get(
     struct map *m, const struct map_list *l, size_t i, struct cached_page **out);
-void map_cache_return(struct map *m, struct cached_page *p); /* NULL: nothing */
+bool map_cache_has(struct map *m, const struct map_list *l, size_t i); /* or it is on its way */
+void map_cache_return(struct map *m, struct cached_page *p);           /* NULL: nothing */
 const struct map_page *map_cached(const struct cached_page *p);
 void map_cache_fini(struct map *m);
 

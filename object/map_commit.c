@@ -20,8 +20,8 @@
 #define BATCH_MAX     1000
 /* Of those whose fate is unknown; the register has spent its own patience on each. */
 #define UNKNOWN_TRIES 2
-/* A commit that finds the tail full waits for so many new roots. */
-#define FULL_TRIES    3
+/* A commit that finds the tail full waits for new roots; other gateways may fill it meanwhile. */
+#define FULL_PATIENCE SECONDS(30)
 /* Checkpoints that a commit waits for when the log's memory is used up. */
 #define MEMORY_TRIES  2
 /* Updates that wait; a gateway has fewer requests at a time. */
@@ -409,14 +409,16 @@ commit_batch(struct batch *b)
 {
 	struct map *m = b->m;
 	enum proposer_outcome outcome = OUT_FAILED;
-	unsigned unknown = 0, full = 0;
+	uint64_t began = env_now(m->env);
+	unsigned unknown = 0;
 	int err;
 
 	for (;;) {
 		outcome = OUT_FAILED;
 		b->err = ERR_OK;
 		err = m->opts.reg->commit(m->opts.reg, decide, b, &outcome);
-		if (err == ERR_FULL && full++ < FULL_TRIES && make_room(m) == ERR_OK)
+		if (err == ERR_FULL && env_now(m->env) - began < FULL_PATIENCE &&
+		    make_room(m) == ERR_OK)
 			continue;
 		if (err != ERR_OK || outcome != OUT_UNKNOWN || ++unknown == UNKNOWN_TRIES)
 			break;
@@ -426,9 +428,11 @@ commit_batch(struct batch *b)
 	m->forked |= err == ERR_OK && outcome == OUT_FORKED;
 	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED)) {
 		m->stale = false;
-		m->counts.commits += outcome == OUT_COMMITTED;
-		if (outcome == OUT_COMMITTED)
+		if (outcome == OUT_COMMITTED) {
+			m->counts.commits++;
 			m->counts.written_records += b->sealed.len;
+			m->own_head_id = m->opts.reg->head(m->opts.reg)->id;
+		}
 		/* What is committed stays so; where following fails, the next call does it. */
 		if (map_follow(m) != ERR_OK)
 			log_debug(m->env, "a commit is not applied yet");

@@ -70,12 +70,13 @@ struct map {
 	struct cached_page *pages, *pages_end;
 	size_t pages_count;
 	uint64_t pages_bytes;
+	size_t ahead; /* pages that are being fetched before anybody asks */
 
 	/* ---- the committed state as far as it is known ---- */
 	bool loaded, stale, forked;
 	uint64_t epoch, seq;
-	uint64_t record_seq; /* of the newest record */
-	struct hash head_id, root_id;
+	uint64_t record_seq;                       /* of the newest record */
+	struct hash head_id, root_id, own_head_id; /* own: that this map committed last */
 	struct map_root root;
 	struct blob_ref root_ref; /* hints NULL: there is none */
 	struct map_snapshot *snapshot;

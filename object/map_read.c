@@ -8,7 +8,53 @@
 #include "object/map_chunks.h"
 
 /* Deleted keys that are passed without giving way to others. */
-#define PASSED_MAX 256
+#define PASSED_MAX    256
+/* Who goes from one page to the next will want those behind it; for all views together. */
+#define AHEAD         2
+#define AHEAD_AT_ONCE 4
+
+struct ahead {
+	struct map *m;
+	struct map_snapshot *snapshot;
+	size_t page;
+};
+
+static int
+ahead_task(void *arg)
+{
+	struct ahead *a = arg;
+	struct cached_page *page;
+	int err = map_cache_get(a->m, &a->snapshot->list, a->page, &page);
+
+	/* Whoever wants it finds it in the cache, or tries by himself. */
+	if (err == ERR_OK)
+		map_cache_return(a->m, page);
+	a->m->ahead--;
+	map_snapshot_release(a->snapshot);
+	free(a);
+	return err;
+}
+
+static void
+fetch_ahead(struct map_view *v, size_t page)
+{
+	struct map *m = v->m;
+	struct ahead *a;
+
+	if (page >= v->snapshot->list.pages_count || m->ahead >= AHEAD_AT_ONCE ||
+	    map_cache_has(m, &v->snapshot->list, page))
+		return;
+	a = malloc(sizeof(*a));
+	if (a == NULL)
+		return;
+	*a = (struct ahead){ m, v->snapshot, page };
+	if (task_spawn(&m->tasks, "page ahead", ahead_task, a) != ERR_OK) {
+		free(a);
+		return;
+	}
+	v->snapshot->refs++;
+	m->ahead++;
+}
 
 static int
 view_page(struct map_view *v, size_t i, const struct map_page **out)
@@ -17,6 +63,13 @@ view_page(struct map_view *v, size_t i, const struct map_page **out)
 	int err;
 
 	if (v->page == NULL || v->page_number != i) {
+		bool next = v->page != NULL && i == v->page_number + 1;
+
+		/* Where there is no room for them they would only push each other out. */
+		for (size_t n = 1;
+		     next && n <= AHEAD && v->m->opts.memory_bytes >= 16 * v->m->opts.page_bytes;
+		     n++)
+			fetch_ahead(v, i + n);
 		map_cache_return(v->m, v->page);
 		v->page = NULL;
 		err = map_cache_get(v->m, &v->snapshot->list, i, &page);

@@ -139,9 +139,11 @@ START_TEST(what_is_put_is_there)
 	ck_assert_int_eq(put_text(a, "x", "1"), ERR_OK);
 	ck_assert_int_eq(get_text(a, MAP_ANY, "x", "1"), ERR_OK);
 	ck_assert_int_eq(get_text(b, MAP_CURRENT, "x", "1"), ERR_OK);
+	ck_assert(map_leads(a->map) && !map_leads(b->map));
 	ck_assert_int_eq(put_text(b, "x", "2"), ERR_OK);
 	ck_assert_int_eq(get_text(a, MAP_ANY, "x", "1"), ERR_OK);
 	ck_assert_int_eq(get_text(a, MAP_CURRENT, "x", "2"), ERR_OK);
+	ck_assert(!map_leads(a->map) && map_leads(b->map));
 	ck_assert_int_eq(checkpoint(a), ERR_OK);
 	ck_assert_int_eq(checkpoint(b), ERR_OK);
 	map_sight(a->map, &sight);
