@@ -103,20 +103,19 @@ part_unpack(struct bytes in, struct part *out)
 /* ---- uploads ---- */
 
 int
-tally_get(struct kv *kv, const struct version *id, struct tally *out)
+tally_get(struct kv *kv, const struct version *id, uint64_t *changes)
 {
 	struct table_key k = table_id(TABLE_TALLIES, id, UINT32_MAX);
 	struct unpacker u;
 	struct buf value;
 	int err;
 
-	*out = (struct tally){ .changes = 0 };
+	*changes = 0;
 	buf_init(&value, KV_VALUE_MAX);
 	err = kv_get(kv, table_key_bytes(&k), &value);
 	if (err == ERR_OK) {
 		u = unpacker_on(buf_bytes(&value));
-		out->changes = unpack_u64(&u);
-		out->parts = unpack_u16(&u);
+		*changes = unpack_u64(&u);
 		err = unpack_done(&u) ? ERR_OK : ERR_CORRUPT;
 	}
 	buf_fini(&value);
@@ -124,18 +123,17 @@ tally_get(struct kv *kv, const struct version *id, struct tally *out)
 }
 
 static int
-tally_count(struct kv *txn, const struct version *id, bool new_part)
+tally_count(struct kv *txn, const struct version *id)
 {
 	struct table_key k = table_id(TABLE_TALLIES, id, UINT32_MAX);
-	uint8_t text[8 + 2];
+	uint8_t text[8];
 	struct packer p = packer_on(text, sizeof(text));
-	struct tally t;
-	int err = tally_get(txn, id, &t);
+	uint64_t changes;
+	int err = tally_get(txn, id, &changes);
 
 	if (err != ERR_OK)
 		return err;
-	pack_u64(&p, t.changes + 1);
-	pack_u16(&p, (uint16_t)(t.parts + (new_part ? 1 : 0)));
+	pack_u64(&p, changes + 1);
 	must(pack_ok(&p));
 	return kv_put(txn, table_key_bytes(&k), bytes_of(text, p.len));
 }
@@ -214,7 +212,6 @@ upload_put_part(struct bucket_txn *t, struct bytes key, const struct version *id
 {
 	struct table_key k = table_id(TABLE_PARTS, id, p->number);
 	struct part old, part = *p;
-	bool new_part = false;
 	struct upload u;
 	struct buf value;
 	int err;
@@ -235,8 +232,8 @@ upload_put_part(struct bucket_txn *t, struct bytes key, const struct version *id
 			err = part_unpack(buf_bytes(&value), &old);
 		if (err == ERR_OK && old.content.len > 0)
 			err = t->refs->unref(t->refs->arg, t->kv, old.content, t->now_ms);
-		new_part = err == ERR_NOT_FOUND;
-		err = new_part ? ERR_OK : err;
+		if (err == ERR_NOT_FOUND)
+			err = ERR_OK;
 	}
 	buf_reset(&value);
 	if (err == ERR_OK)
@@ -246,7 +243,7 @@ upload_put_part(struct bucket_txn *t, struct bytes key, const struct version *id
 	if (err == ERR_OK)
 		err = kv_put(t->kv, table_key_bytes(&k), buf_bytes(&value));
 	if (err == ERR_OK)
-		err = tally_count(t->kv, id, new_part);
+		err = tally_count(t->kv, id);
 	if (err == ERR_OK)
 		p->modified_ms = part.modified_ms;
 	buf_fini(&value);
@@ -405,6 +402,24 @@ upload_forget(struct bucket_txn *t, const struct version *id)
 	return err != ERR_OK ? err : doom_put(t->kv, id, &d);
 }
 
+/* The record says where the part ends and what its checksum is; its chunks the object names. */
+static int
+strip_part(struct kv *txn, struct table_record *r, struct part p)
+{
+	struct buf packed;
+	int err;
+
+	if (p.content.len == 0)
+		return ERR_OK;
+	p.content = bytes_of(NULL, 0);
+	buf_init(&packed, KV_VALUE_MAX);
+	err = part_pack(&p, &packed);
+	if (err == ERR_OK)
+		err = kv_put(txn, buf_bytes(&r->key), buf_bytes(&packed));
+	buf_fini(&packed);
+	return err;
+}
+
 /* One record's parts, from where the last transaction ended. */
 static int
 sweep_parts(struct bucket_txn *t, const struct version *id, struct doom *d)
@@ -420,8 +435,10 @@ sweep_parts(struct bucket_txn *t, const struct version *id, struct doom *d)
 		if (err != ERR_OK)
 			break;
 		d->next = (uint16_t)(p.number + 1);
-		if (doom_uses(d, p.number) && d->keep_used)
+		if (doom_uses(d, p.number) && d->keep_used) {
+			err = strip_part(t->kv, &r, p);
 			continue;
+		}
 		if (!doom_uses(d, p.number) && p.content.len > 0)
 			err = t->refs->unref(t->refs->arg, t->kv, p.content, t->now_ms);
 		if (err == ERR_OK)

@@ -66,7 +66,6 @@ struct upload_part_named { /* as the request says */
 };
 struct upload_plan {
 	uint64_t changes;    /* of the upload's parts until then */
-	bool others;         /* there are parts that are not used */
 	struct hash request; /* of the request alone: the same one may come again */
 	struct etag etag;
 	uint64_t size;

@@ -211,11 +211,11 @@ static int
 plan_all(struct planning *g, const struct upload_part_named *named, size_t count, part_fn *each,
     void *arg)
 {
-	struct tally tally;
+	uint64_t changes = 0;
 	int err = check_order(named, count);
 
 	if (err == ERR_OK)
-		err = tally_get(g->kv, &g->upload->id, &tally);
+		err = tally_get(g->kv, &g->upload->id, &changes);
 	for (size_t i = 0; i < count && err == ERR_OK; i++)
 		err = plan_part(g, &named[i], each, arg);
 	if (err == ERR_OK && g->small)
@@ -224,8 +224,7 @@ plan_all(struct planning *g, const struct upload_part_named *named, size_t count
 		return err;
 	g->plan->etag.parts = (uint16_t)count;
 	md5_final(g->md5, g->plan->etag.md5);
-	g->plan->changes = tally.changes;
-	g->plan->others = tally.parts > count;
+	g->plan->changes = changes;
 	return ERR_OK;
 }
 
@@ -274,7 +273,7 @@ finish(struct bucket_txn *t, struct bytes key, const struct version *id,
 	memcpy(d.used, plan->used, sizeof(d.used));
 	if (err == ERR_OK)
 		err = tally_del(t->kv, id);
-	if (err == ERR_OK && plan->others)
+	if (err == ERR_OK)
 		err = doom_put(t->kv, id, &d);
 	return err != ERR_OK ? err : repeat_put(t, id, plan, checksum, done);
 }
@@ -287,7 +286,7 @@ upload_complete(struct bucket_txn *t, struct bytes key, const struct version *id
 	struct bucket_done did;
 	struct upload u;
 	struct buf value;
-	struct tally tally;
+	uint64_t changes = 0;
 	int err;
 
 	must(!plan->repeated && plan->parts_count > 0);
@@ -296,8 +295,8 @@ upload_complete(struct bucket_txn *t, struct bytes key, const struct version *id
 	if (err == REFUSAL_NO_SUCH_UPLOAD)
 		err = ERR_STALE; /* completed or aborted since: another plan will say which */
 	if (err == ERR_OK)
-		err = tally_get(t->kv, id, &tally);
-	if (err == ERR_OK && tally.changes != plan->changes)
+		err = tally_get(t->kv, id, &changes);
+	if (err == ERR_OK && changes != plan->changes)
 		err = ERR_STALE;
 	if (err == ERR_OK) {
 		u.entry.content = content;

@@ -9,8 +9,8 @@ typedef int part_fn(void *arg, const struct part *p);
 
 /* Parts of an upload that is no more, which are to be swept. */
 struct doom {
-	/* Parts of the object: their contents are the object's, whose records stay with keep_used.
-	 * All others go, and their contents with them. */
+	/* Parts of the object: their contents are the object's now. With keep_used their records
+	 * stay, but name none any more. All others go, and their contents with them. */
 	uint8_t used[PART_BITS_BYTES];
 	bool keep_used;
 	uint16_t next; /* all below have been seen */
@@ -20,12 +20,8 @@ SUSPENDS int doom_get(
     struct kv *kv, const struct version *id, struct doom *out); /* ERR_NOT_FOUND */
 int doom_put(struct kv *txn, const struct version *id, const struct doom *d);
 
-/* How often the parts of an upload have changed, and how many there are. */
-struct tally {
-	uint64_t changes;
-	uint16_t parts;
-};
-SUSPENDS int tally_get(struct kv *kv, const struct version *id, struct tally *out);
+/* How often the parts of an upload have changed. */
+SUSPENDS int tally_get(struct kv *kv, const struct version *id, uint64_t *changes);
 int tally_del(struct kv *txn, const struct version *id);
 
 /* The first part with this number or a higher one. ERR_NOT_FOUND. Lends from r. */

@@ -4,6 +4,7 @@
 #include "object/bucket_contents.h"
 #include "object/listing.h"
 #include "object/settings.h"
+#include "object/tables.h"
 #include "object/upload.h"
 #include "test/unit/object/kv_mem.h"
 #include "test/unit/suite.h"
@@ -176,6 +177,26 @@ START_TEST(what_is_refused)
 }
 END_TEST
 
+/* Of parts 1 and 3, which the object has. */
+static int
+named_by_parts(struct world *w, const struct version *id)
+{
+	struct table_key k = table_id(TABLE_PARTS, id, UINT32_MAX);
+	int count = 0;
+
+	for (size_t i = 0; i < w->m->count; i++) {
+		struct bytes key = w->m->pairs[i].key;
+		struct part p;
+
+		if (key.len != k.len + 2 || memcmp(key.data, k.b, k.len) != 0)
+			continue;
+		ck_assert_int_eq(part_unpack(w->m->pairs[i].value, &p), ERR_OK);
+		count +=
+		    p.content.len > 0 && (key.data[k.len + 1] == 1 || key.data[k.len + 1] == 3);
+	}
+	return count;
+}
+
 START_TEST(completed_and_read)
 {
 	static const struct checksum none;
@@ -241,6 +262,8 @@ START_TEST(completed_and_read)
 		    upload_object_parts(&w.m->kv, &e, 1, 1, count_part, &count, &truncated),
 		    ERR_OK);
 		ck_assert(count == 2 && !truncated);
+		/* Unswept, a record of the object's parts still names what the object has. */
+		ck_assert_int_eq(named_by_parts(&w, &e.parts), swept == 0 ? 2 : 0);
 		sweep(&w, NOW);
 		ck_assert_int_eq(w.m->named[4], 0);
 		ck_assert_int_eq(w.m->named[5], 0);
