@@ -29,7 +29,7 @@ starts(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-static uint8_t
+static enum access_right
 right_of(const char *action)
 {
 	static const char *const writes[] = { "s3:PutObject", "s3:DeleteObject",
@@ -37,28 +37,24 @@ right_of(const char *action)
 
 	for (size_t i = 0; i < ARRAY_LEN(writes); i++) {
 		if (starts(action, writes[i]))
-			return REALM_WRITE;
+			return ACCESS_WRITE;
 	}
-	return starts(action, "s3:Get") || starts(action, "s3:List") ? REALM_READ : REALM_ADMIN;
+	return starts(action, "s3:Get") || starts(action, "s3:List") ? ACCESS_READ : ACCESS_ADMIN;
 }
 
 static bool
 key_allows(const struct asking *a)
 {
-	const struct realm_key *k = &a->r->caller;
 	const char *key = a->q->key;
 
-	if (!(k->rights & right_of(a->q->action)))
-		return false;
-	if (k->bucket[0] != '\0' && strcmp(k->bucket, a->b == NULL ? "" : a->b->name) != 0)
-		return false;
-	if (k->prefix[0] == '\0')
-		return true;
+	if (request_anonymous(a->r))
+		return true; /* what nobody has signed has no key that could say no */
 	if (starts(a->q->action, "s3:ListBucket")) {
 		key = request_query(a->r, "prefix");
-		return key != NULL && starts(key, k->prefix);
+		key = key == NULL ? "" : key;
 	}
-	return starts(key, k->prefix);
+	return access_allows(&a->r->caller.key, a->r->now_ms, a->b == NULL ? NULL : a->b->name,
+	    *key == '\0' ? bytes_of(NULL, 0) : bytes_of(key, strlen(key)), right_of(a->q->action));
 }
 
 /* ---- what the policy says ---- */

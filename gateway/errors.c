@@ -28,11 +28,14 @@ translate(int err)
 	case ERR_PLACEMENT:
 	case ERR_QUOTA:
 	case ERR_STALE:
+	case ERR_UNKNOWN:
 		return S3_ServiceUnavailable;
 	case ERR_BUSY:
 		return S3_SlowDown;
 	case ERR_CLOSED:
 		return S3_IncompleteBody;
+	case ERR_UNSUPPORTED:
+		return S3_NotImplemented;
 	case ERR_LOCKED:
 		return S3_AccessDenied;
 	default:

@@ -20,19 +20,16 @@ authenticate(struct request *r)
 
 	signed_request.headers = web_headers(r->web, &signed_request.headers_count);
 	err = sigv4_parse(&signed_request, r->now_ms, &r->sig);
-	if (err != ERR_OK || r->sig.anonymous) {
-		/* A browser's form signs itself. */
-		r->caller.rights = REALM_READ | REALM_WRITE | REALM_ADMIN;
-		return err;
-	}
+	if (err != ERR_OK || r->sig.anonymous)
+		return err; /* a browser's form signs itself */
 	err = r->realm->ops->key(r->realm, r->sig.access_key, &r->caller);
 	if (err == ERR_NOT_FOUND)
 		return S3_InvalidAccessKeyId;
 	if (err != ERR_OK)
 		return err;
-	sigv4_key(&r->signing_key, r->caller.secret, r->sig.scope);
+	sigv4_key(&r->signing_key, r->caller.key.secret, r->sig.scope);
 	err = sigv4_verify(&signed_request, &r->sig, &r->signing_key);
-	crypto_wipe(r->caller.secret, sizeof(r->caller.secret));
+	crypto_wipe(r->caller.key.secret, sizeof(r->caller.key.secret));
 	if (err != ERR_OK)
 		memset(&r->caller, 0, sizeof(r->caller)); /* it was somebody else */
 	return err;
@@ -148,6 +145,7 @@ serve(void *arg, struct web_request *web)
 	buf_fini(&r->settings_value);
 	buf_fini(&r->entry_value);
 	crypto_wipe(&r->signing_key, sizeof(r->signing_key));
+	access_key_wipe(&r->caller.key);
 	free(r);
 }
 

@@ -29,7 +29,8 @@ struct completing {
 	size_t count;
 	struct checksum checksum;
 	struct sum *composite;
-	struct buf form, spare;
+	struct buf form;
+	struct realm_spare *spare;
 	uint64_t said_size;
 	bool said_checksum;
 	struct checksum wanted;
@@ -181,8 +182,8 @@ complete_txn(void *arg, struct kv *txn)
 	int err = upload_complete(&t, request_key(c->r), &c->u.id, &c->conditions, c->plan,
 	    buf_bytes(&c->form), &c->checksum, &done);
 
-	if (err == ERR_OK && c->spare.len > 0)
-		err = c->r->bucket->ops->joined(c->r->bucket, txn, buf_bytes(&c->spare), t.now_ms);
+	if (err == ERR_OK && c->spare != NULL)
+		err = c->r->bucket->ops->joined(c->spare, txn, t.now_ms);
 	return request_done(c->r, txn, err, &done);
 }
 
@@ -202,7 +203,8 @@ complete(struct completing *c, struct bucket_done *done)
 		}
 		request_view_drop(r);
 		buf_reset(&c->form);
-		buf_reset(&c->spare);
+		r->bucket->ops->spare_free(c->spare);
+		c->spare = NULL;
 		err = r->bucket->ops->join(r->bucket, c->forms, c->count, &c->form, &c->spare);
 		if (err == ERR_OK)
 			err = request_update(r, complete_txn, c, done);
@@ -282,7 +284,6 @@ op_complete_upload(struct request *r)
 	c->r = r;
 	buf_init(&c->forms_text, (size_t)PART_NUMBER_MAX * REALM_FORM_MAX);
 	buf_init(&c->form, REALM_FORM_MAX);
-	buf_init(&c->spare, MIB(1));
 	conditions_of_headers(r, "", &c->conditions);
 	err = upload_request_open(r, &c->u);
 	if (err == REFUSAL_NO_SUCH_UPLOAD)
@@ -293,7 +294,7 @@ op_complete_upload(struct request *r)
 	sum_free(c->composite);
 	buf_fini(&c->forms_text);
 	buf_fini(&c->form);
-	buf_fini(&c->spare);
+	r->bucket->ops->spare_free(c->spare);
 	free(c->named);
 	free(c->plan);
 	free(c->forms);

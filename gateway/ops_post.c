@@ -87,8 +87,8 @@ authenticate(struct posting *p)
 	err = r->realm->ops->key(r->realm, s.access, &r->caller);
 	if (err != ERR_OK)
 		return err == ERR_NOT_FOUND ? S3_InvalidAccessKeyId : err;
-	err = post_signature_verify(&s, r->caller.secret);
-	crypto_wipe(r->caller.secret, sizeof(r->caller.secret));
+	err = post_signature_verify(&s, r->caller.key.secret);
+	crypto_wipe(r->caller.key.secret, sizeof(r->caller.key.secret));
 	if (err != ERR_OK)
 		return err;
 	buf_init(&policy, FORM_FIELDS_BYTES);

@@ -9,12 +9,10 @@
 #ifndef GATEWAY_REALM_H
 #define GATEWAY_REALM_H
 
+#include "object/access_key.h"
 #include "object/bucket.h"
-#include "overlay/base/crypto.h"
 
-#define REALM_NAME_MAX   64
-#define REALM_ACCESS_MAX 128
-#define REALM_SECRET_MAX 128
+#define REALM_NAME_MAX   (64 + 1)
 #define REALM_BUCKET_MAX 64 /* with NUL */
 #define REALM_FORM_MAX   ENTRY_CONTENT_BYTES_MAX
 
@@ -23,20 +21,16 @@ struct realm_account {
 	char name[REALM_NAME_MAX];
 };
 
-enum realm_right { REALM_READ = 1, REALM_WRITE = 2, REALM_ADMIN = 4 };
-struct realm_key {
-	char access[REALM_ACCESS_MAX + 1];
-	char secret[REALM_SECRET_MAX + 1];
+struct realm_key { /* with a secret */
+	struct access_key key;
 	struct realm_account account;
-	uint8_t rights;                  /* enum realm_right, or'ed, on all below */
-	char bucket[REALM_BUCKET_MAX];   /* "": every bucket of the account */
-	char prefix[OBJECT_KEY_MAX + 1]; /* of keys; "": all */
 };
 
 struct realm;
 struct realm_bucket;
 struct realm_writer;
 struct realm_reader;
+struct realm_spare;
 
 struct realm_write {
 	uint64_t bytes; /* UINT64_MAX: unknown */
@@ -65,10 +59,10 @@ struct realm_bucket_ops {
 	/* What was finished and will not be named. */
 	SUSPENDS void (*drop)(struct realm_bucket *b, struct bytes form);
 	SUSPENDS int (*join)(struct realm_bucket *b, const struct bytes *forms, size_t count,
-	    struct buf *form, struct buf *spare);
-	/* In the transaction that names what was joined. */
-	SUSPENDS int (*joined)(
-	    struct realm_bucket *b, struct kv *txn, struct bytes spare, uint64_t now_ms);
+	    struct buf *form, struct realm_spare **spare);
+	/* In the transaction that names what was joined: what it took the place of. */
+	SUSPENDS int (*joined)(struct realm_spare *s, struct kv *txn, uint64_t now_ms);
+	void (*spare_free)(struct realm_spare *s); /* NULL is accepted */
 	SUSPENDS int (*reader_new)(struct realm_bucket *b, struct bytes form, uint64_t from,
 	    uint64_t len, const struct key *customer, struct realm_reader **out);
 	SUSPENDS int (*read)(struct realm_reader *r, struct bytes *lent); /* ERR_END */

@@ -38,7 +38,8 @@ tell(const struct gateway *g, const struct realm_mem *m)
 
 		printf(
 		    "%s{\"name\":\"%s\",\"id\":\"%s\",\"access_key\":\"%s\",\"secret_key\":\"%s\"}",
-		    i == 0 ? "" : ",", k->account.name, k->account.id.text, k->access, k->secret);
+		    i == 0 ? "" : ",", k->account.name, k->account.id.text, k->key.id,
+		    k->key.secret);
 	}
 	printf("]}}\n");
 	(void)fflush(stdout);

@@ -402,13 +402,13 @@ mem_drop(struct realm_bucket *b, struct bytes form)
 
 static SUSPENDS int
 mem_join(struct realm_bucket *b, const struct bytes *forms, size_t count, struct buf *form,
-    struct buf *spare)
+    struct realm_spare **spare)
 {
 	struct realm_mem *m = bucket_of(b)->m;
 	struct buf all;
 	int err = ERR_OK;
 
-	(void)spare;
+	*spare = NULL;
 	buf_init(&all, GIB(2));
 	for (size_t i = 0; i < count && err == ERR_OK; i++) {
 		if (forms[i].len > 0)
@@ -422,13 +422,18 @@ mem_join(struct realm_bucket *b, const struct bytes *forms, size_t count, struct
 }
 
 static SUSPENDS int
-mem_joined(struct realm_bucket *b, struct kv *txn, struct bytes spare, uint64_t now_ms)
+mem_joined(struct realm_spare *spare, struct kv *txn, uint64_t now_ms)
 {
-	(void)b;
-	(void)txn;
 	(void)spare;
+	(void)txn;
 	(void)now_ms;
 	return ERR_OK;
+}
+
+static void
+mem_spare_free(struct realm_spare *spare)
+{
+	must(spare == NULL);
 }
 
 static SUSPENDS int
@@ -504,6 +509,7 @@ static const struct realm_bucket_ops mem_bucket_ops = {
 	.drop = mem_drop,
 	.join = mem_join,
 	.joined = mem_joined,
+	.spare_free = mem_spare_free,
 	.reader_new = mem_reader_new,
 	.read = mem_read,
 	.reader_free = mem_reader_free,
@@ -626,7 +632,7 @@ mem_key(struct realm *realm, const char *access, struct realm_key *out)
 	struct realm_mem *m = mem_of(realm);
 
 	for (size_t i = 0; i < ACCOUNTS; i++) {
-		if (strcmp(m->keys[i].access, access) == 0) {
+		if (strcmp(m->keys[i].key.id, access) == 0) {
 			*out = m->keys[i];
 			return ERR_OK;
 		}
@@ -688,9 +694,10 @@ realm_mem_new(struct env *env)
 
 		hex_encode(k->account.id.text, id, sizeof(id));
 		strcpy(k->account.name, names[i]);
-		strcpy(k->access, i == 0 ? "AKIAALICE" : "AKIABOB");
-		strcpy(k->secret, i == 0 ? "alice-secret" : "bob-secret");
-		k->rights = REALM_READ | REALM_WRITE | REALM_ADMIN;
+		strcpy(k->key.id, i == 0 ? "AKIAALICE" : "AKIABOB");
+		strcpy(k->key.secret, i == 0 ? "alice-secret" : "bob-secret");
+		k->key.grants_count = 1;
+		k->key.grants[0].rights = ACCESS_ALL;
 	}
 	return m;
 }
