@@ -25,7 +25,8 @@ enum bench_part {
 	BENCH_PARTS
 };
 
-enum bench_way { BENCH_PUT, BENCH_GET };
+/* Of files; of contents, as objects of a bucket are written and read. */
+enum bench_way { BENCH_PUT, BENCH_GET, BENCH_WRITE, BENCH_READ, BENCH_WAYS };
 
 struct bench_parts {
 	double cost[BENCH_PARTS];
@@ -44,7 +45,7 @@ struct bench {
 	bool json;
 	bool told; /* why it failed has been said */
 	char dir[PATH_BYTES_MAX];
-	struct bench_run *result[2]; /* by enum bench_way */
+	struct bench_run *result[BENCH_WAYS];
 };
 
 /* ---- bench_parts.c ---- */
@@ -81,11 +82,17 @@ int bench_net_init(struct bench_net *w, struct bench *b); /* paths; input_bytes 
 int bench_make_input(struct bench_net *w);
 int bench_net_start(struct bench_net *w);
 void bench_net_stop(struct bench_net *w);
-double bench_machine_cpu(void);                               /* of all so far */
-double bench_net_cpu(const struct bench_net *w);              /* of all peers so far */
+double bench_machine_cpu(void);                  /* of all so far */
+double bench_net_cpu(const struct bench_net *w); /* of all peers so far */
+/* Starts a child and fills r with what it and the peers took until its end. */
+int bench_timed(struct bench_net *w, pid_t (*start)(void *arg), void *arg, struct bench_run *r);
 int bench_put_once(struct bench_net *w, struct bench_run *r); /* input to link */
 int bench_get_once(struct bench_net *w, struct bench_run *r); /* link to output */
 int bench_same_files(struct bench_net *w);
+
+/* ---- bench_contents.c: by the product's own writer and reader, in a child of ours ---- */
+int bench_write_once(struct bench_net *w, struct bench_run *r); /* input to link */
+int bench_read_once(struct bench_net *w, struct bench_run *r);  /* link to output */
 
 /* ---- bench_repair.c ---- */
 int bench_repair_run(struct bench *b); /* and tells */

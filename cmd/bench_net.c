@@ -206,17 +206,13 @@ bench_net_stop(struct bench_net *w)
 	w->testnet = 0;
 }
 
-/* Runs one client and fills r. */
-static int
-timed(struct bench_net *w, const char *const *argv, int in, int out, struct bench_run *r)
+int
+bench_timed(struct bench_net *w, pid_t (*start)(void *arg), void *arg, struct bench_run *r)
 {
-	struct spawn_opts opts = {
-		.program = w->program, .argv = argv, .in = in, .out = out, .err = STDERR_FILENO
-	};
 	double peers = bench_net_cpu(w), machine = bench_machine_cpu(), began = bench_wall_now();
 	struct rusage use;
 	int status;
-	pid_t pid = spawn(&opts), got;
+	pid_t pid = start(arg), got;
 
 	if (pid < 0)
 		return err_from_errno(errno);
@@ -229,6 +225,23 @@ timed(struct bench_net *w, const char *const *argv, int in, int out, struct benc
 	r->foreign = MAX(bench_machine_cpu() - machine - r->client - r->nodes, 0);
 	return got == pid && status == 0 ? ERR_OK
 					 : bench_failed(w, "a put or get did not end well");
+}
+
+static pid_t
+start_client(void *arg)
+{
+	return spawn(arg);
+}
+
+/* Runs one client and fills r. */
+static int
+timed(struct bench_net *w, const char *const *argv, int in, int out, struct bench_run *r)
+{
+	struct spawn_opts opts = {
+		.program = w->program, .argv = argv, .in = in, .out = out, .err = STDERR_FILENO
+	};
+
+	return bench_timed(w, start_client, &opts, r);
 }
 
 int

@@ -1,4 +1,4 @@
-/* The whole: puts and gets of one file in a network of six peers, N times. */
+/* The whole: one file in a network of six peers, put and got, written and read as a content. */
 #include <stdlib.h>
 
 #include "cmd/bench.h"
@@ -18,6 +18,12 @@ measure(struct bench_net *w)
 		err = bench_put_once(w, &w->b->result[BENCH_PUT][i]);
 		if (err == ERR_OK)
 			err = bench_get_once(w, &w->b->result[BENCH_GET][i]);
+		if (err == ERR_OK)
+			err = bench_same_files(w);
+		if (err == ERR_OK)
+			err = bench_write_once(w, &w->b->result[BENCH_WRITE][i]);
+		if (err == ERR_OK)
+			err = bench_read_once(w, &w->b->result[BENCH_READ][i]);
 		if (err == ERR_OK)
 			err = bench_same_files(w);
 	}

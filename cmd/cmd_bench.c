@@ -72,15 +72,25 @@ print_floor(const struct bench_parts *p)
 	(void)fflush(stdout);
 }
 
+static const char *const way_names[BENCH_WAYS] = { "put", "get",
+	"write (of a content, as an S3 upload)", "read (of a content, as an S3 download)" };
+
+/* Contents go the way of files. */
+static enum bench_way
+floor_of(enum bench_way way)
+{
+	return way == BENCH_PUT || way == BENCH_WRITE ? BENCH_PUT : BENCH_GET;
+}
+
 static void
 print_runs(const struct bench *b, enum bench_way way, const struct bench_parts *p)
 {
 	const struct bench_run *runs = b->result[way];
 	size_t best = bench_best(b, way);
-	double floor_cost = bench_floor(way, p);
+	double floor_cost = bench_floor(floor_of(way), p);
 
-	printf("\n%s of %" PRIu64 " MiB, six peers, code 4/5/6, all processes\n",
-	    way == BENCH_PUT ? "put" : "get", b->bytes >> 20);
+	printf("\n%s of %" PRIu64 " MiB, six peers, code 4/5/6, all processes\n", way_names[way],
+	    b->bytes >> 20);
 	printf("  run   wall s     MB/s   CPU s/GiB   of the floor   CPU / (2 x wall)   foreign "
 	       "CPU\n");
 	for (size_t i = 0; i < b->runs; i++) {
@@ -115,10 +125,10 @@ runs_json(const struct bench *b, enum bench_way way, const struct bench_parts *p
 		json_put_real(v, "cpu_of_two_cores", (r->client + r->nodes) / (2 * r->wall));
 		json_add_value(list, v);
 	}
-	json_put_real(o, "floor_cpu_s_per_gib", bench_floor(way, p));
+	json_put_real(o, "floor_cpu_s_per_gib", bench_floor(floor_of(way), p));
 	json_put_real(o, "best_cpu_s_per_gib", bench_cost(b, &b->result[way][bench_best(b, way)]));
 	json_put_real(o, "best_of_floor",
-	    bench_cost(b, &b->result[way][bench_best(b, way)]) / bench_floor(way, p));
+	    bench_cost(b, &b->result[way][bench_best(b, way)]) / bench_floor(floor_of(way), p));
 	json_put_value(o, "runs", list);
 	return o;
 }
@@ -135,6 +145,8 @@ say_json(const struct bench *b, const struct bench_parts *p)
 	json_put_value(o, "parts_cpu_s_per_gib", parts);
 	json_put_value(o, "put", runs_json(b, BENCH_PUT, p));
 	json_put_value(o, "get", runs_json(b, BENCH_GET, p));
+	json_put_value(o, "write", runs_json(b, BENCH_WRITE, p));
+	json_put_value(o, "read", runs_json(b, BENCH_READ, p));
 	return json_say(o);
 }
 
@@ -153,8 +165,8 @@ parts_and_whole(struct bench *b)
 	if (err == ERR_OK && b->json) {
 		err = say_json(b, parts);
 	} else if (err == ERR_OK) {
-		print_runs(b, BENCH_PUT, parts);
-		print_runs(b, BENCH_GET, parts);
+		for (enum bench_way way = BENCH_PUT; way < BENCH_WAYS; way++)
+			print_runs(b, way, parts);
 	}
 	free(parts);
 	return err;
@@ -173,6 +185,18 @@ run(struct bench *b, bool repair)
 	return err;
 }
 
+static bool
+make_results(struct bench *b)
+{
+	bool made = true;
+
+	for (size_t i = 0; i < BENCH_WAYS; i++) {
+		b->result[i] = calloc(b->runs, sizeof(struct bench_run));
+		made &= b->result[i] != NULL;
+	}
+	return made;
+}
+
 static int
 bench_run_command(const struct command *self, int argc, char **argv)
 {
@@ -188,9 +212,7 @@ bench_run_command(const struct command *self, int argc, char **argv)
 	b->runs = RUNS_DEFAULT;
 	if (command_parse(self, argc, argv, (struct option_group[]){ { bench_options, b } }, 1,
 		&operands, &code)) {
-		b->result[BENCH_PUT] = calloc(b->runs, sizeof(struct bench_run));
-		b->result[BENCH_GET] = calloc(b->runs, sizeof(struct bench_run));
-		if (b->result[BENCH_PUT] == NULL || b->result[BENCH_GET] == NULL)
+		if (!make_results(b))
 			say_error(self->name, "out of memory");
 		else if (operands.count == 1 && strcmp(operands.text[0], "repair") != 0)
 			say_error(self->name,
@@ -199,8 +221,8 @@ bench_run_command(const struct command *self, int argc, char **argv)
 		else
 			code = run(b, operands.count == 1) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 	}
-	free(b->result[BENCH_PUT]);
-	free(b->result[BENCH_GET]);
+	for (size_t i = 0; i < BENCH_WAYS; i++)
+		free(b->result[i]);
 	free(b);
 	return code;
 }
@@ -211,8 +233,9 @@ const struct command command_bench = {
 	.brief = "measure where the time goes on this machine",
 	.about =
 	    "Measures what a put and a get cannot do without, part by part, and sums it up: the\n"
-	    "floor. Then starts a network of six peers, puts and gets a file some times, counts\n"
-	    "the CPU time of all processes, and tells how far above the floor it is.\n"
+	    "floor. Then starts a network of six peers, puts and gets a file some times, writes\n"
+	    "and reads it as objects of a bucket are, counts the CPU time of all processes, and\n"
+	    "tells how far above the floor it is.\n"
 	    "\n"
 	    "With \"repair\" it kills peers of a network of ten instead, and measures how fast "
 	    "the\n"
