@@ -189,6 +189,8 @@ pack_named(struct kv *txn, const struct content *c)
 		r = (struct refs){ .pack = true, .bytes = chunk->bytes };
 	if (!r.pack)
 		return ERR_CORRUPT;
+	if (r.count == UINT32_MAX)
+		return ERR_TOO_BIG;
 	if (r.trashed_ms != 0) /* others of it were named and forgotten before us */
 		err = untrash(txn, r.trashed_ms, &chunk->id);
 	r.trashed_ms = 0;
@@ -215,6 +217,8 @@ chunk_ref_one(struct kv *txn, const struct hash *chunk)
 
 	if (err == ERR_OK && r.pack)
 		err = ERR_CORRUPT;
+	if (err == ERR_OK && r.count == UINT32_MAX)
+		err = ERR_TOO_BIG;
 	r.count++;
 	return err == ERR_OK ? refs_put(txn, chunk, &r) : err;
 }
@@ -401,7 +405,8 @@ trash_unpack(struct bytes in, struct trash_item *t)
 	struct content *c = &t->content;
 	int err = ERR_OK;
 
-	if (u.failed || kind > TRASH_PACK)
+	/* Longer than anybody writes one: it could not be put off. */
+	if (u.failed || kind > TRASH_PACK || in.len > TRASH_BYTES_MAX)
 		return ERR_CORRUPT;
 	if (version != TRASH_VERSION)
 		return ERR_VERSION;
