@@ -100,7 +100,7 @@ start(struct cloud *c, enum cloud_start how)
 			err = cloud_store_open(c, &w, &c->own);
 	}
 	if (err == ERR_OK)
-		c->current_at = now;
+		c->believed_until = now + CLOUD_BELIEVED;
 	return err;
 }
 
@@ -119,24 +119,51 @@ cloud_start(struct cloud *c, enum cloud_start how)
 
 /* ---- its state ---- */
 
+/* Asks the anchors and remembers how it went. */
+static SUSPENDS int
+view_current(struct cloud *c, struct map_view **out)
+{
+	uint64_t asked = env_now(c->env);
+	int err = map_view(c->own.map, MAP_CURRENT, out);
+
+	c->away = err == ERR_UNREACHABLE;
+	if (err == ERR_OK)
+		c->believed_until = MAX(c->believed_until, asked + CLOUD_BELIEVED);
+	else
+		c->believed_until = env_now(c->env) + ASK_AGAIN;
+	return err;
+}
+
+static SUSPENDS int
+refresh(void *arg)
+{
+	struct cloud *c = arg;
+	struct map_view *v;
+	int err = view_current(c, &v);
+
+	if (err == ERR_OK)
+		map_view_release(v);
+	c->refreshing = false;
+	return err;
+}
+
 SUSPENDS int
 cloud_view(struct cloud *c, enum map_fresh fresh, struct map_view **out)
 {
-	uint64_t now = env_now(c->env);
 	int err;
 
 	if (c->own.map == NULL)
 		return ERR_STATE;
-	if (fresh == MAP_ANY && now - c->current_at < CLOUD_BELIEVED)
-		return map_view(c->own.map, MAP_ANY, out);
-	err = map_view(c->own.map, MAP_CURRENT, out);
-	if (err == ERR_OK) {
-		c->current_at = MAX(c->current_at, now);
-		return ERR_OK;
+	if (fresh == MAP_CURRENT)
+		return view_current(c, out);
+	if (env_now(c->env) >= c->believed_until && !c->away) {
+		err = view_current(c, out);
+		if (err != ERR_UNREACHABLE)
+			return err;
 	}
-	if (fresh == MAP_CURRENT || err != ERR_UNREACHABLE)
-		return err;
-	c->current_at = env_now(c->env) - CLOUD_BELIEVED + ASK_AGAIN;
+	/* Nobody waits for anchors that were away when they were asked last. */
+	if (env_now(c->env) >= c->believed_until && !c->refreshing)
+		c->refreshing = task_spawn(&c->background, "cloud refresh", refresh, c) == ERR_OK;
 	return map_view(c->own.map, MAP_ANY, out);
 }
 

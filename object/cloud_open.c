@@ -51,14 +51,14 @@ end(struct cloud_bucket *b)
 	free(b);
 }
 
-/* One that nobody uses, is outdated or unused since `before`; the longest unused first. */
+/* One that nobody uses, is outdated or unused for so long; the longest unused first. */
 static struct cloud_bucket *
-oldest(struct cloud *c, uint64_t before)
+oldest(struct cloud *c, uint64_t unused)
 {
 	struct cloud_bucket *found = NULL;
 
 	for (struct cloud_bucket *b = c->open; b != NULL; b = b->next) {
-		if (b->users > 0 || (!b->outdated && b->used_at > before))
+		if (b->users > 0 || (!b->outdated && env_now(c->env) - b->used_at < unused))
 			continue;
 		if (found == NULL || b->used_at < found->used_at)
 			found = b;
@@ -72,7 +72,7 @@ close_unused(void *arg)
 	struct cloud *c = arg;
 	struct cloud_bucket *b;
 
-	while ((b = oldest(c, env_now(c->env) - CLOUD_OPEN_UNUSED)) != NULL) {
+	while ((b = oldest(c, CLOUD_OPEN_UNUSED)) != NULL) {
 		take_out(c, b);
 		end(b);
 	}
@@ -85,14 +85,14 @@ on_unused(void *arg)
 	struct cloud *c = arg;
 
 	/* Busy now: they are closed at the next turn. */
-	(void)task_spawn(&c->closing, "cloud close", close_unused, c);
+	(void)task_spawn(&c->background, "cloud close", close_unused, c);
 	timer_start(&c->unused, CLOUD_OPEN_UNUSED / 2);
 }
 
 void
 cloud_open_start(struct cloud *c)
 {
-	task_group_init(&c->closing, c->env);
+	task_group_init(&c->background, c->env);
 	timer_init(&c->unused, c->env, on_unused, c);
 	timer_start(&c->unused, CLOUD_OPEN_UNUSED / 2);
 }
@@ -103,7 +103,7 @@ cloud_open_stop(struct cloud *c)
 	struct cloud_bucket *b;
 
 	timer_stop(&c->unused);
-	task_group_fini(&c->closing);
+	task_group_fini(&c->background);
 	while ((b = c->open) != NULL) {
 		must(b->users == 0);
 		take_out(c, b);
@@ -161,7 +161,7 @@ make_room(struct cloud *c)
 
 	if (c->open_count < CLOUD_OPEN_MAX)
 		return;
-	b = oldest(c, UINT64_MAX);
+	b = oldest(c, 0);
 	if (b == NULL)
 		return;
 	take_out(c, b);

@@ -28,11 +28,12 @@ struct cloud {
 	struct hash bucket;
 	struct semaphore starting;
 	struct cloud_store own;
-	uint64_t current_at; /* what is known of it was so then or later; 0: nothing is known */
+	uint64_t believed_until; /* what is known of it needs no question until then */
+	bool away, refreshing;   /* its anchors did not answer; they are asked */
 	struct cloud_bucket *open;
 	size_t open_count;
 	struct timer unused;
-	struct task_group closing;
+	struct task_group background; /* refreshes, closes what is unused */
 };
 
 struct cloud_bucket {

@@ -15,16 +15,14 @@ mem_draw(struct mem_world *w, uint32_t bound)
 }
 
 struct mem_world *
-mem_world_new(uint64_t seed)
+mem_world_on(struct sim_world *sim, struct env *env, uint64_t seed)
 {
 	struct mem_world *w = calloc(1, sizeof(*w));
 
 	ck_assert_ptr_nonnull(w);
-	must(crypto_init() == ERR_OK);
-	w->sim = sim_new(&(struct sim_opts){ .seed = seed });
-	w->env = sim_node_add(
-	    w->sim, &(struct sim_node_opts){
-			.ip = { .family = ADDR_IPV4, .ip = { 10, 0, 0, 1 } }, .region = -1 });
+	w->sim = sim;
+	w->env = env;
+	w->lent = true;
 	w->random = seed;
 	w->head_latency = MILLISECONDS(20);
 	w->chunk_latency = MILLISECONDS(200);
@@ -32,6 +30,23 @@ mem_world_new(uint64_t seed)
 		buf_init(&w->now.segments[i], TAIL_BYTES_MAX);
 		buf_init(&w->floating.segments[i], TAIL_BYTES_MAX);
 	}
+	return w;
+}
+
+struct mem_world *
+mem_world_new(uint64_t seed)
+{
+	struct sim_world *sim;
+	struct mem_world *w;
+
+	must(crypto_init() == ERR_OK);
+	sim = sim_new(&(struct sim_opts){ .seed = seed });
+	w = mem_world_on(sim,
+	    sim_node_add(
+		sim, &(struct sim_node_opts){ .ip = { .family = ADDR_IPV4, .ip = { 10, 0, 0, 1 } },
+			 .region = -1 }),
+	    seed);
+	w->lent = false;
 	return w;
 }
 
@@ -54,8 +69,10 @@ mem_world_free(struct mem_world *w)
 	}
 	free_head(&w->now);
 	free_head(&w->floating);
-	sim_node_remove(w->env);
-	sim_free(w->sim);
+	if (!w->lent) {
+		sim_node_remove(w->env);
+		sim_free(w->sim);
+	}
 	free(w);
 }
 
@@ -316,7 +333,7 @@ close_task(void *arg)
 }
 
 struct gateway *
-gateway_open(struct mem_world *w, const struct map_opts *opts)
+gateway_attach(struct mem_world *w)
 {
 	struct gateway *g = calloc(1, sizeof(*g));
 
@@ -326,6 +343,21 @@ gateway_open(struct mem_world *w, const struct map_opts *opts)
 		buf_init(&g->known.segments[i], TAIL_BYTES_MAX);
 	g->reg = (struct map_register){ reg_read, reg_head, reg_segment, reg_commit };
 	g->blobs = (struct blob_store){ blob_put, blob_get, blob_find };
+	return g;
+}
+
+void
+gateway_detach(struct gateway *g)
+{
+	free_head(&g->known);
+	free(g);
+}
+
+struct gateway *
+gateway_open(struct mem_world *w, const struct map_opts *opts)
+{
+	struct gateway *g = gateway_attach(w);
+
 	if (opts != NULL)
 		g->opts = *opts;
 	else
@@ -345,8 +377,7 @@ gateway_close(struct gateway *g)
 	if (g == NULL)
 		return;
 	ck_assert_int_eq(mem_run(g->w, close_task, g), ERR_OK);
-	free_head(&g->known);
-	free(g);
+	gateway_detach(g);
 }
 
 /* ---- the model ---- */

@@ -23,6 +23,7 @@ struct mem_chunk {
 struct mem_world {
 	struct sim_world *sim;
 	struct env *env;
+	bool lent; /* these two */
 	struct mem_head now;
 	bool floats; /* a proposal of unknown fate: the next who asks decides */
 	struct mem_head floating;
@@ -52,11 +53,16 @@ struct gateway {
 };
 
 struct mem_world *mem_world_new(uint64_t seed);
+/* Another register and store on a world that is there. */
+struct mem_world *mem_world_on(struct sim_world *sim, struct env *env, uint64_t seed);
 void mem_world_free(struct mem_world *w); /* all gateways are closed */
 uint32_t mem_draw(struct mem_world *w, uint32_t bound);
 /* Opens a map; NULL: the usual options of tests, small pages. */
 struct gateway *gateway_open(struct mem_world *w, const struct map_opts *opts);
 void gateway_close(struct gateway *g);
+/* Register and store alone, for who opens a map on them. */
+struct gateway *gateway_attach(struct mem_world *w);
+void gateway_detach(struct gateway *g);
 /* Runs fn as a task to its end. */
 int mem_run(struct mem_world *w, int (*fn)(void *arg), void *arg);
 /* What is in the air is chosen, or never will be. */
