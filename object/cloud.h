@@ -39,7 +39,9 @@ struct cloud_opts {
 	struct network_id net;
 	const struct account *account; /* copied, wiped at the end */
 	struct ground *ground;         /* lent */
-	const char *cache_dir;         /* a directory for each bucket in it; copied; NULL: none */
+	struct files
+	    *files; /* lent: what maps let go of goes to their trash; NULL: ends by itself */
+	const char *cache_dir; /* a directory for each bucket in it; copied; NULL: none */
 	uint64_t cache_bytes, memory_bytes; /* of each bucket's map, as map_opts */
 	uint64_t checkpoint_after;          /* the same */
 };
@@ -105,6 +107,7 @@ void cloud_bucket_close(struct cloud_bucket *b); /* NULL accepted */
 /* All lent until it is given back. */
 const struct cloud_facts *cloud_bucket_of(const struct cloud_bucket *b);
 struct map *cloud_bucket_map(struct cloud_bucket *b);
+struct ground_bucket *cloud_bucket_ground(struct cloud_bucket *b);
 /* Who signs leases of what is stored in it; vouched for by the account. */
 struct lease_signer cloud_bucket_signer(struct cloud_bucket *b);
 /* A place for what belongs to the open bucket and is made by a layer above (its packs); freed by

@@ -231,6 +231,12 @@ cloud_bucket_map(struct cloud_bucket *b)
 	return b->store.map;
 }
 
+struct ground_bucket *
+cloud_bucket_ground(struct cloud_bucket *b)
+{
+	return b->store.ground;
+}
+
 struct lease_signer
 cloud_bucket_signer(struct cloud_bucket *b)
 {

@@ -3,6 +3,7 @@
 #define OBJECT_CLOUD_PRIVATE_H
 
 #include "object/cloud.h"
+#include "object/content_map.h"
 #include "overlay/base/task.h"
 
 enum cloud_table {
@@ -16,6 +17,9 @@ enum cloud_table {
 struct cloud_store {
 	struct ground_bucket *ground;
 	struct map *map; /* NULL: not open */
+	/* What the map lets go of goes to its own trash; lent to it, so it has a place of its own.
+	 */
+	struct content_map *contents;
 };
 
 struct cloud {

@@ -73,7 +73,17 @@ open_map(struct cloud *c, const struct cloud_store_wish *w, const struct hash *b
     struct cloud_store *s)
 {
 	char *cache = cache_of(c, bucket);
-	int err = map_open(
+	int err;
+
+	if (c->opts.files != NULL) {
+		s->contents = calloc(1, sizeof(*s->contents));
+		if (s->contents == NULL) {
+			free(cache);
+			return ERR_NOMEM;
+		}
+		s->contents->files = c->opts.files;
+	}
+	err = map_open(
 	    &(struct map_opts){
 		.env = c->env,
 		.reg = s->ground->reg,
@@ -81,6 +91,8 @@ open_map(struct cloud *c, const struct cloud_store_wish *w, const struct hash *b
 		.net = c->opts.net,
 		.bucket = *bucket,
 		.secret = &w->seed->secret,
+		.discard = s->contents != NULL ? content_map_discard(s->contents)
+					       : (struct map_discard){ NULL, NULL },
 		.cache_dir = cache,
 		.cache_bytes = c->opts.cache_bytes,
 		.memory_bytes = c->opts.memory_bytes,
@@ -89,6 +101,8 @@ open_map(struct cloud *c, const struct cloud_store_wish *w, const struct hash *b
 	    &s->map);
 
 	free(cache);
+	if (err == ERR_OK && s->contents != NULL)
+		s->contents->map = s->map;
 	return err;
 }
 
@@ -184,5 +198,6 @@ cloud_store_close(struct cloud *c, struct cloud_store *s)
 		map_close(s->map);
 	if (s->ground != NULL)
 		c->opts.ground->close(c->opts.ground, s->ground);
+	free(s->contents);
 	*s = (struct cloud_store){ 0 };
 }

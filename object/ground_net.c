@@ -1,0 +1,185 @@
+/*
+ * An open bucket: the client of its register, its stores, and who signs its leases, in one piece of
+ * memory. The account vouches for the charter's owner where anchors are chosen and founded, and for
+ * the lease key with each chunk: both only show to nodes that were given the account's owner key.
+ */
+#include "object/ground_net.h"
+
+#include <stdlib.h>
+
+#include "object/blob_net.h"
+#include "object/lease_signing.h"
+#include "object/map_head.h"
+#include "storage/anchors.h"
+
+/* All anchors sync before they answer; one that is dead is waited for twice. */
+#define FOUND_TIMEOUT SECONDS(30)
+
+struct ground_net {
+	struct ground base;
+	struct ground_net_opts opts;
+};
+
+struct net_opened {
+	struct ground_bucket base;
+	struct head_client *client;
+	struct map_head_register reg;
+	struct blob_net blobs;
+	struct lease_signing signing;
+};
+
+static const struct ground_net_opts *
+opts_of(struct ground *g)
+{
+	return &container_of(g, struct ground_net, base)->opts;
+}
+
+/* ---- registers ---- */
+
+static SUSPENDS int
+net_find(struct ground *g, const struct bucket_seed *seed, const struct hash *bucket,
+    struct register_chain *out)
+{
+	const struct ground_net_opts *o = opts_of(g);
+	struct identity finder;
+	int err;
+
+	bucket_finder(seed, &finder);
+	err =
+	    anchors_find(chunks_endpoint(o->chunks), o->dht, &finder.pub, seed->salt, bucket, out);
+	identity_wipe(&finder);
+	return err;
+}
+
+/* The account's word for the key that owns the bucket. */
+static void
+vouch(const struct ground_net_opts *o, const struct account *account, const struct pubkey *owner,
+    struct grant *out)
+{
+	uint8_t nonce[GRANT_NONCE_BYTES];
+
+	env_random(o->env, nonce, sizeof(nonce));
+	account_grant(account, o->net, owner, nonce, out);
+}
+
+static SUSPENDS int
+net_choose(struct ground *g, const struct account *account, struct charter *c)
+{
+	const struct ground_net_opts *o = opts_of(g);
+	struct grant grant;
+
+	vouch(o, account, &c->owner, &grant);
+	return anchors_choose(
+	    &(struct anchors_wish){ .chunks = o->chunks, .dht = o->dht, .grant = &grant }, c);
+}
+
+static SUSPENDS int
+net_found(struct ground *g, const struct account *account, const struct bucket_seed *seed,
+    const struct charter *c)
+{
+	const struct ground_net_opts *o = opts_of(g);
+	struct endpoint *ep = chunks_endpoint(o->chunks);
+	struct identity finder;
+	struct grant grant;
+	int err;
+
+	vouch(o, account, &c->owner, &grant);
+	err = anchors_found(ep, o->dht, c, &grant, FOUND_TIMEOUT);
+	if (err != ERR_OK)
+		return err;
+	bucket_finder(seed, &finder);
+	err = anchors_publish(ep, o->dht, &finder, seed->salt, c->epoch, &c->founding);
+	identity_wipe(&finder);
+	return err;
+}
+
+/* ---- open ---- */
+
+static int
+open_client(const struct ground_net_opts *o, const struct ground_open *w, struct net_opened *b)
+{
+	struct identity finder;
+	int err;
+
+	bucket_finder(w->seed, &finder);
+	err = head_client_new(
+	    &(struct head_client_opts){
+		.endpoint = chunks_endpoint(o->chunks),
+		.dht = o->dht,
+		.registers = o->registers,
+		.charter = w->charter,
+		.handover = w->handover,
+		.writer = w->writer,
+		.finder = &finder,
+	    },
+	    &b->client);
+	identity_wipe(&finder);
+	return err;
+}
+
+static int
+net_open(struct ground *g, const struct ground_open *w, struct ground_bucket **out)
+{
+	const struct ground_net_opts *o = opts_of(g);
+	struct net_opened *b = calloc(1, sizeof(*b));
+	struct placing_opts placing = { .code = w->code, .constraints = *w->constraints };
+	int err = b == NULL ? ERR_NOMEM : open_client(o, w, b);
+
+	if (err != ERR_OK) {
+		free(b);
+		return err;
+	}
+	lease_signing_bucket(&b->signing, o->env, o->net, &w->seed->secret, w->account, NULL);
+	b->base.signer = lease_signing_signer(&b->signing);
+	placing.signer = b->base.signer;
+	map_head_init(&b->reg, b->client, w->writer != NULL);
+	blob_net_init(&b->blobs, o->files, &placing);
+	b->base.reg = &b->reg.reg;
+	b->base.blobs = &b->blobs.store;
+	*out = &b->base;
+	return ERR_OK;
+}
+
+static SUSPENDS void
+net_close(struct ground *g, struct ground_bucket *opened)
+{
+	struct net_opened *b = container_of(opened, struct net_opened, base);
+
+	(void)g;
+	head_client_free(b->client);
+	crypto_wipe(&b->signing, sizeof(b->signing));
+	free(b);
+}
+
+struct head_client *
+ground_net_client(struct ground_bucket *b)
+{
+	return container_of(b, struct net_opened, base)->client;
+}
+
+/* ---- life ---- */
+
+int
+ground_net_new(const struct ground_net_opts *opts, struct ground_net **out)
+{
+	struct ground_net *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return ERR_NOMEM;
+	g->base = (struct ground){ net_find, net_choose, net_found, net_open, net_close };
+	g->opts = *opts;
+	*out = g;
+	return ERR_OK;
+}
+
+void
+ground_net_free(struct ground_net *g)
+{
+	free(g);
+}
+
+struct ground *
+ground_net_base(struct ground_net *g)
+{
+	return &g->base;
+}
