@@ -9,6 +9,7 @@
 
 #include "gateway/attributes.h"
 #include "gateway/conditions_text.h"
+#include "gateway/expiration.h"
 #include "gateway/store.h"
 #include "gateway/upload_request.h"
 
@@ -31,6 +32,7 @@ struct completing {
 	struct sum *composite;
 	struct buf form;
 	struct realm_spare *spare;
+	struct expiration expiration;
 	uint64_t said_size;
 	bool said_checksum;
 	struct checksum wanted;
@@ -174,6 +176,16 @@ make_plan(struct completing *c)
 }
 
 static SUSPENDS int
+find_expiration(struct completing *c, struct kv *txn, uint64_t now_ms)
+{
+	struct entry e = c->u.upload.entry;
+
+	e.size = c->plan->size;
+	e.modified_ms = now_ms;
+	return expiration_find(c->r, txn, &e, &c->expiration);
+}
+
+static SUSPENDS int
 complete_txn(void *arg, struct kv *txn)
 {
 	struct completing *c = arg;
@@ -182,6 +194,8 @@ complete_txn(void *arg, struct kv *txn)
 	int err = upload_complete(&t, request_key(c->r), &c->u.id, &c->conditions, c->plan,
 	    buf_bytes(&c->form), &c->checksum, &done);
 
+	if (err == ERR_OK)
+		err = find_expiration(c, txn, t.now_ms);
 	if (err == ERR_OK && c->spare != NULL)
 		err = c->r->bucket->ops->joined(c->spare, txn, t.now_ms);
 	return request_done(c->r, txn, err, &done);
@@ -199,6 +213,7 @@ complete(struct completing *c, struct bucket_done *done)
 			return err;
 		if (c->plan->repeated) {
 			*done = c->plan->done;
+			c->checksum = c->plan->checksum;
 			return ERR_OK;
 		}
 		request_view_drop(r);
@@ -225,6 +240,8 @@ reply_completed(struct completing *c, const struct bucket_done *done)
 
 	if (err == ERR_OK)
 		err = reply_sse(r, c->u.upload.entry.sse);
+	if (err == ERR_OK)
+		err = expiration_reply(r, &c->expiration);
 	if (err != ERR_OK)
 		return err;
 	buf_init(&body, KIB(16));

@@ -10,6 +10,7 @@
 
 #include "gateway/attributes.h"
 #include "gateway/conditions_text.h"
+#include "gateway/expiration.h"
 #include "gateway/copy_source.h"
 #include "gateway/store.h"
 #include "object/upload.h"
@@ -24,6 +25,7 @@ struct copying {
 	enum sum_algo algo;
 	bool replace, shared;
 	struct stored stored;
+	struct expiration expiration;
 	uint64_t modified_ms;
 };
 
@@ -150,6 +152,8 @@ copy_txn(void *arg, struct kv *txn)
 		e.content = buf_bytes(&c->stored.form);
 		err = bucket_put(&t, request_key(c->r), &c->conditions, &e, &done);
 	}
+	if (err == ERR_OK)
+		err = expiration_find(c->r, txn, &e, &c->expiration);
 	c->modified_ms = e.modified_ms;
 	return request_done(c->r, txn, err, &done);
 }
@@ -192,6 +196,8 @@ reply_copied(struct copying *c, const struct bucket_done *done)
 		err = reply_copy_source(r, &c->source);
 	if (err == ERR_OK)
 		err = reply_sse(r, c->attributes.entry.sse);
+	if (err == ERR_OK)
+		err = expiration_reply(r, &c->expiration);
 	if (err != ERR_OK)
 		return err;
 	buf_init(&body, KIB(8));

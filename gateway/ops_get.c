@@ -10,10 +10,10 @@
 
 #include "gateway/attributes.h"
 #include "gateway/conditions_text.h"
+#include "gateway/expiration.h"
 #include "gateway/gateway_private.h"
 #include "gateway/sum.h"
 #include "gateway/times.h"
-#include "object/lifecycle.h"
 #include "object/upload.h"
 
 struct getting {
@@ -146,37 +146,11 @@ reply_checksum(struct request *r, const struct checksum *c)
 	return err;
 }
 
-/* x-amz-expiration, where a rule of the bucket's lifecycle will end it. */
-static SUSPENDS int
-reply_expiration(struct request *r)
-{
-	struct lifecycle_subject s = { .key = request_key(r),
-		.tags = r->entry.tags,
-		.size = r->entry.size,
-		.modified_ms = r->entry.modified_ms,
-		.latest = true };
-	uint64_t day = r->g->opts.lifecycle_day_ms, at;
-	struct bytes rule;
-	struct buf rules;
-	char date[TIMES_TEXT_MAX];
-	int err;
-
-	if (r->which.which != VERSION_LATEST)
-		return ERR_OK;
-	buf_init(&rules, SETTING_BYTES_MAX);
-	err = setting_get(r->view, LIFECYCLE_DOCUMENT, &rules);
-	if (err == ERR_OK &&
-	    lifecycle_expires(buf_bytes(&rules), &s, day != 0 ? day : LIFECYCLE_DAY_MS, &at, &rule))
-		err = reply_headerf(r, "x-amz-expiration", "expiry-date=\"%s\", rule-id=\"%.*s\"",
-		    times_http(at, date), (int)rule.len, (const char *)rule.data);
-	buf_fini(&rules);
-	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
-}
-
 static SUSPENDS int
 reply_headers(struct getting *g)
 {
 	struct request *r = g->r;
+	struct expiration expiration = { .there = false };
 	char text[VERSION_TEXT_MAX];
 	int err = reply_entry(r, &r->entry);
 
@@ -193,7 +167,9 @@ reply_headers(struct getting *g)
 		err = reply_headerf(r, "x-amz-mp-parts-count", "%u", g->parts);
 	if (err == ERR_OK && !g->partial)
 		err = reply_checksum(r, &r->entry.checksum);
-	return err == ERR_OK ? reply_expiration(r) : err;
+	if (err == ERR_OK && r->which.which == VERSION_LATEST)
+		err = expiration_find(r, r->view, &r->entry, &expiration);
+	return err == ERR_OK ? expiration_reply(r, &expiration) : err;
 }
 
 /* The first piece is at hand before the head goes out: what cannot be read is an error, not a cut.

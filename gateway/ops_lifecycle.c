@@ -168,6 +168,7 @@ read_rule(struct reading *d, const struct xml_node *n)
 		return S3_MalformedXML;
 	rule.enabled = strcmp(status, "Enabled") == 0;
 	rule.prefix = text_bytes(prefix);
+	rule.bare_prefix = filter == NULL;
 	err = read_id(d, xml_text(n, "ID"), &rule);
 	if (err == ERR_OK && filter != NULL)
 		err = read_filter(d, filter, &rule);
@@ -279,7 +280,10 @@ put_rule(struct xml *x, const struct lifecycle_rule *rule)
 {
 	xml_open(x, "Rule");
 	xml_put_bytes(x, "ID", rule->id);
-	put_filter(x, rule);
+	if (rule->bare_prefix)
+		xml_put_bytes(x, "Prefix", rule->prefix);
+	else
+		put_filter(x, rule);
 	xml_put(x, "Status", rule->enabled ? "Enabled" : "Disabled");
 	put_expiration(x, rule);
 	if (rule->noncurrent_days > 0) {

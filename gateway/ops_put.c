@@ -8,6 +8,7 @@
 
 #include "gateway/attributes.h"
 #include "gateway/conditions_text.h"
+#include "gateway/expiration.h"
 #include "gateway/gateway_private.h"
 #include "gateway/store.h"
 
@@ -18,6 +19,7 @@ struct putting {
 	struct attributes attributes;
 	struct conditions conditions;
 	struct stored stored;
+	struct expiration expiration;
 };
 
 static SUSPENDS int
@@ -34,6 +36,8 @@ put_txn(void *arg, struct kv *txn)
 	e.checksum = p->stored.checksum;
 	e.content = buf_bytes(&p->stored.form);
 	err = bucket_put(&t, request_key(p->r), &p->conditions, &e, &done);
+	if (err == ERR_OK)
+		err = expiration_find(p->r, txn, &e, &p->expiration);
 	return request_done(p->r, txn, err, &done);
 }
 
@@ -85,6 +89,8 @@ reply_put(struct putting *p, const struct bucket_done *done)
 		err = reply_stored_checksum(r, &p->stored.checksum);
 	if (err == ERR_OK)
 		err = reply_sse(r, p->attributes.entry.sse);
+	if (err == ERR_OK)
+		err = expiration_reply(r, &p->expiration);
 	return err == ERR_OK ? reply_empty(r, 200) : err;
 }
 

@@ -14,7 +14,8 @@ enum rule_flag {
 	RULE_BELOW = 4,
 	RULE_DATE = 8,
 	RULE_MARKER = 16,
-	RULE_FLAGS = 31,
+	RULE_BARE = 32,
+	RULE_FLAGS = 63,
 };
 
 #define RULE_FIXED_BYTES (1 + 1 + 1 + 2 + 2 + 8 + 8 + 8 + 4 * 4)
@@ -38,7 +39,7 @@ lifecycle_rule_pack(const struct lifecycle_rule *r, struct buf *out)
 	pack_u8(&p,
 	    (uint8_t)((r->enabled ? RULE_ENABLED : 0) | (r->has_size_above ? RULE_ABOVE : 0) |
 		      (r->has_size_below ? RULE_BELOW : 0) | (r->has_expire_date ? RULE_DATE : 0) |
-		      (r->expire_marker ? RULE_MARKER : 0)));
+		      (r->expire_marker ? RULE_MARKER : 0) | (r->bare_prefix ? RULE_BARE : 0)));
 	pack_u8(&p, (uint8_t)r->id.len);
 	pack_raw(&p, r->id.data, r->id.len);
 	pack_u16(&p, (uint16_t)r->prefix.len);
@@ -77,7 +78,8 @@ lifecycle_rule_next(struct bytes *rest, struct lifecycle_rule *out)
 		.has_size_above = (flags & RULE_ABOVE) != 0,
 		.has_size_below = (flags & RULE_BELOW) != 0,
 		.has_expire_date = (flags & RULE_DATE) != 0,
-		.expire_marker = (flags & RULE_MARKER) != 0 };
+		.expire_marker = (flags & RULE_MARKER) != 0,
+		.bare_prefix = (flags & RULE_BARE) != 0 };
 	r.id = unpack_lend(&u, unpack_u8(&u));
 	r.prefix = unpack_lend(&u, unpack_u16(&u));
 	r.tags = unpack_lend(&u, unpack_u16(&u));

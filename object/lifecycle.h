@@ -18,6 +18,7 @@
 struct lifecycle_rule { /* everything lent; 0 or .len 0: not said */
 	struct bytes id;
 	bool enabled;
+	bool bare_prefix; /* the prefix was said beside no filter, S3's first form */
 	/* filter: all of these */
 	struct bytes prefix, tags; /* object/pairs.h */
 	bool has_size_above, has_size_below;

@@ -425,6 +425,25 @@ def documents():
 
 
 @case
+def lifecycle_rules():
+    b = bucket()
+    rules = [{"ID": "first form", "Prefix": "old/", "Status": "Disabled", "Expiration": {"Days": 9}},
+             {"ID": "two", "Filter": {"Prefix": "new/"}, "Status": "Enabled", "Expiration": {"Days": 3}}]
+    alice.put_bucket_lifecycle_configuration(Bucket=b, LifecycleConfiguration={"Rules": rules})
+    assert alice.get_bucket_lifecycle_configuration(Bucket=b)["Rules"] == rules
+    assert 'rule-id="two"' in alice.put_object(Bucket=b, Key="new/x", Body=b"")["Expiration"]
+    assert 'rule-id="two"' in alice.head_object(Bucket=b, Key="new/x")["Expiration"]
+    assert "Expiration" not in alice.put_object(Bucket=b, Key="old/x", Body=b"")
+    copied = alice.copy_object(Bucket=b, Key="new/y", CopySource={"Bucket": b, "Key": "old/x"})
+    assert 'rule-id="two"' in copied["Expiration"]
+    u = alice.create_multipart_upload(Bucket=b, Key="new/z")["UploadId"]
+    p = alice.upload_part(Bucket=b, Key="new/z", UploadId=u, PartNumber=1, Body=b"1")
+    done = alice.complete_multipart_upload(
+        Bucket=b, Key="new/z", UploadId=u, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": p["ETag"]}]})
+    assert 'rule-id="two"' in done["Expiration"]
+
+
+@case
 def websites():
     b = bucket()
     alice.put_bucket_website(Bucket=b, WebsiteConfiguration={

@@ -248,7 +248,7 @@ tell(uint64_t seed, enum map_fresh fresh)
 	for (size_t i = 0; i < GATEWAYS; i++)
 		s->g[i] = gateway_open(s->w, NULL);
 	s->w->fail = 30;
-	s->w->unknown = 100;
+	s->w->unknown = 300;
 	s->w->unreachable = 30;
 	s->w->put_fails = 50;
 	ck_assert_int_eq(mem_run(s->w, story_task, s), ERR_OK);

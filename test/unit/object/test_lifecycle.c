@@ -23,6 +23,7 @@ START_TEST(rules_come_back)
 {
 	struct buf tags, packed, again;
 	struct lifecycle_rule r = { .id = text("rule"),
+		.bare_prefix = true,
 		.enabled = true,
 		.prefix = text("logs/"),
 		.has_size_above = true,
@@ -53,6 +54,7 @@ START_TEST(rules_come_back)
 	ck_assert(bytes_equal(out.prefix, r.prefix) && bytes_equal(out.tags, r.tags));
 	ck_assert_uint_eq(out.size_below, 9);
 	ck_assert_uint_eq(out.abort_days, 4);
+	ck_assert(out.bare_prefix && out.enabled && out.expire_marker);
 	for (size_t len = 1; len < packed.len; len++) {
 		rest = bytes_of(packed.data, len);
 		ck_assert_int_eq(lifecycle_rule_next(&rest, &out), ERR_CORRUPT);
