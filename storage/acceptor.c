@@ -270,6 +270,38 @@ on_accept(const struct acceptor *s, const struct register_message *m, struct acc
 	return ACC_CHANGED;
 }
 
+int
+acceptor_catch_up(const struct charter *c, const struct configuration *before,
+    const struct handover *l, const struct register_answer *shown, const struct anchor *self,
+    struct acceptor *out)
+{
+	struct register_message m;
+	struct register_answer a;
+	struct acceptor s;
+
+	if (!handover_ends(l, before, &c->bucket, c->epoch, &c->owner))
+		return ERR_AUTH;
+	if (!configuration_member(&l->stop.next, self))
+		return ERR_NOT_FOUND;
+	begin(c, &s);
+	s.conf = l->stop.next;
+	s.self = *self;
+	s.handed = true;
+	s.handover = *l;
+	memset(&m, 0, sizeof(m));
+	m.kind = REG_ACCEPT;
+	m.ballot = shown->accepted;
+	m.sig = shown->accepted_sig;
+	m.value = shown->value;
+	m.replaces = shown->warranted;
+	m.next = shown->value.stop.next;
+	m.warrant = shown->warrant;
+	m.tail = shown->tail;
+	if (shown->accepted.counter == 0 || on_accept(&s, &m, out, &a) != ACC_CHANGED)
+		return ERR_INVALID;
+	return ERR_OK;
+}
+
 /* ---- the next configuration ---- */
 
 static enum acceptor_verdict

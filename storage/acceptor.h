@@ -55,6 +55,16 @@ int acceptor_refound(const struct acceptor *known, const struct charter *c,
 int acceptor_join(const struct charter *c, const struct configuration *before,
     const struct register_message *m, const struct anchor *self, struct acceptor *out);
 
+/*
+ * The same for one that comes late, when nobody has that head any more: shown is what a member of
+ * the configuration that l led to has accepted there, with the whole tail. As if it had joined and
+ * then been told that accept, which is its writer's word whoever brings it. ERR_NOT_FOUND, ERR_AUTH
+ * as above; ERR_INVALID: nothing is accepted there, or nothing that may be.
+ */
+int acceptor_catch_up(const struct charter *c, const struct configuration *before,
+    const struct handover *l, const struct register_answer *shown, const struct anchor *self,
+    struct acceptor *out);
+
 /* What the caller knows that no message can say. */
 struct acceptor_sight {
 	uint64_t incarnation; /* of the directory that the state was found in */

@@ -34,8 +34,9 @@ SUSPENDS int anchors_found(struct endpoint *ep, struct dht *dht, const struct ch
     const struct grant *grant, uint64_t timeout);
 
 /*
- * From the finder key to the newest charter and handovers that any listed anchor shows.
- * ERR_NOT_FOUND: no record; ERR_UNREACHABLE: none of the listed answers with the charter.
+ * From the finder key to the newest charter and handovers that any listed anchor shows; without a
+ * record that leads anywhere the nodes around are asked. ERR_NOT_FOUND: no record, and nobody knows
+ * the bucket; ERR_UNREACHABLE: none of those listed answers with the charter.
  */
 SUSPENDS int anchors_find(struct endpoint *ep, struct dht *dht, const struct pubkey *finder,
     const uint8_t salt[16], const struct hash *bucket, struct register_chain *out);

@@ -64,6 +64,9 @@ int keeper_leave(struct keeper *k);
 int keeper_drain(struct keeper *k, uint64_t until_s);
 int keeper_drain_cancel(struct keeper *k); /* ERR_OK as well when there is none */
 bool keeper_drains(const struct keeper *k);
+bool keeper_leaves(const struct keeper *k);
+/* What else is here that must go before a leave is done; NULL: nothing. */
+void keeper_on_leave(struct keeper *k, size_t (*left)(void *arg), void *arg);
 /* Neither drains nor leaves. */
 bool keeper_takes_shards(const struct keeper *k);
 

@@ -80,6 +80,7 @@ void keeper_drain_tell(struct keeper *k); /* those who live and have not heard i
 
 /* leave.c: goes on with a leave, also one that was begun before the last start; behind a tour. */
 void keeper_leave_resume(struct keeper *k);
+uint64_t keeper_leave_left(const struct keeper *k); /* shards, and what else must go */
 
 /* repair.c */
 void keeper_repair_soon(struct keeper *k);

@@ -73,6 +73,8 @@ struct keeper {
 	size_t intake_count;
 	bool taking_in, telling, tell_again, asking_silent, compacting;
 	bool leaving, leave_runs;
+	size_t (*leave_left)(void *arg); /* what else is to go; may be NULL */
+	void *leave_left_arg;
 	struct drain drain; /* what we said last */
 	bool drain_saving, drain_telling;
 	uint64_t leave_total;   /* shards when it began */

@@ -29,7 +29,6 @@ void
 keeper_status(const struct keeper *k, struct keeper_status *out)
 {
 	uint64_t now = env_now(k->env), grace = keeper_short_grace(k);
-	struct store_status store;
 	const struct repair_job *job;
 	const struct neighbour *one;
 	size_t cursor = 0;
@@ -57,8 +56,7 @@ keeper_status(const struct keeper *k, struct keeper_status *out)
 	out->drain_until = keeper_drains(k) ? k->drain.until_s : 0;
 	out->leaving = k->leaving;
 	out->leave_total = k->leave_total;
-	store_status(k->opts.store, &store);
-	out->leave_left = k->leaving ? store.shards : 0;
+	out->leave_left = k->leaving ? keeper_leave_left(k) : 0;
 }
 
 /* ---- what a simulation looks at ---- */

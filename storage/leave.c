@@ -12,13 +12,26 @@ static const struct hash leaving_key = { "leaving/1" };
 #define AGAIN         SECONDS(10)
 #define MOVES_AT_ONCE 4
 
-static uint64_t
-shards_left(const struct keeper *k)
+uint64_t
+keeper_leave_left(const struct keeper *k)
 {
 	struct store_status s;
 
 	store_status(k->opts.store, &s);
-	return s.shards;
+	return s.shards + (k->leave_left == NULL ? 0 : k->leave_left(k->leave_left_arg));
+}
+
+bool
+keeper_leaves(const struct keeper *k)
+{
+	return k->leaving;
+}
+
+void
+keeper_on_leave(struct keeper *k, size_t (*left)(void *arg), void *arg)
+{
+	k->leave_left = left;
+	k->leave_left_arg = arg;
 }
 
 /* Several at a time, as repair does. */
@@ -78,9 +91,9 @@ leave_task(void *arg)
 	struct keeper *k = arg;
 	int err = ERR_OK;
 
-	while (err == ERR_OK && shards_left(k) > 0) {
+	while (err == ERR_OK && keeper_leave_left(k) > 0) {
 		err = one_round(k);
-		if (err == ERR_OK && shards_left(k) > 0)
+		if (err == ERR_OK && keeper_leave_left(k) > 0)
 			err = task_sleep(k->env, AGAIN);
 	}
 	if (err == ERR_OK)
@@ -116,7 +129,7 @@ keeper_leave(struct keeper *k)
 	if (k->leaving)
 		return ERR_OK;
 	k->leaving = true;
-	k->leave_total = shards_left(k);
+	k->leave_total = keeper_leave_left(k);
 	return task_spawn(&k->group, "leaving", remember_task, k);
 }
 
@@ -132,7 +145,7 @@ keeper_load(struct keeper *k)
 	buf_fini(&value);
 	if (err == ERR_OK) {
 		k->leaving = true;
-		k->leave_total = shards_left(k);
+		k->leave_total = keeper_leave_left(k);
 	} else if (err != ERR_NOT_FOUND && err != ERR_CANCELED) {
 		log_warn(k->env, "whether the node leaves is not readable: %s", err_text(err));
 	}

@@ -27,6 +27,7 @@ struct node {
 	struct bandwidth bandwidth;
 	struct keeper *keeper;
 	struct service *service;
+	struct registers *registers;
 	struct reach *reach;
 	struct timer self_timer;
 	struct task_group group;
@@ -216,6 +217,25 @@ open_dht(struct node *n, const struct contact *bootstraps, size_t count)
 	    &n->dht);
 }
 
+static SUSPENDS int
+open_registers(struct node *n)
+{
+	int err = registers_new(
+	    &(struct registers_opts){
+		.endpoint = n->endpoint,
+		.dht = n->dht,
+		.store = n->store,
+		.keeper = n->keeper,
+		.admission = n->admission,
+		.pace = n->opts.repair_pace == 0 ? n->opts.pace : n->opts.repair_pace,
+	    },
+	    &n->registers);
+
+	if (err == ERR_OK)
+		registers_load(n->registers);
+	return err;
+}
+
 static int
 open_services(struct node *n, bool first)
 {
@@ -261,6 +281,8 @@ open_services(struct node *n, bool first)
 			.unannounced = n->opts.unannounced,
 		    },
 		    &n->service);
+	if (err == ERR_OK && n->store != NULL)
+		err = open_registers(n);
 	if (err == ERR_OK)
 		err = reach_new(
 		    &(struct reach_opts){
@@ -381,12 +403,14 @@ node_stop(struct node *n)
 	task_group_fini(&n->group);
 	/* All of them stop asking before the endpoint, which they ask through, ends what is served.
 	 */
+	SHUT_DOWN(n, registers);
 	SHUT_DOWN(n, keeper);
 	SHUT_DOWN(n, service);
 	SHUT_DOWN(n, reach);
 	SHUT_DOWN(n, dht);
 	SHUT_DOWN(n, endpoint);
 	service_free(n->service);
+	registers_free(n->registers);
 	keeper_free(n->keeper);
 	admission_free(n->admission);
 	reach_free(n->reach);
@@ -434,6 +458,12 @@ struct admission *
 node_admission(struct node *n)
 {
 	return n->admission;
+}
+
+struct registers *
+node_registers(struct node *n)
+{
+	return n->registers;
 }
 
 void

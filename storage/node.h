@@ -13,6 +13,7 @@
 #include "overlay/reach.h"
 #include "storage/admission.h"
 #include "storage/keeper.h"
+#include "storage/registers.h"
 #include "storage/service.h"
 #include "storage/store.h"
 
@@ -75,6 +76,7 @@ struct store *node_store(struct node *n); /* NULL: stores nothing */
 struct service *node_service(struct node *n);
 struct keeper *node_keeper(struct node *n);       /* NULL: stores nothing */
 struct admission *node_admission(struct node *n); /* the same */
+struct registers *node_registers(struct node *n); /* the same */
 /* "PUBKEY@host:port" that others reach us at, as far as we know. */
 void node_contact(struct node *n, struct contact *out);
 bool node_joined(const struct node *n);

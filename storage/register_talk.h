@@ -62,8 +62,11 @@ struct register_chain {
 	struct grant grant;
 	struct configuration now;
 	bool handed;
-	struct handover last; /* led to now */
+	struct handover last;        /* led to now */
+	struct configuration before; /* which that ended */
 };
+/* Goes on with l. ERR_AUTH: it does not end what holds now. */
+int register_chain_add(struct register_chain *io, const struct handover *l);
 #define CHAIN_ASK_BYTES (1 + 32 + 8 + 4)
 /*
  * Asks for what is behind io (not known: everything) of a bucket, and adds it to io. each (may be

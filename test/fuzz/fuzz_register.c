@@ -1,13 +1,15 @@
 /*
- * Charters, heads, messages and answers of the head register, and an anchor's state. Messages,
- * answers and states are taken as they are: the corpus has signed ones. Of charters and heads the
- * input also stands for what is between the network id and the signature: it is signed, and what
- * unpacks then must pack to the same bytes. What unpacks is shown to an acceptor and to a proposer.
+ * Charters, heads, messages and answers of the head register, an anchor's state, the talk about
+ * them. Messages, answers and states are taken as they are: the corpus has signed ones. Of charters
+ * and heads the input also stands for what is between the network id and the signature: it is
+ * signed, and what unpacks then must pack to the same bytes. What unpacks is shown to an acceptor
+ * and to a proposer.
  */
 #include <stdlib.h>
 
 #include "storage/acceptor.h"
 #include "storage/proposer.h"
+#include "storage/register_talk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -126,6 +128,32 @@ as_state(struct room *r, struct bytes in)
 	     memcmp(r->again, in.data, in.len) == 0);
 }
 
+/* What is asked and told beside the messages. */
+static void
+as_talk(struct room *r, struct bytes in)
+{
+	struct register_chain chain = { .known = true };
+	struct anchor_offer offer;
+	struct pubkey owner;
+	struct grant grant;
+	struct hash bucket;
+	bool granted;
+
+	if (offer_ask_unpack(in, &owner, &granted, &grant) == ERR_OK)
+		must(offer_ask_pack(&owner, granted ? &grant : NULL, r->again) == in.len &&
+		     memcmp(r->again, in.data, in.len) == 0);
+	if (offer_unpack(in, &offer) == ERR_OK) {
+		offer_pack(&offer, r->again);
+		must(in.len == OFFER_BYTES && memcmp(r->again, in.data, in.len) == 0);
+	}
+	if (found_unpack(in, net, &r->charter, &granted, &grant) == ERR_OK)
+		must(found_pack(&r->charter, granted ? &grant : NULL, net, r->again) == in.len &&
+		     memcmp(r->again, in.data, in.len) == 0);
+	if (chain_ask_unpack(in, &bucket, &chain.charter.epoch, &chain.now.number) == ERR_OK)
+		must(chain_ask_pack(&bucket, &chain, r->again) == in.len &&
+		     memcmp(r->again, in.data, in.len) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -136,7 +164,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(crypto_init() == ERR_OK);
 	r = calloc(1, sizeof(*r));
 	must(r != NULL);
-	switch (data[0] % 5) {
+	switch (data[0] % 6) {
 	case 0:
 		as_charter(r, bytes_of(data + 1, size - 1));
 		break;
@@ -148,6 +176,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		as_answer(r, bytes_of(data + 1, size - 1));
+		break;
+	case 5:
+		as_talk(r, bytes_of(data + 1, size - 1));
 		break;
 	default:
 		as_state(r, bytes_of(data + 1, size - 1));

@@ -253,6 +253,25 @@ world_new_client(struct world *w)
 }
 
 struct node *
+world_client_start(struct world *w, uint8_t name, struct env **env)
+{
+	struct addr ip = sim_addr(1000 + ++w->clients, WORLD_PORT);
+	struct key seed = { { 0xcd, name } };
+	struct identity who;
+
+	identity_from_seed(&seed, &who);
+	*env = sim_node_add(w->sim, &(struct sim_node_opts){ .ip = ip, .region = -1 });
+	return start_node(w, *env, &who, &ip, true, 0);
+}
+
+void
+world_client_stop(struct world *w, struct env *env, struct node *client)
+{
+	sim_run_task(w->sim, env, stop_task, client);
+	sim_node_remove(env);
+}
+
+struct node *
 world_client(struct world *w)
 {
 	return w->client;

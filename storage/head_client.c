@@ -1,0 +1,627 @@
+/*
+ * Operations at one register: one at a time, driven by the task that wants it, while answers come
+ * by other tasks. What the caller is asked with (the committed head, its records) is fetched first.
+ * An operation ends at its deadline at the latest; what it may have left behind is told as unknown.
+ */
+#include "storage/head_client.h"
+
+#include <stdlib.h>
+
+#include "storage/head_client_private.h"
+
+/* A reader that must lead a round by itself now. */
+#define LEAD       1
+/* Records of a committed head are asked for so often before the head counts as gone. */
+#define TAIL_TRIES 3
+/* From one to the next: as a proposer's round. */
+#define TAIL_WAIT  PROPOSER_ROUND_NS
+
+enum op_kind { OP_READ, OP_COMMIT, OP_STOP, OP_REPLACE };
+struct op {
+	enum op_kind kind;
+	const struct head_decide *decide;
+	const struct configuration *next;
+	const struct identity *owner;
+	uint64_t deadline;
+	bool lost; /* the head that it stood on is gone: begin again */
+};
+
+/* ---- life ---- */
+
+int
+head_client_new(const struct head_client_opts *opts, struct head_client **out)
+{
+	static const struct pubkey nobody;
+	struct head_client *hc = calloc(1, sizeof(*hc));
+	uint64_t session;
+
+	if (hc == NULL)
+		return ERR_NOMEM;
+	hc->opts.endpoint = opts->endpoint;
+	hc->opts.dht = opts->dht;
+	hc->opts.registers = opts->registers;
+	hc->env = endpoint_env(opts->endpoint);
+	hc->net = endpoint_net(opts->endpoint);
+	hc->charter = *opts->charter;
+	hc->writes = opts->writer != NULL;
+	if (hc->writes)
+		hc->writer = *opts->writer;
+	hc->finds = opts->finder != NULL;
+	if (hc->finds)
+		hc->finder = *opts->finder;
+	env_random(hc->env, &session, sizeof(session));
+	proposer_init(
+	    &hc->p, opts->charter, opts->handover, hc->writes ? &hc->writer.pub : &nobody, session);
+	hc->conf = hc->p.conf;
+	shelf_init(&hc->shelf);
+	semaphore_init(&hc->op, 1);
+	task_group_init(&hc->group, hc->env);
+	*out = hc;
+	return ERR_OK;
+}
+
+void
+head_client_free(struct head_client *hc)
+{
+	if (hc == NULL)
+		return;
+	task_group_fini(&hc->group);
+	shelf_fini(&hc->shelf);
+	identity_wipe(&hc->writer);
+	identity_wipe(&hc->finder);
+	free(hc);
+}
+
+/* ---- the view ---- */
+
+static void
+show(struct head_client *hc)
+{
+	hc->shown = (struct value){ .present = hc->p.known.present, .head = hc->p.known.head };
+	hc->shelf.pinned[0] = hc->shown.head.tail;
+}
+
+static void
+view_of(struct head_client *hc, struct head_view *out)
+{
+	const struct shelf_tail *t = NULL;
+
+	*out = (struct head_view){ .current_at = hc->current_at, .stale = hc->stale };
+	if (hc->shown.present)
+		t = shelf_find(&hc->shelf, &hc->shown.head.tail);
+	if (t == NULL)
+		return;
+	out->head = &hc->shown.head;
+	out->tail = &t->tail;
+	out->records = t->records;
+}
+
+void
+head_client_view(const struct head_client *hc, struct head_view *out)
+{
+	view_of((struct head_client *)hc, out);
+}
+
+/* ---- driving ---- */
+
+/* Until something happens or the time; ERR_TIMEOUT only for the task's own deadline. */
+static SUSPENDS int
+wait_until(struct head_client *hc, uint64_t at)
+{
+	uint64_t now = env_now(hc->env);
+	struct wait w;
+	int err;
+
+	if (at <= now)
+		return ERR_OK;
+	wait_init(&w);
+	hc->event = &w;
+	err = wait_for(hc->env, &w, at - now);
+	hc->event = NULL;
+	if (err == ERR_TIMEOUT && env_now(hc->env) >= at)
+		err = ERR_OK;
+	return err;
+}
+
+/* Now, whatever is about: as if its time were over. */
+static void
+give_up(struct head_client *hc)
+{
+	uint64_t now = env_now(hc->env);
+
+	if (hc->done)
+		return;
+	hc->p.deadline = now;
+	proposer_tick(&hc->p, now, 0, &hc->out);
+	head_act(hc);
+	hc->p.leads = false;
+	must(hc->done);
+}
+
+/* The records of the committed head are here. ERR_NOT_FOUND: nobody has them, it has moved on. */
+static SUSPENDS int
+have_tail(struct head_client *hc, uint64_t deadline)
+{
+	struct hash wanted = hc->p.known.head.tail;
+	int err = ERR_OK;
+
+	if (!hc->p.known.present)
+		return ERR_OK;
+	for (int i = 0; i < TAIL_TRIES && err == ERR_OK; i++) {
+		uint64_t until = MIN(env_now(hc->env) + TAIL_WAIT, deadline);
+
+		if (shelf_find(&hc->shelf, &wanted) != NULL)
+			return ERR_OK;
+		if (env_now(hc->env) >= deadline)
+			return ERR_NOT_FOUND;
+		head_ask_tails(hc);
+		while (err == ERR_OK && env_now(hc->env) < until &&
+		       shelf_find(&hc->shelf, &wanted) == NULL)
+			err = wait_until(hc, until);
+	}
+	if (err == ERR_OK && shelf_find(&hc->shelf, &wanted) == NULL)
+		err = ERR_NOT_FOUND;
+	return err;
+}
+
+/* The head that puts the proposal on what is committed; its records go to the shelf. */
+static int
+make_head(struct head_client *hc, const struct head_proposal *d, struct value *out)
+{
+	const struct value *base = &hc->p.known;
+	const struct shelf_tail *old = NULL;
+	struct tail_part *part = calloc(1, sizeof(*part));
+	struct tail made;
+	struct head *h = &out->head;
+	int err = ERR_OK;
+
+	if (part == NULL)
+		return ERR_NOMEM;
+	memset(out, 0, sizeof(*out));
+	tail_begin(&made, &d->root);
+	part->extends = made.empty;
+	if (base->present)
+		old = shelf_find(&hc->shelf, &base->head.tail);
+	/* A new root keeps the segments that it does not cover. */
+	for (uint16_t i = d->covered; old != NULL && i < old->tail.count && err == ERR_OK; i++) {
+		part->at[part->count].records = old->records[i];
+		crypto_sha256(
+		    &part->at[part->count].sum, old->records[i].data, old->records[i].len);
+		err = tail_append(&made, &part->at[part->count].sum, (uint32_t)old->records[i].len);
+		part->count++;
+	}
+	if (err == ERR_OK && d->records.len > TAIL_BYTES_MAX)
+		err = ERR_FULL;
+	if (err == ERR_OK && d->records.len > 0) {
+		struct hash sum;
+
+		crypto_sha256(&sum, d->records.data, d->records.len);
+		err = tail_append(&made, &sum, (uint32_t)d->records.len);
+		if (err == ERR_OK) {
+			part->at[part->count].sum = sum;
+			part->at[part->count++].records = d->records;
+		}
+	}
+	if (err == ERR_OK) {
+		out->present = true;
+		h->bucket = hc->p.bucket;
+		h->epoch = hc->p.epoch;
+		h->seq = (base->present ? base->head.seq : hc->p.base_seq) + 1;
+		h->previous = base->present ? base->head.id : hc->p.charter;
+		h->root = d->root;
+		h->tail = tail_hash(&made);
+		for (uint16_t i = 0; i < made.count; i++)
+			h->tail_bytes += made.at[i].bytes;
+		h->tail_segments = made.count;
+		head_sign(h, hc->net, &hc->writer.sign, &hc->writer.pub);
+		err = shelf_put(&hc->shelf, part, h);
+		hc->shelf.pinned[1] = h->tail;
+	}
+	free(part);
+	return err;
+}
+
+static void
+make_stop(struct head_client *hc, const struct op *op, struct value *out)
+{
+	const struct value *base = &hc->p.known;
+
+	memset(out, 0, sizeof(*out));
+	out->present = base->present;
+	out->head = base->head;
+	out->stops = true;
+	out->stop.bucket = hc->p.bucket;
+	out->stop.epoch = hc->p.epoch;
+	out->stop.head = value_head_id(base);
+	out->stop.next = *op->next;
+	out->stop.next.number = hc->p.conf.number + 1;
+	stop_seal(&out->stop, hc->net, op->owner);
+}
+
+/* The members that are wanted are there already: it was done before. */
+static bool
+is_there(const struct head_client *hc, const struct configuration *next)
+{
+	struct configuration as = *next;
+
+	as.number = hc->p.conf.number;
+	return configuration_equal(&hc->p.conf, &as);
+}
+
+/* What the caller decides. Any other error than ERR_OK ends the operation. */
+static SUSPENDS int
+evaluate(struct head_client *hc, struct op *op)
+{
+	struct head_proposal d = { .reply = REPLY_DECLINE };
+	struct head_view view;
+	struct value v;
+	int err;
+
+	hc->evaluate = false;
+	err = have_tail(hc, op->deadline);
+	if (hc->done || hc->evaluate || hc->p.phase != PH_ASKING)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	if (err == ERR_NOT_FOUND)
+		op->lost = true;
+	if (err != ERR_OK)
+		return err;
+	if (op->kind == OP_COMMIT) {
+		show(hc);
+		view_of(hc, &view);
+		d.root = hc->shown.head.root;
+		err = op->decide->decide(op->decide->arg, &view, &d);
+		if (hc->done || hc->evaluate || hc->p.phase != PH_ASKING)
+			return hc->done || err == ERR_CANCELED ? err : ERR_OK;
+		if (err == ERR_OK && d.reply == REPLY_PROPOSE)
+			err = make_head(hc, &d, &v);
+	} else if (is_there(hc, op->next)) {
+		d.reply = REPLY_FOUND;
+	} else {
+		d.reply = REPLY_PROPOSE;
+		make_stop(hc, op, &v);
+		if (!stop_may_end(&v.stop, &hc->p.conf, &hc->p.bucket, hc->p.epoch, &hc->p.owner))
+			err = ERR_INVALID;
+	}
+	if (err != ERR_OK)
+		return err;
+	proposer_reply(&hc->p, d.reply, &v, env_now(hc->env), &hc->out);
+	head_act(hc);
+	return ERR_OK;
+}
+
+static SUSPENDS int
+drive(struct head_client *hc, struct op *op)
+{
+	int err = ERR_OK;
+
+	while (err == ERR_OK && !hc->done) {
+		uint64_t now = env_now(hc->env), next = hc->p.deadline, random;
+
+		if (hc->superseded)
+			err = ERR_STALE;
+		else if ((op->kind == OP_COMMIT || op->kind == OP_STOP) &&
+			 !configuration_writer(&hc->p.conf, &hc->writer.pub))
+			err = ERR_PERMISSION; /* taken away meanwhile */
+		if (err != ERR_OK)
+			break;
+		if (hc->evaluate) {
+			err = evaluate(hc, op);
+			continue;
+		}
+		if (hc->p.wake != 0)
+			next = MIN(next, hc->p.wake);
+		if (now < next) {
+			err = wait_until(hc, next);
+			continue;
+		}
+		env_random(hc->env, &random, sizeof(random));
+		proposer_tick(&hc->p, now, random, &hc->out);
+		head_act(hc);
+	}
+	give_up(hc);
+	return err;
+}
+
+/* With hc->op held. What the errors mean, see the callers. */
+static SUSPENDS int
+run_once(struct head_client *hc, struct op *op)
+{
+	uint64_t now = env_now(hc->env);
+
+	hc->done = hc->evaluate = op->lost = false;
+	switch (op->kind) {
+	case OP_READ:
+		proposer_read(&hc->p, now, op->deadline, &hc->out);
+		break;
+	case OP_COMMIT:
+	case OP_STOP:
+		proposer_write(&hc->p, now, op->deadline, &hc->out);
+		break;
+	case OP_REPLACE:
+		proposer_replace(&hc->p, op->next, now, op->deadline, &hc->out);
+		break;
+	}
+	head_act(hc);
+	return drive(hc, op);
+}
+
+/* Known is committed and was current after the start. */
+static SUSPENDS int
+learnt(struct head_client *hc, uint64_t began, uint64_t deadline)
+{
+	int err = have_tail(hc, deadline);
+
+	if (err != ERR_OK)
+		return err == ERR_NOT_FOUND ? ERR_UNREACHABLE : err;
+	show(hc);
+	hc->current_at = began;
+	hc->stale = false;
+	head_publish(hc);
+	return ERR_OK;
+}
+
+/* ERR_OK: hc->outcome. */
+static SUSPENDS int
+run(struct head_client *hc, struct op *op)
+{
+	uint64_t began;
+	int err;
+
+	do {
+		began = env_now(hc->env);
+		err = run_once(hc, op);
+		/* The head that was committed has been followed by others: look again. */
+	} while (op->lost && hc->outcome == OUT_FAILED && env_now(hc->env) < op->deadline);
+	if (op->lost)
+		err = ERR_OK;
+	if (err != ERR_OK && hc->outcome == OUT_UNKNOWN && err != ERR_CANCELED)
+		err = ERR_OK;
+	if (err != ERR_OK)
+		return err;
+	switch (hc->outcome) {
+	case OUT_READ:
+	case OUT_COMMITTED:
+	case OUT_DECLINED:
+		err = learnt(hc, began, op->deadline + TAIL_WAIT);
+		/* It is committed, though its records are not to be had now. */
+		if (err != ERR_OK && hc->outcome == OUT_COMMITTED && err != ERR_CANCELED) {
+			hc->stale = true;
+			err = ERR_OK;
+		}
+		break;
+	case OUT_FORKED:
+		hc->counters.forks++;
+		log_error(hc->env, "committed heads of a bucket contradict each other");
+		hc->stale = true;
+		break;
+	case OUT_FAILED:
+	case OUT_UNKNOWN:
+		hc->stale = true;
+		break;
+	}
+	return err;
+}
+
+/* ---- reading ---- */
+
+static SUSPENDS int
+lead_round(struct head_client *hc, uint64_t deadline)
+{
+	struct op op = { .kind = OP_READ, .deadline = deadline };
+	int err;
+
+	hc->counters.reads++;
+	err = run(hc, &op);
+	if (err == ERR_OK && hc->outcome == OUT_FORKED)
+		err = ERR_CORRUPT;
+	else if (err == ERR_OK && hc->outcome != OUT_READ)
+		err = ERR_UNREACHABLE;
+	if (err != ERR_OK) {
+		hc->counters.reads_failed++;
+		hc->stale = true;
+	}
+	return err;
+}
+
+static void
+wake_all(struct head_reader *readers, int result)
+{
+	while (readers != NULL) {
+		struct head_reader *next = readers->next;
+
+		wait_wake(&readers->wait, result);
+		readers = next;
+	}
+}
+
+static SUSPENDS int
+lead(struct head_client *hc, uint64_t deadline)
+{
+	uint64_t old = task_deadline(hc->env, deadline);
+	struct head_reader *readers;
+	int err;
+
+	hc->gathering = true;
+	err = semaphore_acquire(hc->env, &hc->op);
+	task_deadline_restore(hc->env, old);
+	/* Who comes from here on is not served by this round. */
+	hc->gathering = false;
+	readers = hc->readers;
+	hc->readers = NULL;
+	if (err != ERR_OK) {
+		wake_all(readers, LEAD);
+		return err == ERR_TIMEOUT ? ERR_UNREACHABLE : err;
+	}
+	err = lead_round(hc, deadline);
+	semaphore_release(&hc->op);
+	/* With the leader's patience or life at an end, others look for themselves. */
+	wake_all(readers, err == ERR_CANCELED || err == ERR_TIMEOUT ? LEAD : err);
+	return err == ERR_TIMEOUT ? ERR_UNREACHABLE : err;
+}
+
+static void
+unlink_reader(struct head_client *hc, const struct head_reader *me)
+{
+	struct head_reader **at = &hc->readers;
+
+	while (*at != NULL && *at != me)
+		at = &(*at)->next;
+	if (*at == me)
+		*at = me->next;
+}
+
+int
+head_client_read(struct head_client *hc, uint64_t timeout)
+{
+	uint64_t deadline = env_now(hc->env) + timeout;
+	int err;
+
+	for (;;) {
+		struct head_reader me = { .next = hc->readers };
+
+		if (!hc->gathering)
+			return lead(hc, deadline);
+		if (env_now(hc->env) >= deadline)
+			return ERR_UNREACHABLE;
+		wait_init(&me.wait);
+		hc->readers = &me;
+		hc->counters.reads_shared++;
+		err = wait_for(hc->env, &me.wait, deadline - env_now(hc->env));
+		if (!me.wait.done)
+			unlink_reader(hc, &me);
+		if (err == ERR_TIMEOUT)
+			return ERR_UNREACHABLE;
+		/* The leader's time may have been shorter. */
+		if (err != LEAD && (err != ERR_UNREACHABLE || env_now(hc->env) >= deadline))
+			return err;
+	}
+}
+
+/* ---- writing ---- */
+
+static void
+count(struct head_client *hc)
+{
+	switch (hc->outcome) {
+	case OUT_COMMITTED:
+		hc->counters.commits++;
+		break;
+	case OUT_DECLINED:
+		hc->counters.declined++;
+		break;
+	case OUT_UNKNOWN:
+		hc->counters.unknown++;
+		break;
+	default:
+		hc->counters.failed++;
+	}
+}
+
+static SUSPENDS int
+write_gated(struct head_client *hc, struct op *op)
+{
+	struct op read = { .kind = OP_READ, .deadline = op->deadline };
+	int err;
+
+	if (op->kind == OP_REPLACE) {
+		if (configuration_anchor(&hc->p.conf, &hc->writer.pub) < 0 ||
+		    !configuration_replaces_one(&hc->p.conf, op->next))
+			return ERR_INVALID;
+		return run(hc, op);
+	}
+	if (!configuration_writer(&hc->p.conf, &hc->writer.pub)) {
+		/* It may have been let in since. */
+		err = run(hc, &read);
+		if (err != ERR_OK)
+			return err;
+		if (hc->outcome != OUT_READ)
+			return ERR_UNREACHABLE;
+		if (!configuration_writer(&hc->p.conf, &hc->writer.pub))
+			return ERR_PERMISSION;
+	}
+	return run(hc, op);
+}
+
+static SUSPENDS int
+write_op(struct head_client *hc, struct op *op, enum proposer_outcome *outcome)
+{
+	uint64_t old;
+	int err;
+
+	if (!hc->writes)
+		return ERR_PERMISSION;
+	old = task_deadline(hc->env, op->deadline);
+	err = semaphore_acquire(hc->env, &hc->op);
+	task_deadline_restore(hc->env, old);
+	if (err == ERR_TIMEOUT && env_now(hc->env) >= op->deadline) {
+		*outcome = OUT_FAILED;
+		return ERR_OK;
+	}
+	if (err != ERR_OK)
+		return err;
+	err = write_gated(hc, op);
+	if (err == ERR_OK) {
+		count(hc);
+		*outcome = hc->outcome;
+	}
+	semaphore_release(&hc->op);
+	return err;
+}
+
+int
+head_client_commit(struct head_client *hc, const struct head_decide *decide, uint64_t timeout,
+    enum proposer_outcome *outcome)
+{
+	struct op op = {
+		.kind = OP_COMMIT, .decide = decide, .deadline = env_now(hc->env) + timeout
+	};
+
+	return write_op(hc, &op, outcome);
+}
+
+int
+head_client_reconfigure(struct head_client *hc, const struct configuration *next,
+    const struct identity *owner, uint64_t timeout, enum proposer_outcome *outcome)
+{
+	struct op op = { .kind = OP_STOP,
+		.next = next,
+		.owner = owner,
+		.deadline = env_now(hc->env) + timeout };
+
+	return write_op(hc, &op, outcome);
+}
+
+int
+head_client_replace(struct head_client *hc, const struct configuration *next, uint64_t timeout,
+    enum proposer_outcome *outcome)
+{
+	struct op op = { .kind = OP_REPLACE, .next = next, .deadline = env_now(hc->env) + timeout };
+
+	return write_op(hc, &op, outcome);
+}
+
+/* ---- sight ---- */
+
+const struct configuration *
+head_client_configuration(const struct head_client *hc)
+{
+	return &hc->p.conf;
+}
+
+const struct charter *
+head_client_charter(const struct head_client *hc)
+{
+	return &hc->charter;
+}
+
+const struct handover *
+head_client_handover(const struct head_client *hc)
+{
+	return hc->p.handed ? &hc->p.handover : NULL;
+}
+
+const struct head_client_counters *
+head_client_counters(const struct head_client *hc)
+{
+	return &hc->counters;
+}

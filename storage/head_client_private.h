@@ -1,0 +1,65 @@
+/* Shared by head_client.c (operations) and head_talk.c (what goes out and comes in). */
+#ifndef STORAGE_HEAD_CLIENT_PRIVATE_H
+#define STORAGE_HEAD_CLIENT_PRIVATE_H
+
+#include "storage/head_client.h"
+#include "storage/register_talk.h"
+#include "storage/shelf.h"
+
+/* Members of now and of before, to whom something is on its way. */
+#define HEAD_PEERS_MAX   (3 * ANCHORS_MAX)
+/* Questions on their way to one anchor; who is dead gathers no more. */
+#define HEAD_FLIGHTS_MAX 4
+/* The finder record lives two days at its storers. */
+#define FINDER_EVERY     HOURS(12)
+
+struct head_peer {
+	struct pubkey key;
+	bool used, known;
+	struct contact at;
+	unsigned flights;
+};
+
+struct head_reader {
+	struct wait wait;
+	struct head_reader *next;
+};
+
+struct head_client {
+	struct head_client_opts opts; /* only what is lent */
+	struct env *env;
+	struct network_id net;
+	struct charter charter;
+	struct identity writer, finder;
+	bool writes, finds;
+	struct proposer p;
+	struct proposer_out out;
+	struct configuration conf; /* p's, at the last look */
+	/* The last accept: who is behind is sent its records, also when a quorum has it long. */
+	struct register_message last;
+	struct hash wanted; /* the tail of another's proposal, which is being asked for */
+	struct shelf shelf;
+	struct head_peer peers[HEAD_PEERS_MAX];
+	struct task_group group;
+	struct semaphore op; /* one operation at a time */
+	struct wait *event;  /* of the task that drives it */
+	bool evaluate, done, superseded, following, publishing;
+	enum proposer_outcome outcome;
+	/* Readers that wait for a round which has not begun; somebody leads it. */
+	bool gathering;
+	struct head_reader *readers;
+	struct value shown;
+	uint64_t current_at, published_at;
+	bool stale;
+	struct head_client_counters counters;
+};
+
+/* head_talk.c */
+/* Carries out hc->out; never suspends. */
+void head_act(struct head_client *hc);
+void head_wake(struct head_client *hc);
+/* Asks all for their states with their tails, beside what the proposer asks. */
+void head_ask_tails(struct head_client *hc);
+void head_publish(struct head_client *hc); /* in the background, if it is time */
+
+#endif

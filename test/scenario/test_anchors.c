@@ -1,0 +1,328 @@
+/*
+ * Head registers on real (simulated) nodes: what is committed stays, whoever of a minority dies;
+ * members change under way; what cannot be known is told.
+ */
+#include "storage/acceptor.h"
+#include "test/scenario/register_world.h"
+#include "test/unit/suite.h"
+
+static struct world *
+small_world(uint64_t seed, size_t nodes)
+{
+	return world_new(&(struct world_opts){ .seed = seed, .nodes = nodes, .code = { 2, 3, 4 } });
+}
+
+START_TEST(what_is_committed_is_read)
+{
+	struct world *w = small_world(1, 6);
+	struct bucket_list list;
+	struct bucket b;
+	uint32_t marks[50];
+
+	bucket_new(&b, w, 5, 2);
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, 0);
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		marks[i] = bucket_append_ok(&b, i < 25 ? 0 : i % 2);
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, ARRAY_LEN(marks));
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		ck_assert_uint_eq(list.at[i], marks[i]);
+	bucket_writer_kill(&b, 0);
+	bucket_writer_start(&b, 0);
+	ck_assert_int_eq(bucket_read(&b, 0, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, ARRAY_LEN(marks));
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(a_long_tail_comes_along)
+{
+	struct world *w = small_world(2, 5);
+	struct bucket_list list;
+	struct bucket b;
+	size_t dead;
+
+	bucket_new(&b, w, 5, 2);
+	b.record_bytes = 25000; /* three pieces each */
+	b.fold_at = 9;
+	dead = bucket_anchor(&b, 0, 1);
+	for (size_t i = 0; i < 4; i++)
+		bucket_append_ok(&b, 0);
+	/* What it misses is brought in one go, also behind a checkpoint. */
+	world_kill(w, dead);
+	for (size_t i = 0; i < 3; i++)
+		bucket_append_ok(&b, 0);
+	world_restart(w, dead);
+	for (size_t i = 0; i < 20; i++)
+		bucket_append_ok(&b, 0);
+	sim_run_for(world_sim(w), SECONDS(20));
+	bucket_append_ok(&b, 0);
+	sim_run_for(world_sim(w), SECONDS(5));
+	ck_assert(hash_equal(&bucket_state(&b, dead)->value.head.id,
+	    &bucket_state(&b, bucket_anchor(&b, 0, 0))->value.head.id));
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, 28);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(anchors_that_restart_know_what_they_knew)
+{
+	struct world *w = small_world(3, 5);
+	struct bucket_list list;
+	struct registers_status s;
+	struct bucket b;
+
+	bucket_new(&b, w, 3, 1);
+	b.record_bytes = 15000;
+	b.fold_at = 4;
+	for (size_t i = 0; i < 11; i++)
+		bucket_append_ok(&b, 0);
+	for (uint8_t i = 0; i < 3; i++)
+		world_power_loss(w, bucket_anchor(&b, 0, i), i);
+	ck_assert_int_eq(bucket_read(&b, 0, SECONDS(20), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, 11);
+	bucket_append_ok(&b, 0);
+	for (uint8_t i = 0; i < 3; i++) {
+		registers_status(node_registers(world_peer(w, bucket_anchor(&b, 0, i))), &s);
+		ck_assert(s.loaded);
+		ck_assert_uint_eq(s.anchored, 1);
+		ck_assert_uint_eq(s.damaged, 0);
+	}
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(without_a_majority_nothing_is_pretended)
+{
+	struct world *w = small_world(4, 6);
+	enum proposer_outcome outcome = 0;
+	struct head_view view;
+	struct bucket_list list;
+	struct bucket b;
+	size_t dead[3];
+
+	bucket_new(&b, w, 5, 2);
+	bucket_append_ok(&b, 0);
+	for (uint8_t i = 0; i < 3; i++) {
+		dead[i] = bucket_anchor(&b, 0, i);
+		world_kill(w, dead[i]);
+	}
+	head_client_view(b.writers[0].hc, &view);
+	ck_assert(!view.stale);
+	ck_assert_int_eq(bucket_read(&b, 0, SECONDS(10), &list), ERR_UNREACHABLE);
+	head_client_view(b.writers[0].hc, &view);
+	ck_assert(view.stale);
+	ck_assert_uint_ne(view.current_at, 0);
+	ck_assert_uint_eq(view.head->seq, 1);
+	/* It takes the lead when it was so; what it sent may yet be chosen. */
+	ck_assert_int_eq(bucket_append(&b, 0, 7, SECONDS(10), &outcome), ERR_OK);
+	ck_assert(outcome == OUT_UNKNOWN);
+	/* Who never got through a round has sent nothing. */
+	ck_assert_int_eq(bucket_append(&b, 1, 8, SECONDS(10), &outcome), ERR_OK);
+	ck_assert(outcome == OUT_FAILED);
+	for (uint8_t i = 0; i < 3; i++)
+		world_restart(w, dead[i]);
+	bucket_append_ok(&b, 1);
+	ck_assert_int_eq(bucket_append(&b, 0, 7, SECONDS(30), &outcome), ERR_OK);
+	ck_assert(outcome == OUT_COMMITTED);
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, 3);
+	ck_assert(!bucket_list_has(&list, 8));
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+/* ---- members change ---- */
+
+static void
+members_differ(const struct bucket *b, size_t writer, size_t want)
+{
+	const struct configuration *c = head_client_configuration(b->writers[writer].hc);
+	size_t fresh = 0;
+
+	for (uint8_t i = 0; i < c->anchors_count; i++)
+		fresh += configuration_anchor(&b->charter.founding, &c->anchors[i].key) < 0;
+	ck_assert_uint_eq(fresh, want);
+}
+
+/* So long until an anchor is called silent and replaced, at the world's pace: 3 minutes, and looks.
+ */
+#define SILENT_AND_REPLACED MINUTES(8)
+
+START_TEST(all_five_are_replaced_one_after_the_other)
+{
+	struct world *w = small_world(5, 10);
+	struct bucket_list list;
+	size_t dead[5], writes = 0;
+	struct bucket b;
+
+	bucket_new(&b, w, 5, 2);
+	for (uint8_t i = 0; i < 5; i++)
+		dead[i] = bucket_anchor(&b, 0, i);
+	for (uint8_t i = 0; i < 5; i++) {
+		uint64_t end = sim_now(world_sim(w)) + SILENT_AND_REPLACED;
+
+		world_kill(w, dead[i]);
+		while (sim_now(world_sim(w)) < end) {
+			bucket_append_ok(&b, writes++ % 2);
+			sim_run_for(world_sim(w), SECONDS(15));
+		}
+		bucket_append_ok(&b, 0);
+		writes++;
+		members_differ(&b, 0, i + 1u);
+	}
+	/* The finder record has followed: nobody of the founders lives. */
+	bucket_writer_kill(&b, 1);
+	bucket_writer_start(&b, 1);
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, writes);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(seven_replace_one_without_any_writer)
+{
+	struct world *w = small_world(6, 10);
+	struct bucket_list list;
+	struct bucket b;
+
+	bucket_new(&b, w, 7, 1);
+	bucket_append_ok(&b, 0);
+	world_kill(w, bucket_anchor(&b, 0, 3));
+	bucket_writer_kill(&b, 0);
+	sim_run_for(world_sim(w), SILENT_AND_REPLACED);
+	bucket_writer_start(&b, 0);
+	ck_assert_int_eq(bucket_read(&b, 0, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, 1);
+	members_differ(&b, 0, 1);
+	bucket_append_ok(&b, 0);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(one_that_lost_its_disk_is_no_member)
+{
+	struct world *w = small_world(7, 8);
+	struct bucket b;
+	size_t lost;
+
+	bucket_new(&b, w, 5, 1);
+	bucket_append_ok(&b, 0);
+	lost = bucket_anchor(&b, 0, 2);
+	world_lose_disk(w, lost);
+	bucket_append_ok(&b, 0);
+	ck_assert_ptr_null(bucket_state(&b, lost));
+	sim_run_for(world_sim(w), SILENT_AND_REPLACED);
+	bucket_append_ok(&b, 0);
+	members_differ(&b, 0, bucket_state(&b, lost) == NULL ? 1 : 0);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(who_leaves_hands_its_registers_over)
+{
+	struct world *w = small_world(8, 8);
+	uint64_t began = sim_now(world_sim(w));
+	struct keeper_status s;
+	struct bucket b;
+	size_t leaver;
+
+	bucket_new(&b, w, 5, 1);
+	bucket_append_ok(&b, 0);
+	leaver = bucket_anchor(&b, 0, 0);
+	sim_run_for(world_sim(w), MINUTES(2)); /* a tour */
+	ck_assert_int_eq(keeper_leave(world_keeper(w, leaver)), ERR_OK);
+	s = world_keeper_status(w, leaver);
+	ck_assert_uint_eq(s.leave_left, 1);
+	while (s.leave_left > 0 && sim_now(world_sim(w)) - began < MINUTES(10)) {
+		sim_run_for(world_sim(w), SECONDS(5));
+		s = world_keeper_status(w, leaver);
+	}
+	ck_assert_uint_eq(s.leave_left, 0);
+	world_kill(w, leaver);
+	bucket_append_ok(&b, 0);
+	members_differ(&b, 0, 1);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+struct change {
+	struct bucket *b;
+	struct configuration next;
+	enum proposer_outcome outcome;
+	const struct identity *owner;
+};
+
+static int
+change_task(void *arg)
+{
+	struct change *c = arg;
+
+	return head_client_reconfigure(
+	    c->b->writers[0].hc, &c->next, c->owner, SECONDS(30), &c->outcome);
+}
+
+/* An anchor that was away while the members changed, and much was written since, catches up. */
+START_TEST(the_owner_takes_a_writer_away)
+{
+	struct world *w = small_world(9, 6);
+	enum proposer_outcome outcome = 0;
+	struct bucket b;
+	struct change c = { .b = &b };
+	size_t away;
+
+	bucket_new(&b, w, 5, 2);
+	bucket_append_ok(&b, 1);
+	bucket_append_ok(&b, 0);
+	away = bucket_anchor(&b, 0, 4);
+	world_kill(w, away);
+	c.next = *head_client_configuration(b.writers[0].hc);
+	c.next.writers_count = 1;
+	/* Anchors do not take it without the owner's word. */
+	ck_assert_int_eq(
+	    sim_run_task(world_sim(w), b.writers[0].env, change_task, &c), ERR_INVALID);
+	c.owner = &b.owner;
+	ck_assert_int_eq(sim_run_task(world_sim(w), b.writers[0].env, change_task, &c), ERR_OK);
+	ck_assert(c.outcome == OUT_COMMITTED);
+	/* It was in the lead and sends before it hears of the change. */
+	ck_assert_int_eq(bucket_append(&b, 1, 77, SECONDS(20), &outcome), ERR_OK);
+	ck_assert(outcome == OUT_UNKNOWN);
+	ck_assert_int_eq(bucket_append(&b, 1, 77, SECONDS(20), &outcome), ERR_PERMISSION);
+	for (size_t i = 0; i < 30; i++)
+		bucket_append_ok(&b, 0);
+	world_restart(w, away);
+	sim_run_for(world_sim(w), MINUTES(2));
+	ck_assert_uint_eq(bucket_state(&b, away)->conf.number, 1);
+	bucket_append_ok(&b, 0);
+	sim_run_for(world_sim(w), SECONDS(5));
+	ck_assert_uint_eq(bucket_state(&b, away)->value.head.seq, 33);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("scenario/anchors");
+
+	if (crypto_init() != ERR_OK)
+		return EXIT_FAILURE;
+	suite_add(s, "anchors", 300, what_is_committed_is_read, a_long_tail_comes_along,
+	    anchors_that_restart_know_what_they_knew, without_a_majority_nothing_is_pretended,
+	    NULL);
+	suite_add(s, "members", 300, all_five_are_replaced_one_after_the_other,
+	    seven_replace_one_without_any_writer, one_that_lost_its_disk_is_no_member,
+	    who_leaves_hands_its_registers_over, the_owner_takes_a_writer_away, NULL);
+	return suite_main(s);
+}
