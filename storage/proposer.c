@@ -368,7 +368,12 @@ proposer_tick(struct proposer *p, uint64_t now, uint64_t random, struct proposer
 		proposer_tell_handover(p, (uint8_t)(proposer_everyone(p) & ~p->answered), out);
 		p->wake = now + PROPOSER_ROUND_NS;
 	} else if (p->phase == PH_READING) {
-		proposer_begin(p, PH_READING, now, out);
+		/* A quorum answered and differs: it may stay so as long as others are dead. */
+		bool differ = mask_count(p->answered) >= p->conf.quorum &&
+			      configuration_writer(&p->conf, &p->self);
+
+		p->declining = p->declining && !differ;
+		proposer_begin(p, differ ? PH_PREPARING : PH_READING, now, out);
 	} else if (p->refused != 0) {
 		proposer_back_off(p, now, random);
 	} else {

@@ -16,6 +16,8 @@
 
 /* A round trip around the world and a sync; then who has not answered is asked again. */
 #define PROPOSER_ROUND_NS        SECONDS(2)
+/* A quorum has answered a read, and differs: those who are left, if they live, have so long. */
+#define PROPOSER_DIFFER_NS       MILLISECONDS(300)
 /* Whoever was refused waits that long, at random, so that one of two gets through. */
 #define PROPOSER_BACK_OFF_MIN_NS MILLISECONDS(50)
 #define PROPOSER_BACK_OFF_MAX_NS MILLISECONDS(500)

@@ -76,6 +76,9 @@ on_state(struct proposer *p, uint8_t i, const struct register_answer *a, uint64_
 	    configuration_writer(&p->conf, &p->self)) {
 		p->declining = false;
 		proposer_begin(p, PH_PREPARING, now, out);
+	} else if (mask_count(p->answered) >= p->conf.quorum) {
+		/* Whose answer would decide may be dead. */
+		p->wake = MIN(p->wake, now + PROPOSER_DIFFER_NS);
 	}
 }
 

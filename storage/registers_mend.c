@@ -151,6 +151,35 @@ take_handover(struct registers *r, const struct register_entry *e, struct probe 
 	(void)registers_step(r, &p->m, &p->a);
 }
 
+/*
+ * What another has accepted and we have not: the accept is its writer's word, whoever brings it, so
+ * it is as if it had come now. Else who was away would have to wait for a writer, and readers who
+ * cannot write for both.
+ */
+static SUSPENDS void
+take_accept(struct registers *r, struct register_entry *e, struct probe *p)
+{
+	const struct acceptor *s = &e->state;
+	int order = ballot_compare(&p->a.accepted, &s->accepted);
+
+	if (p->a.accepted.counter == 0 || order < 0 ||
+	    (order == 0 && value_place(&p->a.value) <= value_place(&s->value)))
+		return;
+	memset(&p->m, 0, sizeof(p->m));
+	p->m.kind = REG_ACCEPT;
+	p->m.bucket = e->bucket;
+	p->m.epoch = s->epoch;
+	p->m.configuration = s->conf.number;
+	p->m.ballot = p->a.accepted;
+	p->m.sig = p->a.accepted_sig;
+	p->m.replaces = p->a.warranted;
+	p->m.next = p->a.value.stop.next;
+	p->m.warrant = p->a.warrant;
+	p->m.value = p->a.value;
+	p->m.tail = p->a.tail;
+	(void)registers_step(r, &p->m, &p->a);
+}
+
 /* Whether it answers as a member; helps along who has fallen behind, on either side. */
 static SUSPENDS bool
 look_at(struct registers *r, struct register_entry *e, const struct pubkey *who)
@@ -167,9 +196,11 @@ look_at(struct registers *r, struct register_entry *e, const struct pubkey *who)
 		task_deadline_restore(r->env, old);
 		good = p->a.kind == ANS_STATE && p->a.epoch == e->state.epoch &&
 		       p->a.configuration == e->state.conf.number;
-		if ((p->a.kind == ANS_BEHIND || p->a.kind == ANS_NO_MEMBER) &&
-		    p->a.epoch == e->state.epoch && e->state.handed && !entry_sealed(e) &&
-		    p->a.configuration < e->state.conf.number)
+		if (good)
+			take_accept(r, e, p);
+		else if ((p->a.kind == ANS_BEHIND || p->a.kind == ANS_NO_MEMBER) &&
+			 p->a.epoch == e->state.epoch && e->state.handed && !entry_sealed(e) &&
+			 p->a.configuration < e->state.conf.number)
 			tell_handover(r, e, who, p);
 		else if (p->a.kind == ANS_MOVED && p->a.handed)
 			take_handover(r, e, p);
