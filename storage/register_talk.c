@@ -164,9 +164,10 @@ anchor_ask_offer(struct endpoint *ep, const struct contact *to, const struct pub
 	struct buf reply;
 	int err;
 
-	buf_init(&reply, RPC_DATAGRAM_BODY_MAX);
+	buf_init(&reply, RPC_HEAD_BYTES_MAX);
 	err = rpc_call(ep, to, METHOD_ANCHOR_OFFER,
-	    bytes_of(head, offer_ask_pack(owner, grant, head)), NULL, &reply);
+	    bytes_of(head, offer_ask_pack(owner, grant, head)),
+	    &(struct rpc_opts){ .transport = RPC_SESSION }, &reply);
 	if (err == ERR_OK)
 		err = offer_unpack(buf_bytes(&reply), out);
 	buf_fini(&reply);

@@ -11,8 +11,8 @@
 #include "storage/register.h"
 
 enum register_method {
-	METHOD_REGISTER = 74,     /* → u32 length, message; ← u32 length, answer */
-	METHOD_ANCHOR_OFFER = 75, /* owner, grant → incarnation, would it; datagram or session */
+	METHOD_REGISTER = 74,         /* → u32 length, message; ← u32 length, answer */
+	METHOD_ANCHOR_OFFER = 75,     /* owner, grant → tail: incarnation, would it */
 	METHOD_REGISTER_FOUND = 76,   /* charter, grant → nothing: it is durable */
 	METHOD_REGISTER_CHARTER = 77, /* bucket, what is known → charter, grant, handovers since */
 };

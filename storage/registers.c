@@ -248,25 +248,26 @@ serve_message(void *arg, struct stream *st, const struct rpc_request *req)
 }
 
 static int
-answer_offer(void *arg, const struct rpc_request *req, struct buf *reply)
+serve_offer(void *arg, struct stream *st, const struct rpc_request *req)
 {
 	struct registers *r = arg;
-	struct anchor_offer o = { .incarnation = r->incarnation };
+	struct anchor_offer o = { .incarnation = 0 };
 	struct pubkey owner;
 	struct grant grant;
 	uint8_t packed[OFFER_BYTES];
 	bool granted;
 	int err = offer_ask_unpack(req->body, &owner, &granted, &grant);
 
+	if (err == ERR_OK)
+		err = registers_incarnate(r);
 	if (err != ERR_OK)
 		return err;
-	if (!r->loaded)
-		return ERR_BUSY;
+	o.incarnation = r->incarnation;
 	o.leaving = r->opts.keeper != NULL && keeper_leaves(r->opts.keeper);
 	o.refusal =
-	    registers_admit(r, &owner, granted ? &grant : NULL, addr_group(&req->from.addr));
+	    registers_admit(r, &owner, granted ? &grant : NULL, addr_group(&stream_peer(st)->addr));
 	offer_pack(&o, packed);
-	return buf_append(reply, packed, sizeof(packed));
+	return stream_finish(st, ERR_OK, bytes_of(packed, sizeof(packed)));
 }
 
 static int
@@ -420,12 +421,11 @@ registers_new(const struct registers_opts *opts, struct registers **out)
 	endpoint_add_stream_method(
 	    opts->endpoint, &(struct stream_method){ METHOD_REGISTER, serve_message, r });
 	endpoint_add_stream_method(
+	    opts->endpoint, &(struct stream_method){ METHOD_ANCHOR_OFFER, serve_offer, r });
+	endpoint_add_stream_method(
 	    opts->endpoint, &(struct stream_method){ METHOD_REGISTER_FOUND, serve_found, r });
 	endpoint_add_stream_method(
 	    opts->endpoint, &(struct stream_method){ METHOD_REGISTER_CHARTER, serve_charter, r });
-	endpoint_add_method(
-	    opts->endpoint, &(struct rpc_method){
-				.number = METHOD_ANCHOR_OFFER, .answer = answer_offer, .arg = r });
 	*out = r;
 	return ERR_OK;
 }

@@ -41,8 +41,8 @@ struct registers_opts {
 /* Serves from here on; what is asked before registers_load() is answered ERR_BUSY. gives */
 int registers_new(const struct registers_opts *opts, struct registers **out);
 /*
- * Reads what the store has, sweeps what a crash left, makes the incarnation of a new store. What
- * cannot be read is tried again by itself, until then nothing is served.
+ * Reads what the store has, sweeps what a crash left. What cannot be read is tried again by itself,
+ * until then nothing is served.
  */
 SUSPENDS void registers_load(struct registers *r);
 void registers_shutdown(struct registers *r, void (*done)(void *arg), void *arg);
@@ -55,7 +55,7 @@ void registers_free(struct registers *r);
  */
 SUSPENDS int registers_answer(struct registers *r, struct bytes message, struct buf *reply);
 
-uint64_t registers_incarnation(const struct registers *r); /* 0: not loaded */
+uint64_t registers_incarnation(const struct registers *r); /* 0: never asked for */
 /* Registers that it is a member of: a node that leaves waits until there are none. */
 size_t registers_anchored(const struct registers *r);
 

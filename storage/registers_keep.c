@@ -16,6 +16,8 @@ static const char state_begin[] = "skerry/register-state/";
 
 static const struct hash incarnation_key = { "incarnation/1" };
 
+#define INCARNATION_BYTES 8
+
 /* A piece begins with this, so that records of a writer cannot look like a state. */
 #define PIECE_MARK     'P'
 #define PIECES_OF(n)   (uint16_t)(((n) + TAIL_PIECE_BYTES - 1) / TAIL_PIECE_BYTES)
@@ -447,30 +449,43 @@ sweep(struct registers *r)
 static SUSPENDS int
 read_incarnation(struct registers *r)
 {
-	uint8_t packed[8];
 	struct buf value;
 	int err;
 
 	buf_init(&value, STORE_VALUE_MAX);
 	err = store_value(r->opts.store, STORE_NODE, &incarnation_key, &value);
-	if (err == ERR_OK && value.len == sizeof(packed)) {
+	if (err == ERR_OK && value.len == INCARNATION_BYTES) {
 		struct unpacker u = unpacker_on(buf_bytes(&value));
 
 		r->incarnation = unpack_u64(&u);
-	} else if (err == ERR_OK || err == ERR_NOT_FOUND) {
-		struct packer p = packer_on(packed, sizeof(packed));
-		uint64_t made;
+	}
+	buf_fini(&value);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
 
-		/* 0 stands for none. */
+int
+registers_incarnate(struct registers *r)
+{
+	uint8_t packed[INCARNATION_BYTES];
+	struct packer p = packer_on(packed, sizeof(packed));
+	uint64_t made;
+	int err;
+
+	if (!r->loaded || r->incarnation != 0)
+		return r->loaded ? ERR_OK : ERR_BUSY;
+	err = semaphore_acquire(r->env, &r->taking);
+	if (err != ERR_OK)
+		return err;
+	if (r->incarnation == 0) {
 		env_random(r->env, &made, sizeof(made));
-		made |= 1;
+		made |= 1; /* 0 stands for none */
 		pack_u64(&p, made);
 		err = store_set_value(
 		    r->opts.store, STORE_NODE, &incarnation_key, bytes_of(packed, sizeof(packed)));
 		if (err == ERR_OK)
 			r->incarnation = made;
 	}
-	buf_fini(&value);
+	semaphore_release(&r->taking);
 	return err;
 }
 

@@ -88,6 +88,8 @@ SUSPENDS int kept_records(struct registers *r, const struct hash *bucket, const 
     uint16_t first, struct buf *out);
 SUSPENDS int keep_forget(struct registers *r, struct register_entry *e); /* all of it */
 SUSPENDS int registers_read_all(struct registers *r);
+/* The number of this directory, made when it is first asked for. */
+SUSPENDS int registers_incarnate(struct registers *r);
 
 /* registers_step.c */
 SUSPENDS int registers_step(

@@ -165,7 +165,7 @@ END_TEST
 /* It signs that it keeps what it has dropped, and tells its siblings that it has it. */
 START_TEST(who_drops_what_it_signed_for_is_scored_out)
 {
-	struct world *w = network(2);
+	struct world *w = network(3);
 	size_t liar, all;
 	struct liar *l;
 
