@@ -423,14 +423,18 @@ lead_round(struct head_client *hc, uint64_t deadline)
 	return err;
 }
 
+/* Each takes itself off the list when its time is over. */
 static void
-wake_all(struct head_reader *readers, int result)
+wake_all(struct head_reader **list, int result)
 {
-	while (readers != NULL) {
-		struct head_reader *next = readers->next;
+	struct head_reader *at = *list;
 
-		wait_wake(&readers->wait, result);
-		readers = next;
+	*list = NULL;
+	while (at != NULL) {
+		struct head_reader *next = at->next;
+
+		wait_wake(&at->wait, result);
+		at = next;
 	}
 }
 
@@ -438,7 +442,6 @@ static SUSPENDS int
 lead(struct head_client *hc, uint64_t deadline)
 {
 	uint64_t old = task_deadline(hc->env, deadline);
-	struct head_reader *readers;
 	int err;
 
 	hc->gathering = true;
@@ -446,24 +449,23 @@ lead(struct head_client *hc, uint64_t deadline)
 	task_deadline_restore(hc->env, old);
 	/* Who comes from here on is not served by this round. */
 	hc->gathering = false;
-	readers = hc->readers;
-	hc->readers = NULL;
 	if (err != ERR_OK) {
-		wake_all(readers, LEAD);
+		wake_all(&hc->readers, LEAD);
 		return err == ERR_TIMEOUT ? ERR_UNREACHABLE : err;
 	}
+	must(hc->led == NULL);
+	hc->led = hc->readers;
+	hc->readers = NULL;
 	err = lead_round(hc, deadline);
-	semaphore_release(&hc->op);
 	/* With the leader's patience or life at an end, others look for themselves. */
-	wake_all(readers, err == ERR_CANCELED || err == ERR_TIMEOUT ? LEAD : err);
+	wake_all(&hc->led, err == ERR_CANCELED || err == ERR_TIMEOUT ? LEAD : err);
+	semaphore_release(&hc->op);
 	return err == ERR_TIMEOUT ? ERR_UNREACHABLE : err;
 }
 
 static void
-unlink_reader(struct head_client *hc, const struct head_reader *me)
+unlink_reader(struct head_reader **at, const struct head_reader *me)
 {
-	struct head_reader **at = &hc->readers;
-
 	while (*at != NULL && *at != me)
 		at = &(*at)->next;
 	if (*at == me)
@@ -487,8 +489,8 @@ head_client_read(struct head_client *hc, uint64_t timeout)
 		hc->readers = &me;
 		hc->counters.reads_shared++;
 		err = wait_for(hc->env, &me.wait, deadline - env_now(hc->env));
-		if (!me.wait.done)
-			unlink_reader(hc, &me);
+		unlink_reader(&hc->readers, &me);
+		unlink_reader(&hc->led, &me);
 		if (err == ERR_TIMEOUT)
 			return ERR_UNREACHABLE;
 		/* The leader's time may have been shorter. */

@@ -47,7 +47,7 @@ struct head_client {
 	enum proposer_outcome outcome;
 	/* Readers that wait for a round which has not begun; somebody leads it. */
 	bool gathering;
-	struct head_reader *readers;
+	struct head_reader *readers, *led; /* for the next round; of the one that runs */
 	struct value shown;
 	uint64_t current_at, published_at;
 	bool stale;

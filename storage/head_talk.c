@@ -187,6 +187,7 @@ add_tail(struct head_client *hc, struct register_message *m)
 	static const struct hash none;
 	size_t bytes = 0;
 
+	m->tail.count = 0; /* what was lent before may be gone */
 	if (m->kind == REG_READ) {
 		if (shelf_find(&hc->shelf, &m->tail.extends) == NULL)
 			m->tail.extends = none;
