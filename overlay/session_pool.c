@@ -434,8 +434,10 @@ open_or_dial(struct sessions *ss, const struct contact *to, uint16_t method, str
 				return err;
 			s = session_keys_find(ss, &to->pub, false);
 		}
-		if (s == NULL)
-			continue; /* it died as it came up */
+		if (s == NULL) {
+			err = ERR_CLOSED; /* it died as it came up */
+			continue;
+		}
 		err = open_pooled(s, method, head, out, &stale);
 		if (err == ERR_OK || !stale || ss->stopping || task_canceled(ss->env))
 			return err;
