@@ -156,7 +156,8 @@ print_repair(const struct json_value *r)
 		    say_time(json_number(r, "drain_until"), SAY_MINUTE, day),
 		    json_number(r, "drain_untold"));
 	if (json_flag(r, "leaving"))
-		printf("leaving      %" PRIu64 " of %" PRIu64 " pieces are still here%s\n",
+		printf("leaving      %" PRIu64 " of %" PRIu64
+		       " pieces and buckets' registers are still here%s\n",
 		    json_number(r, "leave_left"), json_number(r, "leave_total"),
 		    json_number(r, "leave_left") == 0 ? ": the node can be stopped" : "");
 	printf("parts        %" PRIu64 " kept here\n", json_number(r, "chunks"));
@@ -178,6 +179,23 @@ print_repair(const struct json_value *r)
 	    json_flag(r, "paused") ? "; PAUSED: many peers vanished at once" : "");
 	print_scrub(r);
 	print_audits(r);
+}
+
+static void
+print_registers(const struct json_value *r)
+{
+	if (r == NULL)
+		return;
+	if (!json_flag(r, "loaded")) {
+		printf("registers    NOT READ yet: the store does not give them\n");
+		return;
+	}
+	printf("registers    anchor of %" PRIu64 " buckets; %" PRIu64 " have moved on; %" PRIu64
+	       " other anchors silent",
+	    json_number(r, "anchored"), json_number(r, "moved"), json_number(r, "silent"));
+	if (json_number(r, "damaged") > 0)
+		printf("; %" PRIu64 " DAMAGED and not served", json_number(r, "damaged"));
+	printf("\n");
 }
 
 static void
@@ -205,6 +223,7 @@ print_status(const struct json_value *o)
 	    json_number(clock, "peers"));
 	print_store(json_child(o, "store"));
 	print_repair(json_child(o, "repair"));
+	print_registers(json_child(o, "registers"));
 	if (service != NULL)
 		printf("served       %" PRIu64 " pieces taken, %" PRIu64 " refused, %" PRIu64
 		       " reads\n",

@@ -185,6 +185,32 @@ keeper_text(struct prom *p, const struct keeper *keeper)
 		    "When scrub was last all round, Unix seconds.", s.scrub_ended_ms);
 }
 
+static void
+registers_text(struct prom *p, const struct registers *registers)
+{
+	struct registers_status s;
+
+	registers_status(registers, &s);
+	prom_gauge(p, N("registers"), "Buckets that it is an anchor of.", s.anchored);
+	prom_gauge(p, N("registers_moved"), "Buckets that have moved to other anchors.", s.moved);
+	prom_gauge(
+	    p, N("registers_unread"), "Whether the store has not given them yet.", !s.loaded);
+	prom_gauge(
+	    p, N("registers_damaged"), "Buckets that do not read and are not served.", s.damaged);
+	prom_gauge(p, N("register_anchors_silent"),
+	    "Other anchors of these buckets that were silent at the last look.", s.silent);
+	prom_gauge(p, N("register_tail_bytes"), "Log records kept for buckets.", s.tail_bytes);
+	prom_family(
+	    p, PROM_COUNTER, N("register_messages_total"), "Messages to buckets' registers.");
+	prom_by(p, "result", "answered", s.answered);
+	prom_by(p, "result", "refused", s.refused);
+	prom_counter(p, N("register_changes_total"), "Of these, that had to be synced.", s.changed);
+	prom_counter(p, N("registers_founded_total"), "Buckets founded here.", s.founded);
+	prom_counter(p, N("registers_joined_total"), "Buckets taken over from others.", s.joined);
+	prom_counter(p, N("register_replacements_total"),
+	    "Anchors that this node put others in the place of.", s.replaced);
+}
+
 /* ---- the network ---- */
 
 static void
@@ -314,6 +340,8 @@ metrics_text(const struct metrics_about *about, struct node *node, struct buf *o
 		service_text(&p, node_service(node));
 	if (node_keeper(node) != NULL)
 		keeper_text(&p, node_keeper(node));
+	if (node_registers(node) != NULL)
+		registers_text(&p, node_registers(node));
 	dht_text(&p, node_dht(node));
 	endpoint_text(&p, node_endpoint(node));
 	return p.err;

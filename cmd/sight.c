@@ -142,6 +142,29 @@ put_reach(struct json_value *o, const struct node *node)
 }
 
 static struct json_value *
+registers_json(const struct registers *r)
+{
+	struct json_value *o = json_make_object();
+	struct registers_status s;
+
+	registers_status(r, &s);
+	json_put_flag(o, "loaded", s.loaded);
+	json_put_number(o, "anchored", s.anchored);
+	json_put_number(o, "moved", s.moved);
+	json_put_number(o, "silent", s.silent);
+	json_put_number(o, "tail_bytes", s.tail_bytes);
+	json_put_number(o, "answered", s.answered);
+	json_put_number(o, "refused", s.refused);
+	json_put_number(o, "changed", s.changed);
+	json_put_number(o, "founded", s.founded);
+	json_put_number(o, "joined", s.joined);
+	json_put_number(o, "replaced", s.replaced);
+	json_put_number(o, "swept", s.swept);
+	json_put_number(o, "damaged", s.damaged);
+	return o;
+}
+
+static struct json_value *
 status_answer(struct node *node, const struct settings *settings)
 {
 	struct json_value *o = json_make_object();
@@ -171,6 +194,8 @@ status_answer(struct node *node, const struct settings *settings)
 		json_put_value(o, "service", service_answer(node_service(node)));
 	if (node_keeper(node) != NULL)
 		json_put_value(o, "repair", sight_keeper(node_keeper(node)));
+	if (node_registers(node) != NULL)
+		json_put_value(o, "registers", registers_json(node_registers(node)));
 	json_put_value(o, "dht", dht_answer(node_dht(node)));
 	json_put_value(o, "load", load_answer(ep));
 	json_put_value(o, "counters", counters_answer(ep));
