@@ -64,7 +64,7 @@ struct map_opts {
 #define MAP_MEMORY_BYTES     MIB(64)
 #define MAP_OVERLAY_BYTES    MIB(32)
 #define MAP_PAGE_BYTES       MIB(1)
-/* Ten minutes at most ([12]); two gateways draw different times, so that mostly one does it. */
+/* At most ([12]); drawn from 5 to 7.5 minutes by who wrote last, from 7.5 on by other gateways. */
 #define MAP_CHECKPOINT_AFTER MINUTES(10)
 
 /* Asks nobody yet: the first view or update does. */

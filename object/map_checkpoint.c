@@ -11,6 +11,8 @@
 
 /* A checkpoint that failed is tried again. */
 #define RETRY_AFTER   MINUTES(1)
+/* A writer that rolls meets a checkpoint's root now and then, not so often in a row. */
+#define MOVE_TRIES    5
 /* More log chunks make opening slow: each is fetched. */
 #define LOGS_DUE      256
 /* Refs are large; so many are handed over at once. */
@@ -206,13 +208,17 @@ move_root(struct checkpoint *c)
 
 	if (err != ERR_OK)
 		return err;
-	if (m->snapshot != c->v->snapshot)
-		err = ERR_STALE;
-	if (err == ERR_OK)
+	err = ERR_STALE;
+	/* Another gateway's roll may come first: its root names the same snapshot, so ours can be
+	 * built on it. */
+	for (int tries = 0; tries < MOVE_TRIES && err == ERR_STALE; tries++) {
+		if (m->snapshot != c->v->snapshot)
+			break;
 		err = build_root(c, &root);
-	if (err == ERR_OK) {
-		c->next->refs++;
-		err = map_root_move(m, &root, c->next, c->seq);
+		if (err == ERR_OK) {
+			c->next->refs++;
+			err = map_root_move(m, &root, c->next, c->seq);
+		}
 	}
 	semaphore_release(&m->rooting);
 	return err;
@@ -348,16 +354,19 @@ map_checkpoint_fire(void *arg)
 		map_start(m, MAP_WORK_CHECKPOINT);
 }
 
+/* Who wrote last does it; the others later, in case he is gone. */
 void
 map_checkpoint_arm(struct map *m)
 {
-	uint64_t after = m->opts.checkpoint_after;
+	uint64_t after = m->opts.checkpoint_after, memory = m->opts.overlay_bytes;
+	bool leads = map_leads(m);
 
 	if (m->opts.reg->commit == NULL || m->forked || !map_dirty(m))
 		return;
 	if (after != UINT64_MAX && !timer_armed(&m->checkpoint_timer))
-		timer_start(
-		    &m->checkpoint_timer, after / 2 + env_random_below(m->env, after / 2 + 1));
-	if (map_log_memory(m) >= m->opts.overlay_bytes || m->root.logs_count >= LOGS_DUE)
+		timer_start(&m->checkpoint_timer,
+		    (leads ? after / 2 : after / 4 * 3) + env_random_below(m->env, after / 4 + 1));
+	if (map_log_memory(m) >= (leads ? memory : memory + memory / 2) ||
+	    m->root.logs_count >= (leads ? LOGS_DUE : LOGS_DUE + LOGS_DUE / 2))
 		map_start(m, MAP_WORK_CHECKPOINT);
 }

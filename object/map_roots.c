@@ -330,7 +330,8 @@ is_due(const struct map *m)
 void
 map_roll_if_due(struct map *m)
 {
-	if (m->opts.reg->commit != NULL && !m->forked && is_due(m))
+	/* Two that roll the same tail are in each other's way. */
+	if (map_leads(m) && !m->forked && is_due(m))
 		map_start(m, MAP_WORK_ROLL);
 }
 

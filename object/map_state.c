@@ -246,6 +246,7 @@ map_install(struct map *m, const struct hash *id, struct map_root *root, struct 
 		return;
 	map_snapshot_release(m->snapshot);
 	m->snapshot = snapshot;
+	timer_stop(&m->checkpoint_timer); /* its time counts from now on */
 	if (snapshot->list.seq > m->seq) {
 		/* The log between was never seen; the pages have it. */
 		m->seq = m->ids_from = snapshot->list.seq;

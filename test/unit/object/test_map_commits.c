@@ -98,7 +98,7 @@ START_TEST(heavy_writers_wait_for_each_other)
 			.overlay_bytes = seed % 2 == 0 ? KIB(600) : 0 };
 		struct gateway *g[2] = { gateway_open(w, &opts), gateway_open(w, &opts) };
 		struct writer x[8];
-		struct map_sight sight;
+		struct map_sight sight[2];
 
 		for (unsigned i = 0; i < ARRAY_LEN(x); i++)
 			x[i] = (struct writer){ g[seed > 2 ? i % 2 : 0], i, 12,
@@ -108,8 +108,9 @@ START_TEST(heavy_writers_wait_for_each_other)
 		for (unsigned i = 0; i < ARRAY_LEN(x); i++)
 			ck_assert_int_eq(x[i].err, ERR_OK);
 		ck_assert_int_eq(mem_run(w, count_keys, g[1]), 8 * 12);
-		map_sight(g[0]->map, &sight);
-		ck_assert_uint_gt(sight.own_checkpoints, 0);
+		map_sight(g[0]->map, &sight[0]);
+		map_sight(g[1]->map, &sight[1]);
+		ck_assert_uint_gt(sight[0].own_checkpoints + sight[1].own_checkpoints, 0);
 		gateway_close(g[0]);
 		gateway_close(g[1]);
 		g[0] = gateway_open(w, NULL);

@@ -292,6 +292,68 @@ START_TEST(a_view_goes_on_where_a_newer_snapshot_serves)
 }
 END_TEST
 
+static int
+forget(void *arg, const struct chunk_ref *refs, size_t count)
+{
+	struct mem_world *w = arg;
+
+	for (size_t i = 0; i < count; i++) {
+		struct mem_chunk *c = mem_chunk_find(w, &refs[i].id);
+
+		ck_assert_ptr_nonnull(c);
+		c->discarded = true;
+		buf_fini(&c->data);
+	}
+	return ERR_OK;
+}
+
+static size_t
+discarded(struct mem_world *w)
+{
+	size_t count = 0;
+
+	for (struct mem_chunk *c = w->chunks; c != NULL; c = c->next)
+		count += c->discarded;
+	return count;
+}
+
+/* Its pages stay for three more checkpoints; then they are let go, and all that went with them. */
+START_TEST(an_old_view_finds_its_pages)
+{
+	struct mem_world *w = mem_world_new(12);
+	struct map_opts opts = {
+		.memory_bytes = 1, .checkpoint_after = UINT64_MAX, .discard = { forget, w }
+	};
+	struct gateway *a = gateway_open(w, &opts), *b = gateway_open(w, &opts);
+	struct map_view *old;
+
+	w->strict = true;
+	ck_assert_int_eq(put(b, "x", 1), ERR_OK);
+	ck_assert_int_eq(checkpoint(b), ERR_OK);
+	old = view(a);
+	for (unsigned i = 2; i < 5; i++) {
+		ck_assert_int_eq(put(b, "x", i), ERR_OK);
+		ck_assert_int_eq(checkpoint(b), ERR_OK);
+		ck_assert_uint_eq(discarded(w), 0);
+	}
+	ck_assert_int_eq(get(a, old, "x", 1), ERR_OK);
+	map_view_release(old);
+	ck_assert_int_eq(put(b, "x", 5), ERR_OK);
+	ck_assert_int_eq(checkpoint(b), ERR_OK);
+	/* Of the first snapshot page, list, root. */
+	ck_assert_uint_eq(discarded(w), 3);
+	ck_assert_int_eq(put(b, "x", 6), ERR_OK);
+	ck_assert_int_eq(checkpoint(b), ERR_OK);
+	ck_assert_uint_eq(discarded(w), 7); /* … and ids, which two snapshots name */
+	gateway_close(a);
+	a = gateway_open(w, &opts);
+	ck_assert_int_eq(get(a, NULL, "x", 6), ERR_OK);
+	gateway_close(a);
+	gateway_close(b);
+	mem_world_free(w);
+}
+END_TEST
+
 /* ---- the cache ---- */
 
 static int
@@ -512,21 +574,6 @@ large_get(void *arg)
 	return ERR_OK;
 }
 
-static int
-forget(void *arg, const struct chunk_ref *refs, size_t count)
-{
-	struct mem_world *w = arg;
-
-	for (size_t i = 0; i < count; i++) {
-		struct mem_chunk *c = mem_chunk_find(w, &refs[i].id);
-
-		ck_assert_ptr_nonnull(c);
-		c->discarded = true;
-		buf_fini(&c->data);
-	}
-	return ERR_OK;
-}
-
 static void
 tell(const struct large *l, const struct map_sight *s, uint64_t plain)
 {
@@ -606,7 +653,8 @@ main(void)
 
 	suite_add(s, "death", 60, what_was_acknowledged_outlives_its_gateway, NULL);
 	suite_add(s, "unknown", 20, it_is_found_in_the_last_two_snapshots, NULL);
-	suite_add(s, "chunks", 20, a_view_goes_on_where_a_newer_snapshot_serves, NULL);
+	suite_add(s, "chunks", 20, a_view_goes_on_where_a_newer_snapshot_serves,
+	    an_old_view_finds_its_pages, NULL);
 	suite_add(s, "cache", 20, the_cache_is_no_more_than_that, NULL);
 	suite_add(s, "large", 1800, large_ones, NULL);
 	return suite_main(s);
