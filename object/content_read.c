@@ -35,8 +35,8 @@ struct read_window {
 struct content_reader {
 	struct content_read_opts opts;
 	struct env *env;
-	struct manifest list; /* of chunks and listed ones */
-	bool loaded;
+	const struct manifest *list; /* of chunks and listed ones; NULL: not yet known */
+	struct list_loan loan;       /* of listed ones */
 	struct manifest_cursor cursor;
 	struct chunk_place place; /* of the chunk that the next window begins in */
 	bool placed;
@@ -65,7 +65,6 @@ content_reader_new(const struct content_read_opts *opts, struct content_reader *
 	r->next = opts->from;
 	r->end = opts->from + opts->len;
 	r->window = WINDOW_FIRST;
-	manifest_init(&r->list);
 	task_group_init(&r->fetches, r->env);
 	*out = r;
 	return ERR_OK;
@@ -92,7 +91,7 @@ content_reader_free(struct content_reader *r)
 	task_group_fini(&r->fetches);
 	while (r->count > 0)
 		drop_first(r);
-	manifest_fini(&r->list);
+	list_cache_return(&r->loan);
 	free(r);
 }
 
@@ -248,8 +247,8 @@ fetch_task(void *arg)
 							  : fetch_blocks(w, &missing);
 
 	if (err == ERR_UNREACHABLE)
-		r->missing =
-		    (struct file_missing){ w->place.number, MAX(r->list.chunks_count, 1), missing };
+		r->missing = (struct file_missing){ w->place.number,
+			r->list == NULL ? 1 : r->list->chunks_count, missing };
 	budget_lower(&w->share);
 	w->err = err;
 	w->ended = true;
@@ -281,7 +280,7 @@ cut_rows(struct content_reader *r, uint64_t bytes, struct read_window *w)
 	w->key = r->place.segment->key;
 	if (r->opts.customer != NULL)
 		sse_data_key(&w->key, r->opts.customer, &r->place.segment->key);
-	ref_of_chunk(&r->list.chunks[r->place.number], &w->ref);
+	ref_of_chunk(&r->list->chunks[r->place.number], &w->ref);
 	row = (uint64_t)w->ref.code.k * LEAF_BYTES;
 	rows = MAX(bytes / row, 1);
 	block = (r->next - r->place.begin) / BLOCK_PLAIN;
@@ -389,18 +388,43 @@ read_ahead(struct content_reader *r)
 /* ---- reading ---- */
 
 static SUSPENDS int
+fetch_list(struct content_reader *r)
+{
+	const struct content *c = r->opts.content;
+	struct manifest *list = malloc(sizeof(*list));
+	int err = ERR_NOMEM;
+
+	if (list == NULL)
+		return err;
+	manifest_init(list);
+	err = content_load(r->opts.files, c, list, NULL, &r->missing);
+	if (err == ERR_OK) {
+		list_cache_add(
+		    &r->opts.files->lists, &c->list.chunks[0].id, &c->key, list, &r->loan);
+	} else {
+		manifest_fini(list);
+		free(list);
+	}
+	return err;
+}
+
+/* Where the list lies in the entry it is used there. */
+static SUSPENDS int
 load(struct content_reader *r)
 {
 	const struct content *c = r->opts.content;
 	int err = ERR_OK;
 
-	if (r->loaded)
+	if (r->list != NULL || (c->kind != CONTENT_CHUNKS && c->kind != CONTENT_LISTED))
 		return ERR_OK;
-	if (c->kind == CONTENT_CHUNKS || c->kind == CONTENT_LISTED)
-		err = content_load(r->opts.files, c, &r->list, NULL, &r->missing);
-	manifest_cursor_init(&r->cursor, &r->list);
-	r->loaded = err == ERR_OK;
-	return err;
+	if (c->kind == CONTENT_LISTED &&
+	    !list_cache_find(&r->opts.files->lists, &c->list.chunks[0].id, &c->key, &r->loan))
+		err = fetch_list(r);
+	if (err != ERR_OK)
+		return err;
+	r->list = c->kind == CONTENT_LISTED ? r->loan.list : &c->list;
+	manifest_cursor_init(&r->cursor, r->list);
+	return ERR_OK;
 }
 
 static SUSPENDS int

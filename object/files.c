@@ -23,6 +23,7 @@ files_new(const struct files_opts *opts, struct files **out)
 	must(f->chunk_bytes <= CHUNK_BYTES_MAX && f->chunk_bytes % BLOCK_SEALED == 0);
 	aead_pool_init(&f->aeads);
 	scratch_pool_init(&f->scratch);
+	list_cache_init(&f->lists);
 	*out = f;
 	return ERR_OK;
 }
@@ -34,6 +35,7 @@ files_free(struct files *f)
 		return;
 	aead_pool_fini(&f->aeads);
 	scratch_pool_fini(&f->scratch);
+	list_cache_fini(&f->lists);
 	free(f);
 }
 

@@ -5,6 +5,7 @@
 #include "object/aead_pool.h"
 #include "object/files.h"
 #include "object/lease_signing.h"
+#include "object/list_cache.h"
 #include "object/manifest.h"
 
 /* Sealed manifests of one level; beyond, an object has too many chunks for this program. */
@@ -15,6 +16,7 @@ struct files {
 	struct env *env;
 	struct aead_pool aeads;
 	struct scratch_pool scratch;
+	struct list_cache lists;
 	uint64_t chunk_bytes; /* of full chunks; a multiple of BLOCK_SEALED */
 };
 
