@@ -174,6 +174,10 @@ gateway_open(const struct gateway_opts *opts, struct gateway **out)
 		free(g);
 		return err;
 	}
+	task_group_init(&g->duties, opts->env);
+	err = task_spawn(&g->duties, "upkeep", upkeep_task, g);
+	if (err != ERR_OK) /* requests are served all the same */
+		log_warn(opts->env, "buckets are not looked after: %s", err_text(err));
 	*out = g;
 	return ERR_OK;
 }
@@ -190,6 +194,7 @@ gateway_close(struct gateway *g, uint64_t patience)
 	if (g == NULL)
 		return;
 	web_close(g->web, patience);
+	task_group_fini(&g->duties);
 	free(g);
 }
 

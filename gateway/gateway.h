@@ -37,6 +37,7 @@ SUSPENDS void gateway_close(struct gateway *g, uint64_t patience);
 struct gateway_sight {
 	uint64_t requests, errors_client, errors_server;
 	size_t under_way;
+	uint64_t expired, aborted; /* versions and uploads, by lifecycle rules */
 };
 void gateway_sight(const struct gateway *g, struct gateway_sight *out);
 

@@ -8,8 +8,13 @@
 struct gateway {
 	struct gateway_opts opts;
 	struct web_server *web;
+	struct task_group duties; /* upkeep.c */
 	struct gateway_sight sight;
 };
+
+/* ---- upkeep.c ---- */
+/* Until it is cancelled; arg: the gateway. */
+SUSPENDS int upkeep_task(void *arg);
 
 /* ---- access.c ---- */
 /* Whether the caller may do what the request's operation says: ERR_OK or S3_AccessDenied. */

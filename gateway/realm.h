@@ -67,6 +67,9 @@ struct realm_bucket_ops {
 	    uint64_t len, const struct key *customer, struct realm_reader **out);
 	SUSPENDS int (*read)(struct realm_reader *r, struct bytes *lent); /* ERR_END */
 	SUSPENDS void (*reader_free)(struct realm_reader *r);
+	/* Whether of several gateways this one looks after the bucket (map_leads): asked after a
+	 * view. NULL: always. */
+	bool (*leads)(struct realm_bucket *b);
 	void (*release)(struct realm_bucket *b);
 };
 
@@ -98,7 +101,7 @@ struct realm_ops {
 	    struct realm_bucket **out);
 	/* It was found empty, and fn says so again in the last transaction. */
 	SUSPENDS int (*remove)(struct realm *c, struct realm_bucket *b);
-	/* In order of names. */
+	/* In order of names; owner NULL: of all accounts, one after the other. */
 	SUSPENDS int (*list)(struct realm *c, const struct account_id *owner,
 	    int (*each)(void *arg, const struct realm_listed *b), void *arg);
 	/* A placement policy that has this name as location. */

@@ -202,12 +202,13 @@ net_list(struct realm *realm, const struct account_id *owner,
 {
 	struct realm_net *n = net_of(realm);
 	struct listing l = { each, arg };
+	int err = ERR_OK;
 
-	for (size_t i = 0; i < n->count; i++) {
-		if (strcmp(cloud_number(n->accounts[i]), owner->text) == 0)
-			return cloud_buckets(n->accounts[i], each_facts, &l);
+	for (size_t i = 0; i < n->count && err == ERR_OK; i++) {
+		if (owner == NULL || strcmp(cloud_number(n->accounts[i]), owner->text) == 0)
+			err = cloud_buckets(n->accounts[i], each_facts, &l);
 	}
-	return ERR_OK;
+	return err;
 }
 
 static bool

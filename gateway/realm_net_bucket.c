@@ -341,6 +341,12 @@ net_read(struct realm_reader *r, struct bytes *lent)
 
 /* ---- life ---- */
 
+static bool
+net_leads(struct realm_bucket *bucket)
+{
+	return map_leads(cloud_bucket_map(net_of(bucket)->opts.bucket));
+}
+
 static void
 net_release(struct realm_bucket *bucket)
 {
@@ -367,6 +373,7 @@ static const struct realm_bucket_ops bucket_ops = {
 	.reader_new = net_reader_new,
 	.read = net_read,
 	.reader_free = net_reader_free,
+	.leads = net_leads,
 	.release = net_release,
 };
 

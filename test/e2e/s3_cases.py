@@ -443,6 +443,37 @@ def lifecycle_rules():
     assert 'rule-id="two"' in done["Expiration"]
 
 
+def until(f, seconds=20):
+    end = time.time() + seconds
+    while not f():
+        assert time.time() < end, "it does not happen"
+        time.sleep(0.1)
+
+
+# The gateway of these tests has days of two seconds.
+@case
+def lifecycle_acts():
+    b = bucket()
+    alice.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Enabled"})
+    for k in ("gone/1", "gone/2", "kept"):
+        alice.put_object(Bucket=b, Key=k, Body=b"1")
+    alice.put_object(Bucket=b, Key="many", Body=b"1")
+    alice.put_object(Bucket=b, Key="many", Body=b"2")
+    alice.create_multipart_upload(Bucket=b, Key="up")
+    alice.put_bucket_lifecycle_configuration(Bucket=b, LifecycleConfiguration={"Rules": [
+        {"ID": "1", "Filter": {"Prefix": "gone/"}, "Status": "Enabled", "Expiration": {"Days": 1}},
+        {"ID": "2", "Filter": {"Prefix": ""}, "Status": "Enabled",
+         "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}},
+        {"ID": "3", "Filter": {"Prefix": ""}, "Status": "Enabled",
+         "Expiration": {"ExpiredObjectDeleteMarker": True}}]})
+    until(lambda: [o["Key"] for o in alice.list_objects(Bucket=b)["Contents"]] == ["kept", "many"])
+    until(lambda: len(alice.list_object_versions(Bucket=b)["Versions"]) == 2)
+    until(lambda: "DeleteMarkers" not in alice.list_object_versions(Bucket=b))
+    until(lambda: "Uploads" not in alice.list_multipart_uploads(Bucket=b))
+    assert body(b, "many") == b"2"
+
+
 @case
 def websites():
     b = bucket()

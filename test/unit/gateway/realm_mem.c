@@ -613,7 +613,7 @@ mem_list(struct realm *realm, const struct account_id *owner,
 		struct mem_bucket *b = m->buckets[i];
 		struct realm_listed l = { b->bucket.name, b->region, b->bucket.created_ms };
 
-		if (strcmp(b->bucket.owner.id.text, owner->text) == 0)
+		if (owner == NULL || strcmp(b->bucket.owner.id.text, owner->text) == 0)
 			err = each(arg, &l);
 	}
 	return err;
