@@ -58,6 +58,13 @@ client_stopping(const struct client *c)
 	return c->private->signal != 0;
 }
 
+const struct account *
+client_own_account(const struct client *c)
+{
+	must(c->private->has_account);
+	return &c->private->account;
+}
+
 int
 client_exit_code(int err)
 {
@@ -421,7 +428,7 @@ client_run(const struct client_work *work)
 		file_close(p->lock);
 	identity_wipe(&p->identity);
 	account_wipe(&p->account);
-	signo = p->signal;
+	signo = work->serves ? 0 : p->signal;
 	free(p);
 	free(c);
 	if (signo != 0)

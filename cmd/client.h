@@ -45,6 +45,7 @@ struct client_work {
 	const char *command;
 	const struct client_options *options;
 	bool account; /* the work signs: the account is opened */
+	bool serves;  /* a signal is how it ends: the exit code is the work's */
 	/* Runs as a task once the network is joined; returns an exit code and has said why. */
 	SUSPENDS int (*run)(struct client *c, void *arg);
 	/* May be NULL: on the loop, at the first signal: ends what waits for the outside. */
@@ -58,6 +59,8 @@ int client_run(const struct client_work *work);
 
 /* True once a signal asked to stop: then no error is told for what it broke off. */
 bool client_stopping(const struct client *c);
+/* Of work that asked for it; lent. */
+const struct account *client_own_account(const struct client *c);
 /* The exit code of an ERR_*. */
 int client_exit_code(int err);
 /* Opens DIR/account, asking for its passphrase if it must; what is wrong is told. Blocks. */

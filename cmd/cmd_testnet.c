@@ -11,6 +11,7 @@
 
 #include "cmd/command.h"
 #include "cmd/dirs.h"
+#include "cmd/gateway_keys.h"
 #include "cmd/json.h"
 #include "cmd/say.h"
 #include "cmd/spawn.h"
@@ -52,6 +53,17 @@ set_repair_rate(void *field, const char *text)
 	return t->repair_rate_given;
 }
 
+static bool
+set_s3(void *field, const char *text)
+{
+	struct testnet *t = field;
+	uint64_t port;
+
+	t->s3 = value_count(text, 0, UINT16_MAX, &port);
+	t->s3_port = (uint16_t)port;
+	return t->s3;
+}
+
 #define FIELD(member) .offset = offsetof(struct testnet_command, member)
 
 static const struct option testnet_options[] = {
@@ -66,6 +78,8 @@ static const struct option testnet_options[] = {
 	{ "repair-rate", 0, "SIZE",
 	    "Bytes a second that repair may move at each peer; 0: no limit.", RIGHT_SIZE,
 	    set_repair_rate, NULL, FIELD(net) },
+	{ "s3", 0, "PORT", "Serve two accounts by S3 on this port of 127.0.0.1; 0: a free one.",
+	    "a port from 0 to 65535", set_s3, NULL, FIELD(net) },
 	{ "json", 0, NULL, "Print one line for machines when all have joined.", RIGHT_SWITCH,
 	    set_switch, NULL, FIELD(json) },
 	{ NULL },
@@ -96,6 +110,12 @@ tell_json(const struct testnet *t)
 	json_put_text(o, "dir", t->dir);
 	json_put_value(o, "bootstrap", contacts);
 	json_put_value(o, "peers", list);
+	if (t->s3) {
+		struct json_value *s3;
+
+		if (json_parse((const char *)t->s3_line.data, t->s3_line.len, &s3) == ERR_OK)
+			json_put_value(o, "s3", s3);
+	}
 	return json_say(o);
 }
 
@@ -115,6 +135,15 @@ tell_table(const struct testnet *t)
 	printf("\nThe network runs until Ctrl-C. Use it with, for example:\n"
 	       "  %s put FILE --dir %s\n",
 	    PROGRAM_NAME, t->dir);
+	if (t->s3) {
+		struct json_value *s3;
+
+		printf("\n");
+		if (json_parse((const char *)t->s3_line.data, t->s3_line.len, &s3) == ERR_OK) {
+			gateway_keys_say(s3);
+			json_free(s3);
+		}
+	}
 	return fflush(stdout) == 0 ? ERR_OK : ERR_IO;
 }
 
@@ -151,6 +180,10 @@ run_peers(struct testnet_command *c)
 		return ERR_OK;
 	if (err == ERR_CLOSED)
 		say_error(t->command, "a peer ended before it had joined");
+	if (err == ERR_OK && t->s3)
+		err = testnet_s3_start(t);
+	if (t->stopping)
+		return ERR_OK;
 	if (err == ERR_OK)
 		err = c->json ? tell_json(t) : tell_table(t);
 	if (err == ERR_OK)
@@ -234,11 +267,14 @@ run(struct testnet_command *c)
 		say_error(t->command, "cannot start: %s", err_text(err));
 	if (err == ERR_OK)
 		err = testnet_prepare(t);
+	if (err == ERR_OK && t->s3)
+		err = testnet_s3_prepare(t);
 	if (err == ERR_OK)
 		err = env_real_run(t->env, main_task, c);
 	if (t->env != NULL)
 		env_real_free(t->env);
 	free(t->peers);
+	buf_wipe(&t->s3_line);
 	file_close(c->lock);
 	return err;
 }

@@ -36,7 +36,7 @@ struct command {
 extern const struct command command_init, command_node, command_testnet, command_put, command_get,
     command_verify, command_stat, command_keep, command_rm, command_peers, command_status,
     command_repair, command_audit, command_check, command_operator, command_owner, command_bench,
-    command_sim;
+    command_sim, command_gateway;
 
 /*
  * Parses argv into the groups. False when the command is over: *code is its exit code (--help was

@@ -114,7 +114,7 @@ file_make() {
 
 network_start() {
 	local deadline=$((SECONDS + STARTUP_SECONDS_MAX))
-	"$SKERRY" testnet --peers $PEERS --code 4/6/8 --dir "$net" --json \
+	"$SKERRY" testnet --peers $PEERS --code 4/6/8 --dir "$net" --s3 0 --json \
 	    > "$work/testnet.json" 2> "$work/testnet.log" < /dev/null &
 	testnet=$!
 	until grep -q '"peers"' "$work/testnet.json"; do
@@ -172,6 +172,50 @@ timeout $STEP_SECONDS_MAX "$SKERRY" stat "$link" --dir "$net" > "$work/stat" 2>&
     { cat "$work/stat" >&2; fail "stat failed"; }
 done_step
 sed 's/^/  | /' "$work/stat"
+
+# A client that knows nothing of Skerry. Which one is here decides; all three speak plain S3.
+s3_field() {
+	grep -o "\"$1\":\"[^\"]*\"" "$work/testnet.json" | head -n 1 | cut -d '"' -f 4
+}
+s3_round_trip() {
+	local endpoint access secret
+	endpoint=$(s3_field endpoint) access=$(s3_field access_key) secret=$(s3_field secret_key)
+	head -c 20000000 "$work/file" > "$work/part"
+	if command -v rclone > /dev/null; then
+		client=rclone
+		local remote=":s3,provider=Other,access_key_id=$access,secret_access_key=$secret,endpoint='$endpoint':demo"
+		rclone --config /dev/null -q mkdir "$remote" &&
+		    rclone --config /dev/null -q copyto "$work/part" "$remote/a file" &&
+		    rclone --config /dev/null -q copyto "$remote/a file" "$work/back"
+	elif command -v s3cmd > /dev/null; then
+		client=s3cmd
+		local host=${endpoint#http://}
+		local options=(--access_key="$access" --secret_key="$secret" --host="$host" --host-bucket="$host"
+		    --no-ssl --config=/dev/null -q)
+		s3cmd "${options[@]}" mb s3://demo && s3cmd "${options[@]}" put "$work/part" "s3://demo/a file" &&
+		    s3cmd "${options[@]}" get "s3://demo/a file" "$work/back"
+	else
+		client=boto3
+		python3 - "$endpoint" "$access" "$secret" "$work/part" "$work/back" <<- 'END'
+			import sys, boto3
+			c = boto3.client("s3", endpoint_url=sys.argv[1], region_name="us-east-1",
+			                 aws_access_key_id=sys.argv[2], aws_secret_access_key=sys.argv[3])
+			c.create_bucket(Bucket="demo")
+			c.upload_file(sys.argv[4], "demo", "a file")
+			c.download_file("demo", "a file", sys.argv[5])
+		END
+	fi
+}
+client=
+if command -v rclone > /dev/null || command -v s3cmd > /dev/null || python3 -c 'import boto3' 2> /dev/null; then
+	step "Store 20 MB in a bucket by a stock S3 client, and read it back"
+	s3_round_trip > "$work/s3.log" 2>&1 || { cat "$work/s3.log" >&2; fail "$client failed"; }
+	cmp "$work/part" "$work/back" || fail "the copy from the bucket differs"
+	rm -f "$work/part" "$work/back"
+	done_step "$client"
+else
+	say "  (no stock S3 client is here: rclone, s3cmd or python3-boto3 would be used)"
+fi
 
 step "Kill 4 of the holders (SIGKILL: processes ${pids[*]:0:4})"
 peers_kill 0 1 2 3

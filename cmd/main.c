@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
 	&command_init,
 	&command_node,
 	&command_testnet,
+	&command_gateway,
 	&command_put,
 	&command_get,
 	&command_keep,

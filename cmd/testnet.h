@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "cmd/settings.h"
+#include "overlay/base/buf.h"
 #include "overlay/base/task.h"
 #include "overlay/contact.h"
 
@@ -38,6 +39,10 @@ struct testnet {
 	uint64_t repair_rate;
 	char program[PATH_BYTES_MAX];
 	char network[NETWORK_NAME_MAX];
+	bool s3; /* a gateway is wanted … */
+	uint16_t s3_port;
+	pid_t s3_pid;       /* 0: none runs */
+	struct buf s3_line; /* what it said of itself; has secrets */
 	size_t live;
 	bool stopping;
 	bool failed;        /* a peer ended before it had joined */
@@ -60,5 +65,12 @@ void testnet_reap(struct testnet *t);
 SUSPENDS int testnet_wait_joined(struct testnet *t);
 /* SIGTERM, then SIGKILL for who does not listen; returns when all have ended. */
 SUSPENDS void testnet_stop(struct testnet *t);
+
+/* ---- testnet_s3.c: a gateway beside them ---- */
+int testnet_s3_prepare(struct testnet *t); /* before the loop */
+/* Returns when it serves; its line of JSON is in t->s3_line. ERR_CLOSED: it ended. */
+SUSPENDS int testnet_s3_start(struct testnet *t);
+/* As testnet_reap(), of the gateway; testnet_reap() calls it. */
+void testnet_s3_reap(struct testnet *t);
 
 #endif

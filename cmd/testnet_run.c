@@ -88,6 +88,7 @@ testnet_reap(struct testnet *t)
 		t->live--;
 		t->failed |= !p->joined;
 	}
+	testnet_s3_reap(t);
 	if (t->ended != NULL && t->live == 0)
 		wait_wake(t->ended, ERR_OK);
 }
@@ -146,6 +147,24 @@ signal_all(struct testnet *t, int signo)
 	}
 }
 
+/* Before the peers, which it needs to end in order. */
+static SUSPENDS void
+stop_gateway(struct testnet *t)
+{
+	uint64_t deadline = env_now(t->env) + STOP_PATIENCE;
+	struct wait tick;
+
+	if (t->s3_pid > 0)
+		(void)kill(t->s3_pid, SIGTERM);
+	while (t->s3_pid > 0 && env_now(t->env) < deadline) {
+		wait_init(&tick);
+		(void)wait_for(t->env, &tick, ASK_INTERVAL);
+		testnet_reap(t);
+	}
+	if (t->s3_pid > 0)
+		(void)kill(t->s3_pid, SIGKILL);
+}
+
 SUSPENDS void
 testnet_stop(struct testnet *t)
 {
@@ -154,6 +173,7 @@ testnet_stop(struct testnet *t)
 	t->stopping = true;
 	wait_init(&ended);
 	t->ended = &ended;
+	stop_gateway(t);
 	signal_all(t, SIGTERM);
 	testnet_reap(t);
 	if (wait_for(t->env, &ended, STOP_PATIENCE) == ERR_TIMEOUT) {

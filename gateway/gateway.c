@@ -131,7 +131,7 @@ serve(void *arg, struct web_request *web)
 	if (err == ERR_OK)
 		err = run(r);
 	if (err != ERR_OK) {
-		if (s3_error_info(err)->status >= 500)
+		if (s3_error_info(err)->status >= 500 && err != S3_NotImplemented)
 			log_warn(r->env, "request %s: %s %s: %s", r->id, web_method(web),
 			    s3_error_info(err)->code, err_text(err));
 		reply_error(r, err);

@@ -10,7 +10,7 @@
 #include "gateway/attributes.h"
 #include "gateway/conditions_text.h"
 #include "gateway/expiration.h"
-#include "gateway/store.h"
+#include "gateway/stored.h"
 #include "gateway/upload_request.h"
 
 #define PLANS_MAX 5 /* a client that overwrites parts while it completes gets what it asks for */

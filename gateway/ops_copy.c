@@ -12,7 +12,7 @@
 #include "gateway/conditions_text.h"
 #include "gateway/expiration.h"
 #include "gateway/copy_source.h"
-#include "gateway/store.h"
+#include "gateway/stored.h"
 #include "object/upload.h"
 
 #define COPY_BYTES_MAX GIB(5) /* S3's limit of one copy */
@@ -173,7 +173,7 @@ write_anew(struct copying *c)
 {
 	struct request *r = c->r;
 	const struct entry *e = &c->source.entry;
-	struct store_copy copy = { .source = c->source.bucket,
+	struct stored_copy copy = { .source = c->source.bucket,
 		.form = e->content,
 		.len = e->size,
 		.customer = c->source.has_customer ? &c->source.customer : NULL,
@@ -181,7 +181,7 @@ write_anew(struct copying *c)
 	struct realm_write write = { .locked = r->settings.lock,
 		.customer = c->attributes.has_customer ? &c->attributes.customer : NULL };
 
-	return store_copy(r, &copy, &write, &c->stored);
+	return stored_copy(r, &copy, &write, &c->stored);
 }
 
 static int
@@ -238,7 +238,7 @@ copy(struct copying *c)
 	if (err == ERR_OK)
 		return reply_copied(c, &done);
 	if (err != ERR_UNKNOWN)
-		store_drop(r, &c->stored);
+		stored_drop(r, &c->stored);
 	return err;
 }
 

@@ -13,7 +13,7 @@
 #include "gateway/form.h"
 #include "gateway/gateway_private.h"
 #include "gateway/post_policy.h"
-#include "gateway/store.h"
+#include "gateway/stored.h"
 
 #define FILE_BYTES_MAX GIB(5)
 
@@ -254,14 +254,14 @@ static SUSPENDS int
 post(struct posting *p)
 {
 	struct request *r = p->r;
-	struct store_source source = { .next = next_piece, .arg = p, .length = UINT64_MAX };
+	struct stored_source source = { .next = next_piece, .arg = p, .length = UINT64_MAX };
 	struct realm_write write = { .locked = r->settings.lock,
 		.customer = p->attributes.has_customer ? &p->attributes.customer : NULL };
 	struct bucket_done done = { .versioned = false };
 	int err;
 
 	request_view_drop(r);
-	err = store_from(r, &source, &write, &p->stored);
+	err = stored_from(r, &source, &write, &p->stored);
 	if (err == ERR_OK)
 		err = request_update(r, post_txn, p, &done);
 	if (err == ERR_OK)
@@ -269,7 +269,7 @@ post(struct posting *p)
 	if (err == ERR_OK)
 		return reply_posted(p);
 	if (err != ERR_UNKNOWN)
-		store_drop(r, &p->stored);
+		stored_drop(r, &p->stored);
 	return err;
 }
 

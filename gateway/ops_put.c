@@ -10,7 +10,7 @@
 #include "gateway/conditions_text.h"
 #include "gateway/expiration.h"
 #include "gateway/gateway_private.h"
-#include "gateway/store.h"
+#include "gateway/stored.h"
 
 #define PUT_BYTES_MAX GIB(5) /* S3's limit of one PUT */
 
@@ -105,14 +105,14 @@ put(struct putting *p)
 	int err;
 
 	request_view_drop(r); /* the body may take long */
-	err = store_body(r, &opts, &write, &p->stored);
+	err = stored_body(r, &opts, &write, &p->stored);
 	if (err != ERR_OK)
 		return err;
 	err = request_update(r, put_txn, p, &done);
 	if (err == ERR_OK)
 		return reply_put(p, &done);
 	if (err != ERR_UNKNOWN) /* it may be named */
-		store_drop(r, &p->stored);
+		stored_drop(r, &p->stored);
 	return err;
 }
 

@@ -8,7 +8,7 @@
 #include "gateway/attributes.h"
 #include "gateway/conditions_text.h"
 #include "gateway/copy_source.h"
-#include "gateway/store.h"
+#include "gateway/stored.h"
 #include "gateway/times.h"
 #include "gateway/upload_request.h"
 #include "object/lifecycle.h"
@@ -217,7 +217,7 @@ filling_commit(struct filling *f)
 	int err = request_update(f->r, part_txn, f, NULL);
 
 	if (err != ERR_OK && err != ERR_UNKNOWN)
-		store_drop(f->r, &f->stored);
+		stored_drop(f->r, &f->stored);
 	return err;
 }
 
@@ -245,7 +245,7 @@ put_part(struct filling *f)
 	int err;
 
 	request_view_drop(r);
-	err = store_body(r, &opts, &write, &f->stored);
+	err = stored_body(r, &opts, &write, &f->stored);
 	if (err == ERR_OK)
 		err = filling_commit(f);
 	if (err == ERR_OK)
@@ -310,12 +310,12 @@ copy_part(struct filling *f)
 	struct realm_write write = { .part = true,
 		.locked = r->settings.lock,
 		.customer = f->u.has_customer ? &f->u.customer : NULL };
-	struct store_copy copy;
+	struct stored_copy copy;
 	int err = copy_source_open(r, &f->source);
 
 	if (err != ERR_OK)
 		return err;
-	copy = (struct store_copy){ .source = f->source.bucket,
+	copy = (struct stored_copy){ .source = f->source.bucket,
 		.form = f->source.entry.content,
 		.len = f->source.entry.size,
 		.customer = f->source.has_customer ? &f->source.customer : NULL,
@@ -326,7 +326,7 @@ copy_part(struct filling *f)
 		err = S3_EntityTooLarge;
 	request_view_drop(r);
 	if (err == ERR_OK)
-		err = store_copy(r, &copy, &write, &f->stored);
+		err = stored_copy(r, &copy, &write, &f->stored);
 	if (err == ERR_OK)
 		err = filling_commit(f);
 	return err == ERR_OK ? reply_copied_part(f) : err;

@@ -1,7 +1,7 @@
 /* A request's body as the content of an object or a part: written while it comes, checked at its
  * end. */
-#ifndef GATEWAY_STORE_H
-#define GATEWAY_STORE_H
+#ifndef GATEWAY_STORED_H
+#define GATEWAY_STORED_H
 
 #include "gateway/body.h"
 
@@ -15,29 +15,29 @@ void stored_init(struct stored *s);
 void stored_fini(struct stored *s);
 
 /* All of the body; nothing stays of what failed. */
-SUSPENDS int store_body(struct request *r, const struct body_opts *opts,
+SUSPENDS int stored_body(struct request *r, const struct body_opts *opts,
     const struct realm_write *write, struct stored *out);
 /* Bytes from elsewhere: hashed, written anew. */
-struct store_source {
+struct stored_source {
 	SUSPENDS int (*next)(void *arg, struct bytes *lent); /* ERR_END */
 	void *arg;
 	uint64_t length; /* UINT64_MAX: unknown */
 	enum sum_algo algo;
 };
-SUSPENDS int store_from(struct request *r, const struct store_source *source,
+SUSPENDS int stored_from(struct request *r, const struct stored_source *source,
     const struct realm_write *write, struct stored *out);
 /* A range of a content, in another bucket or under another key. */
-struct store_copy {
+struct stored_copy {
 	struct realm_bucket *source;
 	struct bytes form;
 	uint64_t from, len;
 	const struct key *customer; /* of the source; NULL */
 	enum sum_algo algo;
 };
-SUSPENDS int store_copy(struct request *r, const struct store_copy *copy,
+SUSPENDS int stored_copy(struct request *r, const struct stored_copy *copy,
     const struct realm_write *write, struct stored *out);
 /* What was stored is not named after all. */
-SUSPENDS void store_drop(struct request *r, struct stored *s);
+SUSPENDS void stored_drop(struct request *r, struct stored *s);
 
 /* x-amz-checksum-* of what was stored. */
 int reply_stored_checksum(struct request *r, const struct checksum *c);

@@ -1,5 +1,5 @@
 /* From the connection, or from another content, to a writer. */
-#include "gateway/store.h"
+#include "gateway/stored.h"
 
 #include <stdlib.h>
 
@@ -32,7 +32,7 @@ set_checksum(struct stored *s, enum sum_algo algo, const uint8_t *value)
 }
 
 SUSPENDS int
-store_body(struct request *r, const struct body_opts *opts, const struct realm_write *write,
+stored_body(struct request *r, const struct body_opts *opts, const struct realm_write *write,
     struct stored *out)
 {
 	const struct realm_bucket_ops *ops = r->bucket->ops;
@@ -85,7 +85,7 @@ hash_piece(void *arg)
 }
 
 static SUSPENDS int
-pump(struct request *r, const struct store_source *source, struct realm_writer *writer,
+pump(struct request *r, const struct stored_source *source, struct realm_writer *writer,
     struct hashing *h, uint64_t *size)
 {
 	int err;
@@ -102,7 +102,7 @@ pump(struct request *r, const struct store_source *source, struct realm_writer *
 }
 
 SUSPENDS int
-store_from(struct request *r, const struct store_source *source, const struct realm_write *write,
+stored_from(struct request *r, const struct stored_source *source, const struct realm_write *write,
     struct stored *out)
 {
 	const struct realm_bucket_ops *ops = r->bucket->ops;
@@ -151,11 +151,11 @@ next_read(void *arg, struct bytes *lent)
 }
 
 SUSPENDS int
-store_copy(struct request *r, const struct store_copy *c, const struct realm_write *write,
+stored_copy(struct request *r, const struct stored_copy *c, const struct realm_write *write,
     struct stored *out)
 {
 	struct reading g = { .ops = c->source->ops };
-	struct store_source source = {
+	struct stored_source source = {
 		.next = next_read, .arg = &g, .length = c->len, .algo = c->algo
 	};
 	int err = ERR_OK;
@@ -164,14 +164,14 @@ store_copy(struct request *r, const struct store_copy *c, const struct realm_wri
 		err =
 		    g.ops->reader_new(c->source, c->form, c->from, c->len, c->customer, &g.reader);
 	if (err == ERR_OK)
-		err = store_from(r, &source, write, out);
+		err = stored_from(r, &source, write, out);
 	if (g.reader != NULL)
 		g.ops->reader_free(g.reader);
 	return err;
 }
 
 SUSPENDS void
-store_drop(struct request *r, struct stored *s)
+stored_drop(struct request *r, struct stored *s)
 {
 	if (s->form.len > 0)
 		r->bucket->ops->drop(r->bucket, buf_bytes(&s->form));

@@ -1,0 +1,354 @@
+/*
+ * skerry gateway: the buckets of one account, or of several, at an S3 address, until it is told to
+ * stop. It is a client of the network like put and get, which stays. Everything is up before the
+ * address is told; at the end requests under way may come to theirs.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/client.h"
+#include "cmd/gateway_keys.h"
+#include "cmd/json.h"
+#include "cmd/say.h"
+#include "gateway/gateway.h"
+#include "gateway/realm_net.h"
+#include "object/ground_net.h"
+
+#define PORT_DEFAULT  7780       /* not assigned by IANA, beside the node's 7730 */
+#define PEM_BYTES_MAX KIB(64)    /* a certificate and its chain */
+#define STOP_PATIENCE SECONDS(3) /* less than CLIENT_STOP_PATIENCE: then it is cut off */
+#define ACCOUNTS_MAX  REALM_ACCOUNTS_MAX
+
+struct text_list {
+	size_t count;
+	const char *text[ACCOUNTS_MAX + 1]; /* "" behind the last, once all are there */
+};
+
+struct serving { /* one account */
+	struct account account;
+	bool opened;
+	struct cloud *cloud;
+};
+
+struct gateway_command {
+	struct client_options client;
+	struct addr listen;
+	struct text_list accounts, names, domains;
+	const char *region, *certificate, *key;
+	bool buckets_closed, make_keys;
+	/* at work */
+	struct client *c;
+	struct serving served[ACCOUNTS_MAX];
+	size_t served_count;
+	struct buf certificate_text, key_text;
+	struct ground_net *ground;
+	struct realm_net *realm;
+	struct gateway *gateway;
+	struct wait stop, ended;
+};
+
+static bool
+set_text_list(void *field, const char *text)
+{
+	struct text_list *l = field;
+
+	if (text == NULL) {
+		l->count = 0;
+		return true;
+	}
+	if (l->count == ACCOUNTS_MAX || *text == '\0')
+		return false;
+	l->text[l->count++] = text;
+	l->text[l->count] = "";
+	return true;
+}
+
+#define FIELD(member) .offset = offsetof(struct gateway_command, member)
+
+static const struct option gateway_options[] = {
+	{ "listen", 0, "ADDRESS", "Where S3 is spoken (default 127.0.0.1:7780).",
+	    "an address and port such as 127.0.0.1:7780", set_addr, NULL, FIELD(listen) },
+	{ "account", 0, "DIR", "Another account that is served here, too.", RIGHT_DIR,
+	    set_text_list, NULL, FIELD(accounts), .list = true },
+	{ "name", 0, "NAME", "What the account is called, for people; again for each further one.",
+	    "a name of at most 64 letters", set_text_list, NULL, FIELD(names), .list = true },
+	{ "domain", 0, "NAME", "Whose subdomains are buckets (BUCKET.NAME).", "a domain name",
+	    set_text_list, NULL, FIELD(domains), .list = true },
+	{ "region", 0, "NAME", "What the place is called to clients (default us-east-1).",
+	    "a name such as us-east-1", set_text, NULL, FIELD(region) },
+	{ "tls-certificate", 0, "FILE", "Speak HTTPS with this certificate (PEM).", RIGHT_FILE,
+	    set_text, NULL, FIELD(certificate) },
+	{ "tls-key", 0, "FILE", "The certificate's key (PEM).", RIGHT_FILE, set_text, NULL,
+	    FIELD(key) },
+	{ "buckets-closed", 0, NULL,
+	    "New buckets have no ACLs and no public access, unless they say otherwise.",
+	    RIGHT_SWITCH, set_switch, NULL, FIELD(buckets_closed) },
+	{ "make-keys", 0, NULL, "Make an access key for each account, if it has none, and show it.",
+	    RIGHT_SWITCH, set_switch, NULL, FIELD(make_keys) },
+	{ NULL },
+};
+
+/* ---- before the network ---- */
+
+static int
+read_pem(const char *command, const char *path, struct buf *out)
+{
+	FILE *f = fopen(path, "re");
+	char piece[1024];
+	size_t n;
+	int err = f == NULL ? err_from_errno(errno) : ERR_OK;
+
+	while (err == ERR_OK && (n = fread(piece, 1, sizeof(piece), f)) > 0)
+		err = buf_append(out, piece, n);
+	if (f != NULL)
+		(void)fclose(f);
+	if (err != ERR_OK)
+		say_error(command, "cannot read %s: %s", path, err_text(err));
+	return err;
+}
+
+/* The further accounts; the first is the client's own. */
+static int
+open_accounts(const char *command, struct gateway_command *g)
+{
+	for (size_t i = 0; i < g->accounts.count; i++) {
+		struct serving *s = &g->served[i + 1];
+
+		if (i + 1 == ACCOUNTS_MAX) {
+			say_error(command, "at most %d accounts can be served at one address",
+			    ACCOUNTS_MAX);
+			return ERR_FULL;
+		}
+		if (client_account(command, g->accounts.text[i], g->client.passphrase_file,
+			&s->account) != ERR_OK)
+			return ERR_NOT_FOUND;
+		s->opened = true;
+	}
+	g->served_count = 1 + g->accounts.count;
+	return ERR_OK;
+}
+
+static bool
+prepare(const char *command, struct gateway_command *g)
+{
+	if ((g->certificate == NULL) != (g->key == NULL)) {
+		say_error(command, "--tls-certificate and --tls-key belong together");
+		return false;
+	}
+	buf_init(&g->certificate_text, PEM_BYTES_MAX);
+	buf_init_secret(&g->key_text, PEM_BYTES_MAX);
+	if (g->certificate != NULL &&
+	    (read_pem(command, g->certificate, &g->certificate_text) != ERR_OK ||
+		read_pem(command, g->key, &g->key_text) != ERR_OK))
+		return false;
+	return open_accounts(command, g) == ERR_OK;
+}
+
+/* ---- in the network ---- */
+
+static SUSPENDS int
+start_account(struct gateway_command *g, size_t i)
+{
+	struct client *c = g->c;
+	struct serving *s = &g->served[i];
+	struct cloud_opts opts = { .env = c->env,
+		.net = c->net,
+		.account = i == 0 ? client_own_account(c) : &s->account,
+		.ground = ground_net_base(g->ground) };
+	int err = cloud_new(&opts, &s->cloud);
+
+	if (err == ERR_OK)
+		err = cloud_start(s->cloud, CLOUD_FOUND);
+	if (err == ERR_OK && i < g->names.count)
+		err = cloud_set_name(s->cloud, g->names.text[i]);
+	if (err == ERR_OK)
+		err = realm_net_add(g->realm, s->cloud);
+	if (err != ERR_OK)
+		say_error(c->command, "cannot open the buckets of the account in %s: %s",
+		    i == 0 ? c->dir : g->accounts.text[i - 1], err_text(err));
+	return err;
+}
+
+static SUSPENDS int
+start_buckets(struct gateway_command *g)
+{
+	struct client *c = g->c;
+	struct realm_net_opts realm = { .env = c->env, .files = c->files };
+	struct ground_net_opts ground = { .env = c->env,
+		.net = c->net,
+		.files = c->files,
+		.chunks = c->chunks,
+		.dht = node_dht(c->node) };
+	int err = ground_net_new(&ground, &g->ground);
+
+	if (err == ERR_OK)
+		err = realm_net_new(&realm, &g->realm);
+	for (size_t i = 0; i < g->served_count && err == ERR_OK; i++)
+		err = start_account(g, i);
+	return err;
+}
+
+static int
+listen_there(struct gateway_command *g)
+{
+	struct client *c = g->c;
+	struct gateway_opts opts = { .env = c->env,
+		.realm = realm_net_realm(g->realm),
+		.addr = g->listen,
+		.domains = g->domains.count > 0 ? g->domains.text : NULL,
+		.region = g->region,
+		.buckets_closed = g->buckets_closed };
+	char text[ADDR_TEXT_MAX];
+	int err;
+
+	if (g->certificate != NULL) {
+		opts.tls_certificate = buf_str(&g->certificate_text);
+		opts.tls_key = buf_str(&g->key_text);
+	}
+	err = gateway_open(&opts, &g->gateway);
+	if (err != ERR_OK)
+		say_error(c->command, "cannot listen on %s: %s", addr_format(&g->listen, text),
+		    err == ERR_EXISTS ? "the port is taken" : err_text(err));
+	return err;
+}
+
+/* ---- telling ---- */
+
+static const char *
+endpoint_text(const struct gateway_command *g, char out[ADDR_TEXT_MAX + 16])
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	gateway_local(g->gateway, &a);
+	(void)snprintf(out, ADDR_TEXT_MAX + 16, "%s://%s",
+	    g->certificate != NULL ? "https" : "http", addr_format(&a, text));
+	return out;
+}
+
+static SUSPENDS int
+tell(struct gateway_command *g)
+{
+	struct json_value *o = json_make_object(), *list = json_make_array();
+	char endpoint[ADDR_TEXT_MAX + 16];
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < g->served_count && err == ERR_OK; i++)
+		err = gateway_keys_tell(g->served[i].cloud, g->make_keys, list);
+	json_put_text(o, "endpoint", endpoint_text(g, endpoint));
+	json_put_text(o, "region", g->region != NULL ? g->region : GATEWAY_REGION);
+	json_put_value(o, "accounts", list);
+	if (err != ERR_OK) {
+		json_free(o);
+		return err;
+	}
+	if (g->client.json)
+		return json_say(o);
+	gateway_keys_say(o);
+	json_free(o);
+	return ERR_OK;
+}
+
+/* ---- the work ---- */
+
+static void
+stopping(void *arg)
+{
+	wait_wake(&((struct gateway_command *)arg)->stop, ERR_OK);
+}
+
+static SUSPENDS int
+serve(void *arg)
+{
+	struct gateway_command *g = arg;
+	int err = start_buckets(g);
+
+	if (err == ERR_OK)
+		err = listen_there(g);
+	if (err == ERR_OK)
+		err = tell(g);
+	if (err == ERR_OK)
+		err = wait_always(g->c->env, &g->stop);
+	gateway_close(g->gateway, STOP_PATIENCE);
+	for (size_t i = 0; i < g->served_count; i++)
+		cloud_free(g->served[i].cloud);
+	realm_net_free(g->realm);
+	ground_net_free(g->ground);
+	wait_wake(&g->ended, err);
+	return err;
+}
+
+/* In a group of its own: a signal asks it to stop, and does not break it off. */
+static SUSPENDS int
+run(struct client *c, void *arg)
+{
+	struct gateway_command *g = arg;
+	struct task_group group;
+	int err;
+
+	g->c = c;
+	wait_init(&g->ended);
+	task_group_init(&group, c->env);
+	err = task_spawn(&group, "gateway", serve, g);
+	if (err == ERR_OK)
+		err = wait_always(c->env, &g->ended);
+	task_group_fini(&group);
+	return client_exit_code(err);
+}
+
+static int
+gateway_run(const struct command *self, int argc, char **argv)
+{
+	struct gateway_command *g = calloc(1, sizeof(*g));
+	struct operands operands;
+	int code = EXIT_FAILED;
+
+	if (g == NULL)
+		return EXIT_FAILED;
+	g->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
+	g->client.log_level = LOG_WARN;
+	g->listen =
+	    (struct addr){ .family = ADDR_IPV4, .ip = { 127, 0, 0, 1 }, .port = PORT_DEFAULT };
+	wait_init(&g->stop);
+	if (command_parse(self, argc, argv,
+		(struct option_group[]){ { gateway_options, g }, { client_options, &g->client },
+		    { client_account_options, &g->client } },
+		3, &operands, &code)) {
+		code = EXIT_FAILED;
+		if (prepare(self->name, g))
+			code = client_run(&(struct client_work){
+			    .command = self->name,
+			    .options = &g->client,
+			    .account = true,
+			    .serves = true,
+			    .run = run,
+			    .stopping = stopping,
+			    .arg = g,
+			});
+	}
+	for (size_t i = 0; i < ARRAY_LEN(g->served); i++) {
+		if (g->served[i].opened)
+			account_wipe(&g->served[i].account);
+	}
+	buf_fini(&g->certificate_text);
+	buf_wipe(&g->key_text);
+	free(g);
+	return code;
+}
+
+const struct command command_gateway = {
+	.name = "gateway",
+	.synopsis = "[--dir DIR] [--listen ADDRESS] [option ...]",
+	.brief = "serve the buckets of an account by S3",
+	.about = "Speaks S3 for the buckets of the account in the directory, and of further ones, "
+		 "until\n"
+		 "SIGTERM or Ctrl-C. Any number of gateways may serve one account, anywhere. "
+		 "Access keys\n"
+		 "are made with --make-keys.\n"
+		 "\n"
+		 "  skerry gateway --dir net --listen 127.0.0.1:7780 --make-keys",
+	.options = (const struct option *const[]){ gateway_options, client_options,
+	    client_account_options, NULL },
+	.run = gateway_run,
+};
