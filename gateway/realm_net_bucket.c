@@ -105,7 +105,7 @@ static int
 packs_of(struct net_bucket *b, struct packs **out)
 {
 	struct cloud_bucket_extra *extra = cloud_bucket_extra(b->opts.bucket);
-	struct packs_opts opts = { .files = b->opts.files };
+	struct packs_opts opts = { .files = b->opts.files, .memory = b->opts.writing };
 	struct packs *packs;
 	int err;
 

@@ -92,9 +92,13 @@ charge(const struct budget_pot *pot, uint64_t bytes)
 }
 
 static struct budget_pot *
-pot_for(struct memory_budget *b, uint64_t bytes)
+pot_for(struct memory_budget *b, const struct budget_need *need)
 {
-	return bytes <= BUDGET_SMALL_BYTES ? &b->small : &b->large;
+	bool small =
+	    need->kind == BUDGET_SMALL ||
+	    (need->kind == BUDGET_BY_SIZE && need->data_bytes + need->beside <= BUDGET_SMALL_BYTES);
+
+	return small ? &b->small : &b->large;
 }
 
 static int
@@ -164,29 +168,29 @@ wait_turn(struct memory_budget *b, struct budget_pot *pot, uint64_t bytes)
 }
 
 int
-budget_take(struct memory_budget *b, size_t data_bytes, uint64_t beside, struct budget_share *out)
+budget_take(struct memory_budget *b, const struct budget_need *need, struct budget_share *out)
 {
-	struct budget_pot *pot = pot_for(b, data_bytes + beside);
-	uint64_t bytes = charge(pot, data_bytes + beside);
+	struct budget_pot *pot = pot_for(b, need);
+	uint64_t bytes = charge(pot, need->data_bytes + need->beside);
 	int err = ERR_OK;
 
 	if (pot->head != NULL || pot->free < bytes)
 		err = wait_turn(b, pot, bytes);
 	else
 		pot->free -= bytes;
-	return err != ERR_OK ? err : fill_share(b, pot, bytes, data_bytes, out);
+	return err != ERR_OK ? err : fill_share(b, pot, bytes, need->data_bytes, out);
 }
 
 bool
-budget_try(struct memory_budget *b, size_t data_bytes, uint64_t beside, struct budget_share *out)
+budget_try(struct memory_budget *b, const struct budget_need *need, struct budget_share *out)
 {
-	struct budget_pot *pot = pot_for(b, data_bytes + beside);
-	uint64_t bytes = charge(pot, data_bytes + beside);
+	struct budget_pot *pot = pot_for(b, need);
+	uint64_t bytes = charge(pot, need->data_bytes + need->beside);
 
 	if (pot->head != NULL || pot->free < bytes)
 		return false;
 	pot->free -= bytes;
-	return fill_share(b, pot, bytes, data_bytes, out) == ERR_OK;
+	return fill_share(b, pot, bytes, need->data_bytes, out) == ERR_OK;
 }
 
 void

@@ -5,7 +5,7 @@
  * the first use of fresh pages costs more than filling them. Loop thread.
  *
  * Nobody ends up waiting for ever as long as who has taken something gives it back without taking
- * more of the same kind (or of the small kind while it holds of the large).
+ * more, but for this: who holds of the small kind may take of the large.
  */
 #ifndef OBJECT_BUDGET_H
 #define OBJECT_BUDGET_H
@@ -50,16 +50,21 @@ struct budget_share {
 	struct budget_pot *pot;
 	uint64_t bytes;
 };
+/* By size what is small is small: data and what is beside it. */
+enum budget_kind { BUDGET_BY_SIZE, BUDGET_SMALL, BUDGET_LARGE };
+struct budget_need {
+	enum budget_kind kind;
+	size_t data_bytes; /* memory that is given; 0: none */
+	uint64_t beside;   /* as much is used beside it, which the caller has from elsewhere */
+};
 /*
- * data_bytes of memory, and room for as much as is used `beside` it, which the caller has from
- * elsewhere. Who asks for more than there is gets it when it has all for itself. ERR_NOMEM;
- * ERR_CANCELED, ERR_TIMEOUT: nothing taken.
+ * Who asks for more than there is gets it when it has all for itself. ERR_NOMEM; ERR_CANCELED,
+ * ERR_TIMEOUT: nothing taken.
  */
 SUSPENDS int budget_take(
-    struct memory_budget *b, size_t data_bytes, uint64_t beside, struct budget_share *out);
+    struct memory_budget *b, const struct budget_need *need, struct budget_share *out);
 /* Only what is there at once and nobody waits for; false: nothing taken. */
-bool budget_try(
-    struct memory_budget *b, size_t data_bytes, uint64_t beside, struct budget_share *out);
+bool budget_try(struct memory_budget *b, const struct budget_need *need, struct budget_share *out);
 void budget_lower(struct budget_share *share); /* what was beside is over */
 void budget_give(struct budget_share *share);  /* and zeroes it */
 

@@ -317,10 +317,15 @@ cut_packed(struct content_reader *r, struct read_window *w)
 	w->last = c->at + MIN(behind * BLOCK_SEALED, content_sealed_bytes(c));
 }
 
-static size_t
-room_of(const struct content_reader *r, const struct read_window *w)
+/* A column's leaves are whole, however little is wanted. */
+static struct budget_need
+need_of(const struct content_reader *r, const struct read_window *w)
 {
-	return r->opts.content->kind == CONTENT_PACKED ? (size_t)(w->last - w->first) : w->len;
+	bool packed = r->opts.content->kind == CONTENT_PACKED;
+	uint64_t row = (uint64_t)w->ref.code.k * LEAF_BYTES;
+	size_t room = packed ? (size_t)(w->last - w->first) : w->len;
+
+	return (struct budget_need){ .data_bytes = room, .beside = FETCH_BESIDE * MAX(room, row) };
 }
 
 /* ahead: only if there is room for it now. ERR_BUSY: there is none. */
@@ -328,16 +333,14 @@ static SUSPENDS int
 reserve(struct content_reader *r, bool ahead, struct read_window *w)
 {
 	bool packed = r->opts.content->kind == CONTENT_PACKED;
-	uint64_t row;
-	size_t room;
+	struct budget_need need;
 
 	if (packed)
 		cut_packed(r, w);
 	else
 		cut_rows(r, r->window, w);
-	room = room_of(r, w);
-	row = (uint64_t)w->ref.code.k * LEAF_BYTES;
-	if (budget_try(r->opts.memory, room, FETCH_BESIDE * MAX(room, row), &w->share))
+	need = need_of(r, w);
+	if (budget_try(r->opts.memory, &need, &w->share))
 		return ERR_OK;
 	if (ahead)
 		return ERR_BUSY;
@@ -345,9 +348,9 @@ reserve(struct content_reader *r, bool ahead, struct read_window *w)
 	if (!packed) {
 		r->window = WINDOW_FIRST;
 		cut_rows(r, r->window, w);
-		room = room_of(r, w);
+		need = need_of(r, w);
 	}
-	return budget_take(r->opts.memory, room, FETCH_BESIDE * MAX(room, row), &w->share);
+	return budget_take(r->opts.memory, &need, &w->share);
 }
 
 static SUSPENDS int

@@ -26,11 +26,13 @@ static_assert(CHUNK_USUAL % BLOCK_SEALED == 0, "all chunks but the last are whol
 struct out_buffer {
 	struct content_writer *writer;
 	struct budget_share share;
-	size_t len, room;     /* of share.data */
-	uint64_t first_block; /* in the content */
-	uint64_t length;      /* of the content, or LENGTH_UNKNOWN */
-	size_t number;        /* of the chunk */
-	bool out;             /* its chunk is being put */
+	struct budget_share beside; /* of what its put needs, where that was not taken with it */
+	bool short_of;              /* that: it may yet be put by somebody else */
+	size_t len, room;           /* of share.data */
+	uint64_t first_block;       /* in the content */
+	uint64_t length;            /* of the content, or LENGTH_UNKNOWN */
+	size_t number;              /* of the chunk */
+	bool out;                   /* its chunk is being put */
 };
 
 struct content_writer {
@@ -95,8 +97,10 @@ content_writer_free(struct content_writer *w)
 	if (w == NULL)
 		return;
 	task_group_fini(&w->puts);
-	for (size_t i = 0; i < WRITER_BUFFERS; i++)
+	for (size_t i = 0; i < WRITER_BUFFERS; i++) {
 		budget_give(&w->buffers[i].share);
+		budget_give(&w->buffers[i].beside);
+	}
 	if (w->placing_begun)
 		placing_fini(&w->placing);
 	free(w->slots);
@@ -134,6 +138,7 @@ put_task(void *arg)
 	else if (w->err == ERR_OK)
 		w->err = err;
 	budget_give(&b->share);
+	budget_give(&b->beside);
 	b->out = false;
 	if (w->waiting)
 		wait_wake(&w->ended, ERR_OK);
@@ -158,13 +163,51 @@ grow_slots(struct content_writer *w)
 	return ERR_OK;
 }
 
+static SUSPENDS int
+begin_placing(struct content_writer *w)
+{
+	int err =
+	    w->placing_begun ? ERR_OK : placing_init(&w->placing, w->opts.files, &w->opts.placing);
+
+	w->placing_begun |= err == ERR_OK;
+	return err;
+}
+
+/* What a put of so many plaintext bytes takes beside them. */
+static SUSPENDS int
+put_memory(struct content_writer *w, size_t plain, uint64_t *bytes)
+{
+	struct code_params code;
+	int err = begin_placing(w);
+
+	if (err != ERR_OK)
+		return err;
+	code = placing_code(&w->placing, block_sealed_bytes(plain));
+	return chunk_put_memory(&code, block_sealed_bytes(plain), bytes);
+}
+
+/* Holding of the small kind, of the large. */
+static SUSPENDS int
+take_beside(struct content_writer *w, struct out_buffer *b)
+{
+	struct budget_need need = { .kind = BUDGET_LARGE };
+	int err = b->short_of ? put_memory(w, b->len, &need.beside) : ERR_OK;
+
+	if (err == ERR_OK && b->short_of)
+		err = budget_take(w->opts.memory, &need, &b->beside);
+	b->short_of &= err != ERR_OK;
+	return err;
+}
+
 /* Not the last one: length is not known to it. */
-static int
+static SUSPENDS int
 send(struct content_writer *w, uint64_t length)
 {
 	struct out_buffer *b = w->filling;
 	int err = grow_slots(w);
 
+	if (err == ERR_OK)
+		err = take_beside(w, b);
 	if (err != ERR_OK)
 		return err;
 	b->length = length;
@@ -179,16 +222,6 @@ send(struct content_writer *w, uint64_t length)
 }
 
 /* ---- buffers ---- */
-
-static int
-begin_placing(struct content_writer *w)
-{
-	int err =
-	    w->placing_begun ? ERR_OK : placing_init(&w->placing, w->opts.files, &w->opts.placing);
-
-	w->placing_begun |= err == ERR_OK;
-	return err;
-}
 
 static bool
 fits_entry(const struct content_writer *w, uint64_t bytes)
@@ -209,21 +242,19 @@ goes_elsewhere(const struct content_writer *w)
 	return fits_entry(w, w->opts.bytes) || fits_pack(w, w->opts.bytes);
 }
 
-static SUSPENDS int
-take_room(struct content_writer *w, size_t room, struct budget_share *out)
+/* Of unknown length most are short: the first buffer is, too, and gives way to a full one. */
+static bool
+begins_small(const struct content_writer *w)
 {
-	uint64_t beside = 0, sealed = block_sealed_bytes(room);
-	int err = ERR_OK;
+	return w->opts.bytes == CONTENT_BYTES_UNKNOWN && w->taken == 0;
+}
 
-	if (!goes_elsewhere(w)) {
-		struct code_params code;
-
-		err = begin_placing(w);
-		code = placing_code(&w->placing, sealed);
-		if (err == ERR_OK)
-			err = chunk_put_memory(&code, sealed, &beside);
-	}
-	return err != ERR_OK ? err : budget_take(w->opts.memory, room, beside, out);
+static size_t
+next_room(const struct content_writer *w)
+{
+	if (w->opts.bytes != CONTENT_BYTES_UNKNOWN)
+		return (size_t)MIN(w->opts.bytes - w->taken, w->chunk_plain);
+	return begins_small(w) ? MIN(CONTENT_PACKED_MAX, w->chunk_plain) : w->chunk_plain;
 }
 
 static SUSPENDS int
@@ -248,18 +279,10 @@ idle_buffer(struct content_writer *w)
 	return NULL;
 }
 
-/* Of unknown length most are short: the first buffer is, too, and gives way to a full one. */
-static size_t
-next_room(const struct content_writer *w)
-{
-	if (w->opts.bytes != CONTENT_BYTES_UNKNOWN)
-		return (size_t)MIN(w->opts.bytes - w->taken, w->chunk_plain);
-	return w->taken == 0 ? MIN(CONTENT_PACKED_MAX, w->chunk_plain) : w->chunk_plain;
-}
-
 static SUSPENDS int
 begin_buffer(struct content_writer *w)
 {
+	struct budget_need need = { .kind = BUDGET_BY_SIZE };
 	struct out_buffer *b;
 	int err = ERR_OK;
 
@@ -270,24 +293,34 @@ begin_buffer(struct content_writer *w)
 	b->room = next_room(w);
 	b->len = 0;
 	b->first_block = w->taken / BLOCK_PLAIN;
-	err = take_room(w, b->room, &b->share);
+	b->short_of = begins_small(w) || goes_elsewhere(w);
+	need.data_bytes = b->room;
+	if (b->short_of)
+		need.kind = BUDGET_SMALL;
+	else
+		err = put_memory(w, b->room, &need.beside);
+	if (err == ERR_OK)
+		err = budget_take(w->opts.memory, &need, &b->share);
 	if (err == ERR_OK)
 		w->filling = b;
 	return err;
 }
 
-/* Large after small: so nobody who holds of the large kind waits for the small. */
 static SUSPENDS int
 enlarge(struct content_writer *w)
 {
+	struct budget_need need = { .kind = BUDGET_LARGE, .data_bytes = w->chunk_plain };
 	struct out_buffer *b = w->filling;
 	struct budget_share small = b->share, full = { 0 };
-	int err = take_room(w, w->chunk_plain, &full);
+	int err = put_memory(w, w->chunk_plain, &need.beside);
 
+	if (err == ERR_OK)
+		err = budget_take(w->opts.memory, &need, &full);
 	if (err != ERR_OK)
 		return err;
 	memcpy(full.data, small.data, b->len);
 	b->share = full;
+	b->short_of = false;
 	b->room = w->chunk_plain;
 	budget_give(&small);
 	return ERR_OK;

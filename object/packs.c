@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "object/block.h"
+#include "object/budget.h"
 #include "object/content_private.h"
 
 /* Of one pack: their keys and places are small against what they have. */
@@ -37,7 +38,7 @@ struct pack {
 	struct placing placing;
 	struct member *members[PACK_MEMBERS_MAX];
 	size_t count, bytes;
-	uint8_t *sealed;
+	struct budget_share sealed;
 };
 
 int
@@ -115,7 +116,7 @@ seal_members(void *arg)
 		const struct member *m = k->members[i];
 
 		err = block_seal(a, &m->key, m->data.len, 0, block_count(m->data.len), m->data.data,
-		    k->sealed + m->at);
+		    k->sealed.data + m->at);
 	}
 	aead_return(&k->packs->opts.files->aeads, a);
 	return err;
@@ -126,8 +127,18 @@ fill(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 {
 	const struct pack *k = arg;
 
-	memcpy(dst, k->sealed + offset, len);
+	memcpy(dst, k->sealed.data + offset, len);
 	return ERR_OK;
+}
+
+static SUSPENDS int
+take_memory(struct pack *k)
+{
+	struct budget_need need = { .kind = BUDGET_LARGE, .data_bytes = k->bytes };
+	struct code_params code = placing_code(&k->placing, k->bytes);
+	int err = chunk_put_memory(&code, k->bytes, &need.beside);
+
+	return err == ERR_OK ? budget_take(k->packs->opts.memory, &need, &k->sealed) : err;
 }
 
 static SUSPENDS int
@@ -135,8 +146,12 @@ place(struct pack *k)
 {
 	struct chunk_source source = { fill, k };
 	size_t slot;
-	int err = env_offload(k->packs->env, WORK_CPU, seal_members, k, k->bytes);
+	int err = placing_init(&k->placing, k->packs->opts.files, &k->packs->opts.placing);
 
+	if (err == ERR_OK)
+		err = take_memory(k);
+	if (err == ERR_OK)
+		err = env_offload(k->packs->env, WORK_CPU, seal_members, k, k->bytes);
 	if (err == ERR_OK)
 		err = placing_put(&k->placing, k->bytes, &source, NULL, NULL, &slot);
 	return err == ERR_OK ? placing_raise(&k->placing, 0) : err;
@@ -173,14 +188,8 @@ tell(const struct pack *k, const struct member *m)
 static SUSPENDS void
 run_pack(struct pack *k)
 {
-	int err;
+	int err = place(k);
 
-	k->sealed = malloc(k->bytes);
-	err = k->sealed == NULL
-		  ? ERR_NOMEM
-		  : placing_init(&k->placing, k->packs->opts.files, &k->packs->opts.placing);
-	if (err == ERR_OK)
-		err = place(k);
 	for (size_t i = 0; i < k->count; i++) {
 		struct member *m = k->members[i];
 		int told = err == ERR_OK ? tell(k, m) : err;
@@ -189,8 +198,8 @@ run_pack(struct pack *k)
 			*m->told = k->placing.told;
 		wait_wake(&m->done, told); /* and it is gone */
 	}
+	budget_give(&k->sealed);
 	placing_fini(&k->placing);
-	free(k->sealed);
 }
 
 static int

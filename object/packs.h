@@ -17,9 +17,12 @@
 
 struct packs;
 
+struct memory_budget;
+
 struct packs_opts {
-	struct files *files;         /* lent */
-	struct placing_opts placing; /* no lock: it would hold what the others leave */
+	struct files *files;          /* lent */
+	struct memory_budget *memory; /* lent: a pack on its way takes of the large kind */
+	struct placing_opts placing;  /* no lock: it would hold what the others leave */
 };
 int packs_new(const struct packs_opts *opts, struct packs **out);
 SUSPENDS void packs_free(struct packs *p); /* nobody is adding */

@@ -41,7 +41,8 @@ content_client_new(const struct world_opts *opts)
 	budget_init(&c->down, env, 0);
 	lease_signing_bucket(&c->signing, env, c->w->net, &secret, &c->w->account, NULL);
 	placing = content_client_placing(c);
-	must(packs_new(&(struct packs_opts){ .files = c->w->files, .placing = placing },
+	must(packs_new(
+		 &(struct packs_opts){ .files = c->w->files, .memory = &c->up, .placing = placing },
 		 &c->packs) == ERR_OK);
 	for (size_t i = 0; i < CONTENT_OBJECTS; i++)
 		content_init(&c->objects[i]);

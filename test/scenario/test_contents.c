@@ -255,6 +255,25 @@ START_TEST(fifty_uploads_share_little_memory)
 }
 END_TEST
 
+/* Each begins small and wants ten times as much when it turns out to be long. */
+START_TEST(uploads_of_unknown_length_end)
+{
+	struct content_client *c = content_client_new(&(struct world_opts){
+	    .seed = 15, .nodes = 8, .code = { 4, 6, 8 }, .chunk_bytes = MIB(4) });
+	struct content_writing each[20];
+
+	budget_init(&c->up, world_client_env(c->w), MIB(24));
+	for (size_t i = 0; i < 20; i++)
+		each[i] = (struct content_writing){
+			.object = i, .bytes = 1000000 + 40000 * i, .unknown = true, .packed = i % 2
+		};
+	content_put_together(c, each, 20);
+	for (size_t i = 0; i < 20; i += 5)
+		ck_assert_int_eq(content_get(c, i), ERR_OK);
+	content_client_free(c);
+}
+END_TEST
+
 struct many {
 	struct content_reading each[40];
 	struct content_client *c;
@@ -423,7 +442,8 @@ main(void)
 	suite_add(s, "read", 60, ranges, the_first_byte_does_not_wait_for_a_chunk,
 	    a_key_of_the_customer_is_needed, dead_holders_and_too_many,
 	    a_liar_is_found_and_worked_around, NULL);
-	suite_add(s, "uploads", 60, fifty_uploads_share_little_memory, NULL);
+	suite_add(s, "uploads", 60, fifty_uploads_share_little_memory,
+	    uploads_of_unknown_length_end, NULL);
 	suite_add(s, "downloads", 60, forty_slow_readers_share_little_memory, NULL);
 	suite_add(s, "parts", 60, parts_are_joined, NULL);
 	return suite_main(s);

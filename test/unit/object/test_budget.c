@@ -44,7 +44,8 @@ take_task(void *arg)
 	struct taker *t = arg;
 	struct budget_share share = { 0 };
 
-	t->err = budget_take(&budget, t->data, t->beside, &share);
+	t->err = budget_take(
+	    &budget, &(struct budget_need){ .data_bytes = t->data, .beside = t->beside }, &share);
 	if (t->err != ERR_OK)
 		return t->err;
 	t->served = ++served;
@@ -125,7 +126,7 @@ impatient_task(void *arg)
 	struct budget_share share = { 0 };
 
 	(void)task_deadline(env, env_now(env) + MILLISECONDS(100));
-	t->err = budget_take(&budget, t->data, 0, &share);
+	t->err = budget_take(&budget, &(struct budget_need){ .data_bytes = t->data }, &share);
 	ck_assert_ptr_null(share.data);
 	return ERR_OK;
 }
@@ -136,7 +137,8 @@ give_up_task(void *arg)
 	struct taker *t = arg;
 	struct task_group group;
 	struct budget_share share = { 0 };
-	int err = budget_take(&budget, MIB(20), 0, &share);
+	struct budget_need much = { .data_bytes = MIB(20) };
+	int err = budget_take(&budget, &much, &share);
 
 	task_group_init(&group, env);
 	if (err == ERR_OK)
@@ -145,7 +147,7 @@ give_up_task(void *arg)
 		err = task_spawn(&group, "behind", take_task, &t[1]);
 	if (err == ERR_OK)
 		err = task_group_wait(&group, 0); /* the second one fits when the first is gone */
-	ck_assert(!budget_try(&budget, MIB(20), 0, &share));
+	ck_assert(!budget_try(&budget, &much, &share));
 	budget_give(&share);
 	task_group_fini(&group);
 	return err;
