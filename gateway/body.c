@@ -86,7 +86,7 @@ read_sums(struct body *b)
 	for (size_t i = 0; i < count; i++) {
 		enum sum_algo algo = algo_of_header(h[i].name);
 
-		if (algo == SUM_NONE)
+		if (algo == SUM_NONE || b->opts.no_sums)
 			continue;
 		if (b->sum_said) {
 			b->r->message =
@@ -334,7 +334,8 @@ body_seen(const struct body *b)
 SUSPENDS int
 request_body(struct request *r, size_t max, struct buf *out)
 {
-	struct body_opts opts = { .bytes_max = max };
+	/* The list of parts that completes an upload comes with the checksum of the object. */
+	struct body_opts opts = { .bytes_max = max, .no_sums = target_has(&r->target, "uploadId") };
 	struct body *b;
 	struct bytes piece;
 	int err = body_open(r, &opts, &b);

@@ -17,6 +17,7 @@ struct body_opts {
 	bool length_needed; /* S3_MissingContentLength, where it is not said */
 	bool etag;          /* MD5 even where nobody asks for it */
 	enum sum_algo sum;  /* computed where the client gives none; SUM_NONE */
+	bool no_sums;       /* x-amz-checksum-* is of something else */
 };
 /* Reads the headers. S3_InvalidDigest, S3_InvalidRequest (two checksums, a wrong one) … gives */
 int body_open(struct request *r, const struct body_opts *opts, struct body **out);

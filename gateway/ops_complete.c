@@ -92,7 +92,15 @@ static int
 read_wanted(struct completing *c)
 {
 	const char *size = request_header(c->r, "x-amz-mp-object-size");
+	const char *type = request_header(c->r, "x-amz-checksum-type");
+	const struct checksum *sum = &c->u.upload.entry.checksum;
 
+	if (type != NULL && sum->algorithm != CHECKSUM_NONE &&
+	    strcmp(type, sum->type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT") != 0) {
+		c->r->message = "The upload was created with another checksum type. The complete "
+				"request must use the same.";
+		return S3_InvalidRequest;
+	}
 	c->said_size = UINT64_MAX;
 	if (size != NULL && !decimal_parse(size, OBJECT_BYTES_MAX, &c->said_size))
 		return S3_InvalidRequest;

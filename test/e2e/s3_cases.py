@@ -522,6 +522,30 @@ def checksums():
 
 
 @case
+def checksums_of_uploads():
+    b = bucket()
+    data = [b"a" * 5 * 1024 * 1024, b"b" * 10]
+
+    def upload():
+        u = alice.create_multipart_upload(
+            Bucket=b, Key="k", ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")["UploadId"]
+        return u, {"Parts": [{"PartNumber": i + 1, "ETag": alice.upload_part(
+            Bucket=b, Key="k", UploadId=u, PartNumber=i + 1, Body=d, ChecksumAlgorithm="CRC32")["ETag"]}
+            for i, d in enumerate(data)]}
+    crc = base64.b64encode(zlib.crc32(b"".join(data)).to_bytes(4, "big")).decode()
+    u, parts = upload()
+    complete = lambda **kw: alice.complete_multipart_upload(
+        Bucket=b, Key="k", UploadId=u, MultipartUpload=parts, **kw)
+    fails("BadDigest", 400, complete, ChecksumCRC32="AAAAAA==", ChecksumType="FULL_OBJECT")
+    fails("InvalidRequest", 400, complete, ChecksumType="COMPOSITE")
+    fails("InvalidRequest", 400, complete, MpuObjectSize=7)
+    done = complete(ChecksumCRC32=crc, ChecksumType="FULL_OBJECT", MpuObjectSize=sum(map(len, data)))
+    assert (done["ChecksumCRC32"], done["ChecksumType"]) == (crc, "FULL_OBJECT")
+    again = complete()
+    assert (again["ETag"], again["ChecksumCRC32"]) == (done["ETag"], crc)
+
+
+@case
 def customer_keys():
     b = bucket()
     key = b"k" * 32
