@@ -36,7 +36,6 @@ struct registers_opts {
 	struct keeper *keeper;       /* takes shards? leaves?; NULL in tests: always, never */
 	struct admission *admission; /* NULL: everybody's are taken */
 	uint64_t pace;               /* divides its times on test networks; 0 or 1: as documented */
-	bool unmended;               /* simulation: replaces nobody */
 };
 /* Serves from here on; what is asked before registers_load() is answered ERR_BUSY. gives */
 int registers_new(const struct registers_opts *opts, struct registers **out);

@@ -481,7 +481,7 @@ registers_agree(
 	uint8_t old = 0, fresh = 0;
 
 	*agrees = false;
-	if (r->opts.unmended || !configuration_replaces_one(&c, &m->next) ||
+	if (!configuration_replaces_one(&c, &m->next) ||
 	    configuration_anchor(&c, &m->ballot.writer) < 0)
 		return ERR_OK;
 	if (e->judged_at != 0 && hash_equal(&e->judged, &id) &&
@@ -519,7 +519,7 @@ look(struct registers *r, struct register_entry *e)
 		if (is_self(r, who) || (look_at(r, e, who) && e->state.conf.number == c.number))
 			e->health[i].good_at = env_now(r->env);
 	}
-	if (!task_canceled(r->env) && entry_member(r, e) && !r->opts.unmended)
+	if (!task_canceled(r->env) && entry_member(r, e))
 		mend(r, e);
 }
 

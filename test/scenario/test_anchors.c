@@ -311,6 +311,111 @@ START_TEST(the_owner_takes_a_writer_away)
 }
 END_TEST
 
+/* Puts a node that is no anchor yet in the place of anchor i. */
+struct swap {
+	struct bucket *b;
+	uint8_t i;
+	size_t node;
+	enum proposer_outcome outcome;
+};
+
+static int
+swap_task(void *arg)
+{
+	struct swap *s = arg;
+	struct bucket_writer *x = &s->b->writers[0];
+	struct configuration next = *head_client_configuration(x->hc);
+	struct contact to = world_contact(s->b->w, s->node);
+	struct anchor_offer offer;
+	int err = anchor_ask_offer(node_endpoint(x->node), &to, &s->b->charter.owner, NULL, &offer);
+
+	if (err != ERR_OK)
+		return err;
+	ck_assert_int_eq(offer.refusal, ERR_OK);
+	next.anchors[s->i] = (struct anchor){ to.pub, offer.incarnation };
+	return head_client_reconfigure(x->hc, &next, NULL, SECONDS(30), &s->outcome);
+}
+
+/* The one that went. */
+static size_t
+swap(struct bucket *b, uint8_t i)
+{
+	size_t old = bucket_anchor(b, 0, i);
+	struct swap s = { .b = b, .i = i };
+
+	for (uint8_t j = 0; j < head_client_configuration(b->writers[0].hc)->anchors_count; j++)
+		if (bucket_anchor(b, 0, j) == s.node) {
+			s.node++;
+			j = UINT8_MAX;
+		}
+	ck_assert_int_eq(sim_run_task(world_sim(b->w), b->writers[0].env, swap_task, &s), ERR_OK);
+	ck_assert(s.outcome == OUT_COMMITTED);
+	return old;
+}
+
+START_TEST(who_missed_two_changes_catches_up)
+{
+	struct world *w = small_world(10, 8);
+	struct bucket_list list;
+	struct bucket b;
+	size_t away;
+
+	bucket_new(&b, w, 5, 2);
+	bucket_append_ok(&b, 0);
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	away = bucket_anchor(&b, 0, 4);
+	world_kill(w, away);
+	world_kill(w, swap(&b, 0));
+	bucket_append_ok(&b, 0);
+	world_kill(w, swap(&b, 1));
+	bucket_append_ok(&b, 0);
+	/* A writer, and an anchor that is one still. */
+	bucket_append_ok(&b, 1);
+	ck_assert_uint_eq(head_client_configuration(b.writers[1].hc)->number, 2);
+	world_restart(w, away);
+	sim_run_for(world_sim(w), MINUTES(2));
+	ck_assert_uint_eq(bucket_state(&b, away)->conf.number, 2);
+	ck_assert_uint_eq(bucket_state(&b, away)->value.head.seq, 4);
+	/* With it and two others there is a quorum. */
+	world_kill(w, bucket_anchor(&b, 0, 2));
+	world_kill(w, bucket_anchor(&b, 0, 3));
+	bucket_append_ok(&b, 0);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
+/* A week, at the world's pace, and the tick after it. */
+START_TEST(who_was_left_out_forgets_it)
+{
+	struct world *w = small_world(11, 4);
+	struct registers_status status;
+	struct bucket b;
+	size_t left;
+
+	bucket_new(&b, w, 3, 1);
+	b.record_bytes = 15000;
+	for (size_t i = 0; i < 5; i++)
+		bucket_append_ok(&b, 0);
+	left = swap(&b, 0);
+	sim_run_for(world_sim(w), SECONDS(5));
+	registers_status(node_registers(world_peer(w, left)), &status);
+	ck_assert_uint_eq(status.anchored, 0);
+	ck_assert_uint_eq(status.moved, 1);
+	bucket_writer_kill(&b, 0);
+	sim_run_for(world_sim(w), HOURS(9));
+	ck_assert_ptr_null(bucket_state(&b, left));
+	world_restart(w, left);
+	registers_status(node_registers(world_peer(w, left)), &status);
+	ck_assert(status.loaded);
+	ck_assert_uint_eq(status.moved + status.swept + status.damaged, 0);
+	bucket_writer_start(&b, 0);
+	bucket_append_ok(&b, 0);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -323,6 +428,7 @@ main(void)
 	    NULL);
 	suite_add(s, "members", 300, all_five_are_replaced_one_after_the_other,
 	    seven_replace_one_without_any_writer, one_that_lost_its_disk_is_no_member,
-	    who_leaves_hands_its_registers_over, the_owner_takes_a_writer_away, NULL);
+	    who_leaves_hands_its_registers_over, the_owner_takes_a_writer_away,
+	    who_missed_two_changes_catches_up, who_was_left_out_forgets_it, NULL);
 	return suite_main(s);
 }
