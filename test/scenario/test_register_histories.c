@@ -20,7 +20,14 @@
 #include "test/unit/storage/linear.h"
 #include "test/unit/suite.h"
 
-enum { WRITERS = 3, OPS_EACH = 9, OLD_MAX = 8, DEATHS_OF_WRITERS = 2, LIARS_MAX = 2 };
+enum {
+	WRITERS = 3,
+	OPS_EACH = 9,
+	OLD_MAX = 8,
+	DEATHS_OF_WRITERS = 2,
+	LIARS_MAX = 2,
+	NODES_MAX = 9
+};
 
 #define HISTORY_TIME MINUTES(20)
 
@@ -44,14 +51,15 @@ struct history {
 	struct actor actors[WRITERS];
 	struct linear_op ops[LINEAR_OPS_MAX];
 	uint32_t ops_count, failed[LINEAR_OPS_MAX], failed_count;
-	uint32_t committed, read, unknown, deaths, lies, kills;
-	size_t anchors[ANCHORS_MAX]; /* nodes */
+	uint32_t committed, read, unknown, deaths, lies, kills, changes, changed;
+	size_t anchors[NODES_MAX]; /* nodes that are, or may become, anchors */
 	uint8_t anchors_count, liars_count;
+	bool changing;
 	struct liar liars[LIARS_MAX];
 	struct acceptor old[OLD_MAX]; /* of all anchors */
 	uint32_t olds;
 	bool healed;
-	uint64_t back_at[ANCHORS_MAX]; /* of a dead one; 0: lives */
+	uint64_t back_at[NODES_MAX]; /* of a dead one; 0: lives */
 };
 
 static uint64_t
@@ -264,6 +272,58 @@ liar_begin(struct liar *l)
 	l->honest = m;
 }
 
+/* ---- members ---- */
+
+struct change {
+	struct history *h;
+	size_t writer;
+};
+
+/* Some node that is no anchor in the place of some anchor; nobody asks whether that is wise. */
+static SUSPENDS int
+change(const struct change *c)
+{
+	struct history *h = c->h;
+	struct bucket_writer *x = &h->b.writers[c->writer];
+	struct configuration next = *head_client_configuration(x->hc);
+	struct contact to = world_contact(h->w, h->anchors[below(h, h->anchors_count)]);
+	enum proposer_outcome outcome = OUT_UNKNOWN;
+	struct anchor_offer offer;
+	int err;
+
+	if (configuration_anchor(&next, &to.pub) >= 0)
+		return ERR_OK;
+	h->changes++;
+	err = anchor_ask_offer(node_endpoint(x->node), &to, &h->b.charter.owner, NULL, &offer);
+	if (err != ERR_OK)
+		return err;
+	next.anchors[below(h, next.anchors_count)] = (struct anchor){ to.pub, offer.incarnation };
+	err = head_client_reconfigure(x->hc, &next, NULL, SECONDS(5 + below(h, 20)), &outcome);
+	ck_assert_msg(err != ERR_OK || outcome != OUT_FORKED, "a fork");
+	h->changed += err == ERR_OK && outcome == OUT_COMMITTED;
+	return err;
+}
+
+static int
+change_task(void *arg)
+{
+	int err = change(arg);
+
+	free(arg);
+	return err;
+}
+
+static void
+change_begin(struct history *h)
+{
+	struct change *c = malloc(sizeof(*c));
+
+	must(c != NULL);
+	*c = (struct change){ h, below(h, WRITERS) };
+	if (task_spawn(&h->b.writers[c->writer].group, "change", change_task, c) != ERR_OK)
+		free(c);
+}
+
 /* ---- what goes wrong ---- */
 
 static void
@@ -354,6 +414,8 @@ something(struct history *h)
 	else if (dice < 22)
 		sim_node_clock(
 		    h->b.writers[below(h, WRITERS)].env, (int64_t)below(h, 600000) - 300000);
+	else if (dice < 27 && h->changing)
+		change_begin(h);
 }
 
 /* ---- one history ---- */
@@ -368,19 +430,22 @@ busy(const struct history *h)
 }
 
 static void
-begin(struct history *h, uint8_t anchors, uint64_t seed)
+begin(struct history *h, uint8_t anchors, bool changing, uint64_t seed)
 {
+	uint8_t nodes = (uint8_t)(anchors + (changing ? 3 : 0));
+
 	memset(h, 0, sizeof(*h));
-	h->random = seed * 77 + anchors;
+	h->random = seed * 77 + nodes;
+	h->changing = changing;
 	h->w = world_new(&(struct world_opts){
-	    .seed = seed, .nodes = anchors, .code = { 1, 1, 1 }, .regions = seed % 2 == 0 });
+	    .seed = seed, .nodes = nodes, .code = { 1, 1, 1 }, .regions = seed % 2 == 0 });
 	bucket_new(&h->b, h->w, anchors, WRITERS);
 	h->b.fold_at = (uint16_t)(3 + below(h, 6));
 	h->b.record_bytes = below(h, 4) == 0 ? 12000 : 40;
-	h->anchors_count = anchors;
+	h->anchors_count = nodes;
 	h->liars_count = liars_of(anchors);
-	for (uint8_t i = 0; i < anchors; i++) {
-		h->anchors[i] = bucket_anchor(&h->b, 0, i);
+	for (uint8_t i = 0; i < nodes; i++) {
+		h->anchors[i] = changing ? i : bucket_anchor(&h->b, 0, i);
 		sim_node_clock(
 		    world_env(h->w, h->anchors[i]), (int64_t)below(h, 7200000) - 3600000);
 	}
@@ -426,14 +491,14 @@ check(struct history *h, const struct bucket_list *last, uint64_t seed)
 }
 
 static void
-run(struct history *h, uint8_t anchors, uint64_t seed)
+run(struct history *h, uint8_t anchors, bool changing, uint64_t seed)
 {
 	struct bucket_list *last = calloc(1, sizeof(*last));
 	const struct sim_faults none = { 0 };
 	uint64_t end;
 
 	must(last != NULL);
-	begin(h, anchors, seed);
+	begin(h, anchors, changing, seed);
 	end = sim_now(world_sim(h->w)) + HISTORY_TIME;
 	while (busy(h) && sim_now(world_sim(h->w)) < end) {
 		sim_run_for(world_sim(h->w), MILLISECONDS(20 + below(h, 400)));
@@ -465,41 +530,49 @@ setting(const char *name, uint64_t otherwise)
 }
 
 static void
-histories(uint8_t anchors, uint64_t otherwise)
+histories(uint8_t anchors, bool changing, uint64_t otherwise)
 {
 	uint64_t count = setting("SKERRY_HISTORIES", otherwise),
 		 from = setting("SKERRY_HISTORY", 1);
-	uint32_t committed = 0, read = 0, unknown = 0, lies = 0, kills = 0, deaths = 0;
+	uint32_t committed = 0, read = 0, unknown = 0, lies = 0, kills = 0, deaths = 0, changed = 0;
 	struct history *h = malloc(sizeof(*h));
 
 	must(h != NULL);
 	for (uint64_t seed = from; seed < from + count; seed++) {
-		run(h, anchors, seed);
+		run(h, anchors, changing, seed);
 		committed += h->committed;
 		read += h->read;
 		unknown += h->unknown;
 		lies += h->lies;
 		kills += h->kills;
 		deaths += h->deaths;
+		changed += h->changed;
 	}
 	free(h);
 	printf("%u anchors: %ju histories, %u writes, %u reads, %u of unknown fate, %u anchors and "
-	       "%u writers killed, %u lies\n",
-	    anchors, (uintmax_t)count, committed, read, unknown, kills, deaths, lies);
+	       "%u writers killed, %u lies, %u changes\n",
+	    anchors, (uintmax_t)count, committed, read, unknown, kills, deaths, lies, changed);
 	ck_assert_uint_gt(committed, 4 * count);
 	ck_assert_uint_gt(read, count);
 	ck_assert(lies > 0 || liars_of(anchors) == 0);
+	ck_assert(changed > 0 || !changing);
 }
 
 START_TEST(five_anchors)
 {
-	histories(5, 10);
+	histories(5, false, 10);
 }
 END_TEST
 
 START_TEST(seven_anchors_two_lie)
 {
-	histories(7, 8);
+	histories(7, false, 8);
+}
+END_TEST
+
+START_TEST(anchors_that_change)
+{
+	histories(5, true, 8);
 }
 END_TEST
 
@@ -512,6 +585,6 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "histories", getenv("SKERRY_HISTORIES") != NULL ? 36000 : 120, five_anchors,
-	    seven_anchors_two_lie, NULL);
+	    seven_anchors_two_lie, anchors_that_change, NULL);
 	return suite_main(s);
 }
