@@ -138,6 +138,71 @@ START_TEST(without_a_majority_nothing_is_pretended)
 }
 END_TEST
 
+struct reader {
+	struct bucket *b;
+	uint64_t timeout;
+	int err;
+	bool ended;
+};
+
+static int
+reader_task(void *arg)
+{
+	struct reader *r = arg;
+
+	r->err = head_client_read(r->b->writers[0].hc, r->timeout);
+	r->ended = true;
+	return r->err;
+}
+
+enum { READERS = 10 };
+
+static void
+readers_start(struct bucket *b, struct reader readers[READERS], uint64_t timeout, uint64_t step)
+{
+	for (size_t i = 0; i < READERS; i++) {
+		readers[i] = (struct reader){ .b = b, .timeout = timeout + i * step };
+		must(
+		    task_spawn(&b->writers[0].group, "reader", reader_task, &readers[i]) == ERR_OK);
+	}
+}
+
+START_TEST(readers_share_a_round)
+{
+	struct world *w = small_world(13, 4);
+	struct head_client_counters before;
+	const struct head_client_counters *now;
+	struct reader readers[READERS];
+	struct bucket b;
+
+	bucket_new(&b, w, 3, 1);
+	bucket_append_ok(&b, 0);
+	now = head_client_counters(b.writers[0].hc);
+	before = *now;
+	readers_start(&b, readers, SECONDS(10), 0);
+	sim_run_for(world_sim(w), SECONDS(1));
+	for (size_t i = 0; i < READERS; i++)
+		ck_assert(readers[i].ended && readers[i].err == ERR_OK);
+	/* The first one's, and one for all who came while that ran. */
+	ck_assert_uint_le(now->reads - before.reads, 2);
+	ck_assert_uint_ge(now->reads_shared - before.reads_shared, READERS - 2);
+	/* Without a quorum each waits for as long as it wants to, whoever leads. */
+	for (uint8_t i = 0; i < 2; i++)
+		world_kill(w, bucket_anchor(&b, 0, i));
+	readers_start(&b, readers, SECONDS(3), SECONDS(2));
+	sim_run_for(world_sim(w), SECONDS(12));
+	for (size_t i = 0; i < READERS; i++) {
+		ck_assert(i == 4 || readers[i].ended == (i < 4));
+		ck_assert(!readers[i].ended || readers[i].err == ERR_UNREACHABLE);
+	}
+	sim_run_for(world_sim(w), SECONDS(40));
+	for (size_t i = 0; i < READERS; i++)
+		ck_assert(readers[i].ended && readers[i].err == ERR_UNREACHABLE);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
 /* ---- members change ---- */
 
 static void
@@ -416,6 +481,58 @@ START_TEST(who_was_left_out_forgets_it)
 }
 END_TEST
 
+/* The owner begins anew from what is known, with the same anchors. */
+static int
+recover_task(void *arg)
+{
+	struct bucket *b = arg;
+	struct bucket_writer *x = &b->writers[1];
+	struct endpoint *ep = node_endpoint(x->node);
+	struct head_view v;
+	int err;
+
+	head_client_view(x->hc, &v);
+	b->charter.epoch++;
+	b->charter.base_seq = v.head->seq;
+	b->charter.base = v.head->id;
+	charter_sign(&b->charter, endpoint_net(ep), &b->owner.sign, &b->owner.pub);
+	err = anchors_found(ep, node_dht(x->node), &b->charter, NULL, SECONDS(20));
+	if (err == ERR_OK) /* told again */
+		err = anchors_found(ep, node_dht(x->node), &b->charter, NULL, SECONDS(20));
+	return err == ERR_OK ? anchors_publish(ep, node_dht(x->node), &b->finder, b->charter.salt,
+				   b->charter.epoch, &b->charter.founding)
+			     : err;
+}
+
+START_TEST(a_later_epoch_supersedes)
+{
+	struct world *w = small_world(12, 5);
+	enum proposer_outcome outcome = 0;
+	struct bucket_list list;
+	struct bucket b;
+
+	bucket_new(&b, w, 5, 2);
+	for (size_t i = 0; i < 3; i++)
+		bucket_append_ok(&b, 0);
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	ck_assert_int_eq(sim_run_task(world_sim(w), b.writers[1].env, recover_task, &b), ERR_OK);
+	/* Who still writes in the earlier one has sent something when it is told; reads stop, too.
+	 */
+	ck_assert_int_eq(bucket_append(&b, 0, 99, SECONDS(20), &outcome), ERR_OK);
+	ck_assert(outcome == OUT_UNKNOWN);
+	ck_assert_int_eq(bucket_append(&b, 0, 99, SECONDS(20), &outcome), ERR_STALE);
+	ck_assert_int_eq(bucket_read(&b, 0, SECONDS(20), &list), ERR_STALE);
+	bucket_writer_kill(&b, 1);
+	bucket_writer_start(&b, 1);
+	bucket_append_ok(&b, 1);
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_eq(list.count, 1);
+	ck_assert_uint_eq(bucket_state(&b, bucket_anchor(&b, 1, 0))->value.head.seq, 4);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -425,10 +542,11 @@ main(void)
 		return EXIT_FAILURE;
 	suite_add(s, "anchors", 300, what_is_committed_is_read, a_long_tail_comes_along,
 	    anchors_that_restart_know_what_they_knew, without_a_majority_nothing_is_pretended,
-	    NULL);
+	    readers_share_a_round, NULL);
 	suite_add(s, "members", 300, all_five_are_replaced_one_after_the_other,
 	    seven_replace_one_without_any_writer, one_that_lost_its_disk_is_no_member,
 	    who_leaves_hands_its_registers_over, the_owner_takes_a_writer_away,
-	    who_missed_two_changes_catches_up, who_was_left_out_forgets_it, NULL);
+	    who_missed_two_changes_catches_up, who_was_left_out_forgets_it,
+	    a_later_epoch_supersedes, NULL);
 	return suite_main(s);
 }
