@@ -10,6 +10,8 @@
 #include "gateway/sum.h"
 #include "gateway/times.h"
 
+#define REDIRECT_BYTES_MAX 2048 /* S3's limit */
+
 static const char *const text_headers[TEXT_COUNT] = {
 	[TEXT_CONTENT_TYPE] = "Content-Type",
 	[TEXT_CONTENT_ENCODING] = "Content-Encoding",
@@ -73,6 +75,20 @@ read_encoding(const char *text, struct buf *out)
 	return err;
 }
 
+static bool
+redirect_valid(struct bytes to)
+{
+	static const char *const starts[] = { "/", "http://", "https://" };
+
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		size_t len = strlen(starts[i]);
+
+		if (to.len >= len && memcmp(to.data, starts[i], len) == 0)
+			return to.len <= REDIRECT_BYTES_MAX;
+	}
+	return to.len == 0;
+}
+
 static int
 read_texts(const struct attribute_source *src, struct attributes *a)
 {
@@ -90,6 +106,8 @@ read_texts(const struct attribute_source *src, struct attributes *a)
 	a->entry.text[TEXT_CONTENT_ENCODING] = buf_bytes(&a->encoding);
 	if (a->entry.text[TEXT_CONTENT_TYPE].len == 0)
 		a->entry.text[TEXT_CONTENT_TYPE] = text_bytes("binary/octet-stream");
+	if (!redirect_valid(a->entry.text[TEXT_REDIRECT]))
+		return S3_InvalidRedirectLocation;
 	for (int i = 0; i < TEXT_COUNT; i++)
 		sum += a->entry.text[i].len;
 	return sum > ENTRY_TEXTS_BYTES_MAX ? S3_MetadataTooLarge : ERR_OK;

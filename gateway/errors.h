@@ -60,6 +60,8 @@
 	    "The content of the form does not meet the conditions "                                \
 	    "specified in the policy document.")                                                   \
 	X(InvalidRange, 416, "The requested range is not satisfiable")                             \
+	X(InvalidRedirectLocation, 400,                                                            \
+	    "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.") \
 	X(InvalidRequest, 400, "Invalid Request")                                                  \
 	X(InvalidRetentionPeriod, 400, "The retention period must be a positive integer value.")   \
 	X(InvalidStorageClass, 400, "The storage class you specified is not valid")                \
@@ -134,8 +136,6 @@
 	X(UserKeyMustBeSpecified, 400,                                                             \
 	    "The bucket POST must contain the specified field name.  If it is specified, please "  \
 	    "check the order of the fields.")                                                      \
-	X(XAmzContentChecksumMismatch, 400,                                                        \
-	    "The provided 'x-amz-checksum' header does not match what was computed.")              \
 	X(XAmzContentSHA256Mismatch, 400,                                                          \
 	    "The provided 'x-amz-content-sha256' header does not match what was computed.")
 

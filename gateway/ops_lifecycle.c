@@ -210,6 +210,8 @@ op_put_lifecycle(struct request *r)
 	for (const struct xml_node *n = xml_root(doc)->child; n != NULL && err == ERR_OK;
 	     n = n->next)
 		err = read_rule(d, n);
+	if (err == ERR_TOO_BIG)
+		err = S3_MaxMessageLengthExceeded;
 	if (err == ERR_OK && d->count == 0)
 		err = S3_MalformedXML;
 	if (err == ERR_OK)

@@ -207,6 +207,23 @@ setting_get(struct kv *kv, const char *name, struct buf *out)
 	return err;
 }
 
+/* Those that are there from this one on: a deletion of nothing would be written, too. */
+static int
+drop_pieces(struct kv *txn, const char *name, size_t from)
+{
+	struct table_key k;
+	int err = ERR_OK;
+
+	for (size_t i = from; err == ERR_OK && i < PIECES_MAX; i++) {
+		err = piece_key(name, i, &k);
+		if (err == ERR_OK)
+			err = kv_get(txn, table_key_bytes(&k), NULL);
+		if (err == ERR_OK)
+			err = kv_del(txn, table_key_bytes(&k));
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 int
 setting_put(struct kv *txn, const char *name, struct bytes document)
 {
@@ -221,24 +238,11 @@ setting_put(struct kv *txn, const char *name, struct bytes document)
 			err = kv_put(txn, table_key_bytes(&k),
 			    len == 0 ? bytes_of(k.b, 0) : bytes_of(document.data + done, len));
 	}
-	for (; err == ERR_OK && pieces < PIECES_MAX; pieces++) {
-		err = piece_key(name, pieces, &k);
-		if (err == ERR_OK)
-			err = kv_del(txn, table_key_bytes(&k));
-	}
-	return err;
+	return err != ERR_OK ? err : drop_pieces(txn, name, pieces);
 }
 
 int
 setting_del(struct kv *txn, const char *name)
 {
-	struct table_key k;
-	int err = ERR_OK;
-
-	for (size_t i = 0; err == ERR_OK && i < PIECES_MAX; i++) {
-		err = piece_key(name, i, &k);
-		if (err == ERR_OK)
-			err = kv_del(txn, table_key_bytes(&k));
-	}
-	return err;
+	return drop_pieces(txn, name, 0);
 }

@@ -46,9 +46,9 @@ SUSPENDS int settings_set_lock(struct kv *txn, enum lock_mode mode, bool in_year
 uint64_t settings_default_until_ms(const struct settings *s, uint64_t now_ms);
 
 /* ---- documents by name ([a-z-], ≤ SETTING_NAME_MAX) ---- */
-#define SETTING_NAME_MAX 32
-#define SETTING_BYTES_MAX                                                                          \
-	KIB(192) /* one commit's records are ≤ 256 KiB; S3's longest, CORS, are 64 KB */
+#define SETTING_NAME_MAX  32
+/* A thousand lifecycle rules of a common length; one transaction takes 1 MiB (object/map.h). */
+#define SETTING_BYTES_MAX KIB(768)
 /* Appends to out; REFUSAL_NO_SETTING. */
 SUSPENDS int setting_get(struct kv *kv, const char *name, struct buf *out);
 SUSPENDS int setting_put(struct kv *txn, const char *name, struct bytes document);

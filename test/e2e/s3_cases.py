@@ -122,6 +122,17 @@ def headers_and_metadata():
 
 
 @case
+def redirect_locations():
+    b = bucket()
+    for to in ("/x", "http://x", "https://x"):
+        alice.put_object(Bucket=b, Key="k", Body=b"", WebsiteRedirectLocation=to)
+        assert alice.head_object(Bucket=b, Key="k")["WebsiteRedirectLocation"] == to
+    for to in ("ftp://x", "x", "/" + 2048 * "x"):
+        fails("InvalidRedirectLocation", 400,
+              alice.put_object, Bucket=b, Key="k", Body=b"", WebsiteRedirectLocation=to)
+
+
+@case
 def odd_keys():
     b = bucket()
     keys = ["a", "a b", "a+b", "ä/ö", "..", "../x", "a//b", "/lead", "%41", "a&b=c?d", "\u4e2d\u6587", "~", "'\"<>", "\x7f"]
@@ -441,6 +452,15 @@ def lifecycle_rules():
     done = alice.complete_multipart_upload(
         Bucket=b, Key="new/z", UploadId=u, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": p["ETag"]}]})
     assert 'rule-id="two"' in done["Expiration"]
+    many = [{"ID": "%0200d" % i, "Filter": {"Prefix": "p" * 300}, "Status": "Enabled",
+             "Expiration": {"Days": 1}} for i in range(1000)]
+    alice.put_bucket_lifecycle_configuration(Bucket=b, LifecycleConfiguration={"Rules": many})
+    assert alice.get_bucket_lifecycle_configuration(Bucket=b)["Rules"] == many
+    many[0]["Filter"]["Prefix"] = "p" * 1000
+    for r in many:
+        r["Filter"] = many[0]["Filter"]
+    fails("MaxMessageLengthExceeded", 400, alice.put_bucket_lifecycle_configuration,
+          Bucket=b, LifecycleConfiguration={"Rules": many})
 
 
 def until(f, seconds=20):
