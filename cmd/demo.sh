@@ -7,6 +7,7 @@
 # TMPDIR (where the network lives; default: the first place with room).
 set -euo pipefail
 export LC_ALL=C
+unset AWS_CA_BUNDLE AWS_PROFILE AWS_CONFIG_FILE # of another cloud
 
 SKERRY=${SKERRY:-skerry}
 MIB=${DEMO_MIB:-256}

@@ -365,7 +365,10 @@ access_check(struct request *r)
 	if (r->bucket == NULL) {
 		struct asking a = { .r = r, .q = &q };
 
-		return request_anonymous(r) || !key_allows(&a) ? S3_AccessDenied : ERR_OK;
+		/* Nobody has no buckets, and may be told so; but makes none. */
+		if (request_anonymous(r))
+			return op->level == OP_SERVICE ? ERR_OK : S3_AccessDenied;
+		return key_allows(&a) ? ERR_OK : S3_AccessDenied;
 	}
 	if (on_entry(op)) {
 		int err = request_entry(r);

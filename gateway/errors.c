@@ -47,7 +47,11 @@ translate(int err)
 static int
 of_refusal(int err)
 {
-	const char *code = err == REFUSAL_TAGS_MANY ? "InvalidTag" : refusal_code(err);
+	/* Where clients have learnt to expect another code than the documents have. */
+	const char *code = err == REFUSAL_TAGS_MANY     ? "InvalidTag"
+			   : err == REFUSAL_SSE_WRONG   ? "InvalidRequest"
+			   : err == REFUSAL_PART_NUMBER ? "InvalidPart"
+							: refusal_code(err);
 
 	for (size_t i = 0; i < ARRAY_LEN(infos); i++) {
 		if (strcmp(infos[i].code, code) == 0)

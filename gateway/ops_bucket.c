@@ -101,20 +101,54 @@ read_acl(struct creating *c)
 	return err;
 }
 
-/* Whose is the name? */
 static SUSPENDS int
-taken(struct request *r)
+same_acl(struct realm_bucket *there, const struct creating *c, bool *out)
 {
+	struct acl *private = calloc(1, sizeof(*private));
+	struct buf is, plain;
+	struct kv *view;
+	int err = private == NULL ? ERR_NOMEM : there->ops->view(there, &view);
+
+	if (err != ERR_OK) {
+		free(private);
+		return err;
+	}
+	buf_init(&is, ACL_BYTES_MAX);
+	buf_init(&plain, ACL_BYTES_MAX);
+	err = setting_get(view, "acl", &is);
+	there->ops->view_release(there, view);
+	if (err == ERR_OK || err == REFUSAL_NO_SETTING)
+		err = acl_canned(private, "private", &there->owner.id, &there->owner.id);
+	if (err == ERR_OK)
+		err = acl_pack(private, &plain);
+	*out = bytes_equal(is.len > 0 ? buf_bytes(&is) : buf_bytes(&plain),
+	    c->acl.len > 0 ? buf_bytes(&c->acl) : buf_bytes(&plain));
+	buf_fini(&is);
+	buf_fini(&plain);
+	free(private);
+	return err;
+}
+
+/* Whose is the name? One's own again is told from one's own that would be another. */
+static SUSPENDS int
+taken(const struct creating *c)
+{
+	struct request *r = c->r;
 	struct realm_bucket *there;
+	bool same;
 	int err = r->realm->ops->bucket(r->realm, r->target.bucket, &there);
-	bool mine;
 
 	if (err != ERR_OK)
 		return err == ERR_NOT_FOUND ? S3_OperationAborted
 					    : err; /* it came or went just now */
-	mine = strcmp(there->owner.id.text, r->caller.account.id.text) == 0;
+	if (strcmp(there->owner.id.text, r->caller.account.id.text) != 0)
+		err = S3_BucketAlreadyExists;
+	else
+		err = same_acl(there, c, &same);
 	there->ops->release(there);
-	return mine ? S3_BucketAlreadyOwnedByYou : S3_BucketAlreadyExists;
+	if (err != ERR_OK)
+		return err;
+	return same ? S3_BucketAlreadyOwnedByYou : S3_BucketAlreadyExists;
 }
 
 SUSPENDS int
@@ -145,7 +179,7 @@ op_create_bucket(struct request *r)
 		err = r->realm->ops->create(r->realm, &r->caller.account, r->target.bucket,
 		    c->region, first_state, c, &r->bucket);
 		if (err == ERR_EXISTS)
-			err = taken(r);
+			err = taken(c);
 	}
 	buf_fini(&c->acl);
 	free(c);

@@ -284,7 +284,7 @@ run(struct completing *c)
 	int err = request_xml(c->r, "CompleteMultipartUpload", &c->doc);
 
 	if (err == S3_MissingRequestBodyError)
-		err = S3_InvalidRequest;
+		err = S3_MalformedXML;
 	if (err == ERR_OK)
 		err = read_parts(c);
 	if (err == ERR_OK)

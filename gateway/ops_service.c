@@ -52,7 +52,9 @@ op_list_buckets(struct request *r)
 	l.x = xml_begin(&body, "ListAllMyBucketsResult", S3_XMLNS);
 	xml_put_owner(&l.x, "Owner", &r->caller.account);
 	xml_open(&l.x, "Buckets");
-	err = r->realm->ops->list(r->realm, &r->caller.account.id, each_bucket, &l);
+	err = request_anonymous(r)
+		  ? ERR_OK
+		  : r->realm->ops->list(r->realm, &r->caller.account.id, each_bucket, &l);
 	xml_close(&l.x, "Buckets");
 	if (prefix != NULL)
 		xml_put(&l.x, "Prefix", prefix);

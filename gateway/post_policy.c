@@ -12,7 +12,7 @@
 struct checking {
 	const struct form *f;
 	const char *bucket, *key;
-	bool met[FORM_FIELDS_MAX];
+	bool met[FORM_FIELDS_MAX], bucket_met;
 	struct post_limits *limits;
 };
 
@@ -33,8 +33,10 @@ is_free(const char *name)
 static const char *
 field(struct checking *c, const char *name)
 {
-	if (strcasecmp(name, "bucket") == 0)
+	if (strcasecmp(name, "bucket") == 0) {
+		c->bucket_met = true;
 		return c->bucket;
+	}
 	for (size_t i = 0; i < form_count(c->f); i++) {
 		if (strcasecmp(form_at(c->f, i).name, name) == 0)
 			c->met[i] = true;
@@ -124,6 +126,8 @@ check(struct checking *c, const struct js *root, uint64_t now_ms, const char **w
 		err = condition(c, js_at(conditions, i));
 	if (err != ERR_OK)
 		return err;
+	if (!c->bucket_met) /* no field, but not anybody's choice either */
+		return S3_AccessDenied;
 	*why = "Invalid according to Policy: Extra input fields";
 	for (size_t i = 0; i < form_count(c->f); i++) {
 		if (!c->met[i] && !is_free(form_at(c->f, i).name))

@@ -118,9 +118,11 @@ parse_query(const struct target *t, struct sigv4 *out)
 	    !parse_credential(credential, strlen(credential), out) || date == NULL ||
 	    strlen(date) >= sizeof(out->amz_date) || signature == NULL ||
 	    !parse_signature(signature, strlen(signature), out) || out->signed_headers == NULL ||
-	    expires == NULL || !decimal_parse(expires, SIGV4_EXPIRES_MAX, &out->expires_s) ||
-	    out->expires_s == 0)
+	    expires == NULL)
 		return S3_AuthorizationQueryParametersError;
+	/* For no time, or longer than a signature may hold: it does not hold. */
+	if (!decimal_parse(expires, SIGV4_EXPIRES_MAX, &out->expires_s) || out->expires_s == 0)
+		return S3_AccessDenied;
 	strcpy(out->amz_date, date);
 	return ERR_OK;
 }

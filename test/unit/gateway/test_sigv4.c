@@ -127,7 +127,7 @@ START_TEST(published_presigned_url)
 		PRESIGNED "604801&X-Amz-SignedHeaders=host&X-Amz-Signature="
 			  "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
 		h, 1, NOW, &s),
-	    S3_AuthorizationQueryParametersError);
+	    S3_AccessDenied);
 	ck_assert_int_eq(
 	    check_at("GET", PRESIGNED "10", h, 1, NOW, &s), S3_AuthorizationQueryParametersError);
 }
