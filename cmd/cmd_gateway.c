@@ -37,6 +37,7 @@ struct gateway_command {
 	struct text_list accounts, names, domains;
 	const char *region, *certificate, *key;
 	bool buckets_closed, make_keys;
+	uint64_t lifecycle_day_s;
 	/* at work */
 	struct client *c;
 	struct serving served[ACCOUNTS_MAX];
@@ -84,6 +85,9 @@ static const struct option gateway_options[] = {
 	{ "buckets-closed", 0, NULL,
 	    "New buckets have no ACLs and no public access, unless they say otherwise.",
 	    RIGHT_SWITCH, set_switch, NULL, FIELD(buckets_closed) },
+	{ "lifecycle-day", 0, "TIME",
+	    "How long a day of lifecycle rules is, for tests (default 1d).", RIGHT_DURATION,
+	    set_duration, NULL, FIELD(lifecycle_day_s) },
 	{ "make-keys", 0, NULL, "Make an access key for each account, if it has none, and show it.",
 	    RIGHT_SWITCH, set_switch, NULL, FIELD(make_keys) },
 	{ NULL },
@@ -198,7 +202,8 @@ listen_there(struct gateway_command *g)
 		.addr = g->listen,
 		.domains = g->domains.count > 0 ? g->domains.text : NULL,
 		.region = g->region,
-		.buckets_closed = g->buckets_closed };
+		.buckets_closed = g->buckets_closed,
+		.lifecycle_day_ms = g->lifecycle_day_s * 1000 };
 	char text[ADDR_TEXT_MAX];
 	int err;
 

@@ -64,6 +64,19 @@ set_s3(void *field, const char *text)
 	return t->s3;
 }
 
+/* Checked here, said to the gateway as it was said. */
+static bool
+set_text_duration(void *field, const char *text)
+{
+	struct testnet *t = field;
+	uint64_t seconds;
+
+	if (!set_duration(&seconds, text))
+		return false;
+	t->lifecycle_day = text;
+	return true;
+}
+
 #define FIELD(member) .offset = offsetof(struct testnet_command, member)
 
 static const struct option testnet_options[] = {
@@ -80,6 +93,8 @@ static const struct option testnet_options[] = {
 	    set_repair_rate, NULL, FIELD(net) },
 	{ "s3", 0, "PORT", "Serve two accounts by S3 on this port of 127.0.0.1; 0: a free one.",
 	    "a port from 0 to 65535", set_s3, NULL, FIELD(net) },
+	{ "lifecycle-day", 0, "TIME", "How long a day of lifecycle rules is (default 1d).",
+	    RIGHT_DURATION, set_text_duration, NULL, FIELD(net) },
 	{ "json", 0, NULL, "Print one line for machines when all have joined.", RIGHT_SWITCH,
 	    set_switch, NULL, FIELD(json) },
 	{ NULL },

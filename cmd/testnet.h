@@ -41,8 +41,9 @@ struct testnet {
 	char network[NETWORK_NAME_MAX];
 	bool s3; /* a gateway is wanted … */
 	uint16_t s3_port;
-	pid_t s3_pid;       /* 0: none runs */
-	struct buf s3_line; /* what it said of itself; has secrets */
+	const char *lifecycle_day; /* NULL: as usual */
+	pid_t s3_pid;              /* 0: none runs */
+	struct buf s3_line;        /* what it said of itself; has secrets */
 	size_t live;
 	bool stopping;
 	bool failed;        /* a peer ended before it had joined */

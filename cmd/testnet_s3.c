@@ -53,7 +53,8 @@ start(struct testnet *t, int out)
 	char second[PATH_BYTES_MAX], log[PATH_BYTES_MAX], listen[32];
 	const char *argv[] = { t->program, "gateway", "--dir", t->dir, "--account", second,
 		"--name", "alice", "--name", "bob", "--listen", listen, "--domain", "localhost",
-		"--make-keys", "--json", NULL };
+		"--make-keys", "--json", t->lifecycle_day == NULL ? NULL : "--lifecycle-day",
+		t->lifecycle_day, NULL };
 	struct spawn_opts opts = { .program = t->program, .argv = argv, .in = -1, .out = out };
 	int err = dirs_path(t->dir, SECOND_ACCOUNT, second);
 
