@@ -76,8 +76,11 @@ enum map_fresh {
 	MAP_CURRENT, /* as committed at some moment after the call */
 	MAP_ANY,     /* what is known; only when nothing is, the register is asked */
 };
-/* ERR_UNREACHABLE: no quorum answers, or a part of the log is not to be had; ERR_CORRUPT, ERR_AUTH:
- * forked, or not sealed with this secret. */
+/*
+ * ERR_UNREACHABLE: no quorum answers, or a part of the log is not to be had; ERR_CORRUPT, ERR_AUTH:
+ * forked, or not sealed with this secret; ERR_STALE: the owner has begun another epoch (as
+ * head_client_read): find the register anew, open another map.
+ */
 SUSPENDS int map_view(struct map *m, enum map_fresh fresh, struct map_view **out);
 struct kv *map_view_kv(struct map_view *v);
 uint64_t map_view_seq(const struct map_view *v);
@@ -90,7 +93,8 @@ void map_view_release(struct map_view *v); /* NULL: nothing */
  *
  * ERR_OK: committed (or fn wrote nothing, and what it saw was current). fn's own error: nothing
  * written; what it saw was current. ERR_UNKNOWN: it may have been written or not. ERR_UNREACHABLE,
- * ERR_BUSY, ERR_TOO_BIG, ERR_CORRUPT, ERR_STATE (read only), ERR_CANCELED: nothing was written.
+ * ERR_BUSY, ERR_TOO_BIG, ERR_CORRUPT, ERR_STATE (read only), ERR_PERMISSION (no writer any more),
+ * ERR_STALE (as of map_view), ERR_CANCELED: nothing was written.
  */
 typedef int map_fn(void *arg, struct kv *txn);
 SUSPENDS int map_update(struct map *m, map_fn *fn, void *arg);

@@ -57,7 +57,6 @@ struct batch {
 	struct buf records, sealed;
 	struct buf writes;      /* of the transaction that runs, as records */
 	struct overlay overlay; /* of all, by number of the request from 1 */
-	int err;                /* why decide ended the commit */
 };
 
 /* ---- a transaction as its function sees it ---- */
@@ -335,23 +334,21 @@ decide_once(struct batch *b, struct map_proposal *out)
 static int
 decide(void *arg, struct map_proposal *out)
 {
-	struct batch *b = arg;
-
-	b->err = decide_once(b, out);
-	return b->err;
+	return decide_once(arg, out);
 }
 
 /* ---- outcomes ---- */
 
 static int
-request_error(const struct map_request *r, int err, enum proposer_outcome outcome, bool decided)
+request_error(const struct map_request *r, int err, enum proposer_outcome outcome)
 {
 	if (r->state == REQUEST_FOUND || r->state == REQUEST_REFUSED)
 		return r->err;
 	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED))
 		return r->err;
-	/* An error of decide comes before anything is sent; any other may come behind it. */
-	if (r->unknown || (r->wrote && (err == ERR_OK ? outcome != OUT_FAILED : !decided)))
+	/* Errors of a commit say that nothing was written, but for being told to stop. */
+	if (r->unknown ||
+	    (r->wrote && (err == ERR_OK ? outcome != OUT_FAILED : err == ERR_CANCELED)))
 		return ERR_UNKNOWN;
 	if (err != ERR_OK)
 		return err == ERR_FULL ? ERR_BUSY : err;
@@ -371,7 +368,6 @@ finish_all(struct batch *b, int err, enum proposer_outcome outcome)
 {
 	struct map *m = b->m;
 	struct map_request *deferred = NULL, **end = &deferred;
-	bool decided = b->err != ERR_OK;
 
 	while (b->first != NULL) {
 		struct map_request *r = b->first;
@@ -385,7 +381,7 @@ finish_all(struct batch *b, int err, enum proposer_outcome outcome)
 			m->queue_count++;
 			continue;
 		}
-		finish(m, r, request_error(r, err, outcome, decided));
+		finish(m, r, request_error(r, err, outcome));
 	}
 	if (deferred == NULL)
 		return;
@@ -415,7 +411,6 @@ commit_batch(struct batch *b)
 
 	for (;;) {
 		outcome = OUT_FAILED;
-		b->err = ERR_OK;
 		err = m->opts.reg->commit(m->opts.reg, decide, b, &outcome);
 		if (err == ERR_FULL && env_now(m->env) - began < FULL_PATIENCE &&
 		    make_room(m) == ERR_OK)
@@ -512,7 +507,6 @@ commit_once(struct map *m)
 	if (err == ERR_OK) {
 		commit_batch(&b);
 	} else {
-		b.err = err;
 		finish_all(&b, err, OUT_FAILED);
 	}
 	overlay_fini(&b.overlay);
