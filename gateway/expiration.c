@@ -1,7 +1,9 @@
-/* Rules are looked at where the object is, so that a put needs no view for its answer. */
+/*
+ * Rules are looked at where the object is, so that a put needs no view for its answer. What clients
+ * are told is in days of the world, also where a debug setting hurries the deed.
+ */
 #include "gateway/expiration.h"
 
-#include "gateway/gateway_private.h"
 #include "gateway/times.h"
 #include "object/settings.h"
 
@@ -13,7 +15,6 @@ expiration_find(struct request *r, struct kv *kv, const struct entry *e, struct 
 		.size = e->size,
 		.modified_ms = e->modified_ms,
 		.latest = true };
-	uint64_t day_ms = r->g->opts.lifecycle_day_ms;
 	struct bytes rule;
 	struct buf rules;
 	int err;
@@ -22,8 +23,8 @@ expiration_find(struct request *r, struct kv *kv, const struct entry *e, struct 
 	buf_init(&rules, SETTING_BYTES_MAX);
 	err = setting_get(kv, LIFECYCLE_DOCUMENT, &rules);
 	if (err == ERR_OK)
-		out->there = lifecycle_expires(buf_bytes(&rules), &s,
-		    day_ms != 0 ? day_ms : LIFECYCLE_DAY_MS, &out->at_ms, &rule);
+		out->there =
+		    lifecycle_expires(buf_bytes(&rules), &s, LIFECYCLE_DAY_MS, &out->at_ms, &rule);
 	if (out->there) {
 		memcpy(out->rule, rule.data, rule.len);
 		out->rule[rule.len] = '\0';

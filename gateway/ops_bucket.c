@@ -5,6 +5,7 @@
 
 #include "gateway/acl_text.h"
 #include "gateway/gateway_private.h"
+#include "object/bucket_record.h"
 
 struct creating {
 	struct request *r;
@@ -156,7 +157,8 @@ op_create_bucket(struct request *r)
 {
 	struct creating *c = calloc(1, sizeof(*c));
 	const char *lock = request_header(r, "x-amz-bucket-object-lock-enabled");
-	int err = target_bucket_valid(r->target.bucket) ? ERR_OK : S3_InvalidBucketName;
+	bool valid = bucket_name_valid(r->target.bucket, strlen(r->target.bucket));
+	int err = valid ? ERR_OK : S3_InvalidBucketName;
 
 	if (c == NULL)
 		return ERR_NOMEM;

@@ -167,37 +167,3 @@ target_has(const struct target *t, const char *name)
 {
 	return target_query(t, name) != NULL;
 }
-
-static bool
-like_address(const char *name)
-{
-	unsigned dots = 0;
-
-	for (; *name != '\0'; name++) {
-		dots += *name == '.';
-		if (*name != '.' && (*name < '0' || *name > '9'))
-			return false;
-	}
-	return dots == 3;
-}
-
-bool
-target_bucket_valid(const char *name)
-{
-	size_t len = strlen(name);
-
-	if (len < 3 || len > 63 || like_address(name) || strncmp(name, "xn--", 4) == 0)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		bool letter =
-		    (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= '0' && name[i] <= '9');
-		bool edge = i == 0 || i + 1 == len;
-
-		if (!letter && (edge || (name[i] != '-' && name[i] != '.')))
-			return false;
-		if (name[i] == '.' &&
-		    (name[i - 1] == '.' || name[i - 1] == '-' || name[i + 1] == '-'))
-			return false;
-	}
-	return true;
-}

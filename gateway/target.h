@@ -43,7 +43,4 @@ int target_set_key(struct target *t, const char *key, const char *suffix);
 const char *target_query(const struct target *t, const char *name);
 bool target_has(const struct target *t, const char *name);
 
-/* 3 to 63 of a-z 0-9 . -, as AWS demands it of new ones. */
-bool target_bucket_valid(const char *name);
-
 #endif

@@ -51,7 +51,8 @@ bucket_name_valid(const char *name, size_t len)
 	for (size_t i = 1; i < len; i++) {
 		if (!plain(name[i]) && name[i] != '-' && name[i] != '.')
 			return false;
-		if (name[i] == '.' && name[i - 1] == '.')
+		/* A dot stands between letters: each part is a name of DNS. */
+		if (name[i] == '.' && (!plain(name[i - 1]) || !plain(name[i + 1])))
 			return false;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(first); i++) {
