@@ -29,7 +29,7 @@ struct packs {
 	struct packs_opts opts;
 	struct env *env;
 	struct member *head, *tail;
-	size_t in_flight;
+	size_t in_flight, waiting_bytes;
 	struct task_group tasks;
 };
 
@@ -71,6 +71,7 @@ packs_free(struct packs *p)
 static void
 unlink_member(struct packs *p, struct member *m)
 {
+	p->waiting_bytes -= m->data.len;
 	if (m->prev != NULL)
 		m->prev->next = m->next;
 	else
@@ -257,7 +258,8 @@ packs_add(struct packs *p, struct bytes data, struct content *out, struct placin
 	else
 		p->head = &m;
 	p->tail = &m;
-	if (p->in_flight < PACKS_IN_FLIGHT)
+	p->waiting_bytes += data.len;
+	if (p->in_flight < (p->waiting_bytes < PACK_BYTES_MAX ? PACKS_USUAL : PACKS_IN_FLIGHT))
 		err = start_task(p);
 	if (err == ERR_OK || p->in_flight > 0)
 		err = wait_for(p->env, &m.done, 0);

@@ -11,9 +11,14 @@
 #include "object/content.h"
 #include "object/placing.h"
 
-/* Longest: a reader fetches the rows that it needs, but who compacts reads it whole. */
-#define PACK_BYTES_MAX  MIB(8)
-#define PACKS_IN_FLIGHT 2
+/*
+ * Rows of a pack are read whole, so it is short; and in networks of thousands what is so short has
+ * a code of fewer shards (layout.h).
+ */
+#define PACK_BYTES_MAX  MIB(1)
+/* On their way while others gather; and when those that wait would fill one more each. */
+#define PACKS_USUAL     2
+#define PACKS_IN_FLIGHT 8
 
 struct packs;
 
