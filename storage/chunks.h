@@ -125,7 +125,7 @@ struct chunk_sink {
 	bool verify;  /* take cannot tell wrong bytes: check all by hash first (a round trip) */
 };
 /*
- * Reads what covers bytes [from, from + len) (rows at the edges are given whole).
+ * Reads what covers bytes [from, from + len): leaves at the edges are given whole, or their rows.
  * ERR_UNREACHABLE when fewer than k holders answer within GET_REFUSE_TIMEOUT, twice that when a
  * search has found others meanwhile: then missing, if not NULL, tells.
  */

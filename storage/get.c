@@ -2,8 +2,9 @@
  * Reading a chunk. The wanted rows are cut into windows of about WINDOW_BYTES; some run at
  * once. A window fetches one column (its leaves of one shard) from each of k holders, the data
  * shards' first; a column slower than usual is hedged by another one; a failed one is
- * replaced. With k columns the window is rebuilt, opened and delivered (get_deliver.c). When the
- * holders run out they are searched for again, until GET_REFUSE_TIMEOUT passes without progress.
+ * replaced. A little of one row comes from the leaves that have it, if their holders are well. With
+ * k columns the window is rebuilt, opened and delivered (get_deliver.c). When the holders run out
+ * they are searched for again, until GET_REFUSE_TIMEOUT passes without progress.
  */
 #include "storage/get_private.h"
 
@@ -112,6 +113,24 @@ reluctance(const struct get *g, uint8_t index)
 	return cost;
 }
 
+static bool
+fetch_column(struct window *w, struct column *col)
+{
+	struct get *g = w->get;
+
+	if (col->data == NULL)
+		col->data = chunks_buffer(g->c, g->column_bytes);
+	if (col->data == NULL)
+		return false;
+	col->state = COLUMN_FETCHING;
+	col->started_at = col->moved_at = env_now(g->env);
+	if (task_spawn(&w->fetches, "fetch column", fetch_task, col) != ERR_OK) {
+		col->state = COLUMN_UNUSED;
+		return false;
+	}
+	return true;
+}
+
 /* Starts fetching the best index not yet used; false when there is none. */
 static bool
 start_column(struct window *w)
@@ -131,19 +150,7 @@ start_column(struct window *w)
 			best = col;
 		}
 	}
-	if (best == NULL)
-		return false;
-	if (best->data == NULL)
-		best->data = chunks_buffer(g->c, g->column_bytes);
-	if (best->data == NULL)
-		return false;
-	best->state = COLUMN_FETCHING;
-	best->started_at = best->moved_at = env_now(g->env);
-	if (task_spawn(&w->fetches, "fetch column", fetch_task, best) != ERR_OK) {
-		best->state = COLUMN_UNUSED;
-		return false;
-	}
-	return true;
+	return best != NULL && fetch_column(w, best);
 }
 
 /* ---- one window ---- */
@@ -202,13 +209,50 @@ window_wait(struct window *w, bool *late)
 	return *late ? ERR_OK : err;
 }
 
+/* Whether all narrow columns are there; one that cannot be had makes the window whole. */
+static bool
+narrow_done(struct window *w)
+{
+	const struct get *g = w->get;
+	uint8_t done = 0;
+
+	for (uint8_t i = g->leaf_first; i <= g->leaf_last; i++) {
+		struct column *col = &w->columns[i];
+
+		if (col->state == COLUMN_UNUSED && g->holders->at[i].state == HOLDER_KNOWN)
+			(void)fetch_column(w, col);
+		done += col->state == COLUMN_DONE;
+		w->whole |= col->state == COLUMN_UNUSED || col->state == COLUMN_FAILED;
+	}
+	return done == g->leaf_last - g->leaf_first + 1;
+}
+
+/* From the holders of what is wanted alone, as long as none of them fails or is slow. */
+static int
+narrow_fetch(struct window *w)
+{
+	int err = ERR_OK;
+
+	while (err == ERR_OK && !narrow_done(w) && !w->whole) {
+		bool late;
+
+		err = window_wait(w, &late);
+		w->whole |= late && lagging(w);
+	}
+	return err;
+}
+
 /* Collects k columns; ERR_UNREACHABLE when too few holders answer for too long. */
 static int
 window_fetch(struct window *w)
 {
 	struct get *g = w->get;
-	uint8_t k = g->layout.k, done = columns_in(w, COLUMN_DONE), hedges = 0;
+	uint8_t k = g->layout.k, done, hedges = 0;
+	int narrow = w->whole ? ERR_OK : narrow_fetch(w);
 
+	if (narrow != ERR_OK || !w->whole)
+		return narrow;
+	done = columns_in(w, COLUMN_DONE);
 	g->moved_at = env_now(g->env);
 
 	while (done < k) {
@@ -266,6 +310,7 @@ window_run(struct window *w)
 			err = window_deliver(w);
 		if (err != ERR_AUTH && err != ERR_CORRUPT)
 			break;
+		w->whole = true;
 
 		int checked = window_check(w, &dropped);
 
@@ -289,6 +334,7 @@ window_init(struct window *w, struct get *g, uint32_t number)
 	w->number = number;
 	w->first_row = g->first_row + number * g->window_rows;
 	w->rows = MIN(g->window_rows, g->end_row - w->first_row);
+	w->whole = !g->narrow;
 	w->bytes = (size_t)(w->rows - 1) * LEAF_BYTES +
 		   layout_leaf_bytes(&g->layout, w->first_row + w->rows - 1);
 	for (uint8_t i = 0; i < g->layout.n; i++) {
@@ -324,6 +370,23 @@ runner_task(void *arg)
 
 /* ---- the whole ---- */
 
+/* Which pieces of the one row are wanted, and which leaves have them. */
+static void
+set_narrow(struct get *g, uint64_t from, uint64_t len)
+{
+	uint64_t row_at = (uint64_t)g->first_row * g->layout.k * LEAF_BYTES;
+	uint64_t row_bytes = layout_row_bytes(&g->layout, g->first_row);
+	uint64_t first = (from - row_at) / LEAF_BYTES,
+		 last = (from + len - 1 - row_at) / LEAF_BYTES;
+	uint32_t leaf = layout_leaf_bytes(&g->layout, g->first_row);
+
+	g->piece_first = (uint8_t)first;
+	g->piece_last = (uint8_t)last;
+	g->leaf_first = (uint8_t)(first * LEAF_BYTES / leaf);
+	g->leaf_last = (uint8_t)((MIN((last + 1) * LEAF_BYTES, row_bytes) - 1) / leaf);
+	g->narrow = g->leaf_last - g->leaf_first + 1 < g->layout.k;
+}
+
 static int
 get_init(struct get *g, struct chunks *c, const struct chunk_ref *ref, uint64_t from, uint64_t len,
     const struct chunk_sink *sink)
@@ -349,6 +412,9 @@ get_init(struct get *g, struct chunks *c, const struct chunk_ref *ref, uint64_t 
 	g->window_rows = MIN(g->window_rows, rows);
 	g->windows = (rows + g->window_rows - 1) / g->window_rows;
 	g->column_bytes = (size_t)g->window_rows * LEAF_BYTES;
+	/* Proof is asked of each column against the others. */
+	if (rows == 1 && !sink->verify)
+		set_narrow(g, from, len);
 	return holders_resolve(g->holders);
 }
 

@@ -12,8 +12,9 @@ struct deliver_job {
 	uint8_t *rebuilt[SHARDS_MAX];     /* data columns that are missing; else NULL */
 	struct bytes pieces[SINK_PIECES]; /* gathered for the sink */
 	size_t count;
-	uint32_t first;  /* piece */
-	uint64_t offset; /* of the first in the chunk */
+	uint32_t first;                                         /* piece */
+	uint64_t offset;                                        /* of the first in the chunk */
+	uint8_t leaf_first, leaf_last, piece_first, piece_last; /* of each row */
 };
 
 static uint8_t *
@@ -109,7 +110,7 @@ deliver_full_row(struct deliver_job *job, uint32_t row)
 	uint64_t offset = (uint64_t)row * g->layout.k * LEAF_BYTES;
 	int err = ERR_OK;
 
-	for (uint8_t i = 0; err == ERR_OK && i < g->layout.k; i++)
+	for (uint8_t i = job->leaf_first; err == ERR_OK && i <= job->leaf_last; i++)
 		err = give(job, piece_at(job->window, row, i), offset + (uint64_t)i * LEAF_BYTES,
 		    column_data(job, i) + at, LEAF_BYTES);
 	return err;
@@ -127,11 +128,13 @@ deliver_last_row(struct deliver_job *job, uint32_t row)
 
 	if (flat == NULL)
 		return ERR_NOMEM;
-	for (uint8_t i = 0; i < g->layout.k; i++)
+	for (uint8_t i = job->leaf_first; i <= job->leaf_last; i++)
 		memcpy(flat + i * leaf, column_data(job, i) + at, leaf);
 
 	/* By LEAF_BYTES like all other rows, so that a piece is taken as a whole or not at all. */
-	for (size_t from = 0; err == ERR_OK && from < bytes; from += LEAF_BYTES)
+	bytes = MIN(bytes, (size_t)(job->piece_last + 1) * LEAF_BYTES);
+	for (size_t from = job->piece_first * LEAF_BYTES; err == ERR_OK && from < bytes;
+	     from += LEAF_BYTES)
 		err = give(job, piece_at(job->window, row, (uint8_t)(from / LEAF_BYTES)),
 		    (uint64_t)row * g->layout.k * LEAF_BYTES + from, flat + from,
 		    MIN(bytes - from, (size_t)LEAF_BYTES));
@@ -148,7 +151,7 @@ deliver_work(void *arg)
 	const struct window *w = job->window;
 	const struct get *g = w->get;
 	uint64_t full = (uint64_t)g->layout.k * LEAF_BYTES;
-	int err = rebuild(job);
+	int err = w->whole ? rebuild(job) : ERR_OK;
 
 	for (uint32_t row = w->first_row; err == ERR_OK && row < w->first_row + w->rows; row++) {
 		if (layout_row_bytes(&g->layout, row) == full)
@@ -190,6 +193,20 @@ pass_turn(struct window *w)
 	}
 }
 
+static void
+set_range(struct deliver_job *job)
+{
+	const struct get *g = job->window->get;
+
+	job->leaf_last = job->piece_last = (uint8_t)(g->layout.k - 1);
+	if (job->window->whole)
+		return;
+	job->leaf_first = g->leaf_first;
+	job->leaf_last = g->leaf_last;
+	job->piece_first = g->piece_first;
+	job->piece_last = g->piece_last;
+}
+
 int
 window_deliver(struct window *w)
 {
@@ -197,7 +214,7 @@ window_deliver(struct window *w)
 	struct deliver_job *job = calloc(1, sizeof(*job));
 	int err = job == NULL ? ERR_NOMEM : wait_turn(w);
 
-	for (uint8_t i = 0; err == ERR_OK && i < g->layout.k; i++) {
+	for (uint8_t i = 0; err == ERR_OK && w->whole && i < g->layout.k; i++) {
 		if (w->columns[i].state == COLUMN_DONE)
 			continue;
 		job->rebuilt[i] = chunks_buffer(g->c, g->column_bytes);
@@ -206,6 +223,7 @@ window_deliver(struct window *w)
 	}
 	if (err == ERR_OK) {
 		job->window = w;
+		set_range(job);
 		/* The sink may write: where that blocks, the other disk workers go on. */
 		err = env_offload(g->env, WORK_DISK, deliver_work, job,
 		    MAX(w->bytes * g->layout.k, WORK_INLINE_MAX));

@@ -26,6 +26,7 @@ struct window {
 	struct wait wait;
 	bool waiting;
 	uint32_t taken; /* pieces that the sink has */
+	bool whole;     /* k columns; else get's narrow ones only */
 	struct task_group fetches;
 	struct column columns[SHARDS_MAX]; /* by index */
 };
@@ -39,7 +40,13 @@ struct get {
 	struct layout layout;
 	struct holders *holders;
 	uint32_t first_row, end_row, window_rows;
-	size_t column_bytes;  /* of a full window */
+	size_t column_bytes; /* of a full window */
+	/*
+	 * What lies in one row, and in fewer than k of its leaves, is read from these alone: leaves
+	 * first … last have pieces piece_first … piece_last. A failure makes it whole.
+	 */
+	bool narrow;
+	uint8_t leaf_first, leaf_last, piece_first, piece_last;
 	uint32_t next_window; /* to be started */
 	uint32_t windows;
 	uint32_t turn; /* ordered: the window that may deliver */

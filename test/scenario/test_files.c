@@ -98,6 +98,67 @@ START_TEST(ranges)
 }
 END_TEST
 
+/* Bytes of shards that the living have given. */
+static uint64_t
+bytes_given(struct world *w, size_t nodes)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < nodes; i++) {
+		if (world_alive(w, i))
+			sum += service_counters(node_service(world_peer(w, i)))->get_bytes;
+	}
+	return sum;
+}
+
+/* The leaf that has it and, when its holder is gone, what rebuilds it; of no other row. */
+START_TEST(a_small_range_reads_little)
+{
+	struct world *w = world_new(&(struct world_opts){
+	    .seed = 16, .nodes = 8, .code = { 4, 6, 8 }, .chunk_bytes = MIB(1) });
+	const uint64_t manifest = 4000; /* its shards together, read for each get */
+	uint64_t before;
+	size_t holder;
+
+	put_ok(w, "film", 1000000, false);
+	before = bytes_given(w, 8);
+	ck_assert_int_eq(world_get_range(w, "film", 300000, 300010), ERR_OK);
+	ck_assert_uint_le(bytes_given(w, 8) - before, KIB(64) + manifest);
+	before = bytes_given(w, 8);
+	ck_assert_int_eq(world_get_range(w, "film", 300000, 360000), ERR_OK); /* two leaves */
+	ck_assert_uint_le(bytes_given(w, 8) - before, KIB(128) + manifest);
+	before = bytes_given(w, 8);
+	ck_assert_int_eq(world_get_range(w, "film", 999990, 999999), ERR_OK);
+	ck_assert_uint_le(bytes_given(w, 8) - before, KIB(128) + manifest);
+	holder = world_holder(w, "film", 0, 0);
+	ck_assert_uint_lt(holder, 8);
+	world_kill(w, holder);
+	before = bytes_given(w, 8);
+	ck_assert_int_eq(world_get_range(w, "film", 270000, 270010), ERR_OK);
+	ck_assert_uint_le(bytes_given(w, 8) - before, 5 * KIB(64) + manifest);
+	world_free(w);
+}
+END_TEST
+
+/* The one whose leaf is wanted gives wrong bytes: the row comes from others. */
+START_TEST(a_small_range_of_a_liar)
+{
+	struct world *w = small_world(17);
+	size_t liar;
+
+	put_ok(w, "photo", 900000, false);
+	liar = world_holder(w, "photo", 1, 1);
+	ck_assert_uint_lt(liar, 8);
+	world_spoil(w, liar);
+	world_new_client(w);
+	ck_assert_int_eq(world_get_range(w, "photo", 262080 + 70000, 262080 + 70010), ERR_OK);
+	ck_assert_uint_gt(world_blames(w, liar), 0);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert(i == liar || world_blames(w, i) == 0);
+	world_free(w);
+}
+END_TEST
+
 /* One that never met the dead, whom nobody can resolve: the search has an end, too. */
 START_TEST(a_new_client_is_refused_in_time)
 {
@@ -420,13 +481,13 @@ main(void)
 	Suite *s = suite_create("scenario/files");
 
 	suite_add(s, "files", 120, all_sizes_come_back, a_new_client_needs_only_the_link,
-	    any_four_of_eight_may_die_and_the_fifth_is_told, ranges,
-	    a_new_client_is_refused_in_time, deadlines_are_kept, a_slow_line_is_not_a_dead_one,
-	    a_pipe_gets_no_byte_twice, a_lying_holder_is_found_and_worked_around,
-	    a_holder_that_dies_during_put_is_replaced, a_put_goes_on_with_other_holders,
-	    a_source_that_changed_is_not_sent_again, too_few_nodes_are_refused,
-	    six_nodes_for_eight_shards_warn, a_full_stop_of_all_loses_nothing,
-	    a_blackout_loses_nothing, a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams,
-	    NULL);
+	    any_four_of_eight_may_die_and_the_fifth_is_told, ranges, a_small_range_reads_little,
+	    a_small_range_of_a_liar, a_new_client_is_refused_in_time, deadlines_are_kept,
+	    a_slow_line_is_not_a_dead_one, a_pipe_gets_no_byte_twice,
+	    a_lying_holder_is_found_and_worked_around, a_holder_that_dies_during_put_is_replaced,
+	    a_put_goes_on_with_other_holders, a_source_that_changed_is_not_sent_again,
+	    too_few_nodes_are_refused, six_nodes_for_eight_shards_warn,
+	    a_full_stop_of_all_loses_nothing, a_blackout_loses_nothing,
+	    a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams, NULL);
 	return suite_main(s);
 }
