@@ -345,13 +345,21 @@ access_ask(struct request *r, const struct access_question *q)
 	return err != ERR_OK ? err : access_ask_in(r, r->bucket, r->view, &r->settings, q);
 }
 
-/* Operations on an object that is there: its own ACL decides. */
+/* Who may write in the bucket may put and delete objects: the bucket's ACL decides. */
+static bool
+by_bucket_acl(const struct operation *op)
+{
+	return strcmp(op->action, "s3:PutObject") == 0 ||
+	       strcmp(op->action, "s3:DeleteObject") == 0 ||
+	       strcmp(op->action, "s3:AbortMultipartUpload") == 0 ||
+	       strcmp(op->action, "s3:ListMultipartUploadParts") == 0;
+}
+
+/* Operations on an object that is there: its ACL and tags decide. */
 static bool
 on_entry(const struct operation *op)
 {
-	return op->level == OP_OBJECT && op->action != NULL &&
-	       (op->acl != 0 || starts(op->action, "s3:GetObject")) &&
-	       strcmp(op->action, "s3:PutObject") != 0;
+	return op->level == OP_OBJECT && !by_bucket_acl(op);
 }
 
 SUSPENDS int
@@ -379,12 +387,8 @@ access_check(struct request *r)
 			return access_missing(r, err);
 		else
 			return err;
-	} else if (strcmp(op->action, "s3:PutObject") == 0 ||
-		   strcmp(op->action, "s3:DeleteObject") == 0 ||
-		   strcmp(op->action, "s3:AbortMultipartUpload") == 0 ||
-		   strcmp(op->action, "s3:ListMultipartUploadParts") == 0) {
-		q.acl =
-		    ACL_WRITE; /* the bucket's: who may write there may put and delete objects */
+	} else if (op->level == OP_OBJECT) {
+		q.acl = ACL_WRITE;
 	}
 	return access_ask(r, &q);
 }

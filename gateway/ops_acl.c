@@ -200,6 +200,22 @@ op_get_ownership(struct request *r)
 	return err;
 }
 
+/* Without ACLs nobody but the owner may have been granted anything by one. */
+static SUSPENDS int
+check_enforced(struct request *r)
+{
+	struct acl *acl = malloc(sizeof(*acl));
+	int err = acl == NULL ? ERR_NOMEM : current(r, acl);
+
+	for (size_t i = 0; err == ERR_OK && i < acl->count; i++) {
+		if (acl->grants[i].grantee != ACL_ACCOUNT ||
+		    strcmp(acl->grants[i].account.text, r->bucket->owner.id.text) != 0)
+			err = S3_InvalidBucketAclWithObjectOwnership;
+	}
+	free(acl);
+	return err;
+}
+
 SUSPENDS int
 op_put_ownership(struct request *r)
 {
@@ -219,6 +235,8 @@ op_put_ownership(struct request *r)
 		}
 	}
 	xml_free(doc);
+	if (err == ERR_OK && c.ownership == OWNERSHIP_ENFORCED)
+		err = check_enforced(r);
 	if (err == ERR_OK)
 		err = request_update(r, change_txn, &c, NULL);
 	return err == ERR_OK ? reply_empty(r, 200) : err;

@@ -174,33 +174,66 @@ op_delete_config(struct request *r)
 	return err == ERR_OK ? reply_empty(r, 204) : err;
 }
 
-SUSPENDS int
-op_get_policy_status(struct request *r)
+/* Whether the bucket's ACL lets everybody in. */
+static SUSPENDS int
+public_acl(struct request *r, bool *out)
 {
-	struct policy *policy = NULL;
+	struct acl *acl = malloc(sizeof(*acl));
+	struct buf packed;
+	int err = acl == NULL ? ERR_NOMEM : ERR_OK;
+
+	*out = false;
+	buf_init(&packed, ACL_BYTES_MAX);
+	if (err == ERR_OK)
+		err = setting_get(r->view, "acl", &packed);
+	if (err == ERR_OK)
+		err = acl_unpack(buf_bytes(&packed), acl);
+	if (err == ERR_OK)
+		*out = acl_public(acl) && !(r->settings.public_block & IGNORE_PUBLIC_ACLS);
+	buf_fini(&packed);
+	free(acl);
+	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
+}
+
+static SUSPENDS int
+public_policy(struct request *r, bool *out)
+{
+	struct policy *policy;
 	const char *why;
-	bool public = false;
-	struct buf text, body;
-	struct xml x;
+	struct buf text;
 	int err;
 
+	*out = false;
 	buf_init(&text, DOCUMENT_MAX);
-	buf_init(&body, KIB(4));
 	err = setting_get(r->view, "policy", &text);
 	if (err == ERR_OK)
 		err = policy_parse(buf_bytes(&text), r->bucket->name, &policy, &why);
-	if (err == REFUSAL_NO_SETTING)
-		err = S3_NoSuchBucketPolicy;
 	if (err == ERR_OK) {
-		public = policy_public(policy);
-		x = xml_begin(&body, "PolicyStatus", S3_XMLNS);
-		xml_put_bool(&x, "IsPublic", public);
-		err = xml_end(&x, "PolicyStatus");
+		*out = policy_public(policy);
+		policy_free(policy);
 	}
+	buf_fini(&text);
+	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
+}
+
+SUSPENDS int
+op_get_policy_status(struct request *r)
+{
+	bool by_policy = false, by_acl = false;
+	struct buf body;
+	struct xml x;
+	int err = public_policy(r, &by_policy);
+
+	if (err == ERR_OK)
+		err = public_acl(r, &by_acl);
+	if (err != ERR_OK)
+		return err;
+	buf_init(&body, KIB(4));
+	x = xml_begin(&body, "PolicyStatus", S3_XMLNS);
+	xml_put_bool(&x, "IsPublic", by_policy || by_acl);
+	err = xml_end(&x, "PolicyStatus");
 	if (err == ERR_OK)
 		err = reply_xml(r, 200, &body);
-	policy_free(policy);
-	buf_fini(&text);
 	buf_fini(&body);
 	return err;
 }

@@ -25,6 +25,8 @@ struct posting {
 	uint64_t seen;
 	struct buf key, tags;
 	struct post_limits limits;
+	enum sum_algo algo; /* of a checksum field */
+	uint8_t sum[SUM_BYTES_MAX];
 	struct attributes attributes;
 	struct stored stored;
 };
@@ -147,6 +149,22 @@ read_tags(struct posting *p)
 	return err;
 }
 
+/* x-amz-checksum-*: what the file must have. */
+static int
+read_sum(struct posting *p)
+{
+	for (int algo = SUM_CRC32; algo < SUM_ALGOS; algo++) {
+		const char *text = form_value(p->form, sum_header((enum sum_algo)algo));
+
+		if (text == NULL)
+			continue;
+		p->algo = (enum sum_algo)algo;
+		if (sum_parse(p->algo, text, p->sum) != ERR_OK)
+			return S3_InvalidRequest;
+	}
+	return ERR_OK;
+}
+
 static SUSPENDS int
 prepare(struct posting *p)
 {
@@ -164,6 +182,8 @@ prepare(struct posting *p)
 		err = access_ask(p->r, &q);
 	if (err == ERR_OK)
 		err = attributes_read(p->r, &src, &p->attributes);
+	if (err == ERR_OK)
+		err = read_sum(p);
 	return err == ERR_OK ? read_tags(p) : err;
 }
 
@@ -203,6 +223,7 @@ post_txn(void *arg, struct kv *txn)
 
 	e.size = p->stored.size;
 	e.etag = p->stored.etag;
+	e.checksum = p->stored.checksum;
 	e.content = buf_bytes(&p->stored.form);
 	err = bucket_put(&t, request_key(p->r), &none, &e, &done);
 	return request_done(p->r, txn, err, &done);
@@ -254,7 +275,9 @@ static SUSPENDS int
 post(struct posting *p)
 {
 	struct request *r = p->r;
-	struct stored_source source = { .next = next_piece, .arg = p, .length = UINT64_MAX };
+	struct stored_source source = {
+		.next = next_piece, .arg = p, .length = UINT64_MAX, .algo = p->algo
+	};
 	struct realm_write write = { .locked = r->settings.lock,
 		.customer = p->attributes.has_customer ? &p->attributes.customer : NULL };
 	struct bucket_done done = { .versioned = false };
@@ -262,6 +285,9 @@ post(struct posting *p)
 
 	request_view_drop(r);
 	err = stored_from(r, &source, &write, &p->stored);
+	if (err == ERR_OK && p->algo != SUM_NONE &&
+	    memcmp(p->sum, p->stored.checksum.value, SUM_BYTES_MAX) != 0)
+		err = S3_BadDigest;
 	if (err == ERR_OK)
 		err = request_update(r, post_txn, p, &done);
 	if (err == ERR_OK)

@@ -185,14 +185,16 @@ check_time(const struct sigv4 *s, uint64_t now_ms)
 
 	if (times_parse_amz(s->amz_date, &at) != ERR_OK)
 		return s->presigned ? S3_AuthorizationQueryParametersError : S3_AccessDenied;
+	if (at > now_ms + SIGV4_SKEW_MS)
+		return s->presigned ? S3_AccessDenied : S3_RequestTimeTooSkewed;
+	if (s->presigned && now_ms > at + s->expires_s * 1000)
+		return S3_AccessDenied;
+	if (!s->presigned && now_ms > at + SIGV4_SKEW_MS)
+		return S3_RequestTimeTooSkewed;
 	if (strncmp(s->scope, s->amz_date, 8) != 0)
 		return s->presigned ? S3_AuthorizationQueryParametersError
 				    : S3_AuthorizationHeaderMalformed;
-	if (at > now_ms + SIGV4_SKEW_MS)
-		return s->presigned ? S3_AccessDenied : S3_RequestTimeTooSkewed;
-	if (s->presigned)
-		return now_ms > at + s->expires_s * 1000 ? S3_AccessDenied : ERR_OK;
-	return now_ms > at + SIGV4_SKEW_MS ? S3_RequestTimeTooSkewed : ERR_OK;
+	return ERR_OK;
 }
 
 static bool
@@ -239,6 +241,8 @@ sigv4_parse(const struct sigv4_request *r, uint64_t now_ms, struct sigv4 *out)
 		if (header != NULL)
 			return S3_InvalidArgument; /* AWS: only one way at a time */
 		err = parse_query(r->target, out);
+	} else if (header != NULL && *header == '\0') {
+		return S3_AccessDenied; /* neither signed nor openly unsigned */
 	} else if (header != NULL) {
 		err = parse_header(header, out);
 		if (err == ERR_OK)

@@ -373,6 +373,8 @@ def acls_and_strangers():
     fails("AccessDenied", 403, anonymous.get_object, Bucket=b, Key="k")
     alice.put_public_access_block(Bucket=b, PublicAccessBlockConfiguration={"BlockPublicAcls": True})
     fails("AccessDenied", 403, alice.put_object_acl, Bucket=b, Key="k", ACL="public-read")
+    fails("InvalidBucketAclWithObjectOwnership", 400, alice.put_bucket_ownership_controls, Bucket=b,
+          OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]})
     c = bucket(ObjectOwnership="BucketOwnerEnforced")
     fails("AccessControlListNotSupported", 400, alice.put_object, Bucket=c, Key="k", ACL="public-read")
     fails("AccessControlListNotSupported", 400, alice.put_bucket_acl, Bucket=c, ACL="public-read")
@@ -398,6 +400,8 @@ def policies():
     fails("AccessDenied", 403, bob.list_objects_v2, Bucket=b)
     fails("AccessDenied", 403, alice.put_object, Bucket=b, Key="no/x", Body=b"")
     assert alice.get_bucket_policy_status(Bucket=b)["PolicyStatus"]["IsPublic"]
+    assert not alice.get_bucket_policy_status(Bucket=bucket())["PolicyStatus"]["IsPublic"]
+    assert alice.get_bucket_policy_status(Bucket=bucket(ACL="public-read"))["PolicyStatus"]["IsPublic"]
     for bad in ("{", "{}", json.dumps({"Statement": [{"Effect": "Allow"}]}),
                 json.dumps(p).replace(b, "other-bucket")):
         fails("MalformedPolicy", 400, alice.put_bucket_policy, Bucket=b, Policy=bad)
@@ -605,6 +609,7 @@ def bad_credentials():
     fails("SignatureDoesNotMatch", 403, make(info["accounts"][0]["access_key"], "wrong").list_buckets)
     assert raw("GET", "/")[0] == 200 and raw("GET", "/" + b)[0] == 403  # nobody has no buckets
     assert raw("PUT", "/" + b + "/k", data=b"x")[0] == 403
+    assert raw("GET", "/" + b, {"Authorization": ""})[0] == 403
     status, _, text = raw("GET", "/", {"Authorization": "AWS4-HMAC-SHA256 nonsense"})
     assert status == 400 and b"AuthorizationHeaderMalformed" in text
     status, h, text = raw("GET", "/" + b)
@@ -686,6 +691,10 @@ def browser_forms():
     assert post_form(b, fields + wrong[:2] + [("signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")])[0] == 403
     assert post_form(b, fields)[0] == 403
     assert post_form(b, fields + policy(good[1:]))[0] == 403
+    sha = lambda d: [("x-amz-checksum-sha256", base64.b64encode(hashlib.sha256(d).digest()).decode())]
+    summed = policy(good + [["starts-with", "$x-amz-checksum-sha256", ""]])
+    assert post_form(b, fields + sha(b"posted") + summed)[0] == 204
+    assert post_form(b, fields + sha(b"other") + summed)[0] == 400
     alice.put_bucket_acl(Bucket=b, ACL="public-read-write")
     status, _, text = post_form(b, fields)
     assert status == 204, text
