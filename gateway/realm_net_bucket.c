@@ -6,6 +6,7 @@
 
 #include "gateway/realm_net_private.h"
 #include "object/bucket_refs.h"
+#include "object/content_map.h"
 #include "object/content_read.h"
 #include "object/content_refs.h"
 #include "object/content_write.h"
@@ -94,30 +95,72 @@ placing_of(struct net_bucket *b, struct placing_opts *out)
 		.signer = cloud_bucket_signer(b->opts.bucket) };
 }
 
+/* What belongs to the open bucket, not to a request. */
+struct net_extra {
+	struct packs *packs;
+	struct content_map map;
+	struct content_keeper *keeper;
+};
+
 static SUSPENDS void
-free_packs(void *data)
+free_extra(void *data)
 {
-	packs_free(data);
+	struct net_extra *x = data;
+
+	content_keeper_free(x->keeper);
+	packs_free(x->packs);
+	free(x);
 }
 
-/* The packs of the open bucket, made when they are first needed. */
-static int
-packs_of(struct net_bucket *b, struct packs **out)
+static bool
+leads(void *arg)
 {
-	struct cloud_bucket_extra *extra = cloud_bucket_extra(b->opts.bucket);
-	struct packs_opts opts = { .files = b->opts.files, .memory = b->opts.writing };
-	struct packs *packs;
+	return map_leads(arg);
+}
+
+static int
+make_extra(struct net_bucket *b, struct net_extra *x)
+{
+	struct map *map = cloud_bucket_map(b->opts.bucket);
+	struct packs_opts packs = { .files = b->opts.files, .memory = b->opts.writing };
+	struct content_keeper_opts keeper = { .files = b->opts.files,
+		.memory = b->opts.reading,
+		.signer = cloud_bucket_signer(b->opts.bucket),
+		.mine = leads,
+		.arg = map };
 	int err;
 
-	if (extra->data == NULL) {
-		placing_of(b, &opts.placing);
-		err = packs_new(&opts, &packs);
-		if (err != ERR_OK)
-			return err;
-		extra->data = packs;
-		extra->free = free_packs;
+	placing_of(b, &packs.placing);
+	err = packs_new(&packs, &x->packs);
+	if (err != ERR_OK)
+		return err;
+	x->map = (struct content_map){ .map = map, .files = b->opts.files };
+	keeper.packs = x->packs;
+	keeper.state = content_map_state(&x->map);
+	return content_keeper_new(&keeper, &x->keeper);
+}
+
+/* Made when the bucket is opened first: its packs, and who prolongs its leases and empties its
+ * trash, if this gateway is the one that looks after it. */
+static SUSPENDS int
+open_extra(struct net_bucket *b)
+{
+	struct cloud_bucket_extra *extra = cloud_bucket_extra(b->opts.bucket);
+	struct net_extra *x;
+	int err;
+
+	if (extra->data != NULL)
+		return ERR_OK;
+	x = calloc(1, sizeof(*x));
+	if (x == NULL)
+		return ERR_NOMEM;
+	err = make_extra(b, x);
+	if (err != ERR_OK) {
+		free_extra(x);
+		return err;
 	}
-	*out = extra->data;
+	extra->data = x;
+	extra->free = free_extra;
 	return ERR_OK;
 }
 
@@ -131,13 +174,11 @@ net_writer_new(struct realm_bucket *bucket, const struct realm_write *w, struct 
 		.bytes = w->bytes,
 		.customer = w->customer };
 	struct realm_writer *writer;
-	int err = ERR_OK;
+	int err;
 
 	placing_of(b, &opts.placing);
 	if (!w->part && !w->locked && w->customer == NULL)
-		err = packs_of(b, &opts.packs);
-	if (err != ERR_OK)
-		return err;
+		opts.packs = ((struct net_extra *)cloud_bucket_extra(b->opts.bucket)->data)->packs;
 	writer = calloc(1, sizeof(*writer));
 	if (writer == NULL)
 		return ERR_NOMEM;
@@ -377,11 +418,12 @@ static const struct realm_bucket_ops bucket_ops = {
 	.release = net_release,
 };
 
-int
+SUSPENDS int
 net_bucket_new(const struct net_bucket_opts *opts, struct realm_bucket **out)
 {
 	const struct cloud_facts *f = cloud_bucket_of(opts->bucket);
 	struct net_bucket *b = calloc(1, sizeof(*b));
+	int err;
 
 	if (b == NULL) {
 		cloud_bucket_close(opts->bucket);
@@ -394,6 +436,11 @@ net_bucket_new(const struct net_bucket_opts *opts, struct realm_bucket **out)
 		.refs = &bucket_refs };
 	static_assert(REALM_BUCKET_MAX > BUCKET_NAME_MAX, "every name of a bucket fits");
 	strcpy(b->bucket.name, f->name);
+	err = open_extra(b);
+	if (err != ERR_OK) {
+		net_release(&b->bucket);
+		return err;
+	}
 	*out = &b->bucket;
 	return ERR_OK;
 }

@@ -12,6 +12,7 @@ struct net_bucket_opts {
 	struct cloud_bucket *bucket; /* taken: also when it fails */
 	struct realm_account owner;
 };
-int net_bucket_new(const struct net_bucket_opts *opts, struct realm_bucket **out); /* gives */
+SUSPENDS int net_bucket_new(
+    const struct net_bucket_opts *opts, struct realm_bucket **out); /* gives */
 
 #endif
