@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "cmd/client.h"
 #include "cmd/gateway_keys.h"
@@ -18,6 +19,7 @@
 #define PORT_DEFAULT  7780       /* not assigned by IANA, beside the node's 7730 */
 #define PEM_BYTES_MAX KIB(64)    /* a certificate and its chain */
 #define STOP_PATIENCE SECONDS(3) /* less than CLIENT_STOP_PATIENCE: then it is cut off */
+#define DESCRIPTORS   (WEB_CONNECTIONS_MAX + 1024) /* and sessions with nodes, files, pipes */
 #define ACCOUNTS_MAX  REALM_ACCOUNTS_MAX
 
 struct text_list {
@@ -133,6 +135,18 @@ open_accounts(const char *command, struct gateway_command *g)
 	return ERR_OK;
 }
 
+/* A connection is a descriptor; what a shell gives by default is less than we serve. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = MIN(limit.rlim_max, DESCRIPTORS);
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer we serve fewer */
+}
+
 static bool
 prepare(const char *command, struct gateway_command *g)
 {
@@ -146,6 +160,7 @@ prepare(const char *command, struct gateway_command *g)
 	    (read_pem(command, g->certificate, &g->certificate_text) != ERR_OK ||
 		read_pem(command, g->key, &g->key_text) != ERR_OK))
 		return false;
+	raise_descriptors();
 	return open_accounts(command, g) == ERR_OK;
 }
 

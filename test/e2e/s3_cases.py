@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+import resource
+import socket
 import sys
 import time
 import traceback
@@ -17,6 +19,7 @@ import botocore
 from botocore.config import Config
 
 info = json.load(open(sys.argv[1]))["s3"]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
 CASES = []
 counter = 0
 
@@ -704,6 +707,83 @@ def browser_forms():
     assert post_form(b, list(p["fields"].items()))[0] == 204 and body(b, "v4") == b"posted"
 
 
+def plain(data, wait=True):
+    """Sends bytes on a connection of their own; what comes back until it ends or pauses."""
+    s = socket.create_connection(info["endpoint"][7:].split(":"), timeout=10)
+    s.sendall(data)
+    if not wait:
+        return s
+    out = b""
+    try:
+        while True:
+            piece = s.recv(65536)
+            if not piece:
+                break
+            out += piece
+            if b"</Error>" in out or (b"\r\n\r\n" in out and b"Content-Length: 0" in out):
+                break
+    except (socket.timeout, ConnectionResetError):
+        pass
+    s.close()
+    return out
+
+
+@case
+def smuggled_and_malformed_requests():
+    b = bucket(ACL="public-read-write")
+    put = b"PUT /%s/k HTTP/1.1\r\nHost: h\r\n" % b.encode()
+    for wrong in (b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                  b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", b"Host: i\r\nContent-Length: 0\r\n\r\n",
+                  b"Transfer-Encoding: identity\r\n\r\n", b"Content-Length: 0x3\r\n\r\nabc"):
+        assert b" 400 " in plain(put + wrong).split(b"\r\n")[0], wrong
+    assert b" 411 " in plain(put + b"\r\n").split(b"\r\n")[0]
+    assert b" 411 " in plain(put + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").split(b"\r\n")[0]
+    for target in (b"/%s/a%%00b" % b.encode(), b"/%s/%%" % b.encode(), b"/%s/%%ff" % b.encode(), b"/%s/" % b.encode() + b"k" * 1025):
+        answer = plain(b"PUT " + target + b" HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+        assert b" 400 " in answer.split(b"\r\n")[0], target
+    huge = plain(put + b"X-Huge: " + b"a" * 50000 + b"\r\nContent-Length: 0\r\n\r\n")
+    assert b" 4" in huge[:20] or huge == b""
+    bomb = b'<!DOCTYPE a [<!ENTITY x "y">]><Delete><Object><Key>&x;</Key></Object></Delete>'
+    assert b"MalformedXML" in plain(b"POST /%s?delete HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % (b.encode(), len(bomb)) + bomb)
+    assert b"Contents" not in plain(b"GET /%s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" % b.encode())
+
+
+@case
+def broken_uploads_leave_nothing():
+    b = bucket(ACL="public-read-write")
+    alice.put_object(Bucket=b, Key="old", Body=b"old")
+    for key in ("new", "old"):
+        s = plain(b"PUT /%s/%s HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n" % (b.encode(), key.encode()) + b"x" * 3000000, False)
+        time.sleep(0.2)
+        s.close()
+    time.sleep(0.3)
+    assert [x["Key"] for x in alice.list_objects_v2(Bucket=b)["Contents"]] == ["old"]
+    assert body(b, "old") == b"old"
+    # Gone in the middle of an answer.
+    alice.put_object(Bucket=b, Key="big", Body=b"y" * 20000000, ACL="public-read")
+    for _ in range(20):
+        s = plain(b"GET /%s/big HTTP/1.1\r\nHost: h\r\n\r\n" % b.encode(), False)
+        s.recv(1000)
+        s.close()
+    assert len(body(b, "big")) == 20000000
+
+
+@case
+def slow_clients_beside_a_working_one():
+    b = bucket(ACL="public-read-write")
+    slow = []
+    for i in range(1000):
+        head = b"PUT /%s/slow%d HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nx" % (b.encode(), i)
+        slow.append(plain(head if i % 2 else head[:20], False))
+    began = time.time()
+    for i in range(20):
+        alice.put_object(Bucket=b, Key="fast", Body=b"%d" % i)
+        assert body(b, "fast") == b"%d" % i
+    assert time.time() - began < 15, "slow clients hold up a working one"
+    for s in slow:
+        s.close()
+
+
 @case
 def virtual_hosts():
     b = bucket()
@@ -713,9 +793,10 @@ def virtual_hosts():
 
 failed = 0
 for f in CASES:
+    began = time.time()
     try:
         f()
-        print("ok   s3 " + f.__name__, flush=True)
+        print("ok   s3 %s (%.1f s)" % (f.__name__, time.time() - began), flush=True)
     except Exception as e:
         failed += 1
         where = traceback.extract_tb(e.__traceback__)

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "gateway/gateway.h"
 #include "overlay/base/env_real.h"
@@ -79,8 +80,13 @@ main(int argc, char **argv)
 {
 	struct server s = { .port = argc > 1 ? (uint16_t)atoi(argv[1]) : 0 };
 	struct log *log = log_new(&(struct log_opts){ .level = LOG_WARN });
+	struct rlimit limit;
 	int err;
 
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
 	if (crypto_init() != ERR_OK ||
 	    env_real_new(&(struct env_real_opts){ .log = log }, &s.env) != ERR_OK)
 		return EXIT_FAILURE;
