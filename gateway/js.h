@@ -1,12 +1,14 @@
 /*
- * JSON from strangers, to be read: policies. By jansson, with its limits on depth; a name twice in
- * one object is refused. cmd/json.h is for what we write ourselves.
+ * JSON from strangers, to be read: policies. By jansson; at most JS_DEPTH_MAX deep, and a name
+ * twice in one object is refused. cmd/json.h is for what we write ourselves.
  */
 #ifndef GATEWAY_JS_H
 #define GATEWAY_JS_H
 
 #include "overlay/base/err.h"
 #include "overlay/base/types.h"
+
+#define JS_DEPTH_MAX 16 /* a policy has six */
 
 struct js; /* a value; lent by its document */
 

@@ -155,6 +155,28 @@ START_TEST(what_is_no_policy)
 }
 END_TEST
 
+START_TEST(depth_is_bounded)
+{
+	char *deep = calloc(1, POLICY_BYTES_MAX);
+	struct policy *p;
+	const char *why;
+
+	/* As a task's stack would see it: on a small one this ended the process. */
+	deep[0] = '{';
+	strcat(deep, "\"Statement\":");
+	memset(deep + strlen(deep), '[', 15000);
+	ck_assert_int_eq(
+	    policy_parse(bytes_of(deep, strlen(deep)), "bucket", &p, &why), ERR_INVALID);
+	free(deep);
+	/* Brackets in text do not count. */
+	ck_assert_int_eq(
+	    judge(POLICY(STATEMENT("Allow", "\"*\"", "\"s3:*\"", ALL_OBJECTS,
+		      ",\"Condition\":{\"StringLike\":{\"a\":\"[[[[[[[[[[[[[[[[[[[[[[\\\"\"}}")),
+		"", "s3:GetObject", "k", NULL),
+	    POLICY_SILENT);
+}
+END_TEST
+
 static bool
 is_public(const char *text)
 {
@@ -220,6 +242,7 @@ main(void)
 	Suite *s = suite_create("gateway/policy");
 
 	suite_add(s, "policy", 0, deny_wins_and_silence_is_nothing, principals, conditions,
-	    what_is_no_policy, what_is_public, wildcards_against_a_plain_matcher, NULL);
+	    what_is_no_policy, depth_is_bounded, what_is_public, wildcards_against_a_plain_matcher,
+	    NULL);
 	return suite_main(s);
 }
