@@ -101,6 +101,10 @@ look_after(struct gateway *g, struct realm_bucket *b, bool others)
 	err = chores_pass(&io, b->refs, day_ms != 0 ? day_ms : LIFECYCLE_DAY_MS, &sight);
 	g->sight.expired += sight.expired + sight.removed;
 	g->sight.aborted += sight.aborted;
+	if (sight.expired + sight.removed + sight.aborted > 0)
+		log_info(g->opts.env, "bucket %s: %llu expired, %llu removed, %llu uploads aborted",
+		    b->name, (unsigned long long)sight.expired, (unsigned long long)sight.removed,
+		    (unsigned long long)sight.aborted);
 	return err;
 }
 

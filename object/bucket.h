@@ -11,9 +11,10 @@
  * Source of the rules: Amazon S3 API reference and user guide (versioning, object lock).
  *
  * Tables, by the first byte of a key; details in doc/disk.md: 'b' settings, 'c' documents,
- * 'v' versions of objects, 'z' where a null version is that is not the latest, 'u' uploads,
- * 'p' parts, 'd' uploads whose parts are to be swept. 'r' and 't' are object/content.h's, 'n' is
- * object/map.h's.
+ * 'v' versions of objects, 'z' where a null version is that is not the latest; 'u' uploads, 'p'
+ * parts, 'w' how often they have changed, 'd' what is to be swept, 'k' and 'q' results that may be
+ * asked for again. 'r', 't' and 'h' are object/content_refs.h's and content_keep.h's, 'n' is
+ * object/map.h's, 'x' object/cloud.h's.
  */
 #ifndef OBJECT_BUCKET_H
 #define OBJECT_BUCKET_H
