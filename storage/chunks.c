@@ -308,16 +308,32 @@ random_below(void *arg, uint64_t bound)
 	return env_random_below(arg, bound);
 }
 
+/* Those that are still to come may bring the regions that are missing: only a choice for all of
+ * them can tell. */
+static size_t
+still_wanted(const struct candidate *of, size_t count, uint8_t n)
+{
+	size_t taken = 0;
+
+	for (size_t i = 0; i < count; i++)
+		taken += of[i].taken;
+	return n > taken ? n - taken : 1;
+}
+
 int
 chunks_choose(struct chunks *c, struct candidate *of, size_t count, const struct constraints *rules,
-    uint64_t shard_bytes, size_t *chosen)
+    const struct layout *layout, size_t *chosen)
 {
 	struct placement_random random = { random_below, c->env };
-	size_t found;
-	int err = placement_choose(of, count, rules, shard_bytes, 1, &random, chosen, &found);
+	size_t all[SHARDS_MAX], found;
+	size_t want = rules->regions_min > 1 ? still_wanted(of, count, layout->n) : 1;
+	int err =
+	    placement_choose(of, count, rules, layout->shard_bytes, want, &random, all, &found);
 
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
+		*chosen = all[0];
 		of[*chosen].taken = true;
+	}
 	return err;
 }
 

@@ -56,9 +56,9 @@ int chunks_coder(struct chunks *c, uint8_t k, uint8_t n, const struct coder **ou
 uint8_t *chunks_buffer(struct chunks *c, size_t bytes);
 void chunks_buffer_put(struct chunks *c, uint8_t *data, size_t bytes);
 uint64_t chunks_now_ms(const struct chunks *c); /* agreed time */
-/* One more of them for a shard of so many bytes; marks it taken. ERR_PLACEMENT. */
+/* One more of them for a shard of the chunk; marks it taken. ERR_PLACEMENT. */
 int chunks_choose(struct chunks *c, struct candidate *of, size_t count,
-    const struct constraints *rules, uint64_t shard_bytes, size_t *chosen);
+    const struct constraints *rules, const struct layout *layout, size_t *chosen);
 void chunks_candidates_stale(struct chunks *c); /* ask anew next time */
 /* It will be no candidate for a while. */
 void chunks_refused(struct chunks *c, const struct pubkey *node);

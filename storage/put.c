@@ -56,7 +56,7 @@ int
 put_choose(struct put *p, size_t *candidate)
 {
 	return chunks_choose(p->c, p->candidates, p->candidates_count, &p->constraints,
-	    p->layout.shard_bytes, candidate);
+	    &p->layout, candidate);
 }
 
 /* ---- coding ---- */

@@ -16,7 +16,7 @@ choose(struct target *t)
 	struct rebuilding *w = t->w;
 
 	return chunks_choose(w->r->chunks, w->r->candidates, w->r->candidates_count,
-	    &w->constraints, w->layout.shard_bytes, &t->candidate);
+	    &w->constraints, &w->layout, &t->candidate);
 }
 
 /* Whether a node promises what the owner has been promised. */
