@@ -17,16 +17,6 @@
 /* 24 words, with blanks and newlines as people write them. */
 #define PHRASE_FILE_MAX 4096
 
-struct init {
-	const char *dir_option;
-	const char *passphrase_file, *phrase_file;
-	char network[NETWORK_NAME_MAX];
-	struct contact_names bootstraps;
-	bool test_network;
-	uint8_t pow_bits;
-	bool pow_bits_given;
-};
-
 static bool
 set_pow_bits_given(void *field, const char *text)
 {
@@ -38,7 +28,7 @@ set_pow_bits_given(void *field, const char *text)
 
 #define FIELD(member) .offset = offsetof(struct init, member)
 
-static const struct option init_options[] = {
+const struct option init_options[] = {
 	{ "dir", 0, "DIR", "The directory to set up; else $SKERRY_DIR, else ~/.skerry.", RIGHT_DIR,
 	    set_text, NULL, FIELD(dir_option) },
 	{ "network", 0, "NAME", "The network (default skerry).",
@@ -198,8 +188,8 @@ make_account(const struct init *i, const char *command, const char *dir, struct 
 }
 
 /* Settings first: an account without them would have to be completed by hand. */
-static int
-set_up(const struct init *i, const char *command)
+int
+init_set_up(const struct init *i, const char *command)
 {
 	char dir[PATH_BYTES_MAX], path[PATH_BYTES_MAX];
 	struct env *env;
@@ -245,7 +235,7 @@ init_run(const struct command *self, int argc, char **argv)
 		return EXIT_FAILED;
 	if (command_parse(self, argc, argv, (struct option_group[]){ { init_options, i } }, 1,
 		&operands, &code))
-		code = set_up(i, self->name) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+		code = init_set_up(i, self->name) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 	free(i);
 	return code;
 }

@@ -1,6 +1,6 @@
 /*
- * skerry keep and skerry rm: how long the peers are asked to keep a file, decided again. Both need
- * the account that stored it: only its lease key is obeyed.
+ * skerry keep and skerry rm of links: how long the peers are asked to keep a file, decided again.
+ * Both need the account that stored it: only its lease key is obeyed.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "cmd/client.h"
 #include "cmd/json.h"
 #include "cmd/links.h"
+#include "cmd/objects_rm.h"
 #include "cmd/say.h"
 
 #define DAY_S ((uint64_t)24 * 3600)
@@ -18,6 +19,9 @@ struct lease_command {
 	struct link link;
 	bool remove;
 	uint64_t days, lock_s;
+	/* rm, of an object */
+	bool recursive, versions;
+	const char *version;
 };
 
 #define FIELD(name) offsetof(struct lease_command, name)
@@ -26,6 +30,16 @@ static const struct option keep_options[] = {
 	    "a number of days from 1 to 800, such as 400d", set_days, NULL, FIELD(days) },
 	{ "lock", 0, "TIME", "So long nobody can delete it, you included; a lock only grows.",
 	    RIGHT_DURATION, set_duration, NULL, FIELD(lock_s) },
+	{ NULL },
+};
+
+static const struct option rm_options[] = {
+	{ "recursive", 'r', NULL, "sk://: all objects whose keys begin so.", RIGHT_SWITCH,
+	    set_switch, NULL, FIELD(recursive) },
+	{ "versions", 0, NULL, "sk://: every version of them, for good.", RIGHT_SWITCH, set_switch,
+	    NULL, FIELD(versions) },
+	{ "version", 0, "ID", "sk://: only this version, for good.",
+	    "an id that ls --versions shows", set_text, NULL, FIELD(version) },
 	{ NULL },
 };
 
@@ -146,6 +160,19 @@ lock_fits(const struct command *self, const struct lease_command *a, int *code)
 }
 
 static int
+remove_objects(const struct command *self, const struct lease_command *a, const char *address)
+{
+	return objects_rm_run(&(struct objects_rm){
+	    .command = self->name,
+	    .client = &a->client,
+	    .address = address,
+	    .recursive = a->recursive,
+	    .versions = a->versions,
+	    .version = a->version,
+	});
+}
+
+static int
 lease_run(const struct command *self, int argc, char **argv, bool remove)
 {
 	struct lease_command *a = calloc(1, sizeof(*a));
@@ -159,17 +186,21 @@ lease_run(const struct command *self, int argc, char **argv, bool remove)
 	a->days = LEASE_TERM_S / DAY_S;
 	if (command_parse(self, argc, argv,
 		(struct option_group[]){ { client_options, &a->client },
-		    { client_account_options, &a->client }, { keep_options, a } },
-		remove ? 2 : 3, &operands, &code) &&
-	    lock_fits(self, a, &code) &&
-	    links_read(self->name, operands.text[0], true, &a->link, &code))
-		code = client_run(&(struct client_work){
-		    .command = self->name,
-		    .options = &a->client,
-		    .account = true,
-		    .run = lease_work,
-		    .arg = a,
-		});
+		    { client_account_options, &a->client },
+		    { remove ? rm_options : keep_options, a } },
+		4, &operands, &code)) {
+		if (remove && url_is(operands.text[0]))
+			code = remove_objects(self, a, operands.text[0]);
+		else if (lock_fits(self, a, &code) &&
+			 links_read(self->name, operands.text[0], true, &a->link, &code))
+			code = client_run(&(struct client_work){
+			    .command = self->name,
+			    .options = &a->client,
+			    .account = true,
+			    .run = lease_work,
+			    .arg = a,
+			});
+	}
 	link_wipe(&a->link);
 	free(a);
 	return code;
@@ -206,17 +237,23 @@ const struct command command_keep = {
 
 const struct command command_rm = {
 	.name = "rm",
-	.synopsis = "LINK|- [option ...]",
+	.synopsis = "LINK|-|sk://BUCKET/KEY [option ...]",
 	.operands_least = 1,
 	.operands_most = 1,
-	.brief = "delete a file from the peers, for good",
+	.brief = "delete a file from the peers, or an object of a bucket",
 	.about =
-	    "Tells the holders of all pieces to let them go. What is signed once cannot be taken\n"
+	    "Of a link: tells the holders of all pieces to let them go. What is signed once cannot "
+	    "be taken\n"
 	    "back: the space is free at once, and who is away deletes the piece when back. Only "
 	    "the\n"
 	    "account that stored the file can do this.\n"
 	    "\n"
-	    "  skerry rm - < photo.link",
-	.options = (const struct option *const[]){ client_options, client_account_options, NULL },
+	    "Of an address: deletes the object as S3 does, which in a bucket that keeps versions\n"
+	    "leaves what was there as an older one.\n"
+	    "\n"
+	    "  skerry rm - < photo.link\n"
+	    "  skerry rm -r sk://photos/2019/",
+	.options = (const struct option *const[]){ rm_options, client_options,
+	    client_account_options, NULL },
 	.run = rm_run,
 };

@@ -10,6 +10,7 @@
 #include "cmd/client.h"
 #include "cmd/json.h"
 #include "cmd/links.h"
+#include "cmd/objects_rm.h"
 #include "cmd/say.h"
 #include "cmd/survey.h"
 
@@ -21,6 +22,14 @@ struct sight_command {
 	struct link link;
 	bool verify;
 	struct survey survey;
+	const char *version; /* stat, of an object */
+};
+
+static const struct option stat_options[] = {
+	{ "version", 0, "ID", "sk://: this version, not the latest.",
+	    "an id that ls --versions shows", set_text, NULL,
+	    offsetof(struct sight_command, version) },
+	{ NULL },
 };
 
 /* ---- for people ---- */
@@ -253,6 +262,25 @@ sight_work(struct client *c, void *arg)
 }
 
 static int
+look_at(const struct command *self, struct sight_command *a, const char *what)
+{
+	int code;
+
+	if (!a->verify && url_is(what))
+		return objects_stat_run(self->name, &a->client, what, a->version);
+	if (!links_read(self->name, what, false, &a->link, &code))
+		return code;
+	code = client_run(&(struct client_work){
+	    .command = self->name,
+	    .options = &a->client,
+	    .run = sight_work,
+	    .arg = a,
+	});
+	survey_fini(&a->survey);
+	return code;
+}
+
+static int
 sight_run(const struct command *self, int argc, char **argv, bool verify)
 {
 	struct sight_command *a = calloc(1, sizeof(*a));
@@ -264,16 +292,10 @@ sight_run(const struct command *self, int argc, char **argv, bool verify)
 	a->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
 	a->verify = verify;
 	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { client_options, &a->client } }, 1, &operands, &code) &&
-	    links_read(self->name, operands.text[0], false, &a->link, &code)) {
-		code = client_run(&(struct client_work){
-		    .command = self->name,
-		    .options = &a->client,
-		    .run = sight_work,
-		    .arg = a,
-		});
-		survey_fini(&a->survey);
-	}
+		(struct option_group[]){ { client_options, &a->client },
+		    { client_account_options, &a->client }, { stat_options, a } },
+		verify ? 1 : 3, &operands, &code))
+		code = look_at(self, a, operands.text[0]);
 	link_wipe(&a->link);
 	free(a);
 	return code;
@@ -293,16 +315,20 @@ verify_run(const struct command *self, int argc, char **argv)
 
 const struct command command_stat = {
 	.name = "stat",
-	.synopsis = "LINK|- [option ...]",
+	.synopsis = "LINK|-|sk://BUCKET/KEY [option ...]",
 	.operands_least = 1,
 	.operands_most = 1,
 	.brief = "tell what a link stands for and who holds it",
 	.about =
 	    "Shows name, size, code and parts of what the link stands for, which peer has which\n"
-	    "pieces, where they are, and the verify link. Downloads nothing but the manifest.\n"
+	    "pieces, where they are, and the verify link. Downloads nothing but the manifest. Of "
+	    "an\n"
+	    "address: what the bucket knows of the object.\n"
 	    "\n"
-	    "  skerry stat - < photo.link",
-	.options = (const struct option *const[]){ client_options, NULL },
+	    "  skerry stat - < photo.link\n"
+	    "  skerry stat sk://photos/beach.jpg",
+	.options = (const struct option *const[]){ stat_options, client_options,
+	    client_account_options, NULL },
 	.run = stat_run,
 };
 

@@ -11,6 +11,7 @@
 #define DIRS_ACCOUNT "account"
 #define DIRS_STORE   "store"
 #define DIRS_CLIENT  "client" /* the client's own identity and table */
+#define DIRS_CACHE   "cache"  /* pages of buckets, as sealed; may be deleted */
 
 /*
  * --dir when it was given, else $SKERRY_DIR, else ~/.skerry. ERR_NOT_FOUND: neither it nor $HOME is

@@ -55,8 +55,8 @@ put_wait_tick(struct put *p, struct waiter *w, uint64_t timeout)
 int
 put_choose(struct put *p, size_t *candidate)
 {
-	return chunks_choose(p->c, p->candidates, p->candidates_count, &p->constraints,
-	    &p->layout, candidate);
+	return chunks_choose(
+	    p->c, p->candidates, p->candidates_count, &p->constraints, &p->layout, candidate);
 }
 
 /* ---- coding ---- */

@@ -1,0 +1,199 @@
+/*
+ * A command opens the account's bucket first; it is founded only by those that make something. The
+ * address of an object is what it is called in S3, with our scheme; nothing in it is escaped, so a
+ * key that is no line of text has to be named by S3.
+ */
+#include "cmd/buckets.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "cmd/dirs.h"
+#include "cmd/say.h"
+
+/* ---- addresses ---- */
+
+bool
+url_is(const char *text)
+{
+	return strncmp(text, URL_SCHEME, strlen(URL_SCHEME)) == 0;
+}
+
+static const char *
+url_wrong(enum url_want want, const struct bucket_url *u)
+{
+	if (want != URL_ANY && u->bucket[0] == '\0')
+		return "it names no bucket";
+	if (u->bucket[0] != '\0' && !bucket_name_valid(u->bucket, strlen(u->bucket)))
+		return "names of buckets have 3 to 63 of a-z, 0-9, dots and hyphens";
+	if (want == URL_KEY && u->key[0] == '\0')
+		return "it names no object";
+	if (want == URL_BUCKET_ONLY && u->key[0] != '\0')
+		return "only a bucket is named here";
+	if (u->key[0] != '\0' && object_key_check(bytes_of(u->key, strlen(u->key))) != ERR_OK)
+		return "a key is UTF-8";
+	return NULL;
+}
+
+bool
+url_read(
+    const char *command, const char *text, enum url_want want, struct bucket_url *out, int *code)
+{
+	const char *rest = text + strlen(URL_SCHEME), *wrong = "it does not begin with " URL_SCHEME;
+	struct bucket_url u = { .bucket = "" };
+	size_t bucket, key;
+
+	*code = EXIT_USAGE;
+	if (url_is(text)) {
+		bucket = strcspn(rest, "/");
+		key = rest[bucket] == '/' ? strlen(rest + bucket + 1) : 0;
+		if (bucket >= sizeof(u.bucket)) {
+			wrong = "names of buckets have at most 63 letters";
+		} else if (key >= sizeof(u.key)) {
+			wrong = "a key has at most 1,024 bytes";
+		} else {
+			memcpy(u.bucket, rest, bucket);
+			memcpy(u.key, rest + bucket + (key > 0 ? 1 : 0), key);
+			wrong = url_wrong(want, &u);
+		}
+	}
+	if (wrong != NULL) {
+		char clean[KEY_CLEAN_MAX];
+
+		say_error(command, "%s: %s; right would be %sBUCKET%s",
+		    say_clean(text, clean, sizeof(clean)), wrong, URL_SCHEME,
+		    want == URL_KEY ? "/KEY" : "");
+		return false;
+	}
+	*out = u;
+	return true;
+}
+
+/* ---- failures ---- */
+
+static const char *
+why(int err)
+{
+	const char *code = refusal_code(err);
+
+	switch (err) {
+	case ERR_UNREACHABLE:
+		return "too few of its anchors, or of the holders of a part, answer; try again";
+	case ERR_UNKNOWN:
+		return "the anchors were lost on the way: it may have happened or not; look again";
+	case ERR_PLACEMENT:
+		return "too few peers fit: they must be enough, have room, and be where they are "
+		       "wanted";
+	case REFUSAL_NO_SUCH_KEY:
+		return "there is no such object";
+	case REFUSAL_NO_SUCH_VERSION:
+		return "there is no such version";
+	case REFUSAL_MARKER:
+		return "that version is a deletion";
+	case REFUSAL_LOCKED:
+		return "it is locked";
+	case REFUSAL_NOT_EMPTY:
+		return "the bucket is not empty";
+	case REFUSAL_SSE_MISSING:
+		return "it is sealed under a customer's key, which S3 (SSE-C) has to bring";
+	default:
+		return code != NULL ? code : err_text(err);
+	}
+}
+
+int
+buckets_fail(const struct client *c, int err, const char *fmt, ...)
+{
+	char what[KEY_CLEAN_MAX + 128];
+	va_list ap;
+
+	if (client_stopping(c))
+		return EXIT_FAILED;
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	say_error(c->command, "cannot %s: %s", what, why(err));
+	return client_exit_code(err);
+}
+
+/* ---- the account's buckets ---- */
+
+static SUSPENDS int
+start(struct buckets *b, enum cloud_start how)
+{
+	struct client *c = b->c;
+	char cache[PATH_BYTES_MAX];
+	int err = ground_net_new(
+	    &(struct ground_net_opts){
+		.env = c->env,
+		.net = c->net,
+		.files = c->files,
+		.chunks = c->chunks,
+		.dht = node_dht(c->node),
+	    },
+	    &b->ground);
+
+	if (err == ERR_OK)
+		err = dirs_path(c->dir, DIRS_CACHE, cache);
+	if (err == ERR_OK)
+		err = cloud_new(
+		    &(struct cloud_opts){
+			.env = c->env,
+			.net = c->net,
+			.account = client_own_account(c),
+			.ground = ground_net_base(b->ground),
+			.files = c->files,
+			.cache_dir = cache,
+		    },
+		    &b->cloud);
+	if (err == ERR_OK)
+		err = cloud_start(b->cloud, how);
+	if (err == ERR_OK)
+		err = realm_net_new(
+		    &(struct realm_net_opts){ .env = c->env, .files = c->files }, &b->realm_net);
+	if (err == ERR_OK)
+		err = realm_net_add(b->realm_net, b->cloud);
+	if (err == ERR_OK)
+		b->realm = realm_net_realm(b->realm_net);
+	return err;
+}
+
+SUSPENDS int
+buckets_open(struct buckets *b, struct client *c, enum cloud_start how)
+{
+	int err;
+
+	*b = (struct buckets){ .c = c };
+	err = start(b, how);
+	if (err == ERR_OK || client_stopping(c))
+		return err;
+	if (err == ERR_NOT_FOUND)
+		say_error(c->command,
+		    "the account in %s has no bucket in the network \"%s\"; the first is made by: "
+		    "%s mb " URL_SCHEME "NAME",
+		    c->dir, c->settings.network, PROGRAM_NAME);
+	else
+		(void)buckets_fail(c, err, "open the account's buckets");
+	return err;
+}
+
+SUSPENDS void
+buckets_close(struct buckets *b)
+{
+	realm_net_free(b->realm_net);
+	cloud_free(b->cloud);
+	ground_net_free(b->ground);
+	*b = (struct buckets){ .c = b->c };
+}
+
+SUSPENDS int
+buckets_find(struct buckets *b, const char *name, struct realm_bucket **out)
+{
+	int err = b->realm->ops->bucket(b->realm, name, out);
+
+	if (err == ERR_NOT_FOUND)
+		say_error(b->c->command, "there is no bucket %s", name);
+	else if (err != ERR_OK)
+		(void)buckets_fail(b->c, err, "open the bucket %s", name);
+	return err;
+}

@@ -1,0 +1,43 @@
+/*
+ * What the commands on buckets share: addresses sk://BUCKET/KEY, and the account's buckets for the
+ * length of one command, as the gateway has them (gateway/realm_net.h).
+ */
+#ifndef CMD_BUCKETS_H
+#define CMD_BUCKETS_H
+
+#include "cmd/client.h"
+#include "gateway/realm_net.h"
+#include "object/ground_net.h"
+
+#define URL_SCHEME    "sk://"
+/* A key with each byte as \xNN, for say_clean(). */
+#define KEY_CLEAN_MAX (4 * OBJECT_KEY_MAX + 1)
+
+struct bucket_url {
+	char bucket[BUCKET_NAME_MAX + 1]; /* "": none, which stands for all of them */
+	char key[OBJECT_KEY_MAX + 1];     /* "": none */
+};
+enum url_want { URL_ANY, URL_BUCKET, URL_BUCKET_ONLY, URL_KEY };
+
+bool url_is(const char *text); /* else it is a file, or a link */
+/* False: said why, *code is the exit code. */
+bool url_read(
+    const char *command, const char *text, enum url_want want, struct bucket_url *out, int *code);
+
+struct buckets {
+	struct client *c;
+	struct ground_net *ground;
+	struct cloud *cloud;
+	struct realm_net *realm_net;
+	struct realm *realm;
+};
+/* Says why not. Closed in any case. */
+SUSPENDS int buckets_open(struct buckets *b, struct client *c, enum cloud_start how);
+SUSPENDS void buckets_close(struct buckets *b);
+/* One by name; says why not. gives: b->ops->release */
+SUSPENDS int buckets_find(struct buckets *b, const char *name, struct realm_bucket **out);
+/* Says what failed ("read sk://photos/a") and why; gives the exit code. */
+int buckets_fail(const struct client *c, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,184 @@
+/* skerry rm and skerry stat for an object of a bucket; for links they are in cmd_lease.c and
+ * cmd_stat.c. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/json.h"
+#include "cmd/objects_rm.h"
+#include "cmd/say.h"
+
+struct object_work {
+	const struct client_options *client;
+	struct bucket_url url;
+	struct version_ref which;
+	bool recursive, versions;
+	struct buckets buckets;
+};
+
+static bool
+read_version(const char *command, const char *text, struct version_ref *out, int *code)
+{
+	struct bytes b = { NULL, 0 };
+
+	if (text != NULL)
+		b = bytes_of(text, strlen(text));
+	if (version_parse(b, out) == ERR_OK)
+		return true;
+	say_error(command, "%s is no version; right would be one that ls --versions shows", text);
+	*code = EXIT_USAGE;
+	return false;
+}
+
+/* ---- rm ---- */
+
+static SUSPENDS int
+remove_from(struct object_work *w, struct realm_bucket *b)
+{
+	struct client *c = w->buckets.c;
+	struct bytes key = bytes_of(w->url.key, strlen(w->url.key));
+	uint64_t deleted = 0;
+	int err;
+
+	if (w->recursive || w->versions) {
+		err = objects_remove(c, b, w->url.key, w->versions, &deleted);
+	} else {
+		bool existed = false;
+
+		err = object_delete(c->env, b, key, &w->which, &existed);
+		if (err == ERR_OK && !existed)
+			err = REFUSAL_NO_SUCH_KEY;
+		deleted = existed;
+	}
+	if (err != ERR_OK)
+		return buckets_fail(
+		    c, err, "delete " URL_SCHEME "%s/%s", w->url.bucket, w->url.key);
+	if (w->client->json) {
+		struct json_value *o = json_make_object();
+
+		json_put_number(o, "deleted", deleted);
+		return json_say(o) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+	}
+	if (!w->client->quiet)
+		say_note("deleted %" PRIu64, deleted);
+	return EXIT_OK;
+}
+
+static SUSPENDS int
+rm_work(struct client *c, void *arg)
+{
+	struct object_work *w = arg;
+	struct realm_bucket *b;
+	int err = buckets_open(&w->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+
+	if (err == ERR_OK) {
+		err = buckets_find(&w->buckets, w->url.bucket, &b);
+		code = client_exit_code(err);
+	}
+	if (err == ERR_OK) {
+		code = remove_from(w, b);
+		b->ops->release(b);
+	}
+	buckets_close(&w->buckets);
+	return code;
+}
+
+int
+objects_rm_run(const struct objects_rm *r)
+{
+	struct object_work *w = calloc(1, sizeof(*w));
+	int code = EXIT_FAILED;
+
+	if (w == NULL)
+		return EXIT_FAILED;
+	w->client = r->client;
+	w->recursive = r->recursive;
+	w->versions = r->versions;
+	if (url_read(r->command, r->address, r->recursive ? URL_BUCKET : URL_KEY, &w->url, &code) &&
+	    read_version(r->command, r->version, &w->which, &code))
+		code = client_run(&(struct client_work){
+		    .command = r->command,
+		    .options = r->client,
+		    .account = true,
+		    .run = rm_work,
+		    .arg = w,
+		});
+	free(w);
+	return code;
+}
+
+/* ---- stat ---- */
+
+static int
+tell_facts(const struct object_work *w, const struct object_facts *f)
+{
+	char when[SAY_TIME_MAX], size[SAY_SIZE_MAX], etag[ETAG_TEXT_MAX], id[VERSION_TEXT_MAX],
+	    clean[KEY_CLEAN_MAX];
+
+	if (w->client->json) {
+		struct json_value *o = json_make_object();
+
+		json_put_text(o, "bucket", w->url.bucket);
+		json_put_text(o, "key", w->url.key);
+		json_put_number(o, "bytes", f->bytes);
+		json_put_number(o, "modified_ms", f->modified_ms);
+		json_put_text(o, "etag", etag_text(&f->etag, etag));
+		json_put_text(o, "version", version_text(f->null, &f->version, id));
+		json_put_text(o, "type", f->type);
+		return json_say(o) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+	}
+	printf("key        %s\n", say_clean(w->url.key, clean, sizeof(clean)));
+	printf("size       %s (%" PRIu64 " bytes)\n", say_size(f->bytes, size), f->bytes);
+	printf("modified   %s\n", say_time(f->modified_ms / 1000, SAY_SECOND, when));
+	printf("etag       %s\n", etag_text(&f->etag, etag));
+	printf("version    %s\n", version_text(f->null, &f->version, id));
+	if (f->type[0] != '\0')
+		printf("type       %s\n", say_clean(f->type, clean, sizeof(clean)));
+	return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+static SUSPENDS int
+stat_work(struct client *c, void *arg)
+{
+	struct object_work *w = arg;
+	struct object_facts f;
+	struct realm_bucket *b;
+	int err = buckets_open(&w->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+
+	if (err == ERR_OK) {
+		err = buckets_find(&w->buckets, w->url.bucket, &b);
+		code = client_exit_code(err);
+	}
+	if (err == ERR_OK) {
+		err = object_facts(b, bytes_of(w->url.key, strlen(w->url.key)), &w->which, &f);
+		b->ops->release(b);
+		code = err == ERR_OK ? tell_facts(w, &f)
+				     : buckets_fail(c, err, "see " URL_SCHEME "%s/%s",
+					   w->url.bucket, w->url.key);
+	}
+	buckets_close(&w->buckets);
+	return code;
+}
+
+int
+objects_stat_run(const char *command, const struct client_options *client, const char *address,
+    const char *version)
+{
+	struct object_work *w = calloc(1, sizeof(*w));
+	int code = EXIT_FAILED;
+
+	if (w == NULL)
+		return EXIT_FAILED;
+	w->client = client;
+	if (url_read(command, address, URL_KEY, &w->url, &code) &&
+	    read_version(command, version, &w->which, &code))
+		code = client_run(&(struct client_work){
+		    .command = command,
+		    .options = client,
+		    .account = true,
+		    .run = stat_work,
+		    .arg = w,
+		});
+	free(w);
+	return code;
+}
