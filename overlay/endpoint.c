@@ -314,7 +314,8 @@ call_session(struct endpoint *ep, const struct contact *to, uint16_t method, str
 	if (err != ERR_OK)
 		return err;
 	err = stream_finish(s, ERR_OK, bytes_of(NULL, 0));
-	if (err == ERR_OK)
+	/* Who needs no more than the head may have answered and gone already: the answer counts. */
+	if (err == ERR_OK || err == ERR_CLOSED)
 		err = stream_read_tail(s, reply);
 	stream_close(s);
 	return err;

@@ -273,6 +273,72 @@ START_TEST(seven_replace_one_without_any_writer)
 }
 END_TEST
 
+/* An anchor of its own accord wants another one out. */
+struct plot {
+	struct bucket *b;
+	size_t node, spare;
+	uint8_t victim;
+	enum proposer_outcome outcome;
+};
+
+static int
+plot_task(void *arg)
+{
+	struct plot *p = arg;
+	struct node *n = world_peer(p->b->w, p->node);
+	struct contact to = world_contact(p->b->w, p->spare);
+	struct configuration next = p->b->charter.founding;
+	struct anchor_offer offer;
+	struct head_client *hc;
+	int err = anchor_ask_offer(node_endpoint(n), &to, &p->b->charter.owner, NULL, &offer);
+
+	next.number++;
+	next.anchors[p->victim] = (struct anchor){ to.pub, offer.incarnation };
+	if (err == ERR_OK)
+		err = head_client_new(
+		    &(struct head_client_opts){
+			.endpoint = node_endpoint(n),
+			.dht = node_dht(n),
+			.registers = node_registers(n),
+			.charter = &p->b->charter,
+			.writer = endpoint_identity(node_endpoint(n)),
+		    },
+		    &hc);
+	if (err == ERR_OK) {
+		err = head_client_replace(hc, &next, SECONDS(30), &p->outcome);
+		head_client_free(hc);
+	}
+	return err;
+}
+
+START_TEST(nobody_replaces_one_that_lives)
+{
+	struct world *w = small_world(14, 6);
+	struct bucket b;
+	struct plot p = { .b = &b, .victim = 2 };
+
+	bucket_new(&b, w, 5, 1);
+	bucket_append_ok(&b, 0);
+	p.node = bucket_anchor(&b, 0, 0);
+	while (bucket_state(&b, p.spare) != NULL)
+		p.spare++;
+	ck_assert_int_eq(sim_run_task(world_sim(w), world_env(w, p.node), plot_task, &p), ERR_OK);
+	ck_assert(p.outcome == OUT_FAILED);
+	/* Nor one that has just died. (The session with the spare one has been quiet meanwhile.) */
+	world_kill(w, bucket_anchor(&b, 0, 2));
+	ck_assert_int_eq(sim_run_task(world_sim(w), world_env(w, p.node), plot_task, &p), ERR_OK);
+	ck_assert(p.outcome == OUT_FAILED);
+	bucket_append_ok(&b, 0);
+	members_differ(&b, 0, 0);
+	/* After the charter's time the same is what all want. */
+	sim_run_for(world_sim(w), SILENT_AND_REPLACED);
+	bucket_append_ok(&b, 0);
+	members_differ(&b, 0, 1);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(one_that_lost_its_disk_is_no_member)
 {
 	struct world *w = small_world(7, 8);
@@ -544,9 +610,9 @@ main(void)
 	    anchors_that_restart_know_what_they_knew, without_a_majority_nothing_is_pretended,
 	    readers_share_a_round, NULL);
 	suite_add(s, "members", 300, all_five_are_replaced_one_after_the_other,
-	    seven_replace_one_without_any_writer, one_that_lost_its_disk_is_no_member,
-	    who_leaves_hands_its_registers_over, the_owner_takes_a_writer_away,
-	    who_missed_two_changes_catches_up, who_was_left_out_forgets_it,
-	    a_later_epoch_supersedes, NULL);
+	    seven_replace_one_without_any_writer, nobody_replaces_one_that_lives,
+	    one_that_lost_its_disk_is_no_member, who_leaves_hands_its_registers_over,
+	    the_owner_takes_a_writer_away, who_missed_two_changes_catches_up,
+	    who_was_left_out_forgets_it, a_later_epoch_supersedes, NULL);
 	return suite_main(s);
 }
