@@ -339,7 +339,10 @@ content_keeper_new(const struct content_keeper_opts *opts, struct content_keeper
 	err = task_spawn(&k->tasks, "tour of a bucket", tour_task, k);
 	if (err == ERR_OK)
 		err = task_spawn(&k->tasks, "trash of a bucket", trash_task, k);
-	*out = k;
+	if (err != ERR_OK)
+		content_keeper_free(k);
+	else
+		*out = k;
 	return err;
 }
 

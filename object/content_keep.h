@@ -50,7 +50,8 @@ struct content_keeper_opts {
 struct content_keeper;
 
 /* Starts keeping. */
-int content_keeper_new(const struct content_keeper_opts *opts, struct content_keeper **out);
+SUSPENDS int content_keeper_new(
+    const struct content_keeper_opts *opts, struct content_keeper **out);
 SUSPENDS void content_keeper_free(struct content_keeper *k);
 /* Without waiting: a whole tour (or the rest of one), all trash that is due. By nobody else now. */
 SUSPENDS int content_keeper_tour(struct content_keeper *k);
