@@ -431,6 +431,84 @@ START_TEST(parts_are_joined)
 }
 END_TEST
 
+/* ---- S3's limit ---- */
+
+#define PART_BYTES 70000
+
+struct ten_thousand {
+	struct content_client *c;
+	const struct content *parts[MANIFEST_SEGMENTS_MAX + 1];
+	uint64_t from; /* of 20,000 bytes that are read */
+};
+
+static int
+join_all(struct ten_thousand *t, size_t count, struct content *out)
+{
+	struct manifest spare;
+	int err;
+
+	manifest_init(&spare);
+	err = content_join(&(struct content_join_opts){ .files = t->c->w->files,
+			       .placing = content_client_placing(t->c),
+			       .parts = t->parts,
+			       .count = count },
+	    out, &spare);
+	manifest_fini(&spare);
+	return err;
+}
+
+static int
+ten_thousand_task(void *arg)
+{
+	struct ten_thousand *t = arg;
+	struct content_client *c = t->c;
+	struct content *all = &c->objects[1];
+	struct content_reader *r;
+	struct content more;
+	struct bytes piece;
+	uint64_t at = t->from, wrong = 0;
+	int err;
+
+	content_init(&more);
+	ck_assert_int_eq(join_all(t, MANIFEST_SEGMENTS_MAX + 1, &more), ERR_TOO_BIG);
+	content_fini(&more);
+	ck_assert_int_eq(join_all(t, MANIFEST_SEGMENTS_MAX, all), ERR_OK);
+	ck_assert_int_eq(all->kind, CONTENT_LISTED);
+	ck_assert_uint_eq(all->bytes, UINT64_C(70000) * MANIFEST_SEGMENTS_MAX);
+	ck_assert_int_eq(content_reader_new(&(struct content_read_opts){ .files = c->w->files,
+						.memory = &c->down,
+						.content = all,
+						.from = t->from,
+						.len = 20000 },
+			     &r),
+	    ERR_OK);
+	while ((err = content_read(r, &piece)) == ERR_OK) {
+		for (size_t i = 0; i < piece.len; i++, at++)
+			wrong += piece.data[i] != content_byte(0, at % PART_BYTES);
+	}
+	content_reader_free(r);
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(at, t->from + 20000);
+	return err == ERR_END ? ERR_OK : err;
+}
+
+START_TEST(ten_thousand_parts_are_joined)
+{
+	struct ten_thousand *t = calloc(1, sizeof(*t));
+
+	must(t != NULL);
+	t->c = small_client(16);
+	t->from = UINT64_C(9999) * PART_BYTES - 10000; /* into the last part */
+	ck_assert_int_eq(
+	    content_put(t->c, (struct content_writing){ .bytes = PART_BYTES }), ERR_OK);
+	for (size_t i = 0; i <= MANIFEST_SEGMENTS_MAX; i++)
+		t->parts[i] = &t->c->objects[0];
+	ck_assert_int_eq(world_run(t->c->w, ten_thousand_task, t), ERR_OK);
+	content_client_free(t->c);
+	free(t);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -445,6 +523,6 @@ main(void)
 	suite_add(s, "uploads", 60, fifty_uploads_share_little_memory,
 	    uploads_of_unknown_length_end, NULL);
 	suite_add(s, "downloads", 60, forty_slow_readers_share_little_memory, NULL);
-	suite_add(s, "parts", 60, parts_are_joined, NULL);
+	suite_add(s, "parts", 60, parts_are_joined, ten_thousand_parts_are_joined, NULL);
 	return suite_main(s);
 }
