@@ -180,8 +180,8 @@ buckets_open(struct buckets *b, struct client *c, enum cloud_start how)
 SUSPENDS void
 buckets_close(struct buckets *b)
 {
+	cloud_free(b->cloud); /* open buckets hold of the realm's memory until now */
 	realm_net_free(b->realm_net);
-	cloud_free(b->cloud);
 	ground_net_free(b->ground);
 	*b = (struct buckets){ .c = b->c };
 }

@@ -9,11 +9,13 @@
 #include <sys/resource.h>
 
 #include "cmd/client.h"
+#include "cmd/dirs.h"
 #include "cmd/gateway_keys.h"
 #include "cmd/json.h"
 #include "cmd/say.h"
 #include "gateway/gateway.h"
 #include "gateway/realm_net.h"
+#include "object/duties.h"
 #include "object/ground_net.h"
 
 #define PORT_DEFAULT  7780       /* not assigned by IANA, beside the node's 7730 */
@@ -31,6 +33,7 @@ struct serving { /* one account */
 	struct account account;
 	bool opened;
 	struct cloud *cloud;
+	struct duties *duties;
 };
 
 struct gateway_command {
@@ -171,14 +174,23 @@ start_account(struct gateway_command *g, size_t i)
 {
 	struct client *c = g->c;
 	struct serving *s = &g->served[i];
+	char cache[PATH_BYTES_MAX];
 	struct cloud_opts opts = { .env = c->env,
 		.net = c->net,
 		.account = i == 0 ? client_own_account(c) : &s->account,
-		.ground = ground_net_base(g->ground) };
-	int err = cloud_new(&opts, &s->cloud);
+		.ground = ground_net_base(g->ground),
+		.files = c->files,
+		.cache_dir = cache };
+	int err = dirs_path(c->dir, DIRS_CACHE, cache);
+
+	if (err == ERR_OK)
+		err = cloud_new(&opts, &s->cloud);
 
 	if (err == ERR_OK)
 		err = cloud_start(s->cloud, CLOUD_FOUND);
+	if (err == ERR_OK)
+		err = duties_new(
+		    &(struct duties_opts){ .files = c->files, .cloud = s->cloud }, &s->duties);
 	if (err == ERR_OK && i < g->names.count)
 		err = cloud_set_name(s->cloud, g->names.text[i]);
 	if (err == ERR_OK)
@@ -291,8 +303,10 @@ serve(void *arg)
 	if (err == ERR_OK)
 		err = wait_always(g->c->env, &g->stop);
 	gateway_close(g->gateway, STOP_PATIENCE);
-	for (size_t i = 0; i < g->served_count; i++)
+	for (size_t i = 0; i < g->served_count; i++) {
+		duties_free(g->served[i].duties);
 		cloud_free(g->served[i].cloud);
+	}
 	realm_net_free(g->realm);
 	ground_net_free(g->ground);
 	wait_wake(&g->ended, err);
