@@ -203,8 +203,7 @@ delete_all(struct deleting_many *m, struct buf *body)
 	x = xml_begin(body, "DeleteResult", S3_XMLNS);
 	for (size_t i = 0; i < m->count; i++) {
 		/* Unheard-of versions are gone, as S3 sees it. */
-		if (m->items[i].err == REFUSAL_NO_SUCH_KEY &&
-		    m->items[i].what.conditions.if_match.data == NULL)
+		if (m->items[i].err == REFUSAL_NO_SUCH_KEY)
 			m->items[i].err = ERR_OK;
 		put_result(&x, &m->items[i], m->quiet);
 	}

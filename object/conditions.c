@@ -93,10 +93,15 @@ conditions_write(const struct conditions *c, const struct entry *e)
 int
 conditions_delete(const struct conditions *c, const struct entry *e)
 {
-	if (e == NULL || e->marker)
-		return c->if_match.data != NULL ? REFUSAL_NO_SUCH_KEY : ERR_OK;
-	if ((c->if_match.data != NULL && !conditions_names(c->if_match, &e->etag)) ||
-	    (c->has_modified && e->modified_ms / 1000 != c->modified_s) ||
+	bool named = true;
+
+	if (e == NULL)
+		return ERR_OK;
+	if (c->if_match.data != NULL && e->marker)
+		named = bytes_equal(c->if_match, bytes_of("*", 1));
+	else if (c->if_match.data != NULL)
+		named = conditions_names(c->if_match, &e->etag);
+	if (!named || (c->has_modified && e->modified_ms / 1000 != c->modified_s) ||
 	    (c->has_size && e->size != c->size))
 		return REFUSAL_PRECONDITION;
 	return ERR_OK;

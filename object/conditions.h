@@ -25,8 +25,9 @@ int conditions_copy(const struct conditions *c, const struct entry *e);
 /* Before a write; e is the latest version, NULL or a marker: there is no object.
  * REFUSAL_PRECONDITION, REFUSAL_NO_SUCH_KEY (If-Match without an object). */
 int conditions_write(const struct conditions *c, const struct entry *e);
-/* Before a delete of e, as above. Who deletes what is not there has no conditions to meet but
- * If-Match: REFUSAL_NO_SUCH_KEY. */
+/* Before a delete of e: REFUSAL_PRECONDITION. What is not there (NULL) needs no more deleting, and
+ * who sends a delete again must not fail for the first that came through. A marker is there, but
+ * has no ETag: only "*" names it. */
 int conditions_delete(const struct conditions *c, const struct entry *e);
 
 #endif

@@ -238,15 +238,18 @@ START_TEST(deletes_on_condition)
 {
 	static const struct {
 		struct conditions c;
-		int err, err_absent;
+		int err, err_marker;
 	} cases[] = {
-		{ { .has_size = true, .size = 5 }, ERR_OK, ERR_OK },
-		{ { .has_size = true, .size = 6 }, REFUSAL_PRECONDITION, ERR_OK },
+		{ { .has_size = true, .size = 5 }, ERR_OK, REFUSAL_PRECONDITION },
+		{ { .has_size = true, .size = 6 }, REFUSAL_PRECONDITION, REFUSAL_PRECONDITION },
 		{ { .has_modified = true, .modified_s = NOW / 1000 }, ERR_OK, ERR_OK },
-		{ { .has_modified = true, .modified_s = 1 }, REFUSAL_PRECONDITION, ERR_OK },
-		{ { .if_match = { (const uint8_t *)"*", 1 } }, ERR_OK, REFUSAL_NO_SUCH_KEY },
+		{ { .has_modified = true, .modified_s = 1 }, REFUSAL_PRECONDITION,
+		    REFUSAL_PRECONDITION },
+		{ { .if_match = { (const uint8_t *)"*", 1 } }, ERR_OK, ERR_OK },
 		{ { .if_match = { (const uint8_t *)"\"x\"", 3 } }, REFUSAL_PRECONDITION,
-		    REFUSAL_NO_SUCH_KEY },
+		    REFUSAL_PRECONDITION },
+		{ { .if_match = { (const uint8_t *)"00000000000000000000000000000000", 32 } },
+		    ERR_OK, REFUSAL_PRECONDITION },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -255,9 +258,12 @@ START_TEST(deletes_on_condition)
 		struct bucket_done done;
 		struct bucket_txn t = txn(m, NOW);
 
-		ck_assert_int_eq(bucket_delete(&t, text("a"), &d, &done), cases[i].err_absent);
+		ck_assert_int_eq(bucket_delete(&t, text("a"), &d, &done), ERR_OK); /* not there */
 		ck_assert_int_eq(put(m, "a", (struct entry){ .size = 5 }, &done), ERR_OK);
 		ck_assert_int_eq(bucket_delete(&t, text("a"), &d, &done), cases[i].err);
+		ck_assert_int_eq(settings_set_versioning(&m->kv, VERSIONING_ENABLED), ERR_OK);
+		ck_assert_int_eq(del(m, NOW, "a", NULL, false), ERR_OK);
+		ck_assert_int_eq(bucket_delete(&t, text("a"), &d, &done), cases[i].err_marker);
 		kv_mem_free(m);
 	}
 }
