@@ -125,6 +125,8 @@ tags_of_xml(const struct xml_node *root, struct buf *out, size_t max)
 	}
 	if (err == ERR_OK)
 		err = pairs_check_tags(buf_bytes(out), max);
+	if (err == ERR_OK)
+		err = pairs_sort_tags(out);
 	return err == ERR_TOO_BIG ? REFUSAL_TAGS_MANY : err;
 }
 

@@ -1,6 +1,8 @@
 /* Lists of names and values, and S3's rules for metadata and tags. */
 #include "object/pairs.h"
 
+#include <stdlib.h>
+
 #include "object/refusal.h"
 #include "overlay/base/err.h"
 #include "overlay/base/pack.h"
@@ -130,4 +132,35 @@ pairs_check_tags(struct bytes list, size_t max)
 				return REFUSAL_TAG;
 	}
 	return ERR_OK;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	struct bytes x = ((const struct pair *)a)->name, y = ((const struct pair *)b)->name;
+	int order = memcmp(x.data, y.data, MIN(x.len, y.len));
+
+	return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
+}
+
+int
+pairs_sort_tags(struct buf *list)
+{
+	struct pair pairs[TAGS_BUCKET_MAX];
+	struct bytes rest = buf_bytes(list);
+	size_t count = 0;
+	struct buf sorted;
+	int err = ERR_OK;
+
+	while (count < ARRAY_LEN(pairs) && pairs_next(&rest, &pairs[count]))
+		count++;
+	must(rest.len == 0);
+	qsort(pairs, count, sizeof(pairs[0]), by_name);
+	buf_init(&sorted, list->len);
+	for (size_t i = 0; i < count && err == ERR_OK; i++)
+		err = pairs_add(&sorted, pairs[i].name, pairs[i].value);
+	if (err == ERR_OK) /* as long as before: no room is needed */
+		memcpy(list->data, sorted.data, sorted.len);
+	buf_fini(&sorted);
+	return err;
 }

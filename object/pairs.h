@@ -33,5 +33,8 @@ bool pairs_valid(struct bytes list);
 int pairs_check_meta(struct bytes list);
 /* ERR_OK, REFUSAL_TAG (characters, lengths, a name twice, "aws:"), REFUSAL_TAGS_MANY. */
 int pairs_check_tags(struct bytes list, size_t max);
+/* By name, as S3 lists a set of tags however it was given. Of a list that pairs_check_tags() takes.
+ */
+int pairs_sort_tags(struct buf *list);
 
 #endif

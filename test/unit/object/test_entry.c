@@ -297,6 +297,29 @@ START_TEST(tags_as_s3_takes_them)
 }
 END_TEST
 
+START_TEST(tags_are_a_set)
+{
+	static const char *const given[] = { "b", "a", "ab", "", "\xc3\xa4", "B" };
+	static const char *const wanted[] = { "", "B", "a", "ab", "b", "\xc3\xa4" };
+	struct bytes rest;
+	struct buf list;
+	struct pair p;
+
+	buf_init(&list, KIB(1));
+	ck_assert_int_eq(pairs_sort_tags(&list), ERR_OK);
+	for (size_t i = 0; i < ARRAY_LEN(given); i++)
+		ck_assert_int_eq(pairs_add(&list, text(given[i]), text(given[i])), ERR_OK);
+	ck_assert_int_eq(pairs_sort_tags(&list), ERR_OK);
+	rest = buf_bytes(&list);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		ck_assert(pairs_next(&rest, &p));
+		ck_assert(bytes_equal(p.name, text(wanted[i])) && bytes_equal(p.value, p.name));
+	}
+	ck_assert(!pairs_next(&rest, &p));
+	buf_fini(&list);
+}
+END_TEST
+
 START_TEST(grants_come_back_and_allow)
 {
 	struct account_id me = { "me" }, you = { "you" }, they = { "they" };
@@ -381,7 +404,7 @@ main(void)
 	suite_add(s, "kept", 0, entries_come_back, the_largest_entry_fits,
 	    grants_come_back_and_allow, table_keys_keep_the_order, NULL);
 	suite_add(s, "rules", 0, etags_in_words, conditions_as_http_has_them, keys_are_utf8,
-	    versions_newest_first, tags_as_s3_takes_them, customers_keys,
+	    versions_newest_first, tags_as_s3_takes_them, tags_are_a_set, customers_keys,
 	    classes_and_refusals_in_words, NULL);
 	return suite_main(s);
 }
