@@ -172,6 +172,8 @@ tags_parse(const char *text, struct buf *out)
 	buf_fini(&value);
 	if (err == ERR_OK)
 		err = pairs_check_tags(buf_bytes(out), TAGS_MAX);
+	if (err == ERR_OK)
+		err = pairs_sort_tags(out);
 	return err == ERR_TOO_BIG || err == ERR_INVALID ? REFUSAL_TAG : err;
 }
 
@@ -250,17 +252,25 @@ static int
 read_sse(struct request *r, const struct attribute_source *src, struct attributes *a)
 {
 	const char *sse = src->get(src->arg, "x-amz-server-side-encryption");
+	bool kms_key = src->get(src->arg, "x-amz-server-side-encryption-aws-kms-key-id") != NULL;
+	bool kms = sse != NULL && strncmp(sse, "aws:kms", 7) == 0;
 	uint8_t salt[16];
 	int err = customer_key(r, src, "x-amz-", &a->customer, &a->has_customer);
 
 	if (err != ERR_OK)
 		return err;
 	a->entry.sse = SSE_AES256;
-	if (sse != NULL && a->has_customer)
+	if ((sse != NULL && a->has_customer) || (kms_key && !kms)) {
+		r->message = "Server Side Encryption was asked for in two ways that exclude each "
+			     "other.";
 		return S3_InvalidArgument;
-	if (sse != NULL && strcmp(sse, "AES256") != 0)
-		return strncmp(sse, "aws:kms", 7) == 0 ? S3_NotImplemented
-						       : S3_InvalidEncryptionAlgorithmError;
+	}
+	if (kms)
+		return S3_NotImplemented;
+	if (sse != NULL && strcmp(sse, "AES256") != 0) {
+		r->message = "The encryption method specified is not supported";
+		return S3_InvalidArgument;
+	}
 	if (a->has_customer) {
 		a->entry.sse = SSE_CUSTOMER;
 		env_random(r->env, salt, sizeof(salt));

@@ -98,7 +98,7 @@ read_sums(struct body *b)
 		b->algo = algo;
 		if (sum_parse(algo, h[i].value, b->sum_wanted) != ERR_OK) {
 			b->r->message = "Value for x-amz-checksum header is invalid.";
-			return S3_InvalidRequest;
+			return S3_BadDigest;
 		}
 	}
 	if (b->trailer != NULL) {
@@ -272,7 +272,7 @@ check_trailer(struct body *b)
 		if (b->trailer == NULL || strcasecmp(t[i].name, b->trailer) != 0)
 			continue;
 		if (sum_parse(b->algo, t[i].value, b->sum_wanted) != ERR_OK)
-			return S3_InvalidRequest;
+			return S3_BadDigest;
 		b->sum_said = true;
 	}
 	return b->trailer != NULL && !b->sum_said ? S3_MalformedXML : ERR_OK;

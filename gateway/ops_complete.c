@@ -99,7 +99,7 @@ read_wanted(struct completing *c)
 	    strcmp(type, sum->type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT") != 0) {
 		c->r->message = "The upload was created with another checksum type. The complete "
 				"request must use the same.";
-		return S3_InvalidRequest;
+		return S3_BadDigest;
 	}
 	c->said_size = UINT64_MAX;
 	if (size != NULL && !decimal_parse(size, OBJECT_BYTES_MAX, &c->said_size))
@@ -112,13 +112,13 @@ read_wanted(struct completing *c)
 		if (text == NULL)
 			continue;
 		if (len >= sizeof(plain))
-			return S3_InvalidRequest;
+			return S3_BadDigest;
 		memcpy(plain, text, len);
 		plain[len] = '\0';
 		c->said_checksum = true;
 		c->wanted.algorithm = (uint8_t)algo;
 		if (sum_parse((enum sum_algo)algo, plain, c->wanted.value) != ERR_OK)
-			return S3_InvalidRequest;
+			return S3_BadDigest;
 	}
 	return ERR_OK;
 }

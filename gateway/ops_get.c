@@ -20,7 +20,8 @@ struct getting {
 	struct request *r;
 	uint64_t from, len;
 	bool partial;
-	unsigned parts; /* of an object that was put in parts, where one is asked for */
+	unsigned parts;           /* of an object that was put in parts, where one is asked for */
+	struct checksum checksum; /* of that part */
 	struct key customer;
 	bool has_customer;
 };
@@ -55,6 +56,11 @@ find(struct getting *g)
 	err = bucket_readable(&r->entry, &r->which);
 	if (err != ERR_OK)
 		return refuse_marker(r, err);
+	if (request_header(r, "x-amz-server-side-encryption") != NULL) {
+		r->message = "x-amz-server-side-encryption header is not supported for this "
+			     "operation.";
+		return S3_InvalidArgument;
+	}
 	err = customer_key(r, &src, "x-amz-", &g->customer, &g->has_customer);
 	if (err == ERR_OK)
 		err = sse_check(
@@ -105,6 +111,7 @@ choose_part(struct getting *g, const char *text)
 		g->len = part.size;
 		g->partial = r->entry.in_parts || r->entry.size > 0;
 		g->parts = r->entry.etag.parts;
+		g->checksum = part.checksum;
 	}
 	return err;
 }
@@ -129,11 +136,11 @@ choose(struct getting *g)
 /* ---- the answer ---- */
 
 static int
-reply_checksum(struct request *r, const struct checksum *c)
+reply_checksum(struct request *r, const struct checksum *c, unsigned in_parts)
 {
 	char text[SUM_TEXT_MAX];
 	const char *mode = request_header(r, "x-amz-checksum-mode");
-	unsigned parts = c->type == CHECKSUM_COMPOSITE ? r->entry.etag.parts : 0;
+	unsigned parts = c->type == CHECKSUM_COMPOSITE ? in_parts : 0;
 	int err;
 
 	if (mode == NULL || c->algorithm == CHECKSUM_NONE)
@@ -142,7 +149,7 @@ reply_checksum(struct request *r, const struct checksum *c)
 	    sum_text((enum sum_algo)c->algorithm, c->value, parts, text));
 	if (err == ERR_OK)
 		err = reply_header(r, "x-amz-checksum-type",
-		    c->type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
+		    r->entry.checksum.type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
 	return err;
 }
 
@@ -166,7 +173,9 @@ reply_headers(struct getting *g)
 	if (err == ERR_OK && g->parts > 0)
 		err = reply_headerf(r, "x-amz-mp-parts-count", "%u", g->parts);
 	if (err == ERR_OK && !g->partial)
-		err = reply_checksum(r, &r->entry.checksum);
+		err = reply_checksum(r, &r->entry.checksum, r->entry.etag.parts);
+	else if (err == ERR_OK)
+		err = reply_checksum(r, &g->checksum, 0);
 	if (err == ERR_OK && r->which.which == VERSION_LATEST)
 		err = expiration_find(r, r->view, &r->entry, &expiration);
 	return err == ERR_OK ? expiration_reply(r, &expiration) : err;

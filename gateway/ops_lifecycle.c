@@ -95,6 +95,21 @@ read_expiration(const struct xml_node *e, struct lifecycle_rule *out)
 	return ERR_OK;
 }
 
+/* There is one class of storage. Dates that are none are told first, as with any rule. */
+static int
+refuse_transitions(const struct xml_node *rule)
+{
+	uint64_t ms;
+
+	for (const struct xml_node *n = rule->child; n != NULL; n = n->next) {
+		const char *date = xml_is(n, "Transition") ? xml_text(n, "Date") : NULL;
+
+		if (date != NULL && (times_parse_iso(date, &ms) != ERR_OK || ms % MIDNIGHT_MS != 0))
+			return S3_InvalidArgument;
+	}
+	return S3_NotImplemented;
+}
+
 static int
 read_actions(const struct xml_node *rule, struct lifecycle_rule *out)
 {
@@ -105,7 +120,7 @@ read_actions(const struct xml_node *rule, struct lifecycle_rule *out)
 
 	if (xml_child(rule, "Transition") != NULL ||
 	    xml_child(rule, "NoncurrentVersionTransition") != NULL)
-		return S3_NotImplemented; /* there is one class of storage */
+		return refuse_transitions(rule);
 	if (e == NULL && n == NULL && a == NULL)
 		return S3_MalformedXML;
 	if (err == ERR_OK && n != NULL) {

@@ -192,6 +192,25 @@ def conditional_writes():
 
 
 @case
+def conditional_deletes():
+    b = bucket()
+    bad, star, size = client(0), client(0), client(0)
+    with_header(bad, "DeleteObject", "If-Match", '"other"')
+    with_header(star, "DeleteObject", "If-Match", "*")
+    with_header(size, "DeleteObject", "x-amz-if-match-size", "9")
+    alice.put_object(Bucket=b, Key="k", Body=b"1")
+    for c in (bad, size):
+        fails("PreconditionFailed", 412, c.delete_object, Bucket=b, Key="k")
+    for c in (star, star, bad, size):  # once it is gone, nothing is left to compare
+        c.delete_object(Bucket=b, Key="k")
+    alice.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Enabled"})
+    alice.put_object(Bucket=b, Key="k", Body=b"1")
+    assert star.delete_object(Bucket=b, Key="k")["DeleteMarker"]
+    for c in (bad, size):  # a marker is there, and neither
+        fails("PreconditionFailed", 412, c.delete_object, Bucket=b, Key="k")
+
+
+@case
 def listing():
     b = bucket()
     for k in ("a", "b/1", "b/2", "c/d/1", "e", "z"):
@@ -318,7 +337,7 @@ def many_deletes():
 @case
 def tags():
     b = bucket()
-    alice.put_object(Bucket=b, Key="k", Tagging="a=1&b=%C3%A4+x")
+    alice.put_object(Bucket=b, Key="k", Tagging="b=%C3%A4+x&a=1")
     assert alice.get_object_tagging(Bucket=b, Key="k")["TagSet"] == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "ä x"}]
     fails("InvalidTag", 400, alice.put_object_tagging, Bucket=b, Key="k",
           Tagging={"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]})
@@ -534,7 +553,7 @@ def checksums():
     alice.put_object(Bucket=b, Key="s", Body=data, ChecksumAlgorithm="SHA256")
     assert alice.get_object(Bucket=b, Key="s", ChecksumMode="ENABLED")["ChecksumSHA256"] == sha
     fails("BadDigest", 400, alice.put_object, Bucket=b, Key="x", Body=b"other", ChecksumCRC32=crc)
-    fails("InvalidRequest", 400, alice.put_object, Bucket=b, Key="x", Body=b"other", ChecksumCRC32="AA==")
+    fails("BadDigest", 400, alice.put_object, Bucket=b, Key="x", Body=b"other", ChecksumCRC32="AA==")
     fails("BadDigest", 400, alice.put_object, Bucket=b, Key="x", Body=b"o", ContentMD5=base64.b64encode(hashlib.md5(b"x").digest()).decode())
     fails("InvalidDigest", 400, alice.put_object, Bucket=b, Key="x", Body=b"o", ContentMD5="AA==")
     fails("404", 404, alice.head_object, Bucket=b, Key="x")
@@ -547,6 +566,9 @@ def checksums():
         {"PartNumber": i + 1, "ETag": x["ETag"], "ChecksumSHA256": x["ChecksumSHA256"]} for i, x in enumerate(p)]})
     want = hashlib.sha256(b"".join(base64.b64decode(x["ChecksumSHA256"]) for x in p)).digest()
     assert r["ChecksumSHA256"] == base64.b64encode(want).decode() + "-2"
+    for i, x in enumerate(p):  # with a part comes the part's
+        r = alice.head_object(Bucket=b, Key="m", PartNumber=i + 1, ChecksumMode="ENABLED")
+        assert (r["ChecksumSHA256"], r["ChecksumType"]) == (x["ChecksumSHA256"], "COMPOSITE")
 
 
 @case
@@ -565,7 +587,7 @@ def checksums_of_uploads():
     complete = lambda **kw: alice.complete_multipart_upload(
         Bucket=b, Key="k", UploadId=u, MultipartUpload=parts, **kw)
     fails("BadDigest", 400, complete, ChecksumCRC32="AAAAAA==", ChecksumType="FULL_OBJECT")
-    fails("InvalidRequest", 400, complete, ChecksumType="COMPOSITE")
+    fails("BadDigest", 400, complete, ChecksumType="COMPOSITE")
     fails("InvalidRequest", 400, complete, MpuObjectSize=7)
     done = complete(ChecksumCRC32=crc, ChecksumType="FULL_OBJECT", MpuObjectSize=sum(map(len, data)))
     assert (done["ChecksumCRC32"], done["ChecksumType"]) == (crc, "FULL_OBJECT")
@@ -585,6 +607,35 @@ def customer_keys():
     assert alice.head_object(Bucket=b, Key="k", **sse)["SSECustomerAlgorithm"] == "AES256"
     alice.put_object(Bucket=b, Key="p", Body=b"x", ServerSideEncryption="AES256")
     assert alice.head_object(Bucket=b, Key="p")["ServerSideEncryption"] == "AES256"
+    u = alice.create_multipart_upload(Bucket=b, Key="m", **sse)["UploadId"]
+    parts = [b"a" * (5 * 1024 * 1024 + 1), b"bc"]
+    tags = [alice.upload_part(Bucket=b, Key="m", UploadId=u, PartNumber=i + 1, Body=p, **sse)["ETag"]
+            for i, p in enumerate(parts)]
+    alice.complete_multipart_upload(Bucket=b, Key="m", UploadId=u, MultipartUpload={"Parts": [
+        {"PartNumber": i + 1, "ETag": t} for i, t in enumerate(tags)]})
+    assert body(b, "m", **sse) == b"".join(parts)
+    assert body(b, "m", Range="bytes=5242880-5242882", **sse) == b"abc"
+
+
+@case
+def encryption_that_cannot_be():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"x")
+    prefix = "x-amz-server-side-encryption"
+    for code, status, header in (
+            ("InvalidArgument", 400, {prefix: "aes:kms"}),
+            ("InvalidArgument", 400, {prefix + "-aws-kms-key-id": "k"}),
+            ("InvalidArgument", 400, {prefix: "AES256", prefix + "-aws-kms-key-id": "k"}),
+            ("NotImplemented", 501, {prefix: "aws:kms", prefix + "-aws-kms-key-id": "k"})):
+        c = client(0)
+        for name, value in header.items():
+            with_header(c, "PutObject", name, value)
+        fails(code, status, c.put_object, Bucket=b, Key="n", Body=b"x")
+    c = client(0)
+    with_header(c, "GetObject", prefix, "AES256")
+    with_header(c, "HeadObject", prefix, "AES256")
+    fails("InvalidArgument", 400, c.get_object, Bucket=b, Key="k")
+    fails("400", 400, c.head_object, Bucket=b, Key="k")
 
 
 @case

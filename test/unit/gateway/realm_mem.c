@@ -371,11 +371,16 @@ mem_write(struct realm_writer *w, struct bytes data)
 	return err == ERR_OK ? buf_append(&w->data, data.data, data.len) : err;
 }
 
+/* One byte for all, so that parts may be read as they were joined, wherever each begins. */
 static void
 mask(uint8_t *data, size_t len, const struct key *customer)
 {
+	uint8_t all = 0;
+
+	for (size_t i = 0; i < sizeof(customer->b); i++)
+		all = (uint8_t)(all * 31 + customer->b[i]);
 	for (size_t i = 0; i < len; i++)
-		data[i] ^= customer->b[i % 32];
+		data[i] ^= all;
 }
 
 static SUSPENDS int
