@@ -8,6 +8,7 @@
 
 #include "gateway/gateway_private.h"
 #include "gateway/ops.h"
+#include "gateway/sigv2.h"
 
 /* ---- who asks ---- */
 
@@ -27,8 +28,12 @@ authenticate(struct request *r)
 		return S3_InvalidAccessKeyId;
 	if (err != ERR_OK)
 		return err;
-	sigv4_key(&r->signing_key, r->caller.key.secret, r->sig.scope);
-	err = sigv4_verify(&signed_request, &r->sig, &r->signing_key);
+	if (r->sig.v2) {
+		err = sigv2_verify(&signed_request, &r->sig, r->caller.key.secret);
+	} else {
+		sigv4_key(&r->signing_key, r->caller.key.secret, r->sig.scope);
+		err = sigv4_verify(&signed_request, &r->sig, &r->signing_key);
+	}
 	crypto_wipe(r->caller.key.secret, sizeof(r->caller.key.secret));
 	if (err != ERR_OK)
 		memset(&r->caller, 0, sizeof(r->caller)); /* it was somebody else */

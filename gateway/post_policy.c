@@ -7,6 +7,7 @@
 #include "gateway/encode.h"
 #include "gateway/errors.h"
 #include "gateway/js.h"
+#include "gateway/sigv2.h"
 #include "gateway/times.h"
 
 struct checking {
@@ -194,36 +195,10 @@ post_signature_read(const struct form *f, struct post_signature *out, bool *give
 	return out->access != NULL && out->signature != NULL ? ERR_OK : S3_InvalidArgument;
 }
 
-/* HMAC (RFC 2104) with SHA-1. */
-static bool
-hmac_sha1(uint8_t out[20], const char *key, const char *text)
-{
-	uint8_t pad[64] = { 0 };
-	struct sha1 *s = sha1_new();
-	size_t len = MIN(strlen(key), sizeof(pad)); /* secrets are shorter */
-
-	if (s == NULL)
-		return false;
-	memcpy(pad, key, len);
-	for (size_t i = 0; i < sizeof(pad); i++)
-		pad[i] ^= 0x36;
-	sha1_update(s, pad, sizeof(pad));
-	sha1_update(s, text, strlen(text));
-	sha1_final(s, out);
-	for (size_t i = 0; i < sizeof(pad); i++)
-		pad[i] ^= 0x36 ^ 0x5c;
-	sha1_update(s, pad, sizeof(pad));
-	sha1_update(s, out, 20);
-	sha1_final(s, out);
-	sha1_free(s);
-	crypto_wipe(pad, sizeof(pad));
-	return true;
-}
-
 int
 post_signature_verify(const struct post_signature *s, const char *secret)
 {
-	uint8_t mine[32], theirs[20];
+	uint8_t mine[SIGV2_BYTES], theirs[SIGV2_BYTES];
 	char hex[65];
 	struct key key;
 	struct hash h;
@@ -237,7 +212,7 @@ post_signature_verify(const struct post_signature *s, const char *secret)
 			   ? ERR_OK
 			   : S3_SignatureDoesNotMatch;
 	}
-	if (!hmac_sha1(mine, secret, s->policy))
+	if (!sigv2_hmac(mine, secret, bytes_of(s->policy, strlen(s->policy))))
 		return ERR_NOMEM;
 	return decode_base64(theirs, sizeof(theirs), s->signature) == ERR_OK &&
 		       crypto_equal(mine, theirs, sizeof(theirs))

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "gateway/errors.h"
+#include "gateway/sigv2.h"
 #include "gateway/times.h"
 
 #define CANONICAL_MAX KIB(160) /* a target of 32 KiB, each byte three, and as many headers */
@@ -58,18 +59,18 @@ parse_credential(const char *text, size_t len, struct sigv4 *out)
 	return strcmp(region + strlen(out->region), "/s3/aws4_request") == 0;
 }
 
+/* One of another form is one that does not match: "" then. */
 static bool
 parse_signature(const char *text, size_t len, struct sigv4 *out)
 {
-	if (len != 64)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (!isxdigit((unsigned char)text[i]) || isupper((unsigned char)text[i]))
-			return false;
-	}
-	memcpy(out->signature, text, 64);
-	out->signature[64] = '\0';
-	return true;
+	bool possible = len == 64;
+
+	for (size_t i = 0; i < len && possible; i++)
+		possible = isxdigit((unsigned char)text[i]) && !isupper((unsigned char)text[i]);
+	if (possible)
+		memcpy(out->signature, text, 64);
+	out->signature[possible ? 64 : 0] = '\0';
+	return len > 0;
 }
 
 /* "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…" */
@@ -79,7 +80,7 @@ parse_header(const char *text, struct sigv4 *out)
 	bool credential = false, signature = false;
 
 	if (strncmp(text, ALGORITHM, strlen(ALGORITHM)) != 0)
-		return strncmp(text, "AWS ", 4) == 0 ? S3_UnsupportedSignature : S3_InvalidArgument;
+		return S3_InvalidArgument;
 	text += strlen(ALGORITHM);
 	if (*text != ' ' && *text != ',')
 		return S3_InvalidArgument;
@@ -146,13 +147,17 @@ parse_payload(const struct sigv4_request *r, struct sigv4 *out)
 	if (text == NULL) {
 		out->payload = PAYLOAD_UNSIGNED;
 		out->payload_text = "UNSIGNED-PAYLOAD";
-		return out->presigned || out->anonymous ? ERR_OK : S3_InvalidRequest;
+		return out->presigned || out->anonymous || out->v2 ? ERR_OK : S3_InvalidRequest;
 	}
 	out->payload_text = text;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		out->payload = words[i].kind;
-		if (strcmp(text, words[i].text) == 0)
-			return ERR_OK;
+		if (strcmp(text, words[i].text) ==
+		    0) /* chunks go on from a signature like theirs */
+			return out->v2 && (out->payload == PAYLOAD_CHUNKED ||
+					      out->payload == PAYLOAD_CHUNKED_TRAILER)
+				   ? S3_InvalidRequest
+				   : ERR_OK;
 	}
 	out->payload = PAYLOAD_HASH;
 	return hex_decode(out->payload_hash.b, 32, text, strlen(text)) == ERR_OK
@@ -193,7 +198,7 @@ check_time(const struct sigv4 *s, uint64_t now_ms)
 		return S3_RequestTimeTooSkewed;
 	if (strncmp(s->scope, s->amz_date, 8) != 0)
 		return s->presigned ? S3_AuthorizationQueryParametersError
-				    : S3_AuthorizationHeaderMalformed;
+				    : S3_SignatureDoesNotMatch;
 	return ERR_OK;
 }
 
@@ -243,21 +248,23 @@ sigv4_parse(const struct sigv4_request *r, uint64_t now_ms, struct sigv4 *out)
 		err = parse_query(r->target, out);
 	} else if (header != NULL && *header == '\0') {
 		return S3_AccessDenied; /* neither signed nor openly unsigned */
+	} else if (header != NULL && strncmp(header, "AWS ", 4) == 0) {
+		err = sigv2_parse(r, header, now_ms, out);
 	} else if (header != NULL) {
 		err = parse_header(header, out);
 		if (err == ERR_OK)
 			err = parse_date(r, out);
 	} else if (target_has(r->target, "Signature") && target_has(r->target, "AWSAccessKeyId")) {
-		err = S3_UnsupportedSignature;
+		err = sigv2_parse(r, NULL, now_ms, out);
 	} else {
 		out->anonymous = true;
 		return parse_payload(r, out);
 	}
-	if (err == ERR_OK)
+	if (err == ERR_OK && !out->v2)
 		err = check_time(out, now_ms);
 	if (err == ERR_OK)
 		err = parse_payload(r, out);
-	if (err == ERR_OK)
+	if (err == ERR_OK && !out->v2)
 		err = check_signed(r, out);
 	return err;
 }
@@ -430,7 +437,7 @@ sigv4_verify(const struct sigv4_request *r, const struct sigv4 *s, const struct 
 		(void)snprintf(
 		    text, sizeof(text), ALGORITHM "\n%s\n%s\n%s", s->amz_date, s->scope, hex);
 		sign(key, text, signature);
-		if (!crypto_equal(signature, s->signature, 64))
+		if (strlen(s->signature) != 64 || !crypto_equal(signature, s->signature, 64))
 			err = S3_SignatureDoesNotMatch;
 	}
 	buf_fini(&canonical);

@@ -24,8 +24,8 @@ enum sigv4_payload {
 	PAYLOAD_UNSIGNED_TRAILER, /* STREAMING-UNSIGNED-PAYLOAD-TRAILER */
 };
 
-struct sigv4 { /* what a request says of its signature */
-	bool anonymous, presigned;
+struct sigv4 {                         /* what a request says of its signature */
+	bool anonymous, presigned, v2; /* v2: the older one (sigv2.h) */
 	char access_key[SIGV4_ACCESS_MAX + 1];
 	char scope[SIGV4_SCOPE_MAX];
 	char region[64];
@@ -48,7 +48,8 @@ struct sigv4_request { /* lends all */
 /*
  * Reads and checks all but the signature: S3_AuthorizationHeaderMalformed,
  * S3_AuthorizationQueryParametersError, S3_RequestTimeTooSkewed, S3_AccessDenied (expired, nothing
- * signed that must be), S3_UnsupportedSignature, S3_XAmzContentSHA256Mismatch (no hash).
+ * signed that must be), S3_SignatureDoesNotMatch (it could not), S3_XAmzContentSHA256Mismatch (no
+ * hash).
  * Nothing about signatures in it: anonymous.
  */
 int sigv4_parse(const struct sigv4_request *r, uint64_t now_ms, struct sigv4 *out);

@@ -273,7 +273,8 @@ times_parse_http(const char *text, uint64_t *unix_ms)
 	}
 	expect(&s, " ");
 	clock_time(&s, &m);
-	if (!literal(&s, " GMT"))
+	/* What mail says for the same: some clients take their dates from there. */
+	if (!literal(&s, " GMT") && !literal(&s, " -0000") && !literal(&s, " +0000"))
 		expect(&s, " UTC");
 	return end(&s, &m, 0, unix_ms);
 }

@@ -149,16 +149,16 @@ START_TEST(what_is_refused)
 		{ AUTH("host;x-amz-date;x-amz-acl", EMPTY), S3_SignatureDoesNotMatch },
 		{ AUTH("x-amz-date;x-amz-acl", EMPTY), S3_AccessDenied },
 		{ AUTH("host;x-amz-date", EMPTY), S3_AccessDenied }, /* the ACL is not signed */
-		{ "AWS AKID:abc", S3_UnsupportedSignature },
+		{ "AWS AKID:", S3_InvalidArgument },
 		{ "Basic eDp5", S3_InvalidArgument },
 		{ "AWS4-HMAC-SHA256 Credential=a/b/c, SignedHeaders=host, Signature=" EMPTY,
 		    S3_AuthorizationHeaderMalformed },
 		{ "AWS4-HMAC-SHA256 Credential=A/20130524/us-east-1/s3/aws4_request, "
-		  "SignedHeaders=host, Signature=12",
-		    S3_AuthorizationHeaderMalformed },
+		  "SignedHeaders=host;x-amz-date;x-amz-acl, Signature=12",
+		    S3_SignatureDoesNotMatch },
 		{ "AWS4-HMAC-SHA256 Credential=A/20130525/us-east-1/s3/aws4_request, "
 		  "SignedHeaders=host, Signature=" EMPTY,
-		    S3_AuthorizationHeaderMalformed },
+		    S3_SignatureDoesNotMatch },
 		{ "AWS4-HMAC-SHA256", S3_InvalidArgument },
 		{ "AWS4-HMAC-SHA256 ", S3_AuthorizationHeaderMalformed },
 	};

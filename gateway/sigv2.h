@@ -1,0 +1,23 @@
+/*
+ * The older signature ("Signing and authenticating REST requests", S3 developer guide): HMAC-SHA-1
+ * over method, a few headers and the resource, in the Authorization header ("AWS key:signature") or
+ * in a presigned query. Old clients know no other; it covers neither the body nor the query of a
+ * listing, which is why newer ones do not use it. Pure; compares in constant time.
+ */
+#ifndef GATEWAY_SIGV2_H
+#define GATEWAY_SIGV2_H
+
+#include "gateway/sigv4.h"
+
+#define SIGV2_BYTES 20
+
+/* header: the Authorization header; NULL: it is in the query. S3_InvalidArgument,
+ * S3_RequestTimeTooSkewed, S3_AccessDenied (no date, expired). */
+int sigv2_parse(
+    const struct sigv4_request *r, const char *header, uint64_t now_ms, struct sigv4 *out);
+/* ERR_OK, or S3_SignatureDoesNotMatch. */
+int sigv2_verify(const struct sigv4_request *r, const struct sigv4 *s, const char *secret);
+/* HMAC (RFC 2104) with SHA-1; false: no memory. */
+bool sigv2_hmac(uint8_t out[SIGV2_BYTES], const char *secret, struct bytes text);
+
+#endif
