@@ -163,7 +163,7 @@ known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_
 		       : r->sig.presigned ? "REST-QUERY-STRING"
 					  : "REST-HEADER";
 	if (strcmp(name, "s3:signatureversion") == 0)
-		return r->sig.anonymous ? NULL : "AWS4-HMAC-SHA256";
+		return r->sig.anonymous ? NULL : r->sig.v2 ? "AWS" : "AWS4-HMAC-SHA256";
 	/* s3:x-amz-acl, s3:x-amz-server-side-encryption, s3:x-amz-grant-read … are headers. */
 	return starts(name, "s3:x-amz-") ? request_header(r, name + 3) : NULL;
 }
@@ -285,6 +285,31 @@ ask_acl(const struct asking *a, bool *out)
 	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
 }
 
+/* Owners can take away from themselves what the bucket's ACL grants; they can always give it back,
+ * for who reads and writes the ACL is not up to it. */
+static SUSPENDS int
+owner_gave_up(const struct asking *a, bool *out)
+{
+	struct buf text;
+	struct acl *acl;
+	int err;
+
+	*out = false;
+	if (a->q->entry != NULL || (a->q->acl & (ACL_READ | ACL_WRITE)) == 0 ||
+	    a->settings->ownership == OWNERSHIP_ENFORCED)
+		return ERR_OK;
+	acl = malloc(sizeof(*acl));
+	buf_init(&text, ACL_BYTES_MAX);
+	err = acl == NULL ? ERR_NOMEM : setting_get(a->view, "acl", &text);
+	if (err == ERR_OK && text.len > 0)
+		err = acl_unpack(buf_bytes(&text), acl);
+	if (err == ERR_OK && text.len > 0)
+		*out = (acl_allows(acl, &a->r->caller.account.id) & a->q->acl) != a->q->acl;
+	buf_fini(&text);
+	free(acl);
+	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
+}
+
 /* ---- the verdict ---- */
 
 /* "s3:GetObjectAcl" is "s3:GetObjectVersionAcl" where a version is named. */
@@ -329,8 +354,14 @@ access_ask_in(struct request *r, struct realm_bucket *b, struct kv *view,
 		return ERR_OK;
 	if (verdict == POLICY_DENY)
 		return S3_AccessDenied;
-	if (verdict == POLICY_ALLOW || owner_allows(&a))
+	if (verdict == POLICY_ALLOW)
 		return ERR_OK;
+	if (owner_allows(&a)) {
+		bool gave_up;
+
+		err = owner_gave_up(&a, &gave_up);
+		return err != ERR_OK ? err : gave_up ? S3_AccessDenied : ERR_OK;
+	}
 	err = ask_acl(&a, &granted);
 	if (err != ERR_OK)
 		return err;

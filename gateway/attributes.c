@@ -60,13 +60,13 @@ read_encoding(const char *text, struct buf *out)
 	int err = ERR_OK;
 
 	while (text != NULL && *text != '\0' && err == ERR_OK) {
-		size_t len;
+		size_t gap = strspn(text, " ,"), len;
 
-		text += strspn(text, " ,");
+		text += gap;
 		len = strcspn(text, ",");
 		if (len > 0 && !(len == 11 && strncasecmp(text, "aws-chunked", 11) == 0)) {
-			if (out->len > 0)
-				err = buf_append(out, ",", 1);
+			if (out->len > 0) /* as it was written */
+				err = buf_append(out, text - gap, gap);
 			if (err == ERR_OK)
 				err = buf_append(out, text, len);
 		}

@@ -186,7 +186,9 @@ read_common(struct listing *l, const char *max_name)
 static int
 read_token(struct listing *l, const char *token)
 {
-	if (*token == '\0' || decode_base64_any(&l->token, text_bytes(token)) != ERR_OK) {
+	if (*token == '\0')
+		return ERR_OK; /* from the start */
+	if (decode_base64_any(&l->token, text_bytes(token)) != ERR_OK) {
 		l->r->message = "The continuation token provided is incorrect";
 		return S3_InvalidArgument;
 	}
@@ -239,10 +241,25 @@ listing_end(struct listing *l, const char *root)
 	return xml_end(&l->x, root);
 }
 
+/* Some clients that ask for encoded names decode the prefix, too, and some do not: as it came,
+ * where that is the same for both and fits into XML. */
+static void
+put_prefix(struct listing *l, const char *prefix)
+{
+	bool plain = strpbrk(prefix, "%+") == NULL;
+
+	for (const char *p = prefix; *p != '\0' && plain; p++)
+		plain = (unsigned char)*p >= ' ' || *p == '\n' || *p == '\t';
+	if (plain)
+		xml_put(&l->x, "Prefix", prefix);
+	else
+		put_name(l, &l->x, "Prefix", text_bytes(prefix));
+}
+
 static void
 put_parameters(struct listing *l, const char *max_name)
 {
-	put_name(l, &l->x, "Prefix", text_bytes(l->prefix == NULL ? "" : l->prefix));
+	put_prefix(l, l->prefix == NULL ? "" : l->prefix);
 	if (l->delimiter != NULL && *l->delimiter != '\0')
 		put_name(l, &l->x, "Delimiter", text_bytes(l->delimiter));
 	xml_put_number(&l->x, max_name, l->q.max);
@@ -257,8 +274,13 @@ list_objects(struct listing *l, struct list_result *result)
 	const char *start = request_query(l->r, "start-after");
 	const char *token = request_query(l->r, "continuation-token");
 	const char *owners = request_query(l->r, "fetch-owner");
+	const char *unordered = request_query(l->r, "allow-unordered");
 	int err = read_common(l, "max-keys");
 
+	/* Others may list in any order; then names with one prefix are not beside each other. */
+	if (err == ERR_OK && unordered != NULL && strcmp(unordered, "true") == 0 &&
+	    l->q.delimiter.len > 0)
+		return S3_InvalidArgument;
 	l->owners = !l->v2 || (owners != NULL && strcmp(owners, "true") == 0);
 	l->q.after = text_bytes(l->v2 ? start : marker);
 	if (err == ERR_OK && l->v2 && token != NULL)

@@ -134,6 +134,7 @@ acl_canned(struct acl *a, const char *name, const struct account_id *owner,
 	};
 	size_t i = 0;
 	const char *other;
+	bool same;
 
 	while (i < ARRAY_LEN(canned) && strcmp(canned[i].name, name) != 0)
 		i++;
@@ -141,14 +142,14 @@ acl_canned(struct acl *a, const char *name, const struct account_id *owner,
 		return ERR_INVALID;
 	a->owner = *owner;
 	a->count = 0;
-	must(acl_grant(a, ACL_ACCOUNT, owner->text, ACL_FULL_CONTROL) == ERR_OK);
 	other = canned[i].grantee == ACL_ACCOUNT ? bucket_owner->text : NULL;
-	if (other != NULL && strcmp(other, owner->text) == 0)
-		return ERR_OK; /* has everything */
-	if (canned[i].permission != 0)
+	same = other != NULL && strcmp(other, owner->text) == 0; /* has everything */
+	if (canned[i].permission != 0 && !same)
 		must(acl_grant(a, canned[i].grantee, other, canned[i].permission) == ERR_OK);
-	if (canned[i].more != 0)
+	if (canned[i].more != 0 && !same)
 		must(acl_grant(a, canned[i].grantee, other, canned[i].more) == ERR_OK);
+	/* The owner comes last: clients that print or compare ACLs have learnt to expect it. */
+	must(acl_grant(a, ACL_ACCOUNT, owner->text, ACL_FULL_CONTROL) == ERR_OK);
 	return ERR_OK;
 }
 
