@@ -655,6 +655,25 @@ def presigned_urls():
 
 
 @case
+def old_signatures():
+    b = bucket()
+    a = info["accounts"][0]
+    old = boto3.client("s3", endpoint_url=info["endpoint"], region_name="us-east-1", aws_access_key_id=a["access_key"],
+                       aws_secret_access_key=a["secret_key"], config=Config(signature_version="s3", retries={"max_attempts": 1}))
+    old.put_object(Bucket=b, Key="ä k", Body=b"old", Metadata={"m": "1", "a": "2"}, ContentType="t/t")
+    assert body(b, "ä k", old) == b"old" and old.get_object_acl(Bucket=b, Key="ä k")["Grants"]
+    url = old.generate_presigned_url("get_object", Params={"Bucket": b, "Key": "ä k", "ResponseContentType": "x/y"})
+    assert "Signature=" in url and "X-Amz" not in url
+    r = urllib.request.urlopen(url)
+    assert r.read() == b"old" and r.headers["Content-Type"] == "x/y"
+    path = url[len(info["endpoint"]):]
+    assert raw("GET", path.replace("k?", "l?"))[0] == 403 and raw("PUT", path, data=b"x")[0] == 403
+    assert raw("GET", path.replace("Expires=", "Expires=1"))[0] == 403
+    url = old.generate_presigned_url("get_object", Params={"Bucket": b, "Key": "ä k"}, ExpiresIn=-5)
+    assert raw("GET", url[len(info["endpoint"]):])[0] == 403
+
+
+@case
 def bad_credentials():
     b = bucket()
     make = lambda key, secret: boto3.client("s3", endpoint_url=info["endpoint"], region_name="us-east-1",
