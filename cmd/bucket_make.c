@@ -20,3 +20,21 @@ bucket_make(void *arg, struct kv *txn)
 
 	return settings_put(txn, &s);
 }
+
+SUSPENDS int
+bucket_words(struct kv *view, struct bucket_words *out)
+{
+	static const char *const names[] = { "never", "enabled", "suspended" };
+	struct settings s;
+	struct buf value;
+	int err;
+
+	buf_init(&value, KV_VALUE_MAX);
+	err = settings_get(view, &value, &s);
+	if (err == ERR_OK) {
+		out->versioning = s.versioning < ARRAY_LEN(names) ? names[s.versioning] : "?";
+		out->lock = s.lock;
+	}
+	buf_fini(&value);
+	return err;
+}
