@@ -142,6 +142,8 @@ wrong_statement(const struct js *s, const char *bucket)
 	if ((principal == NULL) == (not_principal == NULL) ||
 	    !principal_valid(principal != NULL ? principal : not_principal))
 		return "Invalid principal in policy";
+	if (not_principal != NULL && strcmp(effect, "Allow") == 0) /* all the world but one */
+		return "Allow with NotPrincipal is not allowed.";
 	if ((action == NULL) == (not_action == NULL) ||
 	    !texts(action != NULL ? action : not_action) ||
 	    !actions_known(action != NULL ? action : not_action))

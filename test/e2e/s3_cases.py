@@ -425,7 +425,7 @@ def policies():
     assert not alice.get_bucket_policy_status(Bucket=bucket())["PolicyStatus"]["IsPublic"]
     assert alice.get_bucket_policy_status(Bucket=bucket(ACL="public-read"))["PolicyStatus"]["IsPublic"]
     for bad in ("{", "{}", json.dumps({"Statement": [{"Effect": "Allow"}]}),
-                json.dumps(p).replace(b, "other-bucket")):
+                json.dumps(p).replace('"Principal": "*"', '"NotPrincipal": "*"', 1), json.dumps(p).replace(b, "other-bucket")):
         fails("MalformedPolicy", 400, alice.put_bucket_policy, Bucket=b, Policy=bad)
     alice.delete_bucket_policy(Bucket=b)
     fails("AccessDenied", 403, anonymous.get_object, Bucket=b, Key="pub/k")

@@ -136,6 +136,8 @@ START_TEST(what_is_no_policy)
 		POLICY(STATEMENT("Maybe", "\"*\"", "\"s3:*\"", ALL_OBJECTS, "")),
 		POLICY(STATEMENT("Allow", "\"bob\"", "\"s3:*\"", ALL_OBJECTS, "")),
 		POLICY(STATEMENT("Allow", "{}", "\"s3:*\"", ALL_OBJECTS, "")),
+		POLICY("{\"Effect\":\"Allow\",\"NotPrincipal\":\"*\",\"Action\":\"s3:*\","
+		       "\"Resource\":" ALL_OBJECTS "}"),
 		POLICY(STATEMENT("Allow", "\"*\"", "\"ec2:*\"", ALL_OBJECTS, "")),
 		POLICY(STATEMENT("Allow", "\"*\"", "[]", ALL_OBJECTS, "")),
 		POLICY(STATEMENT("Allow", "\"*\"", "\"s3:*\"", "\"arn:aws:s3:::other/*\"", "")),
