@@ -121,6 +121,14 @@ request_tag(const struct request *r, const char *name, char scratch[POLICY_VALUE
 	return found;
 }
 
+/* Whether what s3:PutObject allows makes an object, rather than a part of one. */
+static bool
+makes_object(const struct request *r)
+{
+	return !target_has(&r->target, "uploads") &&
+	       (!target_has(&r->target, "uploadId") || strcmp(web_method(r->web), "POST") == 0);
+}
+
 static const char *
 known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_MAX])
 {
@@ -133,6 +141,8 @@ known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_
 		{ "s3:versionid", "versionId", NULL },
 		{ "aws:useragent", NULL, "user-agent" },
 		{ "aws:referer", NULL, "referer" },
+		{ "s3:if-match", NULL, "if-match" },
+		{ "s3:if-none-match", NULL, "if-none-match" },
 		{ "s3:locationconstraint", NULL, NULL },
 	};
 	const struct request *r = a->r;
@@ -162,6 +172,10 @@ known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_
 		return r->sig.anonymous   ? NULL
 		       : r->sig.presigned ? "REST-QUERY-STRING"
 					  : "REST-HEADER";
+	if (strcmp(name, "s3:objectcreationoperation") == 0)
+		return strcmp(a->q->action, "s3:PutObject") != 0 ? NULL
+		       : makes_object(r)                         ? "true"
+								 : "false";
 	if (strcmp(name, "s3:signatureversion") == 0)
 		return r->sig.anonymous ? NULL : r->sig.v2 ? "AWS" : "AWS4-HMAC-SHA256";
 	/* s3:x-amz-acl, s3:x-amz-server-side-encryption, s3:x-amz-grant-read … are headers. */

@@ -432,6 +432,25 @@ def policies():
 
 
 @case
+def policies_that_want_conditions():
+    b = bucket()
+    alice.put_bucket_policy(Bucket=b, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::%s/*" % b,
+         "Condition": {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}}]}))
+    c = client(0)
+    with_header(c, "PutObject", "If-None-Match", "*")
+    with_header(c, "CompleteMultipartUpload", "If-None-Match", "*")
+    fails("AccessDenied", 403, alice.put_object, Bucket=b, Key="k", Body=b"1")
+    c.put_object(Bucket=b, Key="k", Body=b"1")
+    u = alice.create_multipart_upload(Bucket=b, Key="m")["UploadId"]
+    p = alice.upload_part(Bucket=b, Key="m", UploadId=u, PartNumber=1, Body=b"1")
+    what = {"Bucket": b, "Key": "m", "UploadId": u,
+            "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": p["ETag"]}]}}
+    fails("AccessDenied", 403, alice.complete_multipart_upload, **what)
+    c.complete_multipart_upload(**what)
+
+
+@case
 def documents():
     b = bucket()
     fails("NoSuchCORSConfiguration", 404, alice.get_bucket_cors, Bucket=b)
