@@ -37,7 +37,8 @@ extern const struct command command_init, command_node, command_testnet, command
     command_verify, command_stat, command_keep, command_rm, command_peers, command_status,
     command_repair, command_audit, command_check, command_operator, command_owner, command_bench,
     command_sim, command_gateway, command_mb, command_rb, command_ls, command_du, command_cp,
-    command_mv, command_sync, command_cat, command_key, command_bucket, command_recover;
+    command_mv, command_sync, command_cat, command_key, command_bucket, command_share,
+    command_recover;
 
 /*
  * Parses argv into the groups. False when the command is over: *code is its exit code (--help was

@@ -39,6 +39,7 @@ static const struct command *const commands[] = {
 	&command_sync,
 	&command_cat,
 	&command_key,
+	&command_share,
 	&command_bucket,
 	&command_recover,
 	&command_peers,
