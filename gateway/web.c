@@ -107,7 +107,7 @@ sweep(void *arg)
 
 /* ---- open and close ---- */
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 on_log(void *arg, const char *format, va_list ap)
 {
 	struct web_server *s = arg;
