@@ -50,8 +50,8 @@ START_TEST(bad_documents_are_refused)
 		"<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>",
 		"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>",
 		"<!DOCTYPE a SYSTEM 'http://127.0.0.1:1/x.dtd'><a/>",
-		"<?xml version='1.0'?><!DOCTYPE lolz [<!ENTITY lol 'lol'><!ENTITY lol2 "
-		"'&lol;&lol;&lol;'>]><lolz>&lol2;</lolz>",
+		("<?xml version='1.0'?><!DOCTYPE lolz [<!ENTITY lol 'lol'><!ENTITY lol2 "
+		 "'&lol;&lol;&lol;'>]><lolz>&lol2;</lolz>"),
 		"<a>\x01</a>", "<a>\xff\xfe</a>", "<a b=1/>" };
 	struct xml_doc *d;
 	char deep[400] = "";

@@ -149,7 +149,7 @@ conclude(struct bucket_story *s, struct history_call *c, int err)
 	case ERR_CANCELED: /* the gateway dies meanwhile */
 		if (c->what >= HISTORY_GET)
 			return false;
-		/* fall through */
+		__attribute__((fallthrough));
 	case ERR_UNKNOWN:
 		c->answer = HISTORY_UNKNOWN;
 		c->to = HISTORY_NEVER;
