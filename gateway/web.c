@@ -107,8 +107,7 @@ sweep(void *arg)
 
 /* ---- open and close ---- */
 
-static void __attribute__((format(printf, 2, 0)))
-on_log(void *arg, const char *format, va_list ap)
+static void __attribute__((format(printf, 2, 0))) on_log(void *arg, const char *format, va_list ap)
 {
 	struct web_server *s = arg;
 	char line[256];
