@@ -248,7 +248,7 @@ body_next(struct body *b, struct bytes *lent)
 	do {
 		err = web_body_read(b->r->web, &b->piece);
 		if (err != ERR_OK)
-			return err;
+			return err == ERR_TIMEOUT ? S3_RequestTimeout : err;
 		err = env_offload(b->r->env, WORK_CPU, work, b, b->piece.len);
 		if (err != ERR_OK)
 			return err;

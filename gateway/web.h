@@ -21,8 +21,10 @@
 #define WEB_CONNECTIONS_MAX    2048    /* 128 MiB of connection memory */
 /* From one address, so that one machine alone cannot take all. */
 #define WEB_CONNECTIONS_PER_IP 1536
-#define WEB_IDLE_TIMEOUT       SECONDS(60) /* nothing moved, while something should */
+#define WEB_IDLE_TIMEOUT       SECONDS(30) /* nothing moved, while something should */
 #define WEB_HEADER_TIMEOUT     SECONDS(30) /* from the first moment to a whole header */
+/* For one buffer of a body to fill: 2 KiB a second, less is an attack or of no use. */
+#define WEB_BODY_PATIENCE      SECONDS(120)
 /* Two for each body under way: one is hashed while the other fills. */
 #define WEB_BODY_BUFFER        KIB(256)
 /* Of all bodies together: beyond, buffers are WEB_BODY_BUFFER_SMALL. */
@@ -71,8 +73,9 @@ const char *web_problem(const struct web_request *r);
 /* UINT64_MAX: not said (chunked). 0: there is none. */
 uint64_t web_body_length(const struct web_request *r);
 /*
- * The next bytes of the body, lent until the next call. ERR_END: that was all of it. ERR_CLOSED:
- * the client has gone, or sent less than it said.
+ * The next bytes of the body, a whole buffer unless they are the last, lent until the next call.
+ * ERR_END: that was all of it. ERR_CLOSED: the client has gone, or sent less than it said;
+ * ERR_TIMEOUT: it dawdles.
  */
 SUSPENDS int web_body_read(struct web_request *r, struct bytes *lent);
 

@@ -20,7 +20,7 @@ web_resume(struct web_request *r)
 
 /* The task waits for what web_serve.c will say. */
 static SUSPENDS int
-await(struct web_request *r)
+await(struct web_request *r, uint64_t timeout)
 {
 	struct wait w;
 	int err;
@@ -30,7 +30,7 @@ await(struct web_request *r)
 	wait_init(&w);
 	r->waiting = &w;
 	web_resume(r);
-	err = wait_for(r->server->opts.env, &w, 0);
+	err = wait_for(r->server->opts.env, &w, timeout);
 	r->waiting = NULL;
 	return err;
 }
@@ -93,13 +93,14 @@ web_body_length(const struct web_request *r)
 SUSPENDS int
 web_body_read(struct web_request *r, struct bytes *lent)
 {
-	while (r->filling.len == 0) {
+	while (
+	    r->filling.len == 0 || (r->filling.len < r->filling.cap && r->stage != STAGE_ENDED)) {
 		int err;
 
 		if (r->body_length == 0 || r->stage == STAGE_ENDED)
 			return ERR_END;
 		r->wants_body = true;
-		err = await(r);
+		err = await(r, WEB_BODY_PATIENCE);
 		if (err != ERR_OK)
 			return err;
 	}
@@ -168,7 +169,7 @@ web_reply_write(struct web_request *r, struct bytes lent)
 		return ERR_OK;
 	r->offer = lent;
 	while (r->offer.len > 0) {
-		int err = await(r);
+		int err = await(r, 0);
 
 		if (err != ERR_OK) {
 			r->offer.len = 0;

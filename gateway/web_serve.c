@@ -204,7 +204,8 @@ take_body(struct web_request *r, const char *data, size_t *len)
 	memcpy(b->data + b->len, data, n);
 	b->len += n;
 	*len -= n;
-	if (r->wants_body && b->len > 0)
+	/* Whole buffers: a client that dawdles holds one, and nothing of what stands behind. */
+	if (r->wants_body && b->len == b->cap)
 		wake(r, ERR_OK);
 	/* Full: until the task has taken it. */
 	if (*len > 0 || b->len == b->cap)

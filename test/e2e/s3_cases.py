@@ -887,6 +887,11 @@ def slow_clients_beside_a_working_one():
         alice.put_object(Bucket=b, Key="fast", Body=b"%d" % i)
         assert body(b, "fast") == b"%d" % i
     assert time.time() - began < 15, "slow clients hold up a working one"
+    for i in range(60):  # and long bodies that do not come
+        slow.append(plain(b"PUT /%s/long%d HTTP/1.1\r\nHost: h\r\nContent-Length: 20000000\r\n\r\nx" % (b.encode(), i), False))
+    began = time.time()
+    alice.put_object(Bucket=b, Key="long", Body=b"l" * 8000000)
+    assert time.time() - began < 15, "slow bodies hold up a working one"
     for s in slow:
         s.close()
 
