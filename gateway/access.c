@@ -147,6 +147,10 @@ known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_
 	};
 	const struct request *r = a->r;
 
+	/* Whether somebody may hear that an object is missing is whether they may list it alone. */
+	if (strcmp(name, "s3:prefix") == 0 && r->target.key[0] != '\0' &&
+	    strcmp(a->q->action, "s3:ListBucket") == 0)
+		return r->target.key;
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
 		if (strcmp(name, plain[i].name) == 0)
 			return plain[i].query != NULL    ? request_query(r, plain[i].query)
@@ -162,6 +166,13 @@ known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_
 	if (strcmp(name, "aws:epochtime") == 0) {
 		(void)snprintf(
 		    scratch, POLICY_VALUE_MAX, "%llu", (unsigned long long)r->now_ms / 1000);
+		return scratch;
+	}
+	if (strcmp(name, "aws:principaltype") == 0)
+		return request_anonymous(r) ? "Anonymous" : "Account";
+	if (strcmp(name, "aws:principalarn") == 0 && !request_anonymous(r)) {
+		(void)snprintf(
+		    scratch, POLICY_VALUE_MAX, "arn:aws:iam::%s:root", r->caller.account.id.text);
 		return scratch;
 	}
 	if (strcmp(name, "aws:userid") == 0 || strcmp(name, "aws:principalaccount") == 0)

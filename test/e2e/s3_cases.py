@@ -439,6 +439,11 @@ def policies():
     for bad in ("{", "{}", json.dumps({"Statement": [{"Effect": "Allow"}]}),
                 json.dumps(p).replace('"Principal": "*"', '"NotPrincipal": "*"', 1), json.dumps(p).replace(b, "other-bucket")):
         fails("MalformedPolicy", 400, alice.put_bucket_policy, Bucket=b, Policy=bad)
+    p["Statement"][1]["Condition"] = {"StringLike": {"s3:prefix": "list/*", "aws:PrincipalArn": "arn:*:%s:root" % BOB}}
+    alice.put_bucket_policy(Bucket=b, Policy=json.dumps(p))
+    fails("NoSuchKey", 404, bob.get_object, Bucket=b, Key="list/none")
+    fails("AccessDenied", 403, bob.get_object, Bucket=b, Key="other/none")
+    fails("AccessDenied", 403, anonymous.get_object, Bucket=b, Key="list/none")
     alice.delete_bucket_policy(Bucket=b)
     fails("AccessDenied", 403, anonymous.get_object, Bucket=b, Key="pub/k")
 
