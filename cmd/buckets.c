@@ -123,6 +123,7 @@ start(struct buckets *b, enum cloud_start how)
 {
 	struct client *c = b->c;
 	char cache[PATH_BYTES_MAX];
+	bool made;
 	int err = ground_net_new(
 	    &(struct ground_net_opts){
 		.env = c->env,
@@ -135,6 +136,8 @@ start(struct buckets *b, enum cloud_start how)
 
 	if (err == ERR_OK)
 		err = dirs_path(c->dir, DIRS_CACHE, cache);
+	if (err == ERR_OK)
+		(void)dirs_make(cache, &made); /* without a cache it is slower, and says so */
 	if (err == ERR_OK)
 		err = cloud_new(
 		    &(struct cloud_opts){

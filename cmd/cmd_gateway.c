@@ -181,11 +181,14 @@ start_account(struct gateway_command *g, size_t i)
 		.ground = ground_net_base(g->ground),
 		.files = c->files,
 		.cache_dir = cache };
+	bool made;
 	int err = dirs_path(c->dir, DIRS_CACHE, cache);
 
+	/* Without a cache it is slower, and says so by itself. */
+	if (err == ERR_OK)
+		(void)dirs_make(cache, &made);
 	if (err == ERR_OK)
 		err = cloud_new(&opts, &s->cloud);
-
 	if (err == ERR_OK)
 		err = cloud_start(s->cloud, CLOUD_FOUND);
 	if (err == ERR_OK)
