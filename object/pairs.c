@@ -159,7 +159,7 @@ pairs_sort_tags(struct buf *list)
 	buf_init(&sorted, list->len);
 	for (size_t i = 0; i < count && err == ERR_OK; i++)
 		err = pairs_add(&sorted, pairs[i].name, pairs[i].value);
-	if (err == ERR_OK) /* as long as before: no room is needed */
+	if (err == ERR_OK && sorted.len > 0) /* as long as before: no room is needed */
 		memcpy(list->data, sorted.data, sorted.len);
 	buf_fini(&sorted);
 	return err;
