@@ -147,7 +147,7 @@ decode_base64(void *out, size_t len, const char *text)
 	err = decode_base64_any(&b, bytes_of(text, strlen(text)));
 	if (err == ERR_OK && b.len != len)
 		err = ERR_INVALID;
-	if (err == ERR_OK)
+	if (err == ERR_OK && len > 0)
 		memcpy(out, b.data, len);
 	buf_fini(&b);
 	return err == ERR_TOO_BIG ? ERR_INVALID : err;
