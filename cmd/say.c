@@ -131,13 +131,27 @@ say_size(unsigned long long bytes, char out[SAY_SIZE_MAX])
 	return out;
 }
 
+static size_t
+print_time(char out[SAY_TIME_MAX], enum say_form form, const struct tm *tm)
+{
+	switch (form) {
+	case SAY_MINUTE:
+		return strftime(out, SAY_TIME_MAX, "%Y-%m-%d %H:%M UTC", tm);
+	case SAY_SECOND:
+		return strftime(out, SAY_TIME_MAX, "%Y-%m-%d %H:%M:%S UTC", tm);
+	case SAY_STAMP:
+		return strftime(out, SAY_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", tm);
+	}
+	return 0;
+}
+
 const char *
-say_time(uint64_t unix_s, const char *format, char out[SAY_TIME_MAX])
+say_time(uint64_t unix_s, enum say_form form, char out[SAY_TIME_MAX])
 {
 	time_t t = (time_t)unix_s;
 	struct tm tm;
 
-	if (gmtime_r(&t, &tm) == NULL || strftime(out, SAY_TIME_MAX, format, &tm) == 0)
+	if (gmtime_r(&t, &tm) == NULL || print_time(out, form, &tm) == 0)
 		(void)snprintf(out, SAY_TIME_MAX, "unknown");
 	return out;
 }

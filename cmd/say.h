@@ -26,10 +26,11 @@ const char *say_size(unsigned long long bytes, char out[SAY_SIZE_MAX]);
 
 /* A time in UTC; "unknown": no calendar has it. Gives back out. */
 #define SAY_TIME_MAX 32
-#define SAY_MINUTE   "%Y-%m-%d %H:%M UTC"
-#define SAY_SECOND   "%Y-%m-%d %H:%M:%S UTC"
-#define SAY_STAMP    "%Y-%m-%dT%H:%M:%SZ"
-const char *say_time(uint64_t unix_s, const char *format, char out[SAY_TIME_MAX])
-    __attribute__((format(strftime, 2, 0)));
+enum say_form {
+	SAY_MINUTE, /* 2026-11-26 10:42 UTC */
+	SAY_SECOND, /* 2026-11-26 10:42:58 UTC */
+	SAY_STAMP,  /* 2026-11-26T10:42:58Z */
+};
+const char *say_time(uint64_t unix_s, enum say_form form, char out[SAY_TIME_MAX]);
 
 #endif
