@@ -111,6 +111,14 @@ cloud_open_stop(struct cloud *c)
 	}
 }
 
+void
+cloud_open_outdate(struct cloud *c, const struct hash *bucket)
+{
+	for (struct cloud_bucket *b = c->open; b != NULL; b = b->next)
+		b->outdated |= hash_equal(&b->facts.id, bucket);
+	timer_start(&c->unused, 0);
+}
+
 /* ---- open and close ---- */
 
 static struct cloud_bucket *

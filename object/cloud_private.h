@@ -70,6 +70,9 @@ SUSPENDS void cloud_store_close(struct cloud *c, struct cloud_store *s);
 /* Salt and secret are drawn, a charter is made for them and signed: nobody is told yet. */
 SUSPENDS int cloud_store_draft(struct cloud *c, const struct bucket_seed *seed,
     const struct bucket_location *location, struct charter *out);
+/* The same for a later epoch, which goes on from that head. */
+SUSPENDS int cloud_store_draft_after(struct cloud *c, const struct cloud_store_wish *w,
+    uint64_t epoch, const struct head *base, struct charter *out);
 
 /* ---- the account's own map (cloud.c) ---- */
 /* As CLOUD_BELIEVED says; ERR_STATE before cloud_start. */
@@ -104,6 +107,8 @@ void cloud_facts_of(const char *name, const struct bucket_record *r, struct clou
 void cloud_open_start(struct cloud *c);
 /* Nobody uses any more. */
 SUSPENDS void cloud_open_stop(struct cloud *c);
+/* Its register is elsewhere: who opens it next finds it. */
+void cloud_open_outdate(struct cloud *c, const struct hash *bucket);
 /* Says in the bucket that it is deleted, if empty agrees. ERR_NOT_FOUND: it said so before. */
 SUSPENDS int cloud_bucket_end(struct cloud_bucket *b, int (*empty)(struct kv *txn));
 

@@ -24,6 +24,17 @@ SUSPENDS int
 cloud_store_draft(struct cloud *c, const struct bucket_seed *seed,
     const struct bucket_location *location, struct charter *out)
 {
+	struct cloud_store_wish w = { .seed = seed, .location = location };
+
+	return cloud_store_draft_after(c, &w, 1, NULL, out);
+}
+
+SUSPENDS int
+cloud_store_draft_after(struct cloud *c, const struct cloud_store_wish *w, uint64_t epoch,
+    const struct head *base, struct charter *out)
+{
+	const struct bucket_seed *seed = w->seed;
+	const struct bucket_location *location = w->location;
 	struct charter *draft = calloc(1, sizeof(*draft));
 	struct identity owner;
 	int err;
@@ -34,7 +45,11 @@ cloud_store_draft(struct cloud *c, const struct bucket_seed *seed,
 	draft->owner = owner.pub;
 	memcpy(draft->salt, seed->salt, sizeof(draft->salt));
 	bucket_id(&draft->owner, draft->salt, &draft->bucket);
-	draft->epoch = 1;
+	draft->epoch = epoch;
+	if (base != NULL) {
+		draft->base_seq = base->seq;
+		draft->base = base->id;
+	}
 	draft->rules.silent_s = SILENT_S_DEFAULT;
 	/* What is asked of holders is asked of anchors as far as their rules can say it. More
 	 * regions than the fewest anchors would leave a small network without any. */

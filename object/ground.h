@@ -9,6 +9,7 @@
 #include "object/bucket_keys.h"
 #include "object/map_register.h"
 #include "storage/register_talk.h"
+#include "storage/salvage.h"
 
 /* What an open bucket needs of the world. */
 struct ground_bucket {
@@ -40,6 +41,16 @@ struct ground {
 	/* As anchors_found, and the finder record is made. Again with the same one: the same. */
 	SUSPENDS int (*found)(struct ground *g, const struct account *account,
 	    const struct bucket_seed *seed, const struct charter *c);
+	/* As salvage_look: of the members that the chain leads to. */
+	SUSPENDS int (*salvage)(struct ground *g, const struct bucket_seed *seed,
+	    const struct register_chain *chain, struct salvage *out);
+	/*
+	 * Tells the anchors of a later epoch, and puts what was salvaged as its first head: only
+	 * then the finder record names it. Both records hold from then on. ERR_BUSY: another one
+	 * has put something there.
+	 */
+	SUSPENDS int (*refound)(struct ground *g, const struct ground_open *o,
+	    const struct salvage *from, uint64_t *seq);
 	/* Asks nobody. */
 	int (*open)(struct ground *g, const struct ground_open *o, struct ground_bucket **out);
 	SUSPENDS void (*close)(struct ground *g, struct ground_bucket *b);

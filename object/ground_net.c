@@ -93,6 +93,97 @@ net_found(struct ground *g, const struct account *account, const struct bucket_s
 	return err;
 }
 
+/* ---- the last resort ---- */
+
+static SUSPENDS int
+net_salvage(struct ground *g, const struct bucket_seed *seed, const struct register_chain *chain,
+    struct salvage *out)
+{
+	const struct ground_net_opts *o = opts_of(g);
+	struct identity finder;
+	int err;
+
+	bucket_finder(seed, &finder);
+	err = salvage_look(chunks_endpoint(o->chunks), o->dht, &finder.pub, chain, out);
+	identity_wipe(&finder);
+	return err;
+}
+
+/* Root and records of the old epoch become the first head of the new one, in one piece. */
+static int
+carry_over(void *arg, const struct head_view *now, struct head_proposal *out)
+{
+	const struct salvage *from = arg;
+
+	out->reply = now->head == NULL ? REPLY_PROPOSE : REPLY_DECLINE;
+	out->root = from->head.root;
+	out->carried = from->whole ? &from->tail : NULL;
+	return ERR_OK;
+}
+
+static SUSPENDS int
+first_head(const struct ground_net_opts *o, const struct ground_open *w, const struct salvage *from,
+    struct head *out)
+{
+	struct head_decide decide = { carry_over, (void *)from };
+	enum proposer_outcome outcome = OUT_FAILED;
+	struct head_client *client;
+	struct head_view v;
+	int err = head_client_new(
+	    &(struct head_client_opts){
+		.endpoint = chunks_endpoint(o->chunks),
+		.dht = o->dht,
+		.registers = o->registers,
+		.charter = w->charter,
+		.writer = w->writer,
+	    },
+	    &client);
+
+	if (err != ERR_OK)
+		return err;
+	err = head_client_commit(client, &decide, MAP_COMMIT_TIMEOUT, &outcome);
+	head_client_view(client, &v);
+	if (err == ERR_OK && outcome == OUT_DECLINED)
+		err = ERR_BUSY;
+	else if (err == ERR_OK && (outcome != OUT_COMMITTED || v.head == NULL))
+		err = outcome == OUT_UNKNOWN ? ERR_UNKNOWN : ERR_UNREACHABLE;
+	if (err == ERR_OK)
+		*out = *v.head;
+	head_client_free(client);
+	return err;
+}
+
+static SUSPENDS int
+net_refound(
+    struct ground *g, const struct ground_open *w, const struct salvage *from, uint64_t *seq)
+{
+	const struct ground_net_opts *o = opts_of(g);
+	struct endpoint *ep = chunks_endpoint(o->chunks);
+	const struct charter *c = w->charter;
+	struct identity finder;
+	struct grant grant;
+	struct head first;
+	int err = ERR_OK;
+
+	bucket_finder(w->seed, &finder);
+	vouch(o, w->account, &c->owner, &grant);
+	/* Anchors of both epochs forget the old one: whoever breaks off here finds this. */
+	if (!from->recorded)
+		err = last_head_publish(ep, o->dht, &finder, w->seed->salt, &from->head);
+	if (err == ERR_OK)
+		err = anchors_found(ep, o->dht, c, &grant, FOUND_TIMEOUT);
+	if (err == ERR_OK)
+		err = first_head(o, w, from, &first);
+	if (err == ERR_OK)
+		err = last_head_publish(ep, o->dht, &finder, w->seed->salt, &first);
+	if (err == ERR_OK)
+		err = anchors_publish(ep, o->dht, &finder, w->seed->salt, c->epoch, &c->founding);
+	if (err == ERR_OK)
+		*seq = first.seq;
+	identity_wipe(&finder);
+	return err;
+}
+
 /* ---- open ---- */
 
 static int
@@ -166,7 +257,13 @@ ground_net_new(const struct ground_net_opts *opts, struct ground_net **out)
 
 	if (g == NULL)
 		return ERR_NOMEM;
-	g->base = (struct ground){ net_find, net_choose, net_found, net_open, net_close };
+	g->base = (struct ground){ .find = net_find,
+		.choose = net_choose,
+		.found = net_found,
+		.salvage = net_salvage,
+		.refound = net_refound,
+		.open = net_open,
+		.close = net_close };
 	g->opts = *opts;
 	*out = g;
 	return ERR_OK;

@@ -205,6 +205,9 @@ follow_once(struct map *m)
 	int err;
 
 	if (!h->present) {
+		/* A recovery that was broken off: its epoch does not stand on anything yet. */
+		if (h->seq > 0)
+			return ERR_UNREACHABLE;
 		m->epoch = h->epoch;
 		m->seq = h->seq;
 		m->loaded = true;

@@ -45,7 +45,7 @@ decide(void *arg, const struct head_view *now, struct head_proposal *out)
 
 	(void)now; /* is what the client shows */
 	if (err == ERR_OK)
-		*out = (struct head_proposal){ p.reply, p.root, p.covered, p.records };
+		*out = (struct head_proposal){ p.reply, p.root, p.covered, p.records, NULL };
 	return err;
 }
 

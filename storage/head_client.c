@@ -164,6 +164,24 @@ have_tail(struct head_client *hc, uint64_t deadline)
 	return err;
 }
 
+/* One more segment; the records are lent. */
+static int
+put_behind(struct tail_part *part, struct tail *made, struct bytes records)
+{
+	struct hash sum;
+	int err;
+
+	if (records.len > TAIL_BYTES_MAX)
+		return ERR_FULL;
+	crypto_sha256(&sum, records.data, records.len);
+	err = tail_append(made, &sum, (uint32_t)records.len);
+	if (err != ERR_OK)
+		return err;
+	part->at[part->count].sum = sum;
+	part->at[part->count++].records = records;
+	return ERR_OK;
+}
+
 /* The head that puts the proposal on what is committed; its records go to the shelf. */
 static int
 make_head(struct head_client *hc, const struct head_proposal *d, struct value *out)
@@ -183,25 +201,12 @@ make_head(struct head_client *hc, const struct head_proposal *d, struct value *o
 	if (base->present)
 		old = shelf_find(&hc->shelf, &base->head.tail);
 	/* A new root keeps the segments that it does not cover. */
-	for (uint16_t i = d->covered; old != NULL && i < old->tail.count && err == ERR_OK; i++) {
-		part->at[part->count].records = old->records[i];
-		crypto_sha256(
-		    &part->at[part->count].sum, old->records[i].data, old->records[i].len);
-		err = tail_append(&made, &part->at[part->count].sum, (uint32_t)old->records[i].len);
-		part->count++;
-	}
-	if (err == ERR_OK && d->records.len > TAIL_BYTES_MAX)
-		err = ERR_FULL;
-	if (err == ERR_OK && d->records.len > 0) {
-		struct hash sum;
-
-		crypto_sha256(&sum, d->records.data, d->records.len);
-		err = tail_append(&made, &sum, (uint32_t)d->records.len);
-		if (err == ERR_OK) {
-			part->at[part->count].sum = sum;
-			part->at[part->count++].records = d->records;
-		}
-	}
+	for (uint16_t i = d->covered; old != NULL && i < old->tail.count && err == ERR_OK; i++)
+		err = put_behind(part, &made, old->records[i]);
+	for (uint16_t i = 0; d->carried != NULL && i < d->carried->count && err == ERR_OK; i++)
+		err = put_behind(part, &made, d->carried->at[i].records);
+	if (err == ERR_OK && d->records.len > 0)
+		err = put_behind(part, &made, d->records);
 	if (err == ERR_OK) {
 		out->present = true;
 		h->bucket = hc->p.bucket;

@@ -56,6 +56,8 @@ struct head_proposal {
 	struct hash root;          /* REPLY_PROPOSE: the view's, or a new one … */
 	uint16_t covered;          /* … that covers so many leading segments of the tail */
 	struct bytes records;      /* one new segment, lent until the call ends; empty: none */
+	/* An epoch's first head: the tail that it goes on with, before records; NULL: none. */
+	const struct tail_part *carried;
 };
 /*
  * May suspend (reads pages); called with the committed view, again whenever that has changed; the

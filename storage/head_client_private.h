@@ -3,7 +3,7 @@
 #define STORAGE_HEAD_CLIENT_PRIVATE_H
 
 #include "storage/head_client.h"
-#include "storage/register_talk.h"
+#include "storage/salvage.h"
 #include "storage/shelf.h"
 
 /* Members of now and of before, to whom something is on its way. */
@@ -12,6 +12,9 @@
 #define HEAD_FLIGHTS_MAX 4
 /* The finder record lives two days at its storers. */
 #define FINDER_EVERY     HOURS(12)
+/* The record of the newest head: when the root has moved, but a busy writer moves it each second.
+ */
+#define KEEP_EVERY       MINUTES(1)
 
 struct head_peer {
 	struct pubkey key;
@@ -43,13 +46,14 @@ struct head_client {
 	struct task_group group;
 	struct semaphore op; /* one operation at a time */
 	struct wait *event;  /* of the task that drives it */
-	bool evaluate, done, superseded, following, publishing;
+	bool evaluate, done, superseded, following, publishing, keeping;
 	enum proposer_outcome outcome;
 	/* Readers that wait for a round which has not begun; somebody leads it. */
 	bool gathering;
 	struct head_reader *readers, *led; /* for the next round; of the one that runs */
 	struct value shown;
-	uint64_t current_at, published_at;
+	uint64_t current_at, published_at, kept_at;
+	struct hash kept; /* root of the head whose record was put last */
 	bool stale;
 	struct head_client_counters counters;
 };
@@ -60,6 +64,7 @@ void head_act(struct head_client *hc);
 void head_wake(struct head_client *hc);
 /* Asks all for their states with their tails, beside what the proposer asks. */
 void head_ask_tails(struct head_client *hc);
-void head_publish(struct head_client *hc); /* in the background, if it is time */
+/* The finder record, and that of the newest head; in the background, if it is time. */
+void head_publish(struct head_client *hc);
 
 #endif

@@ -336,7 +336,41 @@ moved(struct head_client *hc)
 	}
 }
 
-/* ---- the finder record ---- */
+/* ---- records: of the newest head, of the members ---- */
+
+static bool
+keep_due(const struct head_client *hc)
+{
+	static const struct hash zero;
+
+	return hc->shown.present && !hash_equal(&hc->shown.head.root, &zero) &&
+	       (!hash_equal(&hc->shown.head.root, &hc->kept) ||
+		   env_now(hc->env) - hc->kept_at >= FINDER_EVERY);
+}
+
+/* Until the root rests. */
+static int
+keep_task(void *arg)
+{
+	struct head_client *hc = arg;
+	int err = ERR_OK;
+
+	while (err == ERR_OK && keep_due(hc)) {
+		struct head h = hc->shown.head;
+
+		err = last_head_publish(
+		    hc->opts.endpoint, hc->opts.dht, &hc->finder, hc->charter.salt, &h);
+		if (err == ERR_OK) {
+			hc->kept = h.root;
+			hc->kept_at = env_now(hc->env);
+			err = task_sleep(hc->env, KEEP_EVERY);
+		} else if (err != ERR_CANCELED) {
+			log_info(hc->env, "a head's record was not put: %s", err_text(err));
+		}
+	}
+	hc->keeping = false;
+	return err;
+}
 
 static int
 publish_task(void *arg)
@@ -356,6 +390,8 @@ publish_task(void *arg)
 void
 head_publish(struct head_client *hc)
 {
+	if (hc->finds && !hc->keeping && keep_due(hc))
+		hc->keeping = task_spawn(&hc->group, "keep head", keep_task, hc) == ERR_OK;
 	if (!hc->finds || hc->publishing ||
 	    (hc->published_at != 0 && env_now(hc->env) - hc->published_at < FINDER_EVERY))
 		return;

@@ -1,9 +1,12 @@
 /*
  * An account's buckets on a simulated network: found again from the seed alone by a process that
- * knows one peer, with nodes dead, and what a deleted bucket had let go of.
+ * knows one peer, with nodes dead, and what a deleted bucket had let go of; recovered when the
+ * quorum of its anchors is gone for good.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "object/cloud_private.h"
 #include "object/duties.h"
 #include "object/ground_net.h"
 #include "test/scenario/world.h"
@@ -270,6 +273,173 @@ START_TEST(deleted_buckets_are_let_go_of)
 }
 END_TEST
 
+/* ---- the quorum is gone ---- */
+
+#define RECOVER_NODES   11 /* so that registers have five anchors */
+#define RECOVER_BUCKETS 16
+
+static struct head_client *
+client_of(struct ground_bucket *g)
+{
+	return ground_net_client(g);
+}
+
+/* How many of the bucket's first so many anchors keep the account's head, too. */
+static unsigned
+shared_with_account(struct machine *m, struct cloud_bucket *b, uint8_t first)
+{
+	const struct configuration *own =
+	    head_client_configuration(client_of(m->cloud->own.ground));
+	const struct configuration *c =
+	    head_client_configuration(client_of(cloud_bucket_ground(b)));
+	unsigned n = 0;
+
+	for (uint8_t i = 0; i < first; i++)
+		n += configuration_anchor(own, &c->anchors[i].key) >= 0;
+	return n;
+}
+
+/* A new bucket; losing so many of its anchors leaves the account a quorum. */
+static struct cloud_bucket *
+bucket_to_lose(struct machine *m, uint8_t lost, char name[16])
+{
+	for (int i = 0; i < RECOVER_BUCKETS; i++) {
+		struct cloud_bucket *b;
+
+		ck_assert_int_gt(snprintf(name, 16, "photos-%02d", i), 0);
+		ck_assert_int_eq(
+		    cloud_bucket_create(m->cloud, &(struct cloud_create){ .name = name }), ERR_OK);
+		ck_assert_int_eq(cloud_bucket_open(m->cloud, name, &b), ERR_OK);
+		if (shared_with_account(m, b, lost) <= 2)
+			return b;
+		cloud_bucket_close(b);
+	}
+	ck_abort_msg("all buckets lie with the account");
+	return NULL;
+}
+
+static void
+lose_anchors(struct machine *m, struct cloud_bucket *b, uint8_t count)
+{
+	const struct configuration *c =
+	    head_client_configuration(client_of(cloud_bucket_ground(b)));
+
+	ck_assert_uint_eq(c->anchors_count, 5);
+	for (uint8_t i = 0; i < count; i++) {
+		size_t at = 0;
+		struct contact who = world_contact(m->w, at);
+
+		while (!pubkey_equal(&who.pub, &c->anchors[i].key)) {
+			ck_assert_uint_lt(++at, RECOVER_NODES);
+			who = world_contact(m->w, at);
+		}
+		world_kill(m->w, at);
+	}
+}
+
+static int
+put_w(void *arg, struct kv *txn)
+{
+	(void)arg;
+	return kv_put(txn, bytes_of("w", 1), bytes_of("refused", 7));
+}
+
+/* Writes are refused, what is known can be read and is marked. */
+static void
+check_stale(struct cloud_bucket *b)
+{
+	struct map_sight sight;
+	struct map_view *v;
+	int err = cloud_bucket_update(b, put_w, NULL, NULL);
+
+	ck_assert(err == ERR_UNREACHABLE || err == ERR_UNKNOWN);
+	ck_assert_int_eq(cloud_bucket_view(b, MAP_CURRENT, &v), ERR_UNREACHABLE);
+	ck_assert_int_eq(cloud_bucket_view(b, MAP_ANY, &v), ERR_OK);
+	ck_assert_int_eq(kv_get(map_view_kv(v), bytes_of("v", 1), NULL), ERR_OK);
+	map_view_release(v);
+	map_sight(cloud_bucket_map(b), &sight);
+	ck_assert(sight.stale);
+}
+
+static char lost_name[16];
+
+static void
+lose_and_recover(struct machine *m, uint8_t lost, struct cloud_recovered *out)
+{
+	struct env *env = world_client_env(m->w);
+	struct cloud_bucket *b = bucket_to_lose(m, lost, lost_name);
+
+	ck_assert_int_eq(write_in(m, lost_name, put_v, "in pages", true), ERR_OK);
+	/* The head's record goes out beside the work. */
+	ck_assert_int_eq(task_sleep(env, SECONDS(90)), ERR_OK);
+	ck_assert_int_eq(write_in(m, lost_name, put_v, "in the tail", false), ERR_OK);
+	ck_assert_int_eq(cloud_bucket_recover(m->cloud, lost_name, out), ERR_EXISTS);
+	lose_anchors(m, b, lost);
+	check_stale(b);
+	ck_assert_int_eq(cloud_bucket_recover(m->cloud, "other", out), ERR_NOT_FOUND);
+	ck_assert_int_eq(cloud_bucket_recover(m->cloud, lost_name, out), ERR_OK);
+	ck_assert_uint_eq(out->epoch, 2);
+	ck_assert_uint_eq(out->anchors, 5);
+	ck_assert_uint_eq(out->answered, 5 - lost);
+	ck_assert_uint_eq(out->seq, out->found_seq + 1);
+	cloud_bucket_close(b);
+}
+
+static int
+lose_three(struct machine *m)
+{
+	struct cloud_recovered found;
+
+	lose_and_recover(m, 3, &found);
+	ck_assert(!found.recorded);
+	ck_assert_uint_eq(found.safe_seq, found.found_seq);
+	ck_assert(holds(m, lost_name, "in the tail"));
+	ck_assert_int_eq(write_in(m, lost_name, put_v, "after", true), ERR_OK);
+	ck_assert_int_eq(cloud_bucket_recover(m->cloud, lost_name, &found), ERR_EXISTS);
+	return ERR_OK;
+}
+
+static int
+lose_all(struct machine *m)
+{
+	struct cloud_recovered found;
+
+	lose_and_recover(m, 5, &found);
+	ck_assert(found.recorded);
+	ck_assert(holds(m, lost_name, "in pages"));
+	return write_in(m, lost_name, put_v, "after", false);
+}
+
+static int
+read_after(struct machine *m)
+{
+	ck_assert(holds(m, lost_name, "after"));
+	return write_in(m, lost_name, put_v, "later", false);
+}
+
+static void
+recover_after(uint64_t seed, int (*story)(struct machine *m))
+{
+	struct world *w = world_new(
+	    &(struct world_opts){ .seed = seed, .nodes = RECOVER_NODES, .code = { 2, 6, 8 } });
+
+	ck_assert_int_eq(machine(w, CLOUD_FOUND, story), ERR_OK);
+	ck_assert_int_eq(machine(w, CLOUD_FIND, read_after), ERR_OK);
+	world_free(w);
+}
+
+START_TEST(three_anchors_of_five_are_gone)
+{
+	recover_after(34, lose_three);
+}
+END_TEST
+
+START_TEST(all_anchors_are_gone)
+{
+	recover_after(35, lose_all);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -277,5 +447,6 @@ main(void)
 
 	suite_add(s, "account", 60, the_seed_and_one_peer_bring_all_back, two_dead_of_six, NULL);
 	suite_add(s, "deleted", 60, deleted_buckets_are_let_go_of, NULL);
+	suite_add(s, "recovered", 120, three_anchors_of_five_are_gone, all_anchors_are_gone, NULL);
 	return suite_main(s);
 }

@@ -140,8 +140,11 @@ mem_ground_new(uint64_t seed)
 	    g->sim, &(struct sim_node_opts){
 			.ip = { .family = ADDR_IPV4, .ip = { 10, 0, 0, 1 } }, .region = -1 });
 	g->latency = MILLISECONDS(10);
-	g->ground =
-	    (struct ground){ ground_find, ground_choose, ground_found, ground_open, ground_close };
+	g->ground = (struct ground){ .find = ground_find,
+		.choose = ground_choose,
+		.found = ground_found,
+		.open = ground_open,
+		.close = ground_close };
 	return g;
 }
 
