@@ -78,7 +78,8 @@ why(int err)
 
 	switch (err) {
 	case ERR_UNREACHABLE:
-		return "too few of its anchors, or of the holders of a part, answer; try again";
+		return "too few of its anchors, or of the holders of a part, answer: try again; "
+		       "skerry bucket show tells who is there";
 	case ERR_UNKNOWN:
 		return "the anchors were lost on the way: it may have happened or not; look again";
 	case ERR_PLACEMENT:

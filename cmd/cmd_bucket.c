@@ -1,15 +1,19 @@
 /*
- * skerry bucket: what a bucket is and who keeps its head. Each anchor is asked whether it is there
- * and what it knows; nothing is changed.
+ * skerry bucket show: what a bucket is and who keeps its head. Each anchor is asked whether it is
+ * there and what it knows; nothing is changed, and it works without a quorum. skerry bucket
+ * recover: the last resort when the quorum is gone for good.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cmd/bucket_make.h"
 #include "cmd/buckets.h"
 #include "cmd/json.h"
 #include "cmd/say.h"
+#include "object/cloud_recover.h"
 
 struct anchor_sight {
 	struct pubkey key;
@@ -24,8 +28,10 @@ struct bucket_sight {
 	struct bucket_url url;
 	struct buckets buckets;
 	struct cloud_bucket *bucket;
+	struct cloud_facts facts;
 	struct bucket_words words;
 	struct map_sight map;
+	bool stale, yes;
 	struct configuration now;
 	uint64_t epoch;
 	struct anchor_sight anchors[ANCHORS_MAX];
@@ -49,8 +55,7 @@ ask_anchors(void *arg)
 		a->err = register_resolve(ep, dht, &a->key, false, &a->at);
 		a->known = a->err == ERR_OK;
 		if (a->known)
-			a->err = register_ask_chain(
-			    ep, &a->at, &cloud_bucket_of(s->bucket)->id, chain, NULL, NULL);
+			a->err = register_ask_chain(ep, &a->at, &s->facts.id, chain, NULL, NULL);
 		if (a->err == ERR_OK)
 			a->number = chain->now.number;
 	}
@@ -58,29 +63,60 @@ ask_anchors(void *arg)
 	return ERR_OK;
 }
 
+/* Of an open bucket. */
 static SUSPENDS int
-look(struct bucket_sight *s)
+look_inside(struct bucket_sight *s)
 {
 	struct head_client *hc;
 	struct map_view *v;
 	int err = cloud_bucket_view(s->bucket, MAP_CURRENT, &v);
 
-	/* Without a quorum what was known when it was founded is shown, and who answers. */
 	if (err == ERR_OK) {
 		err = bucket_words(map_view_kv(v), &s->words);
 		map_view_release(v);
 	}
 	hc = ground_net_client(cloud_bucket_ground(s->bucket));
 	map_sight(cloud_bucket_map(s->bucket), &s->map);
+	s->stale = s->map.stale;
 	s->now = *head_client_configuration(hc);
 	s->epoch = head_client_charter(hc)->epoch;
+	return err;
+}
+
+/* Without a quorum: what the newest head that is to be found says. */
+static SUSPENDS int
+look_outside(struct bucket_sight *s)
+{
+	struct cloud_remains remains;
+	int err = cloud_bucket_remains(s->buckets.cloud, s->url.bucket, &remains);
+
+	if (err != ERR_OK)
+		return err;
+	s->stale = true;
+	s->now = remains.now;
+	s->epoch = remains.epoch;
+	s->map.seq = remains.found_seq;
+	return ERR_OK;
+}
+
+static SUSPENDS int
+look(struct bucket_sight *s)
+{
+	int err = cloud_bucket_facts(s->buckets.cloud, s->url.bucket, &s->facts);
+
+	if (err == ERR_OK)
+		err = cloud_bucket_open(s->buckets.cloud, s->url.bucket, &s->bucket);
+	if (err == ERR_OK)
+		err = look_inside(s);
+	if (err == ERR_UNREACHABLE)
+		err = look_outside(s);
+	if (err != ERR_OK)
+		return err;
 	for (uint8_t i = 0; i < s->now.anchors_count; i++)
 		s->anchors[i] =
 		    (struct anchor_sight){ .key = s->now.anchors[i].key, .err = ERR_UNREACHABLE };
-	if (err == ERR_OK || err == ERR_UNREACHABLE)
-		err = task_together(
-		    s->buckets.c->env, "ask anchors", ask_anchors, s, s->now.anchors_count);
-	return err;
+	return task_together(
+	    s->buckets.c->env, "ask anchors", ask_anchors, s, s->now.anchors_count);
 }
 
 /* ---- telling ---- */
@@ -98,7 +134,7 @@ answering(const struct bucket_sight *s)
 static int
 tell_json(const struct bucket_sight *s)
 {
-	const struct cloud_facts *f = cloud_bucket_of(s->bucket);
+	const struct cloud_facts *f = &s->facts;
 	struct json_value *o = json_make_object(), *list = json_make_array();
 
 	json_put_text(o, "bucket", f->name);
@@ -109,6 +145,7 @@ tell_json(const struct bucket_sight *s)
 	json_put_flag(o, "lock", s->words.lock);
 	json_put_number(o, "epoch", s->epoch);
 	json_put_number(o, "seq", s->map.seq);
+	json_put_flag(o, "stale", s->stale);
 	json_put_number(o, "configuration", s->now.number);
 	json_put_number(o, "quorum", s->now.quorum);
 	json_put_number(o, "writers", s->now.writers_count);
@@ -134,7 +171,7 @@ tell_json(const struct bucket_sight *s)
 static int
 tell_people(const struct bucket_sight *s)
 {
-	const struct cloud_facts *f = cloud_bucket_of(s->bucket);
+	const struct cloud_facts *f = &s->facts;
 	char when[SAY_TIME_MAX], size[SAY_SIZE_MAX], id[2 * sizeof(f->id.b) + 1];
 
 	hex_encode(id, f->id.b, sizeof(f->id.b));
@@ -143,8 +180,14 @@ tell_people(const struct bucket_sight *s)
 	printf("location    %s\n", f->location.text[0] != '\0' ? f->location.text : "any");
 	printf("versioning  %s%s\n", s->words.versioning,
 	    s->words.lock ? ", objects may be locked" : "");
-	printf("state       change %" PRIu64 " of epoch %" PRIu64 "; %" PRIu64 " pages, %s\n",
-	    s->map.seq, s->epoch, s->map.pages, say_size(s->map.page_bytes, size));
+	if (s->stale)
+		printf("state       change %" PRIu64 " of epoch %" PRIu64
+		       ", or a later one: stale; writes are refused\n",
+		    s->map.seq, s->epoch);
+	else
+		printf("state       change %" PRIu64 " of epoch %" PRIu64 "; %" PRIu64
+		       " pages, %s\n",
+		    s->map.seq, s->epoch, s->map.pages, say_size(s->map.page_bytes, size));
 	printf("anchors     %u of %u answer, %u are needed\n\n", answering(s), s->now.anchors_count,
 	    s->now.quorum);
 	for (uint8_t i = 0; i < s->now.anchors_count; i++) {
@@ -167,11 +210,9 @@ sight_work(struct client *c, void *arg)
 	int err = buckets_open(&s->buckets, c, CLOUD_FIND), code = client_exit_code(err);
 
 	if (err == ERR_OK) {
-		err = cloud_bucket_open(s->buckets.cloud, s->url.bucket, &s->bucket);
+		err = look(s);
 		if (err == ERR_NOT_FOUND)
 			say_error(c->command, "there is no bucket %s", s->url.bucket);
-		else if (err == ERR_OK)
-			err = look(s);
 		if (err == ERR_OK)
 			err = s->client.json ? tell_json(s) : tell_people(s);
 		if (err != ERR_OK && err != ERR_NOT_FOUND)
@@ -187,11 +228,135 @@ sight_work(struct client *c, void *arg)
 	return code;
 }
 
+/* ---- recovering ---- */
+
+static const struct option recover_options[] = {
+	{ "yes", 0, NULL, "recover: begin the epoch without asking on the terminal.", RIGHT_SWITCH,
+	    set_switch, NULL, .offset = offsetof(struct bucket_sight, yes) },
+	{ NULL },
+};
+
+/* Before anything is asked of the network. */
+static bool
+confirmed(const struct command *self, const struct bucket_sight *s)
+{
+	char line[16] = "";
+
+	if (s->yes)
+		return true;
+	if (isatty(STDIN_FILENO) != 1) {
+		say_error(self->name, "recover loses what nobody shows any more; say --yes");
+		return false;
+	}
+	say_note("%s gets new anchors. Changes that only the lost ones knew of are gone for good,\n"
+		 "also if those come back. Go on? Type yes:",
+	    s->url.bucket);
+	if (fgets(line, sizeof(line), stdin) != NULL && strcmp(line, "yes\n") == 0)
+		return true;
+	say_error(self->name, "nothing was done");
+	return false;
+}
+
+static int
+recovered_json(const struct bucket_sight *s, const struct cloud_recovered *r)
+{
+	struct json_value *o = json_make_object();
+
+	json_put_text(o, "bucket", s->url.bucket);
+	json_put_number(o, "epoch", r->epoch);
+	json_put_number(o, "seq", r->seq);
+	json_put_number(o, "found_seq", r->found_seq);
+	json_put_number(o, "safe_seq", r->safe_seq);
+	json_put_number(o, "anchors", r->anchors);
+	json_put_number(o, "answered", r->answered);
+	json_put_text(o, "source", r->recorded ? "record" : "anchor");
+	return json_say(o);
+}
+
+static int
+recovered_people(const struct bucket_sight *s, const struct cloud_recovered *r)
+{
+	printf("bucket      %s\nepoch       %" PRIu64 " begins with change %" PRIu64 "\n",
+	    s->url.bucket, r->epoch, r->seq);
+	printf("found       change %" PRIu64 ", %s; %u of %u anchors answered\n", r->found_seq,
+	    r->recorded ? "by the record in the network" : "with an anchor", r->answered,
+	    r->anchors);
+	if (r->safe_seq < r->found_seq)
+		printf("lost        what changes %" PRIu64 " to %" PRIu64
+		       " wrote: only anchors had it\n",
+		    r->safe_seq + 1, r->found_seq);
+	printf("may be lost whatever was written after change %" PRIu64 "\n", r->found_seq);
+	return fflush(stdout) == 0 ? ERR_OK : ERR_IO;
+}
+
+static void
+say_why_not(const struct bucket_sight *s, int err, const struct cloud_recovered *r)
+{
+	const char *command = s->buckets.c->command;
+
+	switch (err) {
+	case ERR_NOT_FOUND:
+		say_error(command, "there is no bucket %s", s->url.bucket);
+		break;
+	case ERR_EXISTS:
+		say_error(command, "%u of %u anchors answer: there is nothing to recover",
+		    r->answered, r->anchors);
+		break;
+	case ERR_BUSY:
+		say_error(command, "the anchors of %s are changing just now: try again later",
+		    s->url.bucket);
+		break;
+	default:
+		(void)buckets_fail(s->buckets.c, err, "recover the bucket %s", s->url.bucket);
+	}
+}
+
+static SUSPENDS int
+recover_work(struct client *c, void *arg)
+{
+	struct bucket_sight *s = arg;
+	struct cloud_recovered r;
+	int err = buckets_open(&s->buckets, c, CLOUD_FIND);
+	bool open = err == ERR_OK;
+
+	if (open) {
+		err = cloud_bucket_recover(s->buckets.cloud, s->url.bucket, &r);
+		if (err == ERR_OK)
+			err = s->client.json ? recovered_json(s, &r) : recovered_people(s, &r);
+		else
+			say_why_not(s, err, &r);
+	}
+	buckets_close(&s->buckets);
+	return client_exit_code(err);
+}
+
+/* ---- before ---- */
+
+static bool
+read_words(const struct command *self, struct bucket_sight *s, const struct operands *o,
+    bool *recovers, int *code)
+{
+	const char *verb = o->count == 2 ? o->text[0] : "show";
+
+	*code = EXIT_USAGE;
+	*recovers = strcmp(verb, "recover") == 0;
+	if (!*recovers && (s->yes || strcmp(verb, "show") != 0)) {
+		say_error(self->name,
+		    "right would be: %s bucket show sk://BUCKET, or %s bucket recover sk://BUCKET "
+		    "[--yes]",
+		    PROGRAM_NAME, PROGRAM_NAME);
+		return false;
+	}
+	return url_read(self->name, o->text[o->count - 1], URL_BUCKET_ONLY, &s->url, code) &&
+	       (!*recovers || confirmed(self, s));
+}
+
 static int
 bucket_run(const struct command *self, int argc, char **argv)
 {
 	struct bucket_sight *s = calloc(1, sizeof(*s));
-	struct operands operands;
+	struct operands operands = { 0 };
+	bool recovers = false;
 	int code = EXIT_FAILED;
 
 	if (s == NULL)
@@ -199,15 +364,15 @@ bucket_run(const struct command *self, int argc, char **argv)
 	s->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
 	s->words.versioning = "unknown";
 	if (command_parse(self, argc, argv,
-		(struct option_group[]){
-		    { client_options, &s->client }, { client_account_options, &s->client } },
-		2, &operands, &code) &&
-	    url_read(self->name, operands.text[0], URL_BUCKET_ONLY, &s->url, &code))
+		(struct option_group[]){ { recover_options, s }, { client_options, &s->client },
+		    { client_account_options, &s->client } },
+		3, &operands, &code) &&
+	    read_words(self, s, &operands, &recovers, &code))
 		code = client_run(&(struct client_work){
 		    .command = self->name,
 		    .options = &s->client,
 		    .account = true,
-		    .run = sight_work,
+		    .run = recovers ? recover_work : sight_work,
 		    .arg = s,
 		});
 	free(s);
@@ -216,17 +381,23 @@ bucket_run(const struct command *self, int argc, char **argv)
 
 const struct command command_bucket = {
 	.name = "bucket",
-	.synopsis = "sk://BUCKET [option ...]",
+	.synopsis = "[show|recover] sk://BUCKET [--yes] [option ...]",
 	.operands_least = 1,
-	.operands_most = 1,
-	.brief = "tell what a bucket is and who its anchors are",
+	.operands_most = 2,
+	.brief = "tell what a bucket is and who its anchors are; recover it without them",
 	.about =
 	    "Shows where a bucket's objects may lie, whether it keeps versions, how far its state\n"
 	    "is, and the peers that keep its head: each is asked whether it answers.\n"
 	    "\n"
 	    "  skerry bucket sk://photos\n"
 	    "\n"
+	    "recover is the last resort: when too few anchors are left for good, the bucket gets\n"
+	    "new ones, and goes on from the newest state that is to be found.\n"
+	    "\n"
+	    "  skerry bucket recover sk://photos\n"
+	    "\n"
 	    "Exit code 3: some anchor does not answer. 4: too few do.",
-	.options = (const struct option *const[]){ client_options, client_account_options, NULL },
+	.options = (const struct option *const[]){ recover_options, client_options,
+	    client_account_options, NULL },
 	.run = bucket_run,
 };

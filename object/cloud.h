@@ -99,22 +99,6 @@ SUSPENDS int cloud_bucket_create(struct cloud *c, const struct cloud_create *w);
  */
 SUSPENDS int cloud_bucket_delete(struct cloud *c, const char *name, int (*empty)(struct kv *txn));
 
-/*
- * The last resort, when the quorum of a bucket's anchors is gone for good: an epoch begins with new
- * ones, from the newest head that is to be found. Nobody can say whether later changes had been
- * committed: those are lost then. ERR_EXISTS: a quorum answers, there is nothing to recover;
- * ERR_NOT_FOUND: no such bucket; ERR_UNREACHABLE: no head is to be found, or the new anchors do not
- * answer; ERR_BUSY: its anchors are changing, or another recovery runs; ERR_PLACEMENT.
- */
-struct cloud_recovered {
-	uint64_t epoch;               /* that has begun */
-	uint8_t anchors, answered;    /* of the old one */
-	bool recorded;                /* its head comes from the DHT's record, not from an anchor */
-	uint64_t found_seq, safe_seq; /* of that head; changes up to this are there, at least */
-	uint64_t seq;                 /* of now */
-};
-SUSPENDS int cloud_bucket_recover(struct cloud *c, const char *name, struct cloud_recovered *out);
-
 /* ---- one bucket ---- */
 /* ERR_NOT_FOUND; ERR_UNREACHABLE. Each open one is given back; may be asked for many times. */
 SUSPENDS int cloud_bucket_open(struct cloud *c, const char *name, struct cloud_bucket **out);

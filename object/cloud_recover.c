@@ -4,6 +4,8 @@
  * records as its first head, and at last its place in the account. Whoever still knows the earlier
  * epoch is told by anchors that are in both, or finds the later one when he looks for it.
  */
+#include "object/cloud_recover.h"
+
 #include <stdlib.h>
 
 #include "object/cloud_private.h"
@@ -126,23 +128,64 @@ recover(struct recovery *r, struct cloud_recovered *out)
 	return ERR_OK;
 }
 
-SUSPENDS int
-cloud_bucket_recover(struct cloud *c, const char *name, struct cloud_recovered *out)
+static SUSPENDS int
+start(struct cloud *c, const char *name, struct recovery **out)
 {
 	struct recovery *r = calloc(1, sizeof(*r));
 	int err;
 
-	*out = (struct cloud_recovered){ 0 };
 	if (r == NULL)
 		return ERR_NOMEM;
 	r->c = c;
 	r->name = name;
-	salvage_init(&r->salvage);
 	err = cloud_record_find(c, name, &r->record);
-	if (err == ERR_OK)
-		err = recover(r, out);
+	if (err != ERR_OK) {
+		free(r);
+		return err;
+	}
+	salvage_init(&r->salvage);
+	*out = r;
+	return ERR_OK;
+}
+
+static void
+stop(struct recovery *r)
+{
 	salvage_fini(&r->salvage);
 	bucket_record_wipe(&r->record);
 	free(r);
+}
+
+SUSPENDS int
+cloud_bucket_recover(struct cloud *c, const char *name, struct cloud_recovered *out)
+{
+	struct recovery *r;
+	int err = start(c, name, &r);
+
+	*out = (struct cloud_recovered){ 0 };
+	if (err != ERR_OK)
+		return err;
+	err = recover(r, out);
+	stop(r);
+	return err;
+}
+
+SUSPENDS int
+cloud_bucket_remains(struct cloud *c, const char *name, struct cloud_remains *out)
+{
+	struct ground *g = c->opts.ground;
+	struct recovery *r;
+	int err = start(c, name, &r);
+
+	*out = (struct cloud_remains){ 0 };
+	if (err != ERR_OK)
+		return err;
+	err = find_chain(r);
+	if (err == ERR_OK)
+		err = g->salvage(g, &r->record.seed, &r->chain, &r->salvage);
+	if (err == ERR_OK)
+		*out = (struct cloud_remains){ r->chain.now, r->chain.charter.epoch,
+			r->salvage.answered, r->salvage.found ? r->salvage.head.seq : 0 };
+	stop(r);
 	return err;
 }

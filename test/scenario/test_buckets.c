@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "object/cloud_private.h"
+#include "object/cloud_recover.h"
 #include "object/duties.h"
 #include "object/ground_net.h"
 #include "test/scenario/world.h"
@@ -367,6 +368,7 @@ static void
 lose_and_recover(struct machine *m, uint8_t lost, struct cloud_recovered *out)
 {
 	struct env *env = world_client_env(m->w);
+	struct cloud_remains remains;
 	struct cloud_bucket *b = bucket_to_lose(m, lost, lost_name);
 
 	ck_assert_int_eq(write_in(m, lost_name, put_v, "in pages", true), ERR_OK);
@@ -377,11 +379,16 @@ lose_and_recover(struct machine *m, uint8_t lost, struct cloud_recovered *out)
 	lose_anchors(m, b, lost);
 	check_stale(b);
 	ck_assert_int_eq(cloud_bucket_recover(m->cloud, "other", out), ERR_NOT_FOUND);
+	ck_assert_int_eq(cloud_bucket_remains(m->cloud, lost_name, &remains), ERR_OK);
+	ck_assert_uint_eq(remains.epoch, 1);
+	ck_assert_uint_eq(remains.answered, 5 - lost);
+	ck_assert_uint_eq(remains.now.anchors_count, 5);
 	ck_assert_int_eq(cloud_bucket_recover(m->cloud, lost_name, out), ERR_OK);
 	ck_assert_uint_eq(out->epoch, 2);
 	ck_assert_uint_eq(out->anchors, 5);
 	ck_assert_uint_eq(out->answered, 5 - lost);
 	ck_assert_uint_eq(out->seq, out->found_seq + 1);
+	ck_assert_uint_eq(out->found_seq, remains.found_seq);
 	cloud_bucket_close(b);
 }
 
