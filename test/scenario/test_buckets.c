@@ -369,6 +369,7 @@ lose_and_recover(struct machine *m, uint8_t lost, struct cloud_recovered *out)
 {
 	struct env *env = world_client_env(m->w);
 	struct cloud_remains remains;
+	struct map_view *v;
 	struct cloud_bucket *b = bucket_to_lose(m, lost, lost_name);
 
 	ck_assert_int_eq(write_in(m, lost_name, put_v, "in pages", true), ERR_OK);
@@ -389,6 +390,9 @@ lose_and_recover(struct machine *m, uint8_t lost, struct cloud_recovered *out)
 	ck_assert_uint_eq(out->answered, 5 - lost);
 	ck_assert_uint_eq(out->seq, out->found_seq + 1);
 	ck_assert_uint_eq(out->found_seq, remains.found_seq);
+	/* Who had it open goes on with it nowhere. */
+	ck_assert_int_ne(cloud_bucket_view(b, MAP_CURRENT, &v), ERR_OK);
+	ck_assert_int_ne(cloud_bucket_update(b, put_w, NULL, NULL), ERR_OK);
 	cloud_bucket_close(b);
 }
 
@@ -413,6 +417,39 @@ lose_all(struct machine *m)
 
 	lose_and_recover(m, 5, &found);
 	ck_assert(found.recorded);
+	ck_assert(holds(m, lost_name, "in pages"));
+	return write_in(m, lost_name, put_v, "after", false);
+}
+
+/* An epoch is founded, and nothing put there: that is no empty bucket. */
+static int
+break_off(struct machine *m)
+{
+	struct ground *g = ground_net_base(m->ground);
+	struct cloud_store_wish wish = { NULL };
+	struct cloud_recovered found;
+	struct bucket_record r;
+	struct cloud_bucket *b;
+	struct head base = { .seq = 2, .id = { { 1 } } };
+	struct charter next;
+
+	(void)snprintf(lost_name, sizeof(lost_name), "photos");
+	ck_assert_int_eq(
+	    cloud_bucket_create(m->cloud, &(struct cloud_create){ .name = lost_name }), ERR_OK);
+	ck_assert_int_eq(write_in(m, lost_name, put_v, "in pages", true), ERR_OK);
+	ck_assert_int_eq(cloud_bucket_open(m->cloud, lost_name, &b), ERR_OK);
+	ck_assert_int_eq(task_sleep(world_client_env(m->w), SECONDS(90)), ERR_OK);
+	cloud_bucket_close(b);
+	ck_assert_int_eq(cloud_record_find(m->cloud, lost_name, &r), ERR_OK);
+	wish.seed = &r.seed;
+	ck_assert_int_eq(cloud_store_draft_after(m->cloud, &wish, 2, &base, &next), ERR_OK);
+	ck_assert_int_eq(g->found(g, &account, &r.seed, &next), ERR_OK);
+	cloud_open_outdate(m->cloud, &r.charter.bucket);
+	bucket_record_wipe(&r);
+	ck_assert_int_eq(task_sleep(world_client_env(m->w), SECONDS(5)), ERR_OK);
+	ck_assert_int_eq(cloud_bucket_open(m->cloud, lost_name, &b), ERR_UNREACHABLE);
+	ck_assert_int_eq(cloud_bucket_recover(m->cloud, lost_name, &found), ERR_OK);
+	ck_assert_uint_eq(found.epoch, 3);
 	ck_assert(holds(m, lost_name, "in pages"));
 	return write_in(m, lost_name, put_v, "after", false);
 }
@@ -447,6 +484,12 @@ START_TEST(all_anchors_are_gone)
 }
 END_TEST
 
+START_TEST(a_recovery_was_broken_off)
+{
+	recover_after(36, break_off);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -454,6 +497,7 @@ main(void)
 
 	suite_add(s, "account", 60, the_seed_and_one_peer_bring_all_back, two_dead_of_six, NULL);
 	suite_add(s, "deleted", 60, deleted_buckets_are_let_go_of, NULL);
-	suite_add(s, "recovered", 120, three_anchors_of_five_are_gone, all_anchors_are_gone, NULL);
+	suite_add(s, "recovered", 120, three_anchors_of_five_are_gone, all_anchors_are_gone,
+	    a_recovery_was_broken_off, NULL);
 	return suite_main(s);
 }
