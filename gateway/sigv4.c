@@ -422,9 +422,10 @@ sign(const struct key *key, const char *text, char out[65])
 }
 
 int
-sigv4_verify(const struct sigv4_request *r, const struct sigv4 *s, const struct key *key)
+sigv4_sign(
+    const struct sigv4_request *r, const struct sigv4 *s, const struct key *key, char out[65])
 {
-	char text[512], hex[65], signature[65];
+	char text[512], hex[65];
 	struct buf canonical;
 	struct hash h;
 	int err;
@@ -436,11 +437,21 @@ sigv4_verify(const struct sigv4_request *r, const struct sigv4 *s, const struct 
 		hex_encode(hex, h.b, sizeof(h.b));
 		(void)snprintf(
 		    text, sizeof(text), ALGORITHM "\n%s\n%s\n%s", s->amz_date, s->scope, hex);
-		sign(key, text, signature);
-		if (strlen(s->signature) != 64 || !crypto_equal(signature, s->signature, 64))
-			err = S3_SignatureDoesNotMatch;
+		sign(key, text, out);
 	}
 	buf_fini(&canonical);
+	return err;
+}
+
+int
+sigv4_verify(const struct sigv4_request *r, const struct sigv4 *s, const struct key *key)
+{
+	char signature[65];
+	int err = sigv4_sign(r, s, key, signature);
+
+	if (err == ERR_OK &&
+	    (strlen(s->signature) != 64 || !crypto_equal(signature, s->signature, 64)))
+		err = S3_SignatureDoesNotMatch;
 	return err == ERR_TOO_BIG ? S3_SignatureDoesNotMatch : err;
 }
 

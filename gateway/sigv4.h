@@ -58,6 +58,10 @@ int sigv4_parse(const struct sigv4_request *r, uint64_t now_ms, struct sigv4 *ou
 void sigv4_key(struct key *out, const char *secret, const char *scope);
 /* ERR_OK, or S3_SignatureDoesNotMatch. */
 int sigv4_verify(const struct sigv4_request *r, const struct sigv4 *s, const struct key *key);
+/* What a client writes: of s only scope, amz_date, signed_headers and payload_text count.
+ * ERR_TOO_BIG. */
+int sigv4_sign(
+    const struct sigv4_request *r, const struct sigv4 *s, const struct key *key, char out[65]);
 /* The canonical request, for tests and for messages of what did not match. */
 int sigv4_canonical(const struct sigv4_request *r, const struct sigv4 *s, struct buf *out);
 

@@ -104,6 +104,35 @@ START_TEST(published_header_signatures)
 }
 END_TEST
 
+/* A client's own signature is the published one, and nothing else of it counts. */
+START_TEST(signs_as_published)
+{
+	struct web_header get[] = {
+		{ "Host", "examplebucket.s3.amazonaws.com" },
+		{ "Range", "bytes=0-9" },
+		{ "x-amz-content-sha256", EMPTY },
+		{ "x-amz-date", "20130524T000000Z" },
+	};
+	struct sigv4 s = { .scope = "20130524/us-east-1/s3/aws4_request",
+		.amz_date = "20130524T000000Z",
+		.signed_headers = "host;range;x-amz-content-sha256;x-amz-date",
+		.payload_text = EMPTY };
+	struct target t;
+	struct sigv4_request r = {
+		.method = "GET", .target = &t, .headers = get, .headers_count = ARRAY_LEN(get)
+	};
+	struct key key;
+	char signature[65];
+
+	ck_assert_int_eq(target_parse("/test.txt", NULL, NULL, &t), ERR_OK);
+	sigv4_key(&key, SECRET, s.scope);
+	ck_assert_int_eq(sigv4_sign(&r, &s, &key, signature), ERR_OK);
+	ck_assert_str_eq(
+	    signature, "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
+	target_fini(&t);
+}
+END_TEST
+
 #define PRESIGNED                                                                                  \
 	"/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F"      \
 	"20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires="
@@ -211,7 +240,7 @@ main(void)
 
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
-	suite_add(s, "sigv4", 0, published_header_signatures, published_presigned_url,
-	    what_is_refused, any_bytes_end_well, NULL);
+	suite_add(s, "sigv4", 0, published_header_signatures, signs_as_published,
+	    published_presigned_url, what_is_refused, any_bytes_end_well, NULL);
 	return suite_main(s);
 }
