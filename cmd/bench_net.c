@@ -72,9 +72,9 @@ ticks(uint64_t n)
 	return (double)n / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* User and system time of a process so far, all threads; 0 when it is gone. */
-static double
-process_cpu(pid_t pid)
+/* User and system time, all threads. */
+double
+bench_process_cpu(pid_t pid)
 {
 	char path[64], text[1024];
 	const char *end;
@@ -101,10 +101,10 @@ process_cpu(pid_t pid)
 double
 bench_net_cpu(const struct bench_net *w)
 {
-	double sum = process_cpu(w->testnet);
+	double sum = bench_process_cpu(w->testnet);
 
 	for (size_t i = 0; i < w->peers_count; i++)
-		sum += process_cpu(w->peers[i]);
+		sum += bench_process_cpu(w->peers[i]);
 	return sum;
 }
 
@@ -168,11 +168,10 @@ bench_net_start(struct bench_net *w)
 {
 	char peers[16], rate[32];
 	const char *argv[] = { w->program, "testnet", "--dir", w->net, "--peers", peers, "--code",
-		w->code, "--json", "--repair-rate", rate, NULL };
+		w->code, "--json", "--repair-rate", rate, w->s3 ? "--s3" : NULL, "0", NULL };
 	struct spawn_opts opts = {
 		.program = w->program, .argv = argv, .in = -1, .err = STDERR_FILENO
 	};
-	struct json_value *o = NULL;
 	struct buf line;
 	int fds[2], err;
 
@@ -183,21 +182,22 @@ bench_net_start(struct bench_net *w)
 	opts.out = fds[1];
 	w->testnet = spawn(&opts);
 	(void)close(fds[1]);
-	buf_init(&line, LINE_BYTES_MAX);
+	buf_init_secret(&line, LINE_BYTES_MAX);
 	err = w->testnet < 0 ? ERR_NOMEM : read_line(fds[0], &line);
 	(void)close(fds[0]);
 	if (err == ERR_OK)
-		err = json_parse((const char *)line.data, line.len, &o);
+		err = json_parse((const char *)line.data, line.len, &w->told);
 	if (err == ERR_OK)
-		err = read_peers(w, o);
-	json_free(o);
-	buf_fini(&line);
+		err = read_peers(w, w->told);
+	buf_wipe(&line);
 	return err == ERR_OK ? ERR_OK : bench_failed(w, "the test network did not start");
 }
 
 void
 bench_net_stop(struct bench_net *w)
 {
+	json_free(w->told);
+	w->told = NULL;
 	if (w->testnet <= 0)
 		return;
 	(void)kill(w->testnet, SIGTERM);
@@ -297,6 +297,19 @@ bench_make_input(struct bench_net *w)
 		(void)close(in);
 	if (out >= 0)
 		(void)close(out);
+	return err;
+}
+
+int
+bench_read_input(struct bench_net *w, uint8_t *out, size_t bytes)
+{
+	FILE *f = fopen(w->input, "re");
+	int err = f == NULL ? err_from_errno(errno) : ERR_OK;
+
+	if (err == ERR_OK && fread(out, 1, bytes, f) != bytes)
+		err = ERR_IO;
+	if (f != NULL)
+		(void)fclose(f);
 	return err;
 }
 

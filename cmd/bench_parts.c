@@ -26,6 +26,7 @@
 #define MEASURE_MAX 4096     /* rounds: a disk that costs no CPU must end, too */
 #define ROUND_BYTES MIB(8)   /* of each buffer, larger than the second-level cache */
 #define SOCKET_IO   KIB(256) /* as sessions read and write */
+#define SUM_IO      KIB(256) /* as a gateway has a body at once: WEB_BODY_BUFFER */
 #define DISK_IO     MIB(1)
 #define CODE_K      4
 #define CODE_N      6
@@ -35,6 +36,8 @@ struct bench_state {
 	struct aead *aead;
 	struct key key;
 	struct coder *coder;
+	struct md5 *md5;
+	struct sha256 *sha256;
 	int socket[2];
 	int direct, plain;
 	double send_s, receive_s; /* CPU of either half of socket_round */
@@ -129,6 +132,28 @@ round_hash(struct bench_state *s)
 
 	for (size_t at = 0; at < ROUND_BYTES; at += LEAF_BYTES)
 		merkle_leaf(&h, s->a + at, LEAF_BYTES);
+	return ERR_OK;
+}
+
+static int
+round_md5(struct bench_state *s)
+{
+	uint8_t sum[16];
+
+	for (size_t at = 0; at < ROUND_BYTES; at += SUM_IO)
+		md5_update(s->md5, s->a + at, SUM_IO);
+	md5_final(s->md5, sum);
+	return ERR_OK;
+}
+
+static int
+round_sha256(struct bench_state *s)
+{
+	struct hash h;
+
+	for (size_t at = 0; at < ROUND_BYTES; at += SUM_IO)
+		sha256_update(s->sha256, s->a + at, SUM_IO);
+	sha256_final(s->sha256, &h);
 	return ERR_OK;
 }
 
@@ -253,6 +278,8 @@ measure_all(struct bench_state *s, struct bench_parts *out)
 		{ PART_DISK_READ, round_disk_read },
 		{ PART_FILE_WRITE, round_file_write },
 		{ PART_FILE_READ, round_file_read },
+		{ PART_MD5, round_md5 },
+		{ PART_SHA256, round_sha256 },
 	};
 	int err = measure_socket(s, &out->cost[PART_SEND], &out->cost[PART_RECEIVE]);
 
@@ -263,8 +290,8 @@ measure_all(struct bench_state *s, struct bench_parts *out)
 
 /* ---- up and down ---- */
 
-static int
-open_sockets(struct bench_state *s)
+int
+bench_socket_pair(int out[2])
 {
 	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -274,13 +301,12 @@ open_sockets(struct bench_state *s)
 		  getsockname(listener, (struct sockaddr *)&addr, &len) == 0;
 
 	if (ok) {
-		s->socket[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		ok = s->socket[0] >= 0 &&
-		     connect(s->socket[0], (struct sockaddr *)&addr, sizeof(addr)) == 0;
+		out[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ok = out[0] >= 0 && connect(out[0], (struct sockaddr *)&addr, sizeof(addr)) == 0;
 	}
 	if (ok) {
-		s->socket[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		ok = s->socket[1] >= 0;
+		out[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		ok = out[1] >= 0;
 	}
 	int err = ok ? ERR_OK : err_from_errno(errno);
 
@@ -313,6 +339,8 @@ state_close(struct bench_state *s)
 		if (fds[i] >= 0)
 			(void)close(fds[i]);
 	}
+	sha256_free(s->sha256);
+	md5_free(s->md5);
 	coder_free(s->coder);
 	aead_free(s->aead);
 	free(s->b);
@@ -329,13 +357,15 @@ bench_parts_run(const char *dir, struct bench_parts *out)
 	s.a = aligned_alloc(DISK_ALIGN, room);
 	s.b = aligned_alloc(DISK_ALIGN, room);
 	s.aead = aead_new();
-	if (s.a != NULL && s.b != NULL && s.aead != NULL) {
+	s.md5 = md5_new();
+	s.sha256 = sha256_new();
+	if (s.a != NULL && s.b != NULL && s.aead != NULL && s.md5 != NULL && s.sha256 != NULL) {
 		memset(s.a, 0x5a, room);
 		memset(s.b, 0xa5, room);
 		err = coder_new(CODE_K, CODE_N, &s.coder);
 	}
 	if (err == ERR_OK)
-		err = open_sockets(&s);
+		err = bench_socket_pair(s.socket);
 	if (err == ERR_OK)
 		err = open_file(dir, "direct", O_DIRECT, &s.direct);
 	if (err == ERR_OK)
@@ -361,6 +391,8 @@ static const char *const part_names[BENCH_PARTS] = {
 	[PART_DISK_READ] = "disk read, direct, 1 MiB",
 	[PART_FILE_READ] = "file read, 1 MiB",
 	[PART_FILE_WRITE] = "file write, 1 MiB",
+	[PART_MD5] = "md5, 256 KiB",
+	[PART_SHA256] = "sha-256, 256 KiB",
 };
 
 struct line {
@@ -389,6 +421,29 @@ static const struct line get_lines[] = {
 	    2 },
 };
 
+/* What comes on top through S3. */
+static const struct line s3_put_lines[] = {
+	{ "client sends, gateway receives", { { PART_SEND, 1 }, { PART_RECEIVE, 1 } }, 2 },
+	{ "MD5 for the ETag", { { PART_MD5, 1 } }, 1 },
+	{ "SHA-256 of the payload", { { PART_SHA256, 1 } }, 1 }, /* where it is signed */
+};
+static const struct line s3_get_lines[] = {
+	{ "gateway sends, client receives", { { PART_SEND, 1 }, { PART_RECEIVE, 1 } }, 2 },
+};
+
+static const struct floor {
+	const struct line *own, *more;
+	size_t own_count, more_count;
+} floors[BENCH_FLOORS] = {
+	[FLOOR_PUT] = { put_lines, NULL, ARRAY_LEN(put_lines), 0 },
+	[FLOOR_GET] = { get_lines, NULL, ARRAY_LEN(get_lines), 0 },
+	[FLOOR_S3_PUT] = { put_lines, s3_put_lines, ARRAY_LEN(put_lines),
+	    ARRAY_LEN(s3_put_lines) - 1 },
+	[FLOOR_S3_PUT_SIGNED] = { put_lines, s3_put_lines, ARRAY_LEN(put_lines),
+	    ARRAY_LEN(s3_put_lines) },
+	[FLOOR_S3_GET] = { get_lines, s3_get_lines, ARRAY_LEN(get_lines), ARRAY_LEN(s3_get_lines) },
+};
+
 const char *
 bench_part_name(size_t part)
 {
@@ -396,27 +451,29 @@ bench_part_name(size_t part)
 }
 
 size_t
-bench_lines(enum bench_way way)
+bench_lines(enum bench_floor of)
 {
-	return way == BENCH_PUT ? ARRAY_LEN(put_lines) : ARRAY_LEN(get_lines);
+	return floors[of].own_count + floors[of].more_count;
 }
 
 static const struct line *
-line_at(enum bench_way way, size_t line)
+line_at(enum bench_floor of, size_t line)
 {
-	return way == BENCH_PUT ? &put_lines[line] : &get_lines[line];
+	const struct floor *f = &floors[of];
+
+	return line < f->own_count ? &f->own[line] : &f->more[line - f->own_count];
 }
 
 const char *
-bench_line_name(enum bench_way way, size_t line)
+bench_line_name(enum bench_floor of, size_t line)
 {
-	return line_at(way, line)->name;
+	return line_at(of, line)->name;
 }
 
 double
-bench_line_cost(enum bench_way way, size_t line, const struct bench_parts *p)
+bench_line_cost(enum bench_floor of, size_t line, const struct bench_parts *p)
 {
-	const struct line *l = line_at(way, line);
+	const struct line *l = line_at(of, line);
 	double sum = 0;
 
 	for (size_t i = 0; i < l->count; i++)
@@ -425,11 +482,11 @@ bench_line_cost(enum bench_way way, size_t line, const struct bench_parts *p)
 }
 
 double
-bench_floor(enum bench_way way, const struct bench_parts *p)
+bench_floor(enum bench_floor of, const struct bench_parts *p)
 {
 	double sum = 0;
 
-	for (size_t i = 0; i < bench_lines(way); i++)
-		sum += bench_line_cost(way, i, p);
+	for (size_t i = 0; i < bench_lines(of); i++)
+		sum += bench_line_cost(of, i, p);
 	return sum;
 }

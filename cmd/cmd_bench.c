@@ -9,14 +9,18 @@
 #include <unistd.h>
 
 #include "cmd/bench.h"
+#include "cmd/bench_s3.h"
 #include "cmd/command.h"
 #include "cmd/dirs.h"
 #include "cmd/json.h"
 #include "cmd/say.h"
 
-#define SIZE_DEFAULT GIB(1)
-#define RUNS_DEFAULT 5
-#define RUNS_MAX     100
+#define SIZE_DEFAULT    GIB(1)
+#define SECONDS_DEFAULT 10
+#define RUNS_DEFAULT    5
+#define RUNS_S3         3 /* each stores two and a half times as much */
+#define RUNS_MAX        100
+#define SECONDS_MAX     3600
 
 static bool
 set_runs(void *field, const char *text)
@@ -35,13 +39,21 @@ set_bench_size(void *field, const char *text)
 	return true;
 }
 
+static bool
+set_seconds(void *field, const char *text)
+{
+	return value_count(text, 1, SECONDS_MAX, field);
+}
+
 static const struct option bench_options[] = {
 	{ "dir", 0, "DIR", "Where files and the network live meanwhile (default /var/tmp).",
 	    RIGHT_DIR, set_text, NULL, offsetof(struct bench, place) },
 	{ "size", 0, "SIZE", "Size of the file (default 1G).", "a size from 1M", set_bench_size,
 	    NULL, offsetof(struct bench, bytes) },
-	{ "runs", 0, "COUNT", "How many puts and gets (default 5).", "a number from 1 to 100",
-	    set_runs, NULL, offsetof(struct bench, runs) },
+	{ "runs", 0, "COUNT", "How many puts and gets (default 5, s3: 3).",
+	    "a number from 1 to 100", set_runs, NULL, offsetof(struct bench, runs) },
+	{ "seconds", 0, "COUNT", "s3: how long each rate is measured (default 10).",
+	    "a number from 1 to 3600", set_seconds, NULL, offsetof(struct bench, seconds) },
 	{ "json", 0, NULL, "Print for machines.", RIGHT_SWITCH, set_switch, NULL,
 	    offsetof(struct bench, json) },
 	{ NULL },
@@ -49,24 +61,32 @@ static const struct option bench_options[] = {
 
 /* ---- for people ---- */
 
-static void
-print_floor(const struct bench_parts *p)
+void
+bench_print_parts(const struct bench_parts *p)
 {
 	printf("the parts, core-seconds per GiB that goes through, one thread, warm buffers\n");
 	for (size_t i = 0; i < BENCH_PARTS; i++)
 		printf("  %-44s %6.3f\n", bench_part_name(i), p->cost[i]);
+}
+
+void
+bench_print_floor(enum bench_floor of, const struct bench_parts *p)
+{
+	for (size_t i = 0; i < bench_lines(of); i++)
+		printf("  %-44s %6.3f\n", bench_line_name(of, i), bench_line_cost(of, i, p));
+	printf("  %-44s %6.3f\n", "sum", bench_floor(of, p));
+}
+
+static void
+print_floor(const struct bench_parts *p)
+{
+	bench_print_parts(p);
 	printf("\nthe floor of a put at 4+2, per GiB of file\n");
-	for (size_t i = 0; i < bench_lines(BENCH_PUT); i++)
-		printf("  %-44s %6.3f\n", bench_line_name(BENCH_PUT, i),
-		    bench_line_cost(BENCH_PUT, i, p));
-	printf("  %-44s %6.3f\n", "sum", bench_floor(BENCH_PUT, p));
+	bench_print_floor(FLOOR_PUT, p);
 	printf("  %-44s %6.3f\n", "besides: the program reads the input file",
 	    p->cost[PART_FILE_READ]);
 	printf("\nthe floor of a get at 4+2, per GiB of file\n");
-	for (size_t i = 0; i < bench_lines(BENCH_GET); i++)
-		printf("  %-44s %6.3f\n", bench_line_name(BENCH_GET, i),
-		    bench_line_cost(BENCH_GET, i, p));
-	printf("  %-44s %6.3f\n", "sum", bench_floor(BENCH_GET, p));
+	bench_print_floor(FLOOR_GET, p);
 	printf("  %-44s %6.3f\n", "besides: the program writes the output file",
 	    p->cost[PART_FILE_WRITE]);
 	(void)fflush(stdout);
@@ -76,10 +96,10 @@ static const char *const way_names[BENCH_WAYS] = { "put", "get",
 	"write (of a content, as an S3 upload)", "read (of a content, as an S3 download)" };
 
 /* Contents go the way of files. */
-static enum bench_way
+static enum bench_floor
 floor_of(enum bench_way way)
 {
-	return way == BENCH_PUT || way == BENCH_WRITE ? BENCH_PUT : BENCH_GET;
+	return way == BENCH_PUT || way == BENCH_WRITE ? FLOOR_PUT : FLOOR_GET;
 }
 
 static void
@@ -133,16 +153,24 @@ runs_json(const struct bench *b, enum bench_way way, const struct bench_parts *p
 	return o;
 }
 
+struct json_value *
+bench_parts_json(const struct bench_parts *p)
+{
+	struct json_value *o = json_make_object();
+
+	for (size_t i = 0; i < BENCH_PARTS; i++)
+		json_put_real(o, bench_part_name(i), p->cost[i]);
+	return o;
+}
+
 static int
 say_json(const struct bench *b, const struct bench_parts *p)
 {
-	struct json_value *o = json_make_object(), *parts = json_make_object();
+	struct json_value *o = json_make_object();
 
-	for (size_t i = 0; i < BENCH_PARTS; i++)
-		json_put_real(parts, bench_part_name(i), p->cost[i]);
 	json_put_number(o, "bytes", b->bytes);
 	json_put_number(o, "runs", b->runs);
-	json_put_value(o, "parts_cpu_s_per_gib", parts);
+	json_put_value(o, "parts_cpu_s_per_gib", bench_parts_json(p));
 	json_put_value(o, "put", runs_json(b, BENCH_PUT, p));
 	json_put_value(o, "get", runs_json(b, BENCH_GET, p));
 	json_put_value(o, "write", runs_json(b, BENCH_WRITE, p));
@@ -172,13 +200,36 @@ parts_and_whole(struct bench *b)
 	return err;
 }
 
+static const struct what {
+	const char *name; /* NULL: nothing is said */
+	int (*run)(struct bench *b);
+	uint64_t runs;
+} whats[] = {
+	{ NULL, parts_and_whole, RUNS_DEFAULT },
+	{ "repair", bench_repair_run, RUNS_DEFAULT },
+	{ "s3", bench_s3_run, RUNS_S3 },
+};
+
+/* NULL: there is none. */
+static const struct what *
+what_of(const struct operands *o)
+{
+	if (o->count == 0)
+		return &whats[0];
+	for (size_t i = 1; i < ARRAY_LEN(whats); i++) {
+		if (strcmp(o->text[0], whats[i].name) == 0)
+			return &whats[i];
+	}
+	return NULL;
+}
+
 static int
-run(struct bench *b, bool repair)
+run(struct bench *b, const struct what *what)
 {
 	int err = bench_dir_make(b);
 
 	if (err == ERR_OK)
-		err = repair ? bench_repair_run(b) : parts_and_whole(b);
+		err = what->run(b);
 	bench_dir_remove(b);
 	if (err != ERR_OK && !b->told)
 		say_error(b->command, "cannot measure in %s: %s", b->place, err_text(err));
@@ -209,17 +260,21 @@ bench_run_command(const struct command *self, int argc, char **argv)
 	b->command = self->name;
 	b->place = "/var/tmp";
 	b->bytes = SIZE_DEFAULT;
-	b->runs = RUNS_DEFAULT;
+	b->seconds = SECONDS_DEFAULT;
 	if (command_parse(self, argc, argv, (struct option_group[]){ { bench_options, b } }, 1,
 		&operands, &code)) {
-		if (!make_results(b))
-			say_error(self->name, "out of memory");
-		else if (operands.count == 1 && strcmp(operands.text[0], "repair") != 0)
+		const struct what *what = what_of(&operands);
+
+		if (what != NULL && b->runs == 0)
+			b->runs = what->runs;
+		if (what == NULL)
 			say_error(self->name,
-			    "there is nothing called \"%s\" to measure; repair is",
+			    "there is nothing called \"%s\" to measure; repair and s3 are",
 			    operands.text[0]);
+		else if (!make_results(b))
+			say_error(self->name, "out of memory");
 		else
-			code = run(b, operands.count == 1) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+			code = run(b, what) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 	}
 	for (size_t i = 0; i < BENCH_WAYS; i++)
 		free(b->result[i]);
@@ -229,7 +284,8 @@ bench_run_command(const struct command *self, int argc, char **argv)
 
 const struct command command_bench = {
 	.name = "bench",
-	.synopsis = "[repair] [--size SIZE] [--runs COUNT] [--dir DIR] [--json]",
+	.synopsis = "[repair | s3] [--size SIZE] [--runs COUNT] [--seconds COUNT] [--dir DIR] "
+		    "[--json]",
 	.brief = "measure where the time goes on this machine",
 	.about =
 	    "Measures what a put and a get cannot do without, part by part, and sums it up: the\n"
@@ -241,7 +297,12 @@ const struct command command_bench = {
 	    "the\n"
 	    "others rebuild what is lost, and how much that takes from puts and gets beside it.\n"
 	    "\n"
+	    "With \"s3\" it writes and reads one large object and 32 at once through a gateway "
+	    "of\n"
+	    "six peers, beside the floor of that, and measures rates of small requests.\n"
+	    "\n"
 	    "  skerry bench --size 1G --runs 5\n"
+	    "  skerry bench s3 --size 1G --seconds 10\n"
 	    "  skerry bench repair --size 512M --runs 3",
 	.operands_most = 1,
 	.options = (const struct option *const[]){ bench_options, NULL },
