@@ -313,17 +313,8 @@ give_word(struct audit *t)
 	evidence_give_word(&t->evidence, &w, endpoint_identity(t->k->opts.endpoint));
 }
 
-static bool
-is_proof(struct bytes packed)
-{
-	struct evidence *e = malloc(sizeof(*e));
-	bool proof = e != NULL && evidence_unpack(packed, e) == ERR_OK && !e->worded;
-
-	free(e);
-	return proof;
-}
-
-/* A proof is not overwritten by a mere word. */
+/* The newest of the strongest: a proof is not overwritten by a mere word, nor the proof of a broken
+ * promise by that of another shard's loss, for which none is known. */
 static SUSPENDS int
 keep_evidence(struct audit *t, struct bytes packed)
 {
@@ -336,7 +327,7 @@ keep_evidence(struct audit *t, struct bytes packed)
 		return ERR_OK;
 	buf_init(&old, STORE_VALUE_MAX);
 	there = keeper_evidence(t->k, &t->to.pub, &old) == ERR_OK;
-	better = there && t->evidence.worded && is_proof(buf_bytes(&old));
+	better = there && evidence_outweighs(buf_bytes(&old), packed);
 	buf_fini(&old);
 	if (better || (!there && t->a->evidence_count >= EVIDENCE_NODES))
 		return ERR_OK;

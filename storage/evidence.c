@@ -327,6 +327,39 @@ evidence_judge(const struct evidence *e, enum evidence_finding *out)
 	return ERR_OK;
 }
 
+int
+evidence_strength(enum evidence_finding f)
+{
+	static const int strengths[] = { [FOUND_HELD] = 0,
+		[FOUND_WORD] = 1,
+		[FOUND_LOST] = 2,
+		[FOUND_DISPUTED] = 3,
+		[FOUND_BROKEN] = 4,
+		[FOUND_FORGED] = 5 };
+
+	return strengths[f];
+}
+
+/* -1: it shows nothing. */
+static int
+strength_of(struct bytes packed)
+{
+	struct evidence *e = malloc(sizeof(*e));
+	enum evidence_finding f;
+	int strength = -1;
+
+	if (e != NULL && evidence_unpack(packed, e) == ERR_OK && evidence_judge(e, &f) == ERR_OK)
+		strength = evidence_strength(f);
+	free(e);
+	return strength;
+}
+
+bool
+evidence_outweighs(struct bytes one, struct bytes other)
+{
+	return strength_of(one) > strength_of(other);
+}
+
 const char *
 evidence_finding_text(enum evidence_finding f)
 {

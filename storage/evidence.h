@@ -69,6 +69,11 @@ enum evidence_finding {
 };
 /* What the facts prove. ERR_INVALID: they are not complete. */
 int evidence_judge(const struct evidence *e, enum evidence_finding *out);
+/* Of two about one node the one with the higher number says more against it; a word is the least.
+ */
+int evidence_strength(enum evidence_finding f);
+/* The same of two packed ones; what cannot be read says nothing. */
+bool evidence_outweighs(struct bytes one, struct bytes other);
 const char *evidence_finding_text(enum evidence_finding f);
 const char *audit_word_text(enum audit_word_kind k);
 

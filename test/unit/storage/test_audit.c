@@ -283,6 +283,41 @@ START_TEST(a_word_is_a_word)
 }
 END_TEST
 
+/* Of what is kept against a node a later and weaker one takes nothing away. */
+START_TEST(the_stronger_evidence_outweighs)
+{
+	struct audit_word w = { .kind = WORD_SILENT, .tries = 3, .last = 1300 };
+	struct story *s = story_new();
+	struct receipt *r = &s->e.receipt;
+	struct buf kept[5];
+
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		buf_init(&kept[i], EVIDENCE_BYTES_MAX);
+	/* The first stays empty: nothing. */
+	sign_answer(s, AUDIT_LOST, 0);
+	ck_assert_int_eq(evidence_pack(&s->e, &kept[2]), ERR_OK);
+	*r = (struct receipt){
+		.chunk = s->e.challenge.chunk, .index = 1, .until = 9000, .issued = 500
+	};
+	receipt_sign(r, net, &s->node);
+	s->e.receipted = true;
+	ck_assert_int_eq(evidence_pack(&s->e, &kept[3]), ERR_OK);
+	sign_answer(s, AUDIT_LOST, 9000);
+	ck_assert_int_eq(evidence_pack(&s->e, &kept[4]), ERR_OK);
+	s->e.receipted = s->e.answered = s->e.described = false;
+	evidence_give_word(&s->e, &w, &s->auditor);
+	ck_assert_int_eq(evidence_pack(&s->e, &kept[1]), ERR_OK);
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+		for (size_t j = 0; j < ARRAY_LEN(kept); j++)
+			ck_assert_int_eq(
+			    evidence_outweighs(buf_bytes(&kept[i]), buf_bytes(&kept[j])), i > j);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		buf_fini(&kept[i]);
+	free(s);
+}
+END_TEST
+
 START_TEST(no_bit_of_evidence_may_change)
 {
 	struct story *s = story_new();
@@ -413,7 +448,7 @@ main(void)
 	suite_add(s, "audit", 30, rows_follow_from_the_nonce,
 	    messages_round_trip_and_no_bit_may_change, what_is_shown_is_proven,
 	    who_tampers_proves_nothing, a_broken_promise_is_proven, an_earlier_answer_is_a_promise,
-	    a_word_is_a_word, no_bit_of_evidence_may_change, NULL);
+	    a_word_is_a_word, the_stronger_evidence_outweighs, no_bit_of_evidence_may_change, NULL);
 	suite_add(s, "standing", 10, standings_against_a_model, who_is_out,
 	    standing_is_bounded_and_kept, too_many_nodes_push_out_the_least_known, NULL);
 	return suite_main(s);
