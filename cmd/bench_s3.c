@@ -167,7 +167,7 @@ measure(struct process *p)
 	if (err == ERR_OK)
 		err = s3_account_read(&p->s->account, p->net->told);
 	if (err == ERR_OK) {
-		p->gateway = (pid_t)json_number(json_child(p->net->told, "s3"), "pid");
+		p->gateway = (pid_t)json_number(json_child(p->net->told, "s3"), "gateway_pid");
 		err = failed(p, "a bucket is not made",
 		    s3_rate_prepare(&p->s->account, p->pool, &status), status);
 	}

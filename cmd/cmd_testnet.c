@@ -129,7 +129,7 @@ tell_json(const struct testnet *t)
 		struct json_value *s3;
 
 		if (json_parse((const char *)t->s3_line.data, t->s3_line.len, &s3) == ERR_OK) {
-			json_put_signed(s3, "pid", t->s3_pid);
+			json_put_signed(s3, "gateway_pid", t->s3_pid);
 			json_put_value(o, "s3", s3);
 		}
 	}
