@@ -52,7 +52,7 @@ ask_anchors(void *arg)
 		struct anchor_sight *a = &s->anchors[s->next++];
 
 		chain->known = false;
-		a->err = register_resolve(ep, dht, &a->key, false, &a->at);
+		a->err = register_resolve(ep, dht, &a->key, &a->at);
 		a->known = a->err == ERR_OK;
 		if (a->known)
 			a->err = register_ask_chain(ep, &a->at, &s->facts.id, chain, NULL, NULL);

@@ -147,7 +147,7 @@ found_task(void *arg)
 	while (f->next < f->charter->founding.anchors_count) {
 		const struct pubkey *who = &f->charter->founding.anchors[f->next++].key;
 		struct contact at;
-		int err = register_resolve(f->ep, f->dht, who, false, &at);
+		int err = register_resolve(f->ep, f->dht, who, &at);
 
 		if (err == ERR_OK)
 			err = register_ask_found(f->ep, &at, f->charter, f->grant);
@@ -279,7 +279,7 @@ find_at(struct finding *f, size_t i, struct register_chain *chain)
 	if (f->around != NULL)
 		at = f->around[i];
 	else
-		err = register_resolve(f->ep, f->dht, &f->anchors[i], false, &at);
+		err = register_resolve(f->ep, f->dht, &f->anchors[i], &at);
 	if (err == ERR_OK)
 		err = register_ask_chain(f->ep, &at, f->bucket, chain, NULL, NULL);
 	/* Also what it had shown until an error. */

@@ -69,7 +69,7 @@ reach(struct head_client *hc, struct flight *f)
 	if (hc->opts.registers != NULL && pubkey_equal(&f->peer->key, &endpoint_identity(ep)->pub))
 		return registers_answer(hc->opts.registers, message, &f->reply);
 	if (!f->peer->known) {
-		err = register_resolve(ep, hc->opts.dht, &f->peer->key, false, &at);
+		err = register_resolve(ep, hc->opts.dht, &f->peer->key, &at);
 		if (err != ERR_OK)
 			return err;
 		f->peer->at = at;
@@ -289,7 +289,7 @@ follow_at(struct head_client *hc, const struct pubkey *who, struct register_chai
 		.now = hc->p.conf,
 		.handed = hc->p.handed,
 		.last = hc->p.handover };
-	err = register_resolve(hc->opts.endpoint, hc->opts.dht, who, false, &at);
+	err = register_resolve(hc->opts.endpoint, hc->opts.dht, who, &at);
 	if (err == ERR_OK)
 		err = register_ask_chain(
 		    hc->opts.endpoint, &at, &hc->p.bucket, chain, follow_step, hc);

@@ -16,15 +16,15 @@
 
 int
 register_resolve(
-    struct endpoint *ep, struct dht *dht, const struct pubkey *who, bool fresh, struct contact *out)
+    struct endpoint *ep, struct dht *dht, const struct pubkey *who, struct contact *out)
 {
 	struct contact found;
 	struct peer_info info;
 	struct id id;
 	int err;
 
-	if (!fresh && endpoint_peer(ep, who, &info) && info.contact.addr.family != ADDR_NONE &&
-	    info.server && info.strikes == 0) {
+	if (endpoint_peer(ep, who, &info) && info.contact.addr.family != ADDR_NONE && info.server &&
+	    info.strikes == 0) {
 		*out = info.contact;
 		return ERR_OK;
 	}

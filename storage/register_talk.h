@@ -22,9 +22,9 @@ enum register_method {
 /* Handovers of one epoch: a change of members each day for eleven years. */
 #define CHAIN_MAX        4096
 
-/* Where a node is: from the book of peers, else by a lookup (fresh: always). */
-SUSPENDS int register_resolve(struct endpoint *ep, struct dht *dht, const struct pubkey *who,
-    bool fresh, struct contact *out);
+/* Where a node is: from the book of peers, else by a lookup. */
+SUSPENDS int register_resolve(
+    struct endpoint *ep, struct dht *dht, const struct pubkey *who, struct contact *out);
 
 /* message: packed; reply (max: REGISTER_BYTES_MAX): the packed answer. */
 SUSPENDS int register_ask(

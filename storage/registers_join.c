@@ -147,7 +147,7 @@ follow_from(struct joining *j, const struct pubkey *who)
 	struct contact at;
 
 	if (pubkey_equal(who, &endpoint_identity(r->opts.endpoint)->pub) ||
-	    register_resolve(r->opts.endpoint, r->opts.dht, who, false, &at) != ERR_OK)
+	    register_resolve(r->opts.endpoint, r->opts.dht, who, &at) != ERR_OK)
 		return false;
 	/* Each is asked for all: what another has shown may have ended half way. */
 	c->known = false;
@@ -187,7 +187,7 @@ ask_state(struct joining *j, const struct pubkey *who)
 	int err = m == NULL ? ERR_NOMEM : ERR_OK;
 
 	if (err == ERR_OK)
-		err = register_resolve(r->opts.endpoint, r->opts.dht, who, false, &at);
+		err = register_resolve(r->opts.endpoint, r->opts.dht, who, &at);
 	if (err == ERR_OK) {
 		m->kind = REG_READ;
 		m->bucket = j->m->bucket;

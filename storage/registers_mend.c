@@ -94,7 +94,7 @@ ask_member(
 	uint8_t packed[256];
 	struct contact at;
 	size_t len;
-	int err = register_resolve(r->opts.endpoint, r->opts.dht, who, false, &at);
+	int err = register_resolve(r->opts.endpoint, r->opts.dht, who, &at);
 
 	p->m.kind = REG_READ;
 	p->m.bucket = e->bucket;
@@ -131,7 +131,7 @@ tell_handover(
 	p->m.configuration = e->state.conf.number;
 	p->m.handover = e->state.handover;
 	if (register_message_pack(&p->m, r->net, packed, cap, &len) == ERR_OK &&
-	    register_resolve(r->opts.endpoint, r->opts.dht, who, false, &at) == ERR_OK)
+	    register_resolve(r->opts.endpoint, r->opts.dht, who, &at) == ERR_OK)
 		(void)register_ask(r->opts.endpoint, &at, bytes_of(packed, len), &p->reply);
 	free(packed);
 }
@@ -246,7 +246,7 @@ add_described(struct registers *r, struct choice *ch, const struct pubkey *who, 
 			return false;
 		record = *self;
 		contact_init(&at, who, record.addrs_count > 0 ? &record.addrs[0] : NULL);
-	} else if (register_resolve(r->opts.endpoint, r->opts.dht, who, false, &at) != ERR_OK ||
+	} else if (register_resolve(r->opts.endpoint, r->opts.dht, who, &at) != ERR_OK ||
 		   dht_peer_record(r->opts.dht, &at, &record) != ERR_OK) {
 		return false;
 	}
@@ -443,7 +443,7 @@ old_may_go(struct registers *r, struct register_entry *e, const struct anchor *o
 		return leaves(r);
 	if (silent_for(r, e, at) > 0)
 		return !look_at(r, e, &old->key);
-	return register_resolve(r->opts.endpoint, r->opts.dht, &old->key, false, &to) == ERR_OK &&
+	return register_resolve(r->opts.endpoint, r->opts.dht, &old->key, &to) == ERR_OK &&
 	       anchor_ask_offer(r->opts.endpoint, &to, &e->charter.owner, NULL, &offer) == ERR_OK &&
 	       offer.leaving;
 }

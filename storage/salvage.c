@@ -191,7 +191,7 @@ ask(struct looking *l, const struct anchor *who, struct question *q)
 	q->m.configuration = l->chain->now.number;
 	env_random(endpoint_env(l->ep), &q->m.nonce, sizeof(q->m.nonce));
 	q->answer.len = 0;
-	err = register_resolve(l->ep, l->dht, &who->key, false, &at);
+	err = register_resolve(l->ep, l->dht, &who->key, &at);
 	if (err == ERR_OK)
 		err =
 		    register_message_pack(&q->m, endpoint_net(l->ep), packed, sizeof(packed), &len);
