@@ -22,6 +22,26 @@ put_ok(struct world *w, const char *name, uint64_t bytes, bool stream)
 	ck_assert_uint_eq(r.placed_min, r.code.n);
 }
 
+/* The holder of that shard of "photo" gives wrong bytes from now on, to a client that is new. */
+static size_t
+spoil_holder(struct world *w, uint64_t chunk, uint8_t index)
+{
+	size_t liar = world_holder(w, "photo", chunk, index);
+
+	ck_assert_uint_lt(liar, 8);
+	world_spoil(w, liar);
+	world_new_client(w);
+	return liar;
+}
+
+static void
+only_is_blamed(struct world *w, size_t liar)
+{
+	ck_assert_uint_gt(world_blames(w, liar), 0);
+	for (size_t i = 0; i < 8; i++)
+		ck_assert(i == liar || world_blames(w, i) == 0);
+}
+
 /* Sizes around every border: inline, block, leaf row, chunk. */
 START_TEST(all_sizes_come_back)
 {
@@ -147,14 +167,9 @@ START_TEST(a_small_range_of_a_liar)
 	size_t liar;
 
 	put_ok(w, "photo", 900000, false);
-	liar = world_holder(w, "photo", 1, 1);
-	ck_assert_uint_lt(liar, 8);
-	world_spoil(w, liar);
-	world_new_client(w);
+	liar = spoil_holder(w, 1, 1);
 	ck_assert_int_eq(world_get_range(w, "photo", 262080 + 70000, 262080 + 70010), ERR_OK);
-	ck_assert_uint_gt(world_blames(w, liar), 0);
-	for (size_t i = 0; i < 8; i++)
-		ck_assert(i == liar || world_blames(w, i) == 0);
+	only_is_blamed(w, liar);
 	world_free(w);
 }
 END_TEST
@@ -232,10 +247,7 @@ START_TEST(a_pipe_gets_no_byte_twice)
 
 	put_ok(w, "photo", 900000, false);
 	put_ok(w, "short", 200000, false); /* leaves shorter than a block */
-	liar = world_holder(w, "photo", 0, 2);
-	ck_assert_uint_lt(liar, 8);
-	world_spoil(w, liar);
-	world_new_client(w);
+	liar = spoil_holder(w, 0, 2);
 	ck_assert_int_eq(world_get_ordered(w, "photo"), ERR_OK);
 	ck_assert_int_eq(world_get_ordered(w, "short"), ERR_OK);
 	ck_assert_uint_gt(world_blames(w, liar), 0);
@@ -250,14 +262,9 @@ START_TEST(a_lying_holder_is_found_and_worked_around)
 	size_t liar;
 
 	put_ok(w, "photo", 900000, false);
-	liar = world_holder(w, "photo", 0, 0);
-	ck_assert_uint_lt(liar, 8);
-	world_spoil(w, liar);
-	world_new_client(w);
+	liar = spoil_holder(w, 0, 0);
 	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
-	ck_assert_uint_gt(world_blames(w, liar), 0);
-	for (size_t i = 0; i < 8; i++)
-		ck_assert(i == liar || world_blames(w, i) == 0);
+	only_is_blamed(w, liar);
 	/* And with all the losses that the code allows beside it. */
 	for (size_t i = 0, killed = 0; i < 8 && killed < 3; i++) {
 		if (i != liar) {
