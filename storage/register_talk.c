@@ -10,7 +10,9 @@
 #include "overlay/base/buf.h"
 #include "overlay/base/pack.h"
 
-#define TALK_VERSION 1
+#define TALK_VERSION   1
+/* A question for a state, which brings no records and no signature. */
+#define READ_BYTES_MAX 256
 
 /* ---- where a node is ---- */
 
@@ -82,6 +84,28 @@ register_ask(struct endpoint *ep, const struct contact *to, struct bytes message
 
 	task_deadline_restore(env, old);
 	return err == ERR_END ? ERR_CLOSED : err;
+}
+
+int
+register_ask_state(struct endpoint *ep, struct dht *dht, const struct pubkey *who,
+    struct register_message *m, struct buf *reply, struct register_answer *a)
+{
+	uint8_t packed[READ_BYTES_MAX];
+	struct contact at;
+	size_t len;
+	int err = register_resolve(ep, dht, who, &at);
+
+	m->kind = REG_READ;
+	env_random(endpoint_env(ep), &m->nonce, sizeof(m->nonce));
+	if (err == ERR_OK)
+		err = register_message_pack(m, endpoint_net(ep), packed, sizeof(packed), &len);
+	if (err == ERR_OK)
+		err = register_ask(ep, &at, bytes_of(packed, len), reply);
+	if (err == ERR_OK)
+		err = register_answer_unpack(buf_bytes(reply), endpoint_net(ep), a);
+	if (err == ERR_OK && (a->nonce != m->nonce || !hash_equal(&a->bucket, &m->bucket)))
+		err = ERR_AUTH;
+	return err;
 }
 
 /* ---- would it be an anchor? ---- */

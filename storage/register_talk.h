@@ -29,6 +29,13 @@ SUSPENDS int register_resolve(
 /* message: packed; reply (max: REGISTER_BYTES_MAX): the packed answer. */
 SUSPENDS int register_ask(
     struct endpoint *ep, const struct contact *to, struct bytes message, struct buf *reply);
+/*
+ * What an anchor shows of a register, whatever kind of answer that is. m: bucket, epoch,
+ * configuration and the tail that is known; the rest is filled in. reply as above, a's tail lends
+ * from it. ERR_AUTH: it answers another question.
+ */
+SUSPENDS int register_ask_state(struct endpoint *ep, struct dht *dht, const struct pubkey *who,
+    struct register_message *m, struct buf *reply, struct register_answer *a);
 
 struct anchor_offer {
 	uint64_t incarnation; /* of the node's directory */

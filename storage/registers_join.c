@@ -181,29 +181,17 @@ ask_state(struct joining *j, const struct pubkey *who)
 {
 	struct registers *r = j->r;
 	struct register_message *m = calloc(1, sizeof(*m));
-	uint8_t packed[256];
-	struct contact at;
-	size_t len;
-	int err = m == NULL ? ERR_NOMEM : ERR_OK;
+	int err;
 
-	if (err == ERR_OK)
-		err = register_resolve(r->opts.endpoint, r->opts.dht, who, &at);
-	if (err == ERR_OK) {
-		m->kind = REG_READ;
-		m->bucket = j->m->bucket;
-		m->epoch = j->m->epoch;
-		m->configuration = j->chain.now.number;
-		env_random(r->env, &m->nonce, sizeof(m->nonce));
-		err = register_message_pack(m, r->net, packed, sizeof(packed), &len);
-	}
-	if (err == ERR_OK)
-		err = register_ask(r->opts.endpoint, &at, bytes_of(packed, len), &j->reply);
-	if (err == ERR_OK)
-		err = register_answer_unpack(buf_bytes(&j->reply), r->net, &j->shown);
+	if (m == NULL)
+		return ERR_NOMEM;
+	m->bucket = j->m->bucket;
+	m->epoch = j->m->epoch;
+	m->configuration = j->chain.now.number;
+	err = register_ask_state(r->opts.endpoint, r->opts.dht, who, m, &j->reply, &j->shown);
 	if (err == ERR_OK &&
-	    (j->shown.kind != ANS_STATE || j->shown.nonce != m->nonce ||
-		j->shown.configuration != j->chain.now.number || j->shown.epoch != j->m->epoch ||
-		!hash_equal(&j->shown.bucket, &j->m->bucket)))
+	    (j->shown.kind != ANS_STATE || j->shown.configuration != m->configuration ||
+		j->shown.epoch != m->epoch))
 		err = ERR_NOT_FOUND;
 	free(m);
 	return err;

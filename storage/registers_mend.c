@@ -91,26 +91,11 @@ static SUSPENDS int
 ask_member(
     struct registers *r, const struct register_entry *e, const struct pubkey *who, struct probe *p)
 {
-	uint8_t packed[256];
-	struct contact at;
-	size_t len;
-	int err = register_resolve(r->opts.endpoint, r->opts.dht, who, &at);
-
-	p->m.kind = REG_READ;
 	p->m.bucket = e->bucket;
 	p->m.epoch = e->state.epoch;
 	p->m.configuration = e->state.conf.number;
 	p->m.tail.extends = tail_hash(&e->state.tail);
-	env_random(r->env, &p->m.nonce, sizeof(p->m.nonce));
-	if (err == ERR_OK)
-		err = register_message_pack(&p->m, r->net, packed, sizeof(packed), &len);
-	if (err == ERR_OK)
-		err = register_ask(r->opts.endpoint, &at, bytes_of(packed, len), &p->reply);
-	if (err == ERR_OK)
-		err = register_answer_unpack(buf_bytes(&p->reply), r->net, &p->a);
-	if (err == ERR_OK && (p->a.nonce != p->m.nonce || !hash_equal(&p->a.bucket, &e->bucket)))
-		err = ERR_AUTH;
-	return err;
+	return register_ask_state(r->opts.endpoint, r->opts.dht, who, &p->m, &p->reply, &p->a);
 }
 
 /* It is behind, or has never heard that it is a member: its own others have what it needs. */

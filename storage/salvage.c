@@ -179,28 +179,13 @@ take(struct looking *l, struct question *q)
 static SUSPENDS int
 ask(struct looking *l, const struct anchor *who, struct question *q)
 {
-	uint8_t packed[256];
-	struct contact at;
-	size_t len;
 	int err;
 
 	memset(&q->m, 0, sizeof(q->m));
-	q->m.kind = REG_READ;
 	q->m.bucket = l->chain->charter.bucket;
 	q->m.epoch = l->chain->charter.epoch;
 	q->m.configuration = l->chain->now.number;
-	env_random(endpoint_env(l->ep), &q->m.nonce, sizeof(q->m.nonce));
-	q->answer.len = 0;
-	err = register_resolve(l->ep, l->dht, &who->key, &at);
-	if (err == ERR_OK)
-		err =
-		    register_message_pack(&q->m, endpoint_net(l->ep), packed, sizeof(packed), &len);
-	if (err == ERR_OK)
-		err = register_ask(l->ep, &at, bytes_of(packed, len), &q->answer);
-	if (err == ERR_OK)
-		err = register_answer_unpack(buf_bytes(&q->answer), endpoint_net(l->ep), &q->a);
-	if (err == ERR_OK && (q->a.nonce != q->m.nonce || !hash_equal(&q->a.bucket, &q->m.bucket)))
-		err = ERR_AUTH;
+	err = register_ask_state(l->ep, l->dht, &who->key, &q->m, &q->answer, &q->a);
 	if (err != ERR_OK)
 		return err;
 	l->s->moved |= q->a.kind == ANS_MOVED || q->a.kind == ANS_SUPERSEDED;
