@@ -41,31 +41,49 @@ register_resolve(
 
 /* ---- a message and its answer ---- */
 
-static SUSPENDS int
-ask(struct endpoint *ep, const struct contact *to, struct bytes message, struct buf *reply)
+int
+register_write(struct stream *st, struct bytes message)
 {
 	uint8_t length[4];
 	struct packer p = packer_on(length, sizeof(length));
+	int err;
+
+	pack_u32(&p, (uint32_t)message.len);
+	err = stream_write(st, bytes_of(length, sizeof(length)));
+	return err == ERR_OK ? stream_write(st, message) : err;
+}
+
+int
+register_read_length(struct stream *st, size_t *len)
+{
+	uint8_t length[4];
+	struct unpacker u;
+	int err = stream_read(st, length, sizeof(length));
+
+	if (err != ERR_OK)
+		return err;
+	u = unpacker_on(bytes_of(length, sizeof(length)));
+	*len = unpack_u32(&u);
+	return *len > REGISTER_BYTES_MAX ? ERR_TOO_BIG : ERR_OK;
+}
+
+static SUSPENDS int
+ask(struct endpoint *ep, const struct contact *to, struct bytes message, struct buf *reply)
+{
 	struct stream *st;
-	uint32_t len;
+	size_t len;
 	int err =
 	    stream_open(ep, to, METHOD_REGISTER, bytes_of(&(uint8_t){ TALK_VERSION }, 1), &st);
 
 	if (err != ERR_OK)
 		return err;
-	pack_u32(&p, (uint32_t)message.len);
-	err = stream_write(st, bytes_of(length, sizeof(length)));
-	if (err == ERR_OK)
-		err = stream_write(st, message);
+	err = register_write(st, message);
 	/* What it has to say against the message comes with its end. */
 	if (err == ERR_OK || err == ERR_CLOSED)
-		err = stream_read(st, length, sizeof(length));
+		err = register_read_length(st, &len);
 	if (err == ERR_OK) {
-		struct unpacker u = unpacker_on(bytes_of(length, sizeof(length)));
-
-		len = unpack_u32(&u);
 		buf_reset(reply);
-		err = len > reply->max ? ERR_TOO_BIG : buf_reserve(reply, len);
+		err = buf_reserve(reply, len);
 	}
 	if (err == ERR_OK) {
 		err = stream_read(st, reply->data, len);

@@ -26,6 +26,10 @@ enum register_method {
 SUSPENDS int register_resolve(
     struct endpoint *ep, struct dht *dht, const struct pubkey *who, struct contact *out);
 
+/* On the stream a message, and so its answer, stands behind its length. */
+SUSPENDS int register_write(struct stream *st, struct bytes message);
+SUSPENDS int register_read_length(struct stream *st, size_t *len); /* ≤ REGISTER_BYTES_MAX */
+
 /* message: packed; reply (max: REGISTER_BYTES_MAX): the packed answer. */
 SUSPENDS int register_ask(
     struct endpoint *ep, const struct contact *to, struct bytes message, struct buf *reply);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "overlay/base/buf.h"
-#include "overlay/base/pack.h"
 #include "storage/keeper_times.h"
 #include "storage/registers_private.h"
 
@@ -186,35 +185,6 @@ registers_admit(const struct registers *r, const struct pubkey *owner, const str
 
 /* ---- methods ---- */
 
-static SUSPENDS int
-read_message(struct stream *st, uint8_t *out, size_t *len)
-{
-	uint8_t length[4];
-	int err = stream_read(st, length, sizeof(length));
-
-	if (err == ERR_OK) {
-		struct unpacker u = unpacker_on(bytes_of(length, sizeof(length)));
-
-		*len = unpack_u32(&u);
-		err = *len > REGISTER_BYTES_MAX ? ERR_TOO_BIG : stream_read(st, out, *len);
-	}
-	return err;
-}
-
-static SUSPENDS int
-give_answer(struct stream *st, const struct buf *reply)
-{
-	uint8_t length[4];
-	struct packer p = packer_on(length, sizeof(length));
-	int err;
-
-	pack_u32(&p, (uint32_t)reply->len);
-	err = stream_write(st, bytes_of(length, sizeof(length)));
-	if (err == ERR_OK)
-		err = stream_write(st, buf_bytes(reply));
-	return err == ERR_OK ? stream_finish(st, ERR_OK, bytes_of(NULL, 0)) : err;
-}
-
 static int
 serve_message(void *arg, struct stream *st, const struct rpc_request *req)
 {
@@ -234,13 +204,17 @@ serve_message(void *arg, struct stream *st, const struct rpc_request *req)
 		return err;
 	buf_init(&reply, REGISTER_BYTES_MAX);
 	old = task_deadline(r->env, env_now(r->env) + transfers_patience(r->places));
-	err = read_message(st, place.buffer, &len);
+	err = register_read_length(st, &len);
+	if (err == ERR_OK)
+		err = stream_read(st, place.buffer, len);
 	task_deadline_restore(r->env, old);
 	old = task_deadline(r->env, env_now(r->env) + ANSWER_WITHIN);
 	if (err == ERR_OK)
 		err = registers_answer(r, bytes_of(place.buffer, len), &reply);
 	if (err == ERR_OK)
-		err = give_answer(st, &reply);
+		err = register_write(st, buf_bytes(&reply));
+	if (err == ERR_OK)
+		err = stream_finish(st, ERR_OK, bytes_of(NULL, 0));
 	task_deadline_restore(r->env, old);
 	buf_fini(&reply);
 	transfer_end(r->places, &place);

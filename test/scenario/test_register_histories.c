@@ -13,7 +13,6 @@
 
 #include "overlay/base/buf.h"
 #include "overlay/base/crypto_stand_in.h"
-#include "overlay/base/pack.h"
 #include "storage/acceptor.h"
 #include "test/scenario/register_world.h"
 #include "test/scenario/world_private.h"
@@ -202,29 +201,10 @@ make_lie(struct liar *l, struct lie *x, struct bytes in, size_t *len)
 }
 
 static SUSPENDS int
-take(struct stream *st, uint8_t *in, size_t *len)
-{
-	uint8_t length[4];
-	int err = stream_read(st, length, sizeof(length));
-
-	if (err != ERR_OK)
-		return err;
-	*len =
-	    (size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 | length[3];
-	return *len > REGISTER_BYTES_MAX ? ERR_TOO_BIG : stream_read(st, in, *len);
-}
-
-static SUSPENDS int
 give(struct stream *st, struct bytes out)
 {
-	uint8_t length[4];
-	struct packer p = packer_on(length, sizeof(length));
-	int err;
+	int err = register_write(st, out);
 
-	pack_u32(&p, (uint32_t)out.len);
-	err = stream_write(st, bytes_of(length, sizeof(length)));
-	if (err == ERR_OK)
-		err = stream_write(st, out);
 	return err == ERR_OK ? stream_finish(st, ERR_OK, bytes_of(NULL, 0)) : err;
 }
 
@@ -243,7 +223,9 @@ serve_lies(void *arg, struct stream *st, const struct rpc_request *req)
 	(void)req;
 	must(x != NULL);
 	buf_init(&reply, REGISTER_BYTES_MAX);
-	err = take(st, x->in, &len);
+	err = register_read_length(st, &len);
+	if (err == ERR_OK)
+		err = stream_read(st, x->in, len);
 	if (err == ERR_OK && mood < 20) {
 		err = ERR_BUSY; /* hides */
 	} else if (err == ERR_OK && mood < 65 && make_lie(l, x, bytes_of(x->in, len), &len)) {
