@@ -288,15 +288,7 @@ acceptor_catch_up(const struct charter *c, const struct configuration *before,
 	s.self = *self;
 	s.handed = true;
 	s.handover = *l;
-	memset(&m, 0, sizeof(m));
-	m.kind = REG_ACCEPT;
-	m.ballot = shown->accepted;
-	m.sig = shown->accepted_sig;
-	m.value = shown->value;
-	m.replaces = shown->warranted;
-	m.next = shown->value.stop.next;
-	m.warrant = shown->warrant;
-	m.tail = shown->tail;
+	register_message_shown(shown, &m);
 	if (shown->accepted.counter == 0 || on_accept(&s, &m, out, &a) != ACC_CHANGED)
 		return ERR_INVALID;
 	return ERR_OK;

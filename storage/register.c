@@ -174,6 +174,20 @@ register_message_unpack(struct bytes in, struct network_id net, struct register_
 	return in.len > REGISTER_BYTES_MAX ? ERR_TOO_BIG : unpack_message(&u, net, out);
 }
 
+void
+register_message_shown(const struct register_answer *shown, struct register_message *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->kind = REG_ACCEPT;
+	out->ballot = shown->accepted;
+	out->sig = shown->accepted_sig;
+	out->replaces = shown->warranted;
+	out->next = shown->value.stop.next;
+	out->warrant = shown->warrant;
+	out->value = shown->value;
+	out->tail = shown->tail;
+}
+
 /* ---- answers ---- */
 
 enum answer_part { PART_HANDOVER = 1, PART_COSIGNED = 2, PART_CLAIM = 4, PART_WARRANT = 8 };

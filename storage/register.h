@@ -104,6 +104,11 @@ int register_message_pack(
     const struct register_message *m, struct network_id net, uint8_t *out, size_t cap, size_t *len);
 /* *out is undefined after an error: it is large. Records are lent from the input. */
 int register_message_unpack(struct bytes in, struct network_id net, struct register_message *out);
+/*
+ * What a state shows as accepted, as its writer had sent it; of which configuration that is, the
+ * caller says.
+ */
+void register_message_shown(const struct register_answer *shown, struct register_message *out);
 int register_answer_pack(
     const struct register_answer *a, struct network_id net, uint8_t *out, size_t cap, size_t *len);
 int register_answer_unpack(struct bytes in, struct network_id net, struct register_answer *out);

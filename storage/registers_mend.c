@@ -150,18 +150,10 @@ take_accept(struct registers *r, struct register_entry *e, struct probe *p)
 	if (p->a.accepted.counter == 0 || order < 0 ||
 	    (order == 0 && value_place(&p->a.value) <= value_place(&s->value)))
 		return;
-	memset(&p->m, 0, sizeof(p->m));
-	p->m.kind = REG_ACCEPT;
+	register_message_shown(&p->a, &p->m);
 	p->m.bucket = e->bucket;
 	p->m.epoch = s->epoch;
 	p->m.configuration = s->conf.number;
-	p->m.ballot = p->a.accepted;
-	p->m.sig = p->a.accepted_sig;
-	p->m.replaces = p->a.warranted;
-	p->m.next = p->a.value.stop.next;
-	p->m.warrant = p->a.warrant;
-	p->m.value = p->a.value;
-	p->m.tail = p->a.tail;
 	(void)registers_step(r, &p->m, &p->a);
 }
 
