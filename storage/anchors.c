@@ -39,12 +39,6 @@ struct choosing {
 	uint8_t chosen_count;
 };
 
-static uint64_t
-random_below(void *arg, uint64_t bound)
-{
-	return env_random_below(arg, bound);
-}
-
 static void
 leave_out(struct choosing *ch, size_t i)
 {
@@ -57,7 +51,7 @@ choose_one(struct choosing *ch)
 {
 	const struct candidate_rules *rules = &ch->charter->rules;
 	struct endpoint *ep = chunks_endpoint(ch->wish->chunks);
-	struct placement_random random = { random_below, endpoint_env(ep) };
+	struct placement_random random = { env_draw, endpoint_env(ep) };
 	/* Regions are looked at when all are chosen. */
 	struct constraints limits = { .per_country_max = rules->per_country_max,
 		.per_operator_max = rules->per_operator_max,

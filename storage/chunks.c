@@ -302,12 +302,6 @@ chunks_servers(struct chunks *c, uint64_t *servers)
 	return err;
 }
 
-static uint64_t
-random_below(void *arg, uint64_t bound)
-{
-	return env_random_below(arg, bound);
-}
-
 /* Those that are still to come may bring the regions that are missing: only a choice for all of
  * them can tell. */
 static size_t
@@ -324,7 +318,7 @@ int
 chunks_choose(struct chunks *c, struct candidate *of, size_t count, const struct constraints *rules,
     const struct layout *layout, size_t *chosen)
 {
-	struct placement_random random = { random_below, c->env };
+	struct placement_random random = { env_draw, c->env };
 	size_t all[SHARDS_MAX], found;
 	size_t want = rules->regions_min > 1 ? still_wanted(of, count, layout->n) : 1;
 	int err =

@@ -97,16 +97,10 @@ answered(struct rpc_call *call, int err, struct bytes reply)
 
 /* ---- asking ---- */
 
-static uint64_t
-random_below(void *arg, uint64_t bound)
-{
-	return env_random_below(arg, bound);
-}
-
 bool
 keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h)
 {
-	return neighbour_offer(one, h, random_below, k->env);
+	return neighbour_offer(one, h, env_draw, k->env);
 }
 
 /* seek: look it up where we do not know. */

@@ -266,18 +266,12 @@ candidates(struct registers *r, const struct configuration *c, struct choice *ch
 	return err;
 }
 
-static uint64_t
-random_below(void *arg, uint64_t bound)
-{
-	return env_random_below(arg, bound);
-}
-
 /* One that fits and would. */
 static SUSPENDS int
 find_new(struct registers *r, const struct register_entry *e, uint8_t old, struct anchor *out)
 {
 	struct choice *ch = calloc(1, sizeof(*ch));
-	struct placement_random random = { random_below, r->env };
+	struct placement_random random = { env_draw, r->env };
 	struct constraints limits = limits_of(e);
 	struct configuration c = e->state.conf;
 	bool found = false;

@@ -39,6 +39,12 @@ env_random_below(struct env *env, uint64_t bound)
 	return draw % bound;
 }
 
+uint64_t
+env_draw(void *env, uint64_t bound)
+{
+	return env_random_below(env, bound);
+}
+
 /* ---- timers ---- */
 
 void

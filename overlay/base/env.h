@@ -33,6 +33,7 @@ uint64_t env_wall_ms(const struct env *env); /* Unix time in ms by this node's o
 /* ---- entropy: seeded in simulation ---- */
 void env_random(struct env *env, void *out, size_t len);
 uint64_t env_random_below(struct env *env, uint64_t bound); /* uniform in [0, bound), bound > 0 */
+uint64_t env_draw(void *env, uint64_t bound); /* the same, for who draws through a pointer */
 
 /* ---- timers: embedded in their owner, who stops them before it goes ---- */
 struct timer {
