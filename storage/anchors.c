@@ -30,6 +30,38 @@ anchors_count_for(uint64_t nodes)
 
 /* ---- choosing ---- */
 
+struct constraints
+anchors_limits(const struct candidate_rules *rules)
+{
+	return (struct constraints){ .regions_min = rules->regions_min,
+		.per_country_max = rules->per_country_max,
+		.per_operator_max = rules->per_operator_max,
+		.per_network_max = rules->per_network_max };
+}
+
+int
+anchors_try(struct endpoint *ep, const struct charter *c, const struct grant *grant,
+    const struct constraints *limits, struct candidate *of, size_t *count, struct anchor *out)
+{
+	struct placement_random random = { env_draw, endpoint_env(ep) };
+	struct anchor_offer offer;
+	size_t at, found;
+	int err = placement_choose(of, *count, limits, TAIL_BYTES_MAX, 1, &random, &at, &found);
+
+	if (err != ERR_OK)
+		return err;
+	err = anchor_ask_offer(ep, &of[at].contact, &c->owner, grant, &offer);
+	if (err == ERR_CANCELED)
+		return err;
+	if (err != ERR_OK || offer.refusal != ERR_OK || offer.leaving) {
+		of[at] = of[--*count];
+		return ERR_REFUSED;
+	}
+	of[at].taken = true;
+	*out = (struct anchor){ of[at].contact.pub, offer.incarnation };
+	return ERR_OK;
+}
+
 struct choosing {
 	const struct anchors_wish *wish;
 	struct charter *charter;
@@ -39,42 +71,19 @@ struct choosing {
 	uint8_t chosen_count;
 };
 
-static void
-leave_out(struct choosing *ch, size_t i)
-{
-	ch->c[i] = ch->c[--ch->count];
-}
-
-/* The next by the rules and the spread; asks it. ERR_PLACEMENT: no more fit. */
+/* The next, if the one that is asked would. */
 static SUSPENDS int
 choose_one(struct choosing *ch)
 {
-	const struct candidate_rules *rules = &ch->charter->rules;
-	struct endpoint *ep = chunks_endpoint(ch->wish->chunks);
-	struct placement_random random = { env_draw, endpoint_env(ep) };
-	/* Regions are looked at when all are chosen. */
-	struct constraints limits = { .per_country_max = rules->per_country_max,
-		.per_operator_max = rules->per_operator_max,
-		.per_network_max = rules->per_network_max };
-	struct anchor_offer offer;
-	size_t at, found;
-	int err =
-	    placement_choose(ch->c, ch->count, &limits, TAIL_BYTES_MAX, 1, &random, &at, &found);
+	struct constraints limits = anchors_limits(&ch->charter->rules);
+	int err;
 
-	if (err != ERR_OK)
-		return err;
-	err =
-	    anchor_ask_offer(ep, &ch->c[at].contact, &ch->charter->owner, ch->wish->grant, &offer);
-	if (err == ERR_CANCELED)
-		return err;
-	if (err != ERR_OK || offer.refusal != ERR_OK || offer.leaving) {
-		leave_out(ch, at);
-		return ERR_OK;
-	}
-	ch->c[at].taken = true;
-	ch->chosen[ch->chosen_count++] =
-	    (struct anchor){ ch->c[at].contact.pub, offer.incarnation };
-	return ERR_OK;
+	limits.regions_min = 0; /* looked at when all are chosen */
+	err = anchors_try(chunks_endpoint(ch->wish->chunks), ch->charter, ch->wish->grant, &limits,
+	    ch->c, &ch->count, &ch->chosen[ch->chosen_count]);
+	if (err == ERR_OK)
+		ch->chosen_count++;
+	return err == ERR_REFUSED ? ERR_OK : err;
 }
 
 static bool

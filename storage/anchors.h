@@ -13,6 +13,16 @@
 /* How many for a network of so many nodes that store: 3 up to 4, 5 up to 11, 7 above. */
 uint8_t anchors_count_for(uint64_t nodes);
 
+/* What the rules of candidates ask of a choice. */
+struct constraints anchors_limits(const struct candidate_rules *rules);
+/*
+ * Chooses one of the candidates and asks it: ERR_OK, it is taken and would be an anchor;
+ * ERR_REFUSED, it would not, or does not answer, and is left out of them: another may;
+ * ERR_PLACEMENT, none fits. c: owner; grant may be NULL.
+ */
+SUSPENDS int anchors_try(struct endpoint *ep, const struct charter *c, const struct grant *grant,
+    const struct constraints *limits, struct candidate *of, size_t *count, struct anchor *out);
+
 struct anchors_wish {
 	struct chunks *chunks; /* lent: knows the candidates */
 	struct dht *dht;       /* lent */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/buf.h"
-#include "storage/chunks.h"
+#include "storage/anchors.h"
 #include "storage/head_client.h"
 #include "storage/keeper_times.h"
 #include "storage/placement.h"
@@ -196,17 +196,6 @@ struct choice {
 	size_t count;
 };
 
-static struct constraints
-limits_of(const struct register_entry *e)
-{
-	const struct candidate_rules *rules = &e->charter.rules;
-
-	return (struct constraints){ .regions_min = rules->regions_min,
-		.per_country_max = rules->per_country_max,
-		.per_operator_max = rules->per_operator_max,
-		.per_network_max = rules->per_network_max };
-}
-
 /* Appends what a node says of itself. False: it does not answer. */
 static SUSPENDS bool
 add_described(struct registers *r, struct choice *ch, const struct pubkey *who, bool taken)
@@ -271,8 +260,7 @@ static SUSPENDS int
 find_new(struct registers *r, const struct register_entry *e, uint8_t old, struct anchor *out)
 {
 	struct choice *ch = calloc(1, sizeof(*ch));
-	struct placement_random random = { env_draw, r->env };
-	struct constraints limits = limits_of(e);
+	struct constraints limits = anchors_limits(&e->charter.rules);
 	struct configuration c = e->state.conf;
 	bool found = false;
 	int err = ch == NULL ? ERR_NOMEM : ERR_OK;
@@ -282,23 +270,11 @@ find_new(struct registers *r, const struct register_entry *e, uint8_t old, struc
 	if (err == ERR_OK)
 		err = candidates(r, &c, ch);
 	for (int i = 0; err == ERR_OK && !found && i < CANDIDATE_TRIES; i++) {
-		struct anchor_offer offer;
-		size_t at, n;
-
-		err = placement_choose(
-		    ch->c, ch->count, &limits, TAIL_BYTES_MAX, 1, &random, &at, &n);
-		if (err != ERR_OK)
-			break;
-		err = anchor_ask_offer(r->opts.endpoint, &ch->c[at].contact, &e->charter.owner,
-		    e->granted ? &e->grant : NULL, &offer);
-		if (err == ERR_CANCELED)
-			break;
-		found = err == ERR_OK && offer.refusal == ERR_OK && !offer.leaving;
-		err = ERR_OK;
-		if (found)
-			*out = (struct anchor){ ch->c[at].contact.pub, offer.incarnation };
-		else
-			ch->c[at] = ch->c[--ch->count];
+		err = anchors_try(r->opts.endpoint, &e->charter, e->granted ? &e->grant : NULL,
+		    &limits, ch->c, &ch->count, out);
+		found = err == ERR_OK;
+		if (err == ERR_REFUSED)
+			err = ERR_OK;
 	}
 	free(ch);
 	return err == ERR_OK && !found ? ERR_PLACEMENT : err;
@@ -424,7 +400,7 @@ new_may_come(
     struct registers *r, const struct register_entry *e, const struct anchor *fresh, uint8_t old)
 {
 	struct choice *ch = calloc(1, sizeof(*ch));
-	struct constraints limits = limits_of(e);
+	struct constraints limits = anchors_limits(&e->charter.rules);
 	struct anchor_offer offer;
 	bool good = false;
 
