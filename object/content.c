@@ -39,26 +39,10 @@ content_sealed_bytes(const struct content *c)
 }
 
 int
-manifest_add_copies(struct manifest *to, const struct manifest *from)
-{
-	int err = ERR_OK;
-
-	for (size_t i = 0; err == ERR_OK && i < from->chunks_count; i++) {
-		const struct manifest_chunk *c = &from->chunks[i];
-
-		err = manifest_add_chunk(
-		    to, &c->id, &c->code, c->bytes, (const uint8_t(*)[8])c->hints);
-	}
-	return err;
-}
-
-int
 content_copy(const struct content *from, struct content *to)
 {
-	int err = manifest_add_copies(&to->list, &from->list);
+	int err = manifest_append(&to->list, &from->list);
 
-	for (size_t i = 0; err == ERR_OK && i < from->list.segments_count; i++)
-		err = manifest_add_segment(&to->list, &from->list.segments[i]);
 	if (err == ERR_OK)
 		err = buf_append(
 		    &to->list.inline_data, from->list.inline_data.data, from->list.inline_data.len);
@@ -294,9 +278,7 @@ content_load(struct files *f, const struct content *c, struct manifest *m, struc
 		return load_listed(f, c, m, above, missing);
 	if (c->kind != CONTENT_CHUNKS && c->kind != CONTENT_EMPTY)
 		return ERR_STATE;
-	err = manifest_add_copies(m, &c->list);
-	for (size_t i = 0; err == ERR_OK && i < c->list.segments_count; i++)
-		err = manifest_add_segment(m, &c->list.segments[i]);
+	err = manifest_append(m, &c->list);
 	m->plain_bytes = c->bytes;
 	return err;
 }

@@ -35,16 +35,8 @@ content_store_list(struct placing *p, struct content *c)
 static int
 add_segments(struct content *to, const struct manifest *from)
 {
-	uint32_t first = (uint32_t)to->list.chunks_count;
-	int err = manifest_add_copies(&to->list, from);
+	int err = manifest_append(&to->list, from);
 
-	for (size_t i = 0; err == ERR_OK && i < from->segments_count; i++) {
-		struct manifest_segment s = from->segments[i];
-
-		s.first_chunk += first;
-		err = manifest_add_segment(&to->list, &s);
-		crypto_wipe(&s, sizeof(s));
-	}
 	to->bytes += from->plain_bytes;
 	to->list.plain_bytes = to->bytes;
 	return err;

@@ -7,8 +7,6 @@
 #include "object/placing.h"
 
 size_t content_form_bytes(const struct content *c); /* may be more than CONTENT_FORM_MAX */
-/* Adds the chunks of another manifest. */
-int manifest_add_copies(struct manifest *to, const struct manifest *from);
 /*
  * A list that is longer than CONTENT_LIST_MAX becomes a manifest of its own, leased for the full
  * term: then c is LISTED.

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "object/content_private.h"
+#include "object/files_private.h"
 #include "object/leases.h"
 
 /* The lists as leases_set() wants them: the one that the link names before the others. */

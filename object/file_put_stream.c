@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 
-#include "object/content_private.h"
 #include "object/content_write.h"
 #include "object/file_put_private.h"
 
@@ -61,10 +60,8 @@ read_all(struct file_put *p, struct content_writer *w)
 static int
 take_over(const struct content *c, struct manifest *m)
 {
-	int err = manifest_add_copies(m, &c->list);
+	int err = manifest_append(m, &c->list);
 
-	for (size_t i = 0; err == ERR_OK && i < c->list.segments_count; i++)
-		err = manifest_add_segment(m, &c->list.segments[i]);
 	if (err == ERR_OK)
 		err =
 		    buf_append(&m->inline_data, c->list.inline_data.data, c->list.inline_data.len);

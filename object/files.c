@@ -245,20 +245,6 @@ fetch_below(
 }
 
 static int
-list_above(const struct manifest *list, struct manifest *above)
-{
-	int err = ERR_OK;
-
-	for (size_t i = 0; err == ERR_OK && i < list->chunks_count; i++) {
-		const struct manifest_chunk *c = &list->chunks[i];
-
-		err = manifest_add_chunk(
-		    above, &c->id, &c->code, c->bytes, (const uint8_t(*)[8])c->hints);
-	}
-	return err;
-}
-
-static int
 open_levels(struct files *f, const struct manifest_keys *keys, struct buf *blob, struct manifest *m,
     struct manifest *above, struct file_missing *missing)
 {
@@ -275,7 +261,7 @@ open_levels(struct files *f, const struct manifest_keys *keys, struct buf *blob,
 			return ERR_INVALID;
 		level_max = m->level;
 		if (above != NULL)
-			err = list_above(m, above);
+			err = manifest_add_copies(above, m);
 		if (err == ERR_OK)
 			err = fetch_below(f, m, blob, missing);
 		manifest_fini(m);

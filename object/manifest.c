@@ -100,6 +100,36 @@ manifest_add_segment(struct manifest *m, const struct manifest_segment *s)
 	return err;
 }
 
+int
+manifest_add_copies(struct manifest *to, const struct manifest *from)
+{
+	int err = ERR_OK;
+
+	for (size_t i = 0; err == ERR_OK && i < from->chunks_count; i++) {
+		const struct manifest_chunk *c = &from->chunks[i];
+
+		err = manifest_add_chunk(
+		    to, &c->id, &c->code, c->bytes, (const uint8_t(*)[8])c->hints);
+	}
+	return err;
+}
+
+int
+manifest_append(struct manifest *to, const struct manifest *from)
+{
+	uint32_t first = (uint32_t)to->chunks_count;
+	int err = manifest_add_copies(to, from);
+
+	for (size_t i = 0; err == ERR_OK && i < from->segments_count; i++) {
+		struct manifest_segment s = from->segments[i];
+
+		s.first_chunk += first;
+		err = manifest_add_segment(to, &s);
+		crypto_wipe(&s, sizeof(s));
+	}
+	return err;
+}
+
 /* ---- packing ---- */
 
 /* A packer over fresh room in out; pack_end takes over what was written. */

@@ -60,6 +60,10 @@ void manifest_fini(struct manifest *m); /* frees and wipes */
 int manifest_add_chunk(struct manifest *m, const struct hash *id, const struct code_params *code,
     uint32_t bytes, const uint8_t (*hints)[8]);
 int manifest_add_segment(struct manifest *m, const struct manifest_segment *s);
+/* Adds the chunks of another manifest. */
+int manifest_add_copies(struct manifest *to, const struct manifest *from);
+/* The same, and its segments, behind those that are there. */
+int manifest_append(struct manifest *to, const struct manifest *from);
 
 /* A base name or nothing: no slash, neither "." nor "..", at most MANIFEST_NAME_MAX. */
 bool manifest_name_valid(const char *name);
