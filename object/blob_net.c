@@ -1,8 +1,6 @@
 /* Put, raised, published where it must be found by its id alone: only now it may be named. */
 #include "object/blob_net.h"
 
-#include <stdlib.h>
-
 #include "object/files_private.h"
 
 static int
@@ -12,24 +10,6 @@ fill(void *arg, uint64_t offset, uint8_t *dst, size_t len)
 
 	memcpy(dst, blob->data + offset, len);
 	return ERR_OK;
-}
-
-static int
-publish(struct blob_net *b, const struct placed_chunk *c)
-{
-	struct chunk_put_result *r = calloc(1, sizeof(*r));
-	int err;
-
-	if (r == NULL)
-		return ERR_NOMEM;
-	r->ref = c->ref;
-	for (uint8_t i = 0; i < c->ref.code.n; i++) {
-		r->holders[i] = c->holders[i];
-		r->have[i] = c->holders[i].addr.family != ADDR_NONE;
-	}
-	err = chunk_publish(b->files->opts.chunks, r);
-	free(r);
-	return err;
 }
 
 static int
@@ -46,7 +26,7 @@ net_put(struct blob_store *s, struct bytes blob, bool publishes, struct chunk_re
 	if (err == ERR_OK)
 		err = placing_raise(&p, 0);
 	if (err == ERR_OK && publishes)
-		err = publish(b, &p.placed[slot]);
+		err = placing_publish(&p, &p.placed[slot]);
 	if (err == ERR_OK)
 		*out = p.placed[slot].ref;
 	placing_fini(&p);

@@ -50,24 +50,14 @@ set_name(struct manifest *m, const char *name)
 static SUSPENDS int
 publish(struct file_put *p, const struct placed_chunk *c)
 {
-	struct chunk_put_result *r = calloc(1, sizeof(*r));
-	int err;
+	int err = placing_publish(&p->placing, c);
 
-	if (r == NULL)
-		return ERR_NOMEM;
-	r->ref = c->ref;
-	for (uint8_t i = 0; i < c->ref.code.n; i++) {
-		r->holders[i] = c->holders[i];
-		r->have[i] = c->holders[i].addr.family != ADDR_NONE;
-	}
-	err = chunk_publish(p->f->opts.chunks, r);
 	/* Without a record now the link works a little later. */
 	if (err != ERR_OK && err != ERR_CANCELED) {
 		log_warn(
 		    p->f->env, "the manifest's location is not published yet: %s", err_text(err));
 		err = ERR_OK;
 	}
-	free(r);
 	return err;
 }
 

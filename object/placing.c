@@ -154,6 +154,32 @@ manifest_add_placed(struct manifest *m, const struct placed_chunk *c)
 	    m, &c->ref.id, &c->ref.code, (uint32_t)c->ref.bytes, c->ref.hints);
 }
 
+/* As the chunk layer was told it when it was put. */
+static void
+put_result_of(const struct placed_chunk *c, struct chunk_put_result *out)
+{
+	out->ref = c->ref;
+	out->placed = c->placed;
+	for (uint8_t i = 0; i < c->ref.code.n; i++) {
+		out->holders[i] = c->holders[i];
+		out->have[i] = c->holders[i].addr.family != ADDR_NONE;
+	}
+}
+
+int
+placing_publish(struct placing *p, const struct placed_chunk *c)
+{
+	struct chunk_put_result *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (r == NULL)
+		return ERR_NOMEM;
+	put_result_of(c, r);
+	err = chunk_publish(p->f->opts.chunks, r);
+	free(r);
+	return err;
+}
+
 /* ---- leases ---- */
 
 struct raising {
@@ -173,12 +199,7 @@ raise_task(void *arg)
 	while (err == ERR_OK && r->err == ERR_OK && r->next < p->placed_count) {
 		const struct placed_chunk *c = &p->placed[r->next++];
 
-		full->ref = c->ref;
-		full->placed = c->placed;
-		for (uint8_t i = 0; i < c->ref.code.n; i++) {
-			full->holders[i] = c->holders[i];
-			full->have[i] = c->holders[i].addr.family != ADDR_NONE;
-		}
+		put_result_of(c, full);
 		err = chunk_raise(p->f->opts.chunks, full,
 		    &(struct chunk_raise_opts){ .signer = p->opts.signer,
 			.constraints = &p->opts.constraints,

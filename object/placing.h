@@ -60,6 +60,11 @@ SUSPENDS int placing_put(struct placing *p, uint64_t bytes, const struct chunk_s
     void (*progress)(void *arg, uint64_t bytes), void *arg, size_t *slot);
 /* Raises all chunks from slot `from` on to the full term. */
 SUSPENDS int placing_raise(struct placing *p, size_t from);
+/*
+ * Says in the DHT where a placed chunk lies, which must be found by its id alone; its holders do,
+ * too, a little later.
+ */
+SUSPENDS int placing_publish(struct placing *p, const struct placed_chunk *c);
 /* What was placed elsewhere for the same end is told with the rest. */
 void placing_tell(struct placing *p, const struct placing_told *more);
 /* Adds a placed chunk to a manifest. */
