@@ -77,19 +77,6 @@ seal(struct files *f, const struct manifest *m, const struct manifest_keys *keys
 	return env_offload(f->env, WORK_CPU, seal_work, &job, WORK_INLINE_MAX);
 }
 
-struct blob {
-	const uint8_t *data;
-};
-
-static int
-fill_from_blob(void *arg, uint64_t offset, uint8_t *dst, size_t len)
-{
-	const struct blob *b = arg;
-
-	memcpy(dst, b->data + offset, len);
-	return ERR_OK;
-}
-
 /* Stores a sealed manifest in chunks; what they are goes into next. */
 static SUSPENDS int
 store_blob(struct placing *p, struct bytes blob, struct manifest *next)
@@ -98,10 +85,8 @@ store_blob(struct placing *p, struct bytes blob, struct manifest *next)
 
 	for (size_t at = 0; err == ERR_OK && at < blob.len;) {
 		size_t len = MIN(blob.len - at, (size_t)p->f->chunk_bytes), slot;
-		struct blob part = { blob.data + at };
-		struct chunk_source source = { fill_from_blob, &part };
 
-		err = placing_put(p, len, &source, NULL, NULL, &slot);
+		err = placing_put_bytes(p, bytes_of(blob.data + at, len), &slot);
 		if (err == ERR_OK)
 			err = manifest_add_placed(next, &p->placed[slot]);
 		at += len;
@@ -180,9 +165,8 @@ copy_out(void *arg, uint64_t offset, const struct bytes *pieces, size_t count)
 	return ERR_OK;
 }
 
-/* The bytes of a whole chunk, checked by hash, appended to out. */
-static int
-fetch_chunk(
+int
+files_fetch_chunk(
     struct files *f, const struct chunk_ref *ref, struct buf *out, struct file_missing *missing)
 {
 	struct chunk_sink sink = { .take = copy_out, .verify = true };
@@ -238,7 +222,7 @@ fetch_below(
 	buf_reset(blob);
 	for (size_t i = 0; err == ERR_OK && i < list->chunks_count; i++) {
 		ref_of_chunk(&list->chunks[i], ref);
-		err = fetch_chunk(f, ref, blob, missing);
+		err = files_fetch_chunk(f, ref, blob, missing);
 	}
 	free(ref);
 	return err;
@@ -279,7 +263,7 @@ manifest_fetch_at(struct files *f, const struct manifest_keys *keys, const struc
 	int err;
 
 	buf_init(&blob, MANIFEST_SEALED_MAX);
-	err = fetch_chunk(f, top, &blob, missing);
+	err = files_fetch_chunk(f, top, &blob, missing);
 	if (err == ERR_OK)
 		err = open_levels(f, keys, &blob, m, above, missing);
 	buf_wipe(&blob);

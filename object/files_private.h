@@ -39,6 +39,9 @@ SUSPENDS int manifest_fetch(struct files *f, const struct link *link, struct man
 SUSPENDS int manifest_fetch_at(struct files *f, const struct manifest_keys *keys,
     const struct chunk_ref *top, struct manifest *m, struct manifest *above,
     struct file_missing *missing);
+/* The bytes of a whole chunk, checked by hash, appended to out; missing may be NULL. */
+SUSPENDS int files_fetch_chunk(
+    struct files *f, const struct chunk_ref *ref, struct buf *out, struct file_missing *missing);
 void ref_of_chunk(const struct manifest_chunk *c, struct chunk_ref *out);
 
 #endif

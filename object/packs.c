@@ -123,15 +123,6 @@ seal_members(void *arg)
 	return err;
 }
 
-static int
-fill(void *arg, uint64_t offset, uint8_t *dst, size_t len)
-{
-	const struct pack *k = arg;
-
-	memcpy(dst, k->sealed.data + offset, len);
-	return ERR_OK;
-}
-
 static SUSPENDS int
 take_memory(struct pack *k)
 {
@@ -145,7 +136,6 @@ take_memory(struct pack *k)
 static SUSPENDS int
 place(struct pack *k)
 {
-	struct chunk_source source = { fill, k };
 	size_t slot;
 	int err = placing_init(&k->placing, k->packs->opts.files, &k->packs->opts.placing);
 
@@ -154,7 +144,7 @@ place(struct pack *k)
 	if (err == ERR_OK)
 		err = env_offload(k->packs->env, WORK_CPU, seal_members, k, k->bytes);
 	if (err == ERR_OK)
-		err = placing_put(&k->placing, k->bytes, &source, NULL, NULL, &slot);
+		err = placing_put_bytes(&k->placing, bytes_of(k->sealed.data, k->bytes), &slot);
 	return err == ERR_OK ? placing_raise(&k->placing, 0) : err;
 }
 

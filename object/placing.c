@@ -132,6 +132,23 @@ placing_put(struct placing *p, uint64_t bytes, const struct chunk_source *source
 	return err;
 }
 
+static int
+fill_from_bytes(void *arg, uint64_t offset, uint8_t *dst, size_t len)
+{
+	const struct bytes *bytes = arg;
+
+	memcpy(dst, bytes->data + offset, len);
+	return ERR_OK;
+}
+
+int
+placing_put_bytes(struct placing *p, struct bytes bytes, size_t *slot)
+{
+	struct chunk_source source = { fill_from_bytes, &bytes };
+
+	return placing_put(p, bytes.len, &source, NULL, NULL, slot);
+}
+
 void
 placing_tell(struct placing *p, const struct placing_told *more)
 {

@@ -58,6 +58,8 @@ struct code_params placing_code(const struct placing *p, uint64_t bytes);
  */
 SUSPENDS int placing_put(struct placing *p, uint64_t bytes, const struct chunk_source *source,
     void (*progress)(void *arg, uint64_t bytes), void *arg, size_t *slot);
+/* The same of bytes that are there, and stay where they are so long. */
+SUSPENDS int placing_put_bytes(struct placing *p, struct bytes bytes, size_t *slot);
 /* Raises all chunks from slot `from` on to the full term. */
 SUSPENDS int placing_raise(struct placing *p, size_t from);
 /*
