@@ -340,6 +340,22 @@ content_references(struct kv *kv, const struct content *c, uint64_t *count)
 }
 
 int
+content_form_named(
+    void *arg, struct kv *txn, struct bytes form, uint64_t written_ms, uint64_t now_ms)
+{
+	struct content c;
+	int err;
+
+	(void)arg;
+	content_init(&c);
+	err = content_unpack(form, &c);
+	if (err == ERR_OK)
+		err = content_named(txn, &c, written_ms, now_ms);
+	content_fini(&c);
+	return err;
+}
+
+int
 content_form_ref(void *arg, struct kv *txn, struct bytes form)
 {
 	struct content c;

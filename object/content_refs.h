@@ -42,6 +42,8 @@ SUSPENDS int content_dropped(struct kv *txn, const struct content *c, uint64_t n
 SUSPENDS int content_references(struct kv *kv, const struct content *c, uint64_t *count);
 
 /* The same of packed forms, as object/bucket.h asks for them; arg is not used. */
+SUSPENDS int content_form_named(
+    void *arg, struct kv *txn, struct bytes form, uint64_t written_ms, uint64_t now_ms);
 SUSPENDS int content_form_ref(void *arg, struct kv *txn, struct bytes form);
 SUSPENDS int content_form_unref(void *arg, struct kv *txn, struct bytes form, uint64_t now_ms);
 
