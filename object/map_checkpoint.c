@@ -160,20 +160,16 @@ static int
 name_logs(struct checkpoint *c, struct map_root *root)
 {
 	const struct map_root *now = &c->m->root;
-	struct chunk_ref *chunk = malloc(sizeof(*chunk));
-	int err = chunk == NULL ? ERR_NOMEM : ERR_OK;
+	int err = ERR_OK;
 
 	for (size_t i = 0; err == ERR_OK && i < now->logs_count; i++) {
 		const struct map_span *s = &now->logs[i];
 
-		if (s->to <= c->seq) {
+		if (s->to <= c->seq)
 			err = map_root_retire(root, c->number, &s->ref);
-			continue;
-		}
-		blob_ref_chunk(&s->ref, chunk);
-		err = map_root_add_log(root, chunk, s->from, s->to);
+		else
+			err = map_root_add_log(root, &s->ref, s->from, s->to);
 	}
-	free(chunk);
 	return err;
 }
 

@@ -140,8 +140,8 @@ copy_span(struct map_span *to, const struct map_span *from)
 	return blob_ref_copy(&to->ref, &from->ref);
 }
 
-static int
-add_log(struct map_root *r, const struct map_span *s)
+int
+map_root_add_log(struct map_root *r, const struct blob_ref *ref, uint64_t from, uint64_t to)
 {
 	struct map_span *more;
 	int err;
@@ -152,7 +152,10 @@ add_log(struct map_root *r, const struct map_span *s)
 	if (more == NULL)
 		return ERR_NOMEM;
 	r->logs = more;
-	err = copy_span(&more[r->logs_count], s);
+	more += r->logs_count;
+	more->from = from;
+	more->to = to;
+	err = blob_ref_copy(&more->ref, ref);
 	if (err == ERR_OK)
 		r->logs_count++;
 	return err;
@@ -193,23 +196,11 @@ map_root_copy(struct map_root *r, const struct map_root *from)
 			r->ids_count++;
 	}
 	for (size_t i = 0; err == ERR_OK && i < from->logs_count; i++)
-		err = add_log(r, &from->logs[i]);
+		err = map_root_add_log(r, &from->logs[i].ref, from->logs[i].from, from->logs[i].to);
 	for (size_t i = 0; err == ERR_OK && i < from->retired_count; i++)
 		err = map_root_retire(r, from->retired[i].checkpoint, &from->retired[i].ref);
 	if (err != ERR_OK)
 		map_root_fini(r);
-	return err;
-}
-
-int
-map_root_add_log(struct map_root *r, const struct chunk_ref *ref, uint64_t from, uint64_t to)
-{
-	struct map_span s = { .from = from, .to = to };
-	int err = blob_ref_init(&s.ref, ref);
-
-	if (err == ERR_OK)
-		err = add_log(r, &s);
-	blob_ref_fini(&s.ref);
 	return err;
 }
 

@@ -46,7 +46,7 @@ void map_root_init(struct map_root *r); /* of a register that has none: empty */
 void map_root_fini(struct map_root *r);
 int map_root_copy(struct map_root *r, const struct map_root *from); /* r is fini'ed or new */
 /* Copies ref. ERR_FULL. */
-int map_root_add_log(struct map_root *r, const struct chunk_ref *ref, uint64_t from, uint64_t to);
+int map_root_add_log(struct map_root *r, const struct blob_ref *ref, uint64_t from, uint64_t to);
 int map_root_retire(struct map_root *r, uint64_t checkpoint, const struct blob_ref *ref);
 int map_root_pack(const struct map_root *r, struct buf *out);
 /* Into a new one; nothing to free on failure. ERR_INVALID, ERR_NOMEM. */

@@ -264,23 +264,17 @@ root_with_log(
     struct map *m, const struct blob_ref *log, uint64_t from, uint64_t to, struct map_root *root)
 {
 	const struct map_root *now = &m->root;
-	struct chunk_ref *chunk;
 	int err;
 
 	if (now->snapshot_seq >= from ||
 	    (now->logs_count > 0 && now->logs[now->logs_count - 1].to >= from))
 		return ERR_STALE;
-	chunk = malloc(sizeof(*chunk));
-	if (chunk == NULL)
-		return ERR_NOMEM;
-	blob_ref_chunk(log, chunk);
 	err = map_root_copy(root, now);
 	if (err == ERR_OK) {
-		err = map_root_add_log(root, chunk, from, to);
+		err = map_root_add_log(root, log, from, to);
 		if (err != ERR_OK)
 			map_root_fini(root);
 	}
-	free(chunk);
 	return err;
 }
 

@@ -314,6 +314,7 @@ make_root(uint32_t *x, struct map_root *r)
 
 	map_root_init(r);
 	make_ref(x, &ref);
+	ck_assert_int_eq(blob_ref_init(&blob, &ref), ERR_OK);
 	if (draw(x, 3) > 0) {
 		r->checkpoint = 1 + draw(x, 100);
 		r->snapshot_seq = draw(x, 1000);
@@ -327,10 +328,9 @@ make_root(uint32_t *x, struct map_root *r)
 	for (uint32_t i = draw(x, 20); i > 0; i--) {
 		uint64_t to = seq + draw(x, 10);
 
-		ck_assert_int_eq(map_root_add_log(r, &ref, seq, to), ERR_OK);
+		ck_assert_int_eq(map_root_add_log(r, &blob, seq, to), ERR_OK);
 		seq = to + 1 + draw(x, 3);
 	}
-	ck_assert_int_eq(blob_ref_init(&blob, &ref), ERR_OK);
 	for (uint32_t i = draw(x, 20); i > 0; i--)
 		ck_assert_int_eq(map_root_retire(r, draw(x, 50), &blob), ERR_OK);
 	blob_ref_fini(&blob);
