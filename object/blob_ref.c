@@ -49,6 +49,17 @@ blob_ref_chunk(const struct blob_ref *r, struct chunk_ref *out)
 	memcpy(out->hints, r->hints, (size_t)r->code.n * 8);
 }
 
+void
+blob_ref_write(struct packer *p, const struct blob_ref *r)
+{
+	pack_raw(p, r->id.b, sizeof(r->id.b));
+	pack_u8(p, r->code.k);
+	pack_u8(p, r->code.r);
+	pack_u8(p, r->code.n);
+	pack_u32(p, r->bytes);
+	pack_raw(p, r->hints, (size_t)r->code.n * 8);
+}
+
 int
 blob_ref_pack(const struct blob_ref *r, struct buf *out)
 {
@@ -60,34 +71,38 @@ blob_ref_pack(const struct blob_ref *r, struct buf *out)
 
 	struct packer p = packer_on(out->data + out->len, len);
 
-	pack_raw(&p, r->id.b, sizeof(r->id.b));
-	pack_u8(&p, r->code.k);
-	pack_u8(&p, r->code.r);
-	pack_u8(&p, r->code.n);
-	pack_u32(&p, r->bytes);
-	pack_raw(&p, r->hints, (size_t)r->code.n * 8);
+	blob_ref_write(&p, r);
 	must(pack_ok(&p) && p.len == len);
 	out->len += len;
 	return ERR_OK;
 }
 
 int
-blob_ref_unpack(struct unpacker *u, struct blob_ref *out)
+blob_ref_read(struct unpacker *u, struct blob_ref *out, struct bytes *hints)
 {
-	struct blob_ref facts = { .hints = NULL };
 	struct layout layout;
-	struct bytes hints;
 
-	unpack_raw(u, facts.id.b, sizeof(facts.id.b));
-	facts.code.k = unpack_u8(u);
-	facts.code.r = unpack_u8(u);
-	facts.code.n = unpack_u8(u);
-	facts.bytes = unpack_u32(u);
-	hints = unpack_lend(u, (size_t)facts.code.n * 8);
-	if (u->failed || !code_valid(&facts.code) ||
-	    layout_make(facts.code.k, facts.code.n, facts.bytes, &layout) != ERR_OK) {
+	*out = (struct blob_ref){ .hints = NULL };
+	unpack_raw(u, out->id.b, sizeof(out->id.b));
+	out->code.k = unpack_u8(u);
+	out->code.r = unpack_u8(u);
+	out->code.n = unpack_u8(u);
+	out->bytes = unpack_u32(u);
+	*hints = unpack_lend(u, (size_t)out->code.n * 8);
+	if (u->failed || !code_valid(&out->code) ||
+	    layout_make(out->code.k, out->code.n, out->bytes, &layout) != ERR_OK) {
 		u->failed = true;
 		return ERR_INVALID;
 	}
-	return make(out, &facts, hints.data);
+	return ERR_OK;
+}
+
+int
+blob_ref_unpack(struct unpacker *u, struct blob_ref *out)
+{
+	struct blob_ref facts;
+	struct bytes hints;
+	int err = blob_ref_read(u, &facts, &hints);
+
+	return err != ERR_OK ? err : make(out, &facts, hints.data);
 }

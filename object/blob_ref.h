@@ -22,6 +22,10 @@ int blob_ref_copy(struct blob_ref *r, const struct blob_ref *from);
 void blob_ref_fini(struct blob_ref *r);
 void blob_ref_chunk(const struct blob_ref *r, struct chunk_ref *out);
 
+/* As it lies in metadata of all kinds, manifests and contents, too. */
+void blob_ref_write(struct packer *p, const struct blob_ref *r);
+/* Into *out all but the hints, which are lent. ERR_INVALID: cut, or no chunk. */
+int blob_ref_read(struct unpacker *u, struct blob_ref *out, struct bytes *hints);
 int blob_ref_pack(const struct blob_ref *r, struct buf *out); /* appends */
 /* Gives. ERR_INVALID: cut, or no chunk; ERR_NOMEM. */
 int blob_ref_unpack(struct unpacker *u, struct blob_ref *out);

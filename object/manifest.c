@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "object/blob_ref.h"
 #include "object/block.h"
 #include "object/compress.h"
 #include "overlay/base/err.h"
@@ -159,12 +160,7 @@ manifest_chunk_bytes(const struct manifest_chunk *c)
 void
 manifest_pack_chunk(struct packer *p, const struct manifest_chunk *c)
 {
-	pack_raw(p, c->id.b, sizeof(c->id.b));
-	pack_u8(p, c->code.k);
-	pack_u8(p, c->code.r);
-	pack_u8(p, c->code.n);
-	pack_u32(p, c->bytes);
-	pack_raw(p, c->hints, (size_t)c->code.n * 8);
+	blob_ref_write(p, &(struct blob_ref){ c->id, c->code, c->bytes, c->hints[0] });
 }
 
 int
@@ -311,23 +307,13 @@ manifest_seal(const struct manifest *m, struct network_id net, const struct mani
 int
 manifest_read_chunk(struct unpacker *u, struct manifest *m)
 {
-	struct hash id;
-	struct code_params code;
-	struct layout layout;
-	uint32_t bytes;
+	struct blob_ref r;
+	struct bytes hints;
+	int err = blob_ref_read(u, &r, &hints);
 
-	unpack_raw(u, id.b, sizeof(id.b));
-	code.k = unpack_u8(u);
-	code.r = unpack_u8(u);
-	code.n = unpack_u8(u);
-	bytes = unpack_u32(u);
-
-	struct bytes hints = unpack_lend(u, (size_t)code.n * 8);
-
-	if (u->failed || !code_valid(&code) ||
-	    layout_make(code.k, code.n, bytes, &layout) != ERR_OK)
-		return ERR_INVALID;
-	return manifest_add_chunk(m, &id, &code, bytes, (const uint8_t(*)[8])hints.data);
+	if (err != ERR_OK)
+		return err;
+	return manifest_add_chunk(m, &r.id, &r.code, r.bytes, (const uint8_t(*)[8])hints.data);
 }
 
 int
