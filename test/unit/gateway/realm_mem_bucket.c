@@ -1,0 +1,290 @@
+/* One bucket: a sorted array of pairs, and transactions on it that are undone or stay. */
+#include "test/unit/gateway/realm_mem_private.h"
+
+#include <stdlib.h>
+
+#include "overlay/base/task.h"
+
+struct mem_pair {
+	struct bytes key, value;
+};
+
+/* What a transaction changed: the pair as it was, to be put back. */
+struct undo {
+	struct mem_pair before; /* .key.data NULL: there was none */
+	struct bytes key;
+};
+
+static size_t
+lower(const struct mem_bucket *b, struct bytes key)
+{
+	size_t low = 0, high = b->count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (kv_compare(b->pairs[middle].key, key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static int
+copy_out(struct buf *to, struct bytes from)
+{
+	if (to == NULL)
+		return ERR_OK;
+	buf_reset(to);
+	return buf_append(to, from.data, from.len);
+}
+
+static int
+mem_get(struct kv *kv, struct bytes key, struct buf *value)
+{
+	struct mem_bucket *b = container_of(kv, struct mem_bucket, kv);
+	size_t at = lower(b, key);
+
+	if (at == b->count || kv_compare(b->pairs[at].key, key) != 0)
+		return ERR_NOT_FOUND;
+	return copy_out(value, b->pairs[at].value);
+}
+
+static int
+mem_seek(struct kv *kv, struct bytes from, struct buf *key, struct buf *value)
+{
+	struct mem_bucket *b = container_of(kv, struct mem_bucket, kv);
+	size_t at = lower(b, from);
+	int err;
+
+	if (at == b->count)
+		return ERR_NOT_FOUND;
+	err = copy_out(key, b->pairs[at].key);
+	return err == ERR_OK ? copy_out(value, b->pairs[at].value) : err;
+}
+
+struct bytes
+mem_duplicate(struct bytes from)
+{
+	uint8_t *data = malloc(from.len + 1);
+
+	must(data != NULL);
+	if (from.len > 0)
+		memcpy(data, from.data, from.len);
+	return bytes_of(data, from.len);
+}
+
+static void
+pair_free(struct mem_pair *p)
+{
+	free((void *)(uintptr_t)p->key.data);
+	free((void *)(uintptr_t)p->value.data);
+}
+
+static void
+raw_del(struct mem_bucket *b, size_t at)
+{
+	memmove(b->pairs + at, b->pairs + at + 1, (b->count - at - 1) * sizeof(*b->pairs));
+	b->count--;
+}
+
+static void
+raw_put(struct mem_bucket *b, struct mem_pair p)
+{
+	size_t at = lower(b, p.key);
+
+	if (b->count == b->cap) {
+		b->cap = b->cap * 2 + 64;
+		b->pairs = realloc(b->pairs, b->cap * sizeof(*b->pairs));
+		must(b->pairs != NULL);
+	}
+	memmove(b->pairs + at + 1, b->pairs + at, (b->count - at) * sizeof(*b->pairs));
+	b->pairs[at] = p;
+	b->count++;
+}
+
+/* Takes what is there under key away, and remembers it. */
+static void
+displace(struct mem_bucket *b, struct bytes key)
+{
+	size_t at = lower(b, key);
+	struct undo u = { .key = mem_duplicate(key) };
+
+	if (at < b->count && kv_compare(b->pairs[at].key, key) == 0) {
+		u.before = b->pairs[at];
+		raw_del(b, at);
+	}
+	if (b->undo_count == b->undo_cap) {
+		b->undo_cap = b->undo_cap * 2 + 64;
+		b->undo = realloc(b->undo, b->undo_cap * sizeof(*b->undo));
+		must(b->undo != NULL);
+	}
+	b->undo[b->undo_count++] = u;
+}
+
+static int
+mem_put(struct kv *kv, struct bytes key, struct bytes value)
+{
+	struct mem_bucket *b = container_of(kv, struct mem_bucket, kv);
+	struct mem_pair p;
+
+	if (!b->in_txn)
+		return ERR_STATE;
+	if (key.len == 0 || key.len > KV_KEY_MAX || value.len > KV_VALUE_MAX)
+		return ERR_TOO_BIG;
+	p = (struct mem_pair){ mem_duplicate(key), mem_duplicate(value) };
+	displace(b, key);
+	raw_put(b, p);
+	return ERR_OK;
+}
+
+static int
+mem_del(struct kv *kv, struct bytes key)
+{
+	struct mem_bucket *b = container_of(kv, struct mem_bucket, kv);
+
+	if (!b->in_txn)
+		return ERR_STATE;
+	displace(b, key);
+	return ERR_OK;
+}
+
+static const struct kv_ops mem_kv_ops = {
+	.get = mem_get, .seek = mem_seek, .put = mem_put, .del = mem_del
+};
+
+static void
+roll_back(struct mem_bucket *b)
+{
+	while (b->undo_count > 0) {
+		struct undo *u = &b->undo[--b->undo_count];
+		size_t at = lower(b, u->key);
+
+		if (at < b->count && kv_compare(b->pairs[at].key, u->key) == 0) {
+			pair_free(&b->pairs[at]);
+			raw_del(b, at);
+		}
+		if (u->before.key.data != NULL)
+			raw_put(b, u->before);
+		free((void *)(uintptr_t)u->key.data);
+	}
+}
+
+static void
+forget_undo(struct mem_bucket *b)
+{
+	while (b->undo_count > 0) {
+		struct undo *u = &b->undo[--b->undo_count];
+
+		pair_free(&u->before);
+		free((void *)(uintptr_t)u->key.data);
+	}
+}
+
+static SUSPENDS int
+mem_update(struct realm_bucket *bucket, int (*fn)(void *arg, struct kv *txn), void *arg,
+    struct buf *result)
+{
+	struct mem_bucket *b = mem_bucket_of(bucket);
+	int err = task_yield(b->m->env);
+
+	if (err != ERR_OK)
+		return err;
+	must(!b->in_txn);
+	b->in_txn = true;
+	b->result = result;
+	err = fn(arg, &b->kv);
+	b->in_txn = false;
+	b->result = NULL;
+	if (err != ERR_OK)
+		roll_back(b);
+	else
+		forget_undo(b);
+	return err;
+}
+
+static int
+mem_txn_result(struct kv *txn, struct bytes result)
+{
+	struct mem_bucket *b = container_of(txn, struct mem_bucket, kv);
+
+	return b->result == NULL ? ERR_OK : copy_out(b->result, result);
+}
+
+static SUSPENDS int
+mem_view(struct realm_bucket *bucket, struct kv **out)
+{
+	struct mem_bucket *b = mem_bucket_of(bucket);
+
+	*out = &b->kv;
+	return task_yield(b->m->env);
+}
+
+static void
+mem_view_release(struct realm_bucket *b, struct kv *view)
+{
+	(void)b;
+	(void)view;
+}
+
+/* ---- its life ---- */
+
+void
+mem_bucket_free(struct mem_bucket *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		pair_free(&b->pairs[i]);
+	free(b->pairs);
+	free(b->undo);
+	free(b);
+}
+
+static void
+mem_release(struct realm_bucket *bucket)
+{
+	struct mem_bucket *b = mem_bucket_of(bucket);
+
+	must(b->held > 0);
+	b->held--;
+	if (b->removed && b->held == 0)
+		mem_bucket_free(b);
+}
+
+static const struct realm_bucket_ops mem_bucket_ops = {
+	.view = mem_view,
+	.view_release = mem_view_release,
+	.update = mem_update,
+	.txn_result = mem_txn_result,
+	.writer_new = mem_writer_new,
+	.write = mem_write,
+	.finish = mem_finish,
+	.writer_free = mem_writer_free,
+	.drop = mem_drop,
+	.join = mem_join,
+	.joined = mem_joined,
+	.spare_free = mem_spare_free,
+	.reader_new = mem_reader_new,
+	.read = mem_read,
+	.reader_free = mem_reader_free,
+	.release = mem_release,
+};
+
+struct mem_bucket *
+mem_bucket_new(
+    struct realm_mem *m, const struct realm_account *owner, const char *name, const char *region)
+{
+	struct mem_bucket *b = calloc(1, sizeof(*b));
+
+	must(b != NULL);
+	b->m = m;
+	b->kv.ops = &mem_kv_ops;
+	b->bucket = (struct realm_bucket){ .ops = &mem_bucket_ops,
+		.owner = *owner,
+		.created_ms = env_wall_ms(m->env),
+		.refs = &b->refs };
+	b->refs = mem_refs(b);
+	(void)strncpy(b->bucket.name, name, sizeof(b->bucket.name) - 1);
+	(void)strncpy(b->region, region, sizeof(b->region) - 1);
+	return b;
+}
