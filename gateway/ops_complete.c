@@ -96,7 +96,7 @@ read_wanted(struct completing *c)
 	const struct checksum *sum = &c->u.upload.entry.checksum;
 
 	if (type != NULL && sum->algorithm != CHECKSUM_NONE &&
-	    strcmp(type, sum->type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT") != 0) {
+	    strcmp(type, sum_type_name((enum sum_type)sum->type)) != 0) {
 		c->r->message = "The upload was created with another checksum type. The complete "
 				"request must use the same.";
 		return S3_BadDigest;
@@ -263,11 +263,9 @@ reply_completed(struct completing *c, const struct bucket_done *done)
 	xml_put(&x, "Bucket", r->bucket->name);
 	xml_put(&x, "Key", r->target.key);
 	xml_put_etag(&x, &c->plan->etag);
-	xml_put_checksum(
-	    &x, &c->checksum, c->checksum.type == CHECKSUM_COMPOSITE ? c->plan->parts_count : 0);
+	xml_put_checksum(&x, &c->checksum, c->plan->parts_count);
 	if (c->checksum.algorithm != CHECKSUM_NONE)
-		xml_put(&x, "ChecksumType",
-		    c->checksum.type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
+		xml_put(&x, "ChecksumType", sum_type_name((enum sum_type)c->checksum.type));
 	if (err == ERR_OK)
 		err = xml_end(&x, "CompleteMultipartUploadResult");
 	if (err == ERR_OK)

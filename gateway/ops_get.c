@@ -12,7 +12,7 @@
 #include "gateway/conditions_text.h"
 #include "gateway/expiration.h"
 #include "gateway/gateway_private.h"
-#include "gateway/sum.h"
+#include "gateway/stored.h"
 #include "gateway/times.h"
 #include "object/upload.h"
 
@@ -136,20 +136,17 @@ choose(struct getting *g)
 /* ---- the answer ---- */
 
 static int
-reply_checksum(struct request *r, const struct checksum *c, unsigned in_parts)
+reply_asked_checksum(struct request *r, const struct checksum *c, unsigned parts)
 {
-	char text[SUM_TEXT_MAX];
 	const char *mode = request_header(r, "x-amz-checksum-mode");
-	unsigned parts = c->type == CHECKSUM_COMPOSITE ? in_parts : 0;
 	int err;
 
 	if (mode == NULL || c->algorithm == CHECKSUM_NONE)
 		return ERR_OK;
-	err = reply_header(r, sum_header((enum sum_algo)c->algorithm),
-	    sum_text((enum sum_algo)c->algorithm, c->value, parts, text));
+	err = reply_checksum(r, c, parts);
 	if (err == ERR_OK)
-		err = reply_header(r, "x-amz-checksum-type",
-		    r->entry.checksum.type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
+		err = reply_header(
+		    r, "x-amz-checksum-type", sum_type_name((enum sum_type)r->entry.checksum.type));
 	return err;
 }
 
@@ -173,9 +170,9 @@ reply_headers(struct getting *g)
 	if (err == ERR_OK && g->parts > 0)
 		err = reply_headerf(r, "x-amz-mp-parts-count", "%u", g->parts);
 	if (err == ERR_OK && !g->partial)
-		err = reply_checksum(r, &r->entry.checksum, r->entry.etag.parts);
+		err = reply_asked_checksum(r, &r->entry.checksum, r->entry.etag.parts);
 	else if (err == ERR_OK)
-		err = reply_checksum(r, &g->checksum, 0);
+		err = reply_asked_checksum(r, &g->checksum, 0);
 	if (err == ERR_OK && r->which.which == VERSION_LATEST)
 		err = expiration_find(r, r->view, &r->entry, &expiration);
 	return err == ERR_OK ? expiration_reply(r, &expiration) : err;
@@ -266,15 +263,6 @@ wants(const struct request *r, const char *name)
 	return false;
 }
 
-static void
-put_checksum(struct xml *x, const struct checksum *c, unsigned parts)
-{
-	char text[SUM_TEXT_MAX];
-
-	xml_put(x, sum_element((enum sum_algo)c->algorithm),
-	    sum_text((enum sum_algo)c->algorithm, c->value, parts, text));
-}
-
 struct listing_parts {
 	struct xml *x;
 	uint16_t last;
@@ -289,8 +277,7 @@ each_part(void *arg, const struct part *p)
 	xml_open(l->x, "Part");
 	xml_put_number(l->x, "PartNumber", p->number);
 	xml_put_number(l->x, "Size", p->size);
-	if (p->checksum.algorithm != CHECKSUM_NONE)
-		put_checksum(l->x, &p->checksum, 0);
+	xml_put_checksum(l->x, &p->checksum, 0);
 	xml_close(l->x, "Part");
 	return l->x->err;
 }
@@ -336,10 +323,8 @@ attributes_xml(struct request *r, struct buf *body)
 		xml_put(&x, "ETag", etag_text(&e->etag, text));
 	if (wants(r, "Checksum") && e->checksum.algorithm != CHECKSUM_NONE) {
 		xml_open(&x, "Checksum");
-		put_checksum(
-		    &x, &e->checksum, e->checksum.type == CHECKSUM_COMPOSITE ? e->etag.parts : 0);
-		xml_put(&x, "ChecksumType",
-		    e->checksum.type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
+		xml_put_checksum(&x, &e->checksum, e->etag.parts);
+		xml_put(&x, "ChecksumType", sum_type_name((enum sum_type)e->checksum.type));
 		xml_close(&x, "Checksum");
 	}
 	if (wants(r, "ObjectParts") && e->in_parts)

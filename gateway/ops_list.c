@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "gateway/sum.h"
+#include "gateway/stored.h"
 #include "object/listing.h"
 #include "object/upload.h"
 
@@ -67,15 +67,6 @@ put_owner(struct listing *l, const char *element, struct bytes id)
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-static void
-put_checksum(struct xml *x, const struct checksum *c)
-{
-	if (c->algorithm == CHECKSUM_NONE)
-		return;
-	xml_put(x, "ChecksumAlgorithm", sum_name((enum sum_algo)c->algorithm));
-	xml_put(x, "ChecksumType", c->type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
-}
-
 static SUSPENDS int
 put_object(struct listing *l, const struct list_item *item)
 {
@@ -86,7 +77,7 @@ put_object(struct listing *l, const struct list_item *item)
 	put_name(l, &l->x, "Key", item->key);
 	xml_put_time(&l->x, "LastModified", e->modified_ms);
 	xml_put_etag(&l->x, &e->etag);
-	put_checksum(&l->x, &e->checksum);
+	xml_put_checksum_kind(&l->x, &e->checksum);
 	xml_put_number(&l->x, "Size", e->size);
 	if (l->owners)
 		err = put_owner(l, "Owner", e->owner);
@@ -110,7 +101,7 @@ put_version(struct listing *l, const struct list_item *item)
 	xml_put_time(&l->x, "LastModified", e->modified_ms);
 	if (!e->marker) {
 		xml_put_etag(&l->x, &e->etag);
-		put_checksum(&l->x, &e->checksum);
+		xml_put_checksum_kind(&l->x, &e->checksum);
 		xml_put_number(&l->x, "Size", e->size);
 		xml_put(&l->x, "StorageClass", storage_class_name(e->storage_class));
 	}
@@ -133,8 +124,7 @@ put_upload(struct listing *l, const struct list_item *item)
 		err = put_owner(l, "Owner", item->entry->owner);
 	xml_put(&l->x, "StorageClass", storage_class_name(item->entry->storage_class));
 	xml_put_time(&l->x, "Initiated", item->upload->created_ms);
-	if (item->entry->checksum.algorithm != CHECKSUM_NONE)
-		put_checksum(&l->x, &item->entry->checksum);
+	xml_put_checksum_kind(&l->x, &item->entry->checksum);
 	xml_close(&l->x, "Upload");
 	return err != ERR_OK ? err : l->x.err;
 }

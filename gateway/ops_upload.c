@@ -63,7 +63,7 @@ read_algorithm(struct beginning *b)
 	if (type != NULL)
 		c->type =
 		    strcasecmp(type, "COMPOSITE") == 0 ? CHECKSUM_COMPOSITE : CHECKSUM_FULL_OBJECT;
-	if (!sum_can(algo, c->type == CHECKSUM_COMPOSITE ? SUM_COMPOSITE : SUM_FULL_OBJECT)) {
+	if (!sum_can(algo, (enum sum_type)c->type)) {
 		r->message = "The checksum type cannot be used with the checksum algorithm.";
 		return S3_InvalidRequest;
 	}
@@ -84,8 +84,8 @@ reply_begun(struct beginning *b, const struct version *id)
 		err = reply_header(
 		    r, "x-amz-checksum-algorithm", sum_name((enum sum_algo)c->algorithm));
 		if (err == ERR_OK)
-			err = reply_header(r, "x-amz-checksum-type",
-			    c->type == CHECKSUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT");
+			err = reply_header(
+			    r, "x-amz-checksum-type", sum_type_name((enum sum_type)c->type));
 	}
 	if (err != ERR_OK)
 		return err;
@@ -250,10 +250,8 @@ put_part(struct filling *f)
 		err = filling_commit(f);
 	if (err == ERR_OK)
 		err = reply_headerf(r, "ETag", "\"%s\"", etag_text(&f->stored.etag, text));
-	if (err == ERR_OK && f->stored.checksum.algorithm != CHECKSUM_NONE)
-		err = reply_header(r, sum_header((enum sum_algo)f->stored.checksum.algorithm),
-		    sum_text((enum sum_algo)f->stored.checksum.algorithm, f->stored.checksum.value,
-			0, (char[SUM_TEXT_MAX]){ "" }));
+	if (err == ERR_OK)
+		err = reply_checksum(r, &f->stored.checksum, 0);
 	if (err == ERR_OK)
 		err = reply_sse(r, f->u.upload.entry.sse);
 	return err == ERR_OK ? reply_empty(r, 200) : err;
@@ -476,13 +474,7 @@ parts_xml(struct request *r, const struct upload_request *u, struct buf *body)
 	xml_put_number(&x, "NextPartNumberMarker", l.last);
 	xml_put_number(&x, "MaxParts", max);
 	xml_put_bool(&x, "IsTruncated", truncated);
-	if (u->upload.entry.checksum.algorithm != CHECKSUM_NONE) {
-		xml_put(&x, "ChecksumAlgorithm",
-		    sum_name((enum sum_algo)u->upload.entry.checksum.algorithm));
-		xml_put(&x, "ChecksumType",
-		    u->upload.entry.checksum.type == CHECKSUM_COMPOSITE ? "COMPOSITE"
-									: "FULL_OBJECT");
-	}
+	xml_put_checksum_kind(&x, &u->upload.entry.checksum);
 	return xml_end(&x, "ListPartsResult");
 }
 

@@ -8,6 +8,9 @@ static_assert((int)SUM_CRC32 == (int)CHECKSUM_CRC32 && (int)SUM_CRC32C == (int)C
 		  (int)SUM_CRC64NVME == (int)CHECKSUM_CRC64NVME &&
 		  (int)SUM_SHA1 == (int)CHECKSUM_SHA1 && (int)SUM_SHA256 == (int)CHECKSUM_SHA256,
     "a checksum's number is kept in buckets");
+static_assert((int)SUM_FULL_OBJECT == (int)CHECKSUM_FULL_OBJECT &&
+		  (int)SUM_COMPOSITE == (int)CHECKSUM_COMPOSITE,
+    "and so is its type");
 static_assert((int)SUM_BYTES_MAX == (int)CHECKSUM_BYTES_MAX, "the longest is SHA-256");
 
 void
@@ -180,17 +183,31 @@ stored_drop(struct request *r, struct stored *s)
 
 /* ---- telling ---- */
 
+static const char *
+value_text(const struct checksum *c, unsigned parts, char text[SUM_TEXT_MAX])
+{
+	return sum_text(
+	    (enum sum_algo)c->algorithm, c->value, c->type == CHECKSUM_COMPOSITE ? parts : 0, text);
+}
+
 int
-reply_stored_checksum(struct request *r, const struct checksum *c)
+reply_checksum(struct request *r, const struct checksum *c, unsigned parts)
 {
 	char text[SUM_TEXT_MAX];
-	int err;
 
 	if (c->algorithm == CHECKSUM_NONE)
 		return ERR_OK;
-	err = reply_header(r, sum_header((enum sum_algo)c->algorithm),
-	    sum_text((enum sum_algo)c->algorithm, c->value, 0, text));
-	return err == ERR_OK ? reply_header(r, "x-amz-checksum-type", "FULL_OBJECT") : err;
+	return reply_header(r, sum_header((enum sum_algo)c->algorithm), value_text(c, parts, text));
+}
+
+int
+reply_stored_checksum(struct request *r, const struct checksum *c)
+{
+	int err = reply_checksum(r, c, 0);
+
+	if (err == ERR_OK && c->algorithm != CHECKSUM_NONE)
+		err = reply_header(r, "x-amz-checksum-type", "FULL_OBJECT");
+	return err;
 }
 
 void
@@ -199,6 +216,14 @@ xml_put_checksum(struct xml *x, const struct checksum *c, unsigned parts)
 	char text[SUM_TEXT_MAX];
 
 	if (c->algorithm != CHECKSUM_NONE)
-		xml_put(x, sum_element((enum sum_algo)c->algorithm),
-		    sum_text((enum sum_algo)c->algorithm, c->value, parts, text));
+		xml_put(x, sum_element((enum sum_algo)c->algorithm), value_text(c, parts, text));
+}
+
+void
+xml_put_checksum_kind(struct xml *x, const struct checksum *c)
+{
+	if (c->algorithm == CHECKSUM_NONE)
+		return;
+	xml_put(x, "ChecksumAlgorithm", sum_name((enum sum_algo)c->algorithm));
+	xml_put(x, "ChecksumType", sum_type_name((enum sum_type)c->type));
 }

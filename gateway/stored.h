@@ -39,8 +39,13 @@ SUSPENDS int stored_copy(struct request *r, const struct stored_copy *copy,
 /* What was stored is not named after all. */
 SUSPENDS void stored_drop(struct request *r, struct stored *s);
 
-/* x-amz-checksum-* of what was stored. */
+/* ---- telling a checksum; nothing where there is none ---- */
+/* Its value: parts are those of the object, and count where the checksum is composite. */
+int reply_checksum(struct request *r, const struct checksum *c, unsigned parts);
+/* … and x-amz-checksum-type, of what was stored. */
 int reply_stored_checksum(struct request *r, const struct checksum *c);
-void xml_put_checksum(struct xml *x, const struct checksum *c, unsigned parts);
+void xml_put_checksum(struct xml *x, const struct checksum *c, unsigned parts); /* as there */
+/* ChecksumAlgorithm and ChecksumType. */
+void xml_put_checksum_kind(struct xml *x, const struct checksum *c);
 
 #endif

@@ -44,6 +44,12 @@ sum_name(enum sum_algo algo)
 	return algos[algo].name;
 }
 
+const char *
+sum_type_name(enum sum_type type)
+{
+	return type == SUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT";
+}
+
 enum sum_algo
 sum_by_name(const char *name)
 {

@@ -18,6 +18,8 @@ enum sum_type { SUM_FULL_OBJECT, SUM_COMPOSITE };
 
 /* "CRC32C"; "" for none. */
 const char *sum_name(enum sum_algo algo);
+/* "COMPOSITE". */
+const char *sum_type_name(enum sum_type type);
 /* By name in any case; SUM_NONE: unknown. */
 enum sum_algo sum_by_name(const char *name);
 /* "x-amz-checksum-crc32c". */
