@@ -198,24 +198,14 @@ post_signature_read(const struct form *f, struct post_signature *out, bool *give
 int
 post_signature_verify(const struct post_signature *s, const char *secret)
 {
-	uint8_t mine[SIGV2_BYTES], theirs[SIGV2_BYTES];
-	char hex[65];
 	struct key key;
-	struct hash h;
+	int err;
 
-	if (s->v4) {
-		sigv4_key(&key, secret, s->scope);
-		crypto_hmac(&h, key.b, sizeof(key.b), s->policy, strlen(s->policy));
-		crypto_wipe(&key, sizeof(key));
-		hex_encode(hex, h.b, sizeof(h.b));
-		return strlen(s->signature) == 64 && crypto_equal(hex, s->signature, 64)
-			   ? ERR_OK
-			   : S3_SignatureDoesNotMatch;
-	}
-	if (!sigv2_hmac(mine, secret, bytes_of(s->policy, strlen(s->policy))))
-		return ERR_NOMEM;
-	return decode_base64(theirs, sizeof(theirs), s->signature) == ERR_OK &&
-		       crypto_equal(mine, theirs, sizeof(theirs))
-		   ? ERR_OK
-		   : S3_SignatureDoesNotMatch;
+	if (!s->v4)
+		return sigv2_verify_text(
+		    secret, bytes_of(s->policy, strlen(s->policy)), s->signature);
+	sigv4_key(&key, secret, s->scope);
+	err = sigv4_verify_text(&key, s->policy, s->signature);
+	crypto_wipe(&key, sizeof(key));
+	return err;
 }

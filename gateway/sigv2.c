@@ -11,16 +11,7 @@
 
 #define CANONICAL_MAX KIB(160)
 #define PREFIX        "AWS "
-
-static const char *
-header_of(const struct sigv4_request *r, const char *name)
-{
-	for (size_t i = 0; i < r->headers_count; i++) {
-		if (strcasecmp(r->headers[i].name, name) == 0)
-			return r->headers[i].value;
-	}
-	return NULL;
-}
+#define SHA1_BYTES    20
 
 /* ---- parsing ---- */
 
@@ -39,7 +30,7 @@ static int
 parse_header(const struct sigv4_request *r, const char *header, uint64_t now_ms, struct sigv4 *out)
 {
 	const char *text = header + strlen(PREFIX), *colon = strchr(text, ':');
-	const char *date = header_of(r, "x-amz-date");
+	const char *date = sigv4_header(r, "x-amz-date");
 	char amz[TIMES_TEXT_MAX];
 	uint64_t at = 0;
 
@@ -48,7 +39,7 @@ parse_header(const struct sigv4_request *r, const char *header, uint64_t now_ms,
 	    !keep(out->signature, sizeof(out->signature), colon + 1, strlen(colon + 1)))
 		return S3_InvalidArgument;
 	if (date == NULL)
-		date = header_of(r, "date");
+		date = sigv4_header(r, "date");
 	if (date == NULL ||
 	    (times_parse_http(date, &at) != ERR_OK && times_parse_amz(date, &at) != ERR_OK))
 		return S3_AccessDenied;
@@ -191,13 +182,13 @@ resource(const struct target *t, bool slash, struct buf *out)
 static int
 canonical(const struct sigv4_request *r, const struct sigv4 *s, bool slash, struct buf *out)
 {
-	const char *md5 = header_of(r, "content-md5"), *type = header_of(r, "content-type");
-	const char *date = header_of(r, "date");
+	const char *md5 = sigv4_header(r, "content-md5"), *type = sigv4_header(r, "content-type");
+	const char *date = sigv4_header(r, "date");
 	int err;
 
 	if (s->presigned)
 		date = target_query(r->target, "Expires");
-	else if (header_of(r, "x-amz-date") != NULL)
+	else if (sigv4_header(r, "x-amz-date") != NULL)
 		date = "";
 	err = buf_appendf(out, "%s\n%s\n%s\n%s\n", r->method, md5 == NULL ? "" : md5,
 	    type == NULL ? "" : type, date == NULL ? "" : date);
@@ -208,8 +199,9 @@ canonical(const struct sigv4_request *r, const struct sigv4 *s, bool slash, stru
 
 /* ---- signatures ---- */
 
-bool
-sigv2_hmac(uint8_t out[SIGV2_BYTES], const char *secret, struct bytes text)
+/* RFC 2104 with SHA-1; false: no memory. */
+static bool
+hmac(uint8_t out[SHA1_BYTES], const char *secret, struct bytes text)
 {
 	uint8_t pad[64] = { 0 };
 	struct sha1 *s = sha1_new();
@@ -226,27 +218,36 @@ sigv2_hmac(uint8_t out[SIGV2_BYTES], const char *secret, struct bytes text)
 	for (size_t i = 0; i < sizeof(pad); i++)
 		pad[i] ^= 0x36 ^ 0x5c;
 	sha1_update(s, pad, sizeof(pad));
-	sha1_update(s, out, SIGV2_BYTES);
+	sha1_update(s, out, SHA1_BYTES);
 	sha1_final(s, out);
 	sha1_free(s);
 	crypto_wipe(pad, sizeof(pad));
 	return true;
 }
 
+int
+sigv2_verify_text(const char *secret, struct bytes text, const char *signature)
+{
+	uint8_t mine[SHA1_BYTES], theirs[SHA1_BYTES];
+
+	if (!hmac(mine, secret, text))
+		return ERR_NOMEM;
+	return decode_base64(theirs, sizeof(theirs), signature) == ERR_OK &&
+		       crypto_equal(mine, theirs, sizeof(mine))
+		   ? ERR_OK
+		   : S3_SignatureDoesNotMatch;
+}
+
 static int
 compare(const struct sigv4_request *r, const struct sigv4 *s, const char *secret, bool slash)
 {
-	uint8_t mine[SIGV2_BYTES], theirs[SIGV2_BYTES];
 	struct buf text;
 	int err;
 
 	buf_init(&text, CANONICAL_MAX);
 	err = canonical(r, s, slash, &text);
-	if (err == ERR_OK && !sigv2_hmac(mine, secret, buf_bytes(&text)))
-		err = ERR_NOMEM;
-	if (err == ERR_OK && (decode_base64(theirs, sizeof(theirs), s->signature) != ERR_OK ||
-				 !crypto_equal(mine, theirs, sizeof(mine))))
-		err = S3_SignatureDoesNotMatch;
+	if (err == ERR_OK)
+		err = sigv2_verify_text(secret, buf_bytes(&text), s->signature);
 	buf_fini(&text);
 	return err == ERR_TOO_BIG ? S3_SignatureDoesNotMatch : err;
 }

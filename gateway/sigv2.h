@@ -9,15 +9,13 @@
 
 #include "gateway/sigv4.h"
 
-#define SIGV2_BYTES 20
-
 /* header: the Authorization header; NULL: it is in the query. S3_InvalidArgument,
  * S3_RequestTimeTooSkewed, S3_AccessDenied (no date, expired). */
 int sigv2_parse(
     const struct sigv4_request *r, const char *header, uint64_t now_ms, struct sigv4 *out);
 /* ERR_OK, or S3_SignatureDoesNotMatch. */
 int sigv2_verify(const struct sigv4_request *r, const struct sigv4 *s, const char *secret);
-/* HMAC (RFC 2104) with SHA-1; false: no memory. */
-bool sigv2_hmac(uint8_t out[SIGV2_BYTES], const char *secret, struct bytes text);
+/* The same of any text, with the signature in base64. ERR_NOMEM. */
+int sigv2_verify_text(const char *secret, struct bytes text, const char *signature);
 
 #endif

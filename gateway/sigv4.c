@@ -16,9 +16,10 @@
 #define CANONICAL_MAX KIB(160) /* a target of 32 KiB, each byte three, and as many headers */
 #define EMPTY_HASH    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define ALGORITHM     "AWS4-HMAC-SHA256"
+#define TO_SIGN_MAX   512 /* an algorithm, a date, a scope, and two or three hashes */
 
-static const char *
-header_of(const struct sigv4_request *r, const char *name)
+const char *
+sigv4_header(const struct sigv4_request *r, const char *name)
 {
 	for (size_t i = 0; i < r->headers_count; i++) {
 		if (strcasecmp(r->headers[i].name, name) == 0)
@@ -140,7 +141,7 @@ parse_payload(const struct sigv4_request *r, struct sigv4 *out)
 		{ "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", PAYLOAD_CHUNKED_TRAILER },
 		{ "STREAMING-UNSIGNED-PAYLOAD-TRAILER", PAYLOAD_UNSIGNED_TRAILER },
 	};
-	const char *text = header_of(r, "x-amz-content-sha256");
+	const char *text = sigv4_header(r, "x-amz-content-sha256");
 
 	if (text == NULL && out->presigned)
 		text = target_query(r->target, "X-Amz-Content-Sha256");
@@ -169,12 +170,12 @@ parse_payload(const struct sigv4_request *r, struct sigv4 *out)
 static int
 parse_date(const struct sigv4_request *r, struct sigv4 *out)
 {
-	const char *text = header_of(r, "x-amz-date");
+	const char *text = sigv4_header(r, "x-amz-date");
 	char amz[TIMES_TEXT_MAX];
 	uint64_t ms;
 
 	if (text == NULL)
-		text = header_of(r, "date");
+		text = sigv4_header(r, "date");
 	if (text == NULL || strlen(text) >= TIMES_TEXT_MAX)
 		return S3_AccessDenied;
 	if (times_parse_amz(text, &ms) != ERR_OK && times_parse_http(text, &ms) != ERR_OK)
@@ -237,7 +238,7 @@ check_signed(const struct sigv4_request *r, const struct sigv4 *s)
 int
 sigv4_parse(const struct sigv4_request *r, uint64_t now_ms, struct sigv4 *out)
 {
-	const char *header = header_of(r, "authorization");
+	const char *header = sigv4_header(r, "authorization");
 	int err = ERR_OK;
 
 	*out = (struct sigv4){ .payload_text = "" };
@@ -422,10 +423,21 @@ sign(const struct key *key, const char *text, char out[65])
 }
 
 int
-sigv4_sign(
-    const struct sigv4_request *r, const struct sigv4 *s, const struct key *key, char out[65])
+sigv4_verify_text(const struct key *key, const char *text, const char *signature)
 {
-	char text[512], hex[65];
+	char mine[65];
+
+	sign(key, text, mine);
+	return strlen(signature) == 64 && crypto_equal(mine, signature, 64)
+		   ? ERR_OK
+		   : S3_SignatureDoesNotMatch;
+}
+
+/* The text whose signature is a request's: it names the canonical request by its hash. */
+static int
+to_sign(const struct sigv4_request *r, const struct sigv4 *s, char out[TO_SIGN_MAX])
+{
+	char hex[65];
 	struct buf canonical;
 	struct hash h;
 	int err;
@@ -436,22 +448,32 @@ sigv4_sign(
 		crypto_sha256(&h, canonical.data, canonical.len);
 		hex_encode(hex, h.b, sizeof(h.b));
 		(void)snprintf(
-		    text, sizeof(text), ALGORITHM "\n%s\n%s\n%s", s->amz_date, s->scope, hex);
-		sign(key, text, out);
+		    out, TO_SIGN_MAX, ALGORITHM "\n%s\n%s\n%s", s->amz_date, s->scope, hex);
 	}
 	buf_fini(&canonical);
 	return err;
 }
 
 int
+sigv4_sign(
+    const struct sigv4_request *r, const struct sigv4 *s, const struct key *key, char out[65])
+{
+	char text[TO_SIGN_MAX];
+	int err = to_sign(r, s, text);
+
+	if (err == ERR_OK)
+		sign(key, text, out);
+	return err;
+}
+
+int
 sigv4_verify(const struct sigv4_request *r, const struct sigv4 *s, const struct key *key)
 {
-	char signature[65];
-	int err = sigv4_sign(r, s, key, signature);
+	char text[TO_SIGN_MAX];
+	int err = to_sign(r, s, text);
 
-	if (err == ERR_OK &&
-	    (strlen(s->signature) != 64 || !crypto_equal(signature, s->signature, 64)))
-		err = S3_SignatureDoesNotMatch;
+	if (err == ERR_OK)
+		err = sigv4_verify_text(key, text, s->signature);
 	return err == ERR_TOO_BIG ? S3_SignatureDoesNotMatch : err;
 }
 
@@ -469,19 +491,17 @@ sigv4_chain_init(struct sigv4_chain *c, const struct sigv4 *s, const struct key 
 static int
 chain_next(struct sigv4_chain *c, const char *text, const char *signature)
 {
-	char mine[65];
+	int err = sigv4_verify_text(&c->key, text, signature);
 
-	sign(&c->key, text, mine);
-	if (strlen(signature) != 64 || !crypto_equal(mine, signature, 64))
-		return S3_SignatureDoesNotMatch;
-	memcpy(c->previous, mine, sizeof(mine));
-	return ERR_OK;
+	if (err == ERR_OK)
+		memcpy(c->previous, signature, sizeof(c->previous));
+	return err;
 }
 
 int
 sigv4_chain_chunk(struct sigv4_chain *c, const struct hash *hash, const char *signature)
 {
-	char text[512], hex[65];
+	char text[TO_SIGN_MAX], hex[65];
 
 	hex_encode(hex, hash->b, sizeof(hash->b));
 	(void)snprintf(text, sizeof(text), ALGORITHM "-PAYLOAD\n%s\n%s\n%s\n" EMPTY_HASH "\n%s",
@@ -492,7 +512,7 @@ sigv4_chain_chunk(struct sigv4_chain *c, const struct hash *hash, const char *si
 int
 sigv4_chain_trailer(struct sigv4_chain *c, const struct hash *hash, const char *signature)
 {
-	char text[512], hex[65];
+	char text[TO_SIGN_MAX], hex[65];
 
 	hex_encode(hex, hash->b, sizeof(hash->b));
 	(void)snprintf(text, sizeof(text), ALGORITHM "-TRAILER\n%s\n%s\n%s\n%s", c->amz_date,

@@ -45,6 +45,9 @@ struct sigv4_request { /* lends all */
 	size_t headers_count;
 };
 
+/* The first of this name; NULL: none. */
+const char *sigv4_header(const struct sigv4_request *r, const char *name);
+
 /*
  * Reads and checks all but the signature: S3_AuthorizationHeaderMalformed,
  * S3_AuthorizationQueryParametersError, S3_RequestTimeTooSkewed, S3_AccessDenied (expired, nothing
@@ -62,6 +65,8 @@ int sigv4_verify(const struct sigv4_request *r, const struct sigv4 *s, const str
  * ERR_TOO_BIG. */
 int sigv4_sign(
     const struct sigv4_request *r, const struct sigv4 *s, const struct key *key, char out[65]);
+/* Of any text, with the signature in hex: ERR_OK, or S3_SignatureDoesNotMatch. */
+int sigv4_verify_text(const struct key *key, const char *text, const char *signature);
 /* The canonical request, for tests and for messages of what did not match. */
 int sigv4_canonical(const struct sigv4_request *r, const struct sigv4 *s, struct buf *out);
 
