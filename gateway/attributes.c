@@ -22,12 +22,6 @@ static const char *const text_headers[TEXT_COUNT] = {
 	[TEXT_REDIRECT] = "x-amz-website-redirect-location",
 };
 
-static struct bytes
-text_bytes(const char *text)
-{
-	return text == NULL ? bytes_of(NULL, 0) : bytes_of(text, strlen(text));
-}
-
 /* ---- sources ---- */
 
 static const char *

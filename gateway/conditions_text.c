@@ -11,11 +11,9 @@ static struct bytes
 header_bytes(const struct request *r, const char *prefix, const char *name)
 {
 	char full[96];
-	const char *text;
 
 	(void)snprintf(full, sizeof(full), "%s%s", prefix, name);
-	text = request_header(r, full);
-	return text == NULL ? bytes_of(NULL, 0) : bytes_of(text, strlen(text));
+	return text_bytes(request_header(r, full));
 }
 
 static bool

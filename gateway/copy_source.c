@@ -42,8 +42,7 @@ parse(struct request *r, struct copy_source *s, char name[REALM_BUCKET_MAX])
 		return S3_InvalidArgument;
 	r->message = NULL;
 	version = version == NULL ? NULL : version + strlen("?versionId=");
-	return version_parse(
-	    version == NULL ? bytes_of(NULL, 0) : bytes_of(version, strlen(version)), &s->which);
+	return version_parse(text_bytes(version), &s->which);
 }
 
 static SUSPENDS int

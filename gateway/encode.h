@@ -8,6 +8,13 @@
 #include "overlay/base/buf.h"
 #include "overlay/base/err.h"
 
+/* Without its NUL; of NULL: none. */
+static inline struct bytes
+text_bytes(const char *text)
+{
+	return text == NULL ? bytes_of(NULL, 0) : bytes_of(text, strlen(text));
+}
+
 /* All but unreserved characters, in upper-case hex; '/' stays where keep_slash. */
 int encode_percent(struct buf *out, struct bytes text, bool keep_slash);
 /* "%XX" to bytes, '+' to ' ' where plus_is_space; NUL bytes come through. ERR_INVALID. */

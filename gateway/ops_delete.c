@@ -114,10 +114,7 @@ read_items(struct deleting_many *m, const struct xml_node *root)
 		d->version = version == NULL || *version == '\0' ? NULL : version;
 		d->what.bypass_governance = m->bypass;
 		read_conditions(n, &d->what.conditions);
-		d->err =
-		    version_parse(d->version == NULL ? bytes_of(NULL, 0)
-						     : bytes_of(d->version, strlen(d->version)),
-			&d->what.which);
+		d->err = version_parse(text_bytes(d->version), &d->what.which);
 		if (d->err == REFUSAL_BAD_VERSION)
 			d->err = S3_NoSuchVersion;
 		m->count++;

@@ -18,12 +18,6 @@ struct reading {
 	const char *seen[LIFECYCLE_RULES_MAX];
 };
 
-static struct bytes
-text_bytes(const char *text)
-{
-	return text == NULL ? bytes_of(NULL, 0) : bytes_of(text, strlen(text));
-}
-
 /* ---- XML to rules ---- */
 
 static int

@@ -22,12 +22,6 @@ struct listing {
 	struct realm_account owner; /* the last one that was looked up */
 };
 
-static struct bytes
-text_bytes(const char *text)
-{
-	return text == NULL ? bytes_of(NULL, 0) : bytes_of(text, strlen(text));
-}
-
 /* ---- XML ---- */
 
 static void

@@ -60,9 +60,7 @@ request_view_drop(struct request *r)
 int
 request_version(const struct request *r, struct version_ref *out)
 {
-	const char *text = request_query(r, "versionId");
-
-	return version_parse(text == NULL ? bytes_of(NULL, 0) : bytes_of(text, strlen(text)), out);
+	return version_parse(text_bytes(request_query(r, "versionId")), out);
 }
 
 SUSPENDS int
