@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "gateway/encode.h"
 #include "gateway/errors.h"
 
 enum chunked_state { AT_SIZE, AT_DATA, AT_DATA_END, AT_TRAILER, AT_END };
@@ -99,13 +100,11 @@ parse_hex(const char *text, size_t len, uint64_t *out)
 	if (len == 0 || len > 12) /* 2^48 is more than any object */
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		const char *digits = "0123456789abcdef", *at;
-		char ch = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] + 32) : text[i];
+		int digit = hex_digit((uint8_t)text[i]);
 
-		at = strchr(digits, ch);
-		if (ch == '\0' || at == NULL)
+		if (digit < 0)
 			return false;
-		v = v << 4 | (uint64_t)(at - digits);
+		v = v << 4 | (uint64_t)digit;
 	}
 	*out = v;
 	return true;

@@ -26,7 +26,7 @@ encode_percent(struct buf *out, struct bytes text, bool keep_slash)
 	return err;
 }
 
-static int
+int
 hex_digit(uint8_t c)
 {
 	if (c >= '0' && c <= '9')

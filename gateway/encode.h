@@ -19,6 +19,8 @@ text_bytes(const char *text)
 int encode_percent(struct buf *out, struct bytes text, bool keep_slash);
 /* "%XX" to bytes, '+' to ' ' where plus_is_space; NUL bytes come through. ERR_INVALID. */
 int decode_percent(struct buf *out, struct bytes text, bool plus_is_space);
+/* Of either case; -1: it is none. */
+int hex_digit(uint8_t c);
 /* With padding. */
 int encode_base64(struct buf *out, struct bytes data);
 /* Exactly len bytes, padded as it should be. */
