@@ -239,19 +239,6 @@ permission_name(uint8_t permission)
 	return "FULL_CONTROL";
 }
 
-static SUSPENDS int
-named(struct request *r, const char *id, struct realm_account *out)
-{
-	int err = r->realm->ops->account(r->realm, id, out);
-
-	if (err == ERR_NOT_FOUND) { /* of an account that is gone */
-		memset(out, 0, sizeof(*out));
-		(void)strncpy(out->id.text, id, ACCOUNT_ID_MAX);
-		err = ERR_OK;
-	}
-	return err;
-}
-
 #define GRANTEE "Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type="
 
 SUSPENDS int
@@ -259,7 +246,7 @@ acl_to_xml(struct request *r, const struct acl *a, struct buf *out)
 {
 	struct realm_account who;
 	struct xml x = xml_begin(out, "AccessControlPolicy", S3_XMLNS);
-	int err = named(r, a->owner.text, &who);
+	int err = request_account(r, a->owner.text, &who);
 
 	if (err != ERR_OK)
 		return err;
@@ -270,7 +257,7 @@ acl_to_xml(struct request *r, const struct acl *a, struct buf *out)
 
 		xml_open(&x, "Grant");
 		if (g->grantee == ACL_ACCOUNT) {
-			err = named(r, g->account.text, &who);
+			err = request_account(r, g->account.text, &who);
 			if (err != ERR_OK)
 				return err;
 			xml_open(&x, GRANTEE "\"CanonicalUser\"");

@@ -50,15 +50,10 @@ put_owner(struct listing *l, const char *element, struct bytes id)
 		return ERR_CORRUPT;
 	memcpy(text, id.data, id.len);
 	text[id.len] = '\0';
-	if (strcmp(text, l->owner.id.text) != 0) {
-		err = l->r->realm->ops->account(l->r->realm, text, &l->owner);
-		if (err != ERR_OK) {
-			memset(&l->owner, 0, sizeof(l->owner));
-			memcpy(l->owner.id.text, text, id.len);
-		}
-	}
+	if (strcmp(text, l->owner.id.text) != 0)
+		err = request_account(l->r, text, &l->owner);
 	xml_put_owner(&l->x, element, &l->owner);
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
+	return err;
 }
 
 static SUSPENDS int

@@ -429,17 +429,14 @@ each_part(void *arg, const struct part *p)
 static SUSPENDS void
 put_people(struct request *r, struct xml *x, const struct upload *u)
 {
-	struct realm_account who = { .name = "" };
+	struct realm_account who;
 	char owner[ACCOUNT_ID_MAX + 1] = "";
 
-	if (r->realm->ops->account(r->realm, u->initiator.text, &who) != ERR_OK)
-		who = (struct realm_account){ .id = u->initiator };
+	/* An answer that knows no display name is better than none. */
+	(void)request_account(r, u->initiator.text, &who);
 	xml_put_owner(x, "Initiator", &who);
 	memcpy(owner, u->entry.owner.data, MIN(u->entry.owner.len, ACCOUNT_ID_MAX));
-	if (r->realm->ops->account(r->realm, owner, &who) != ERR_OK) {
-		who = (struct realm_account){ .name = "" };
-		memcpy(who.id.text, owner, sizeof(owner));
-	}
+	(void)request_account(r, owner, &who);
 	xml_put_owner(x, "Owner", &who);
 }
 

@@ -22,6 +22,18 @@ request_anonymous(const struct request *r)
 	return r->caller.account.id.text[0] == '\0';
 }
 
+SUSPENDS int
+request_account(struct request *r, const char *id, struct realm_account *out)
+{
+	int err = r->realm->ops->account(r->realm, id, out);
+
+	if (err != ERR_OK) {
+		memset(out, 0, sizeof(*out));
+		(void)strncpy(out->id.text, id, ACCOUNT_ID_MAX);
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 struct bucket_txn
 request_txn(struct request *r, struct kv *txn)
 {

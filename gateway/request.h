@@ -65,6 +65,9 @@ request_query(const struct request *r, const char *name)
 
 struct bytes request_key(const struct request *r);
 bool request_anonymous(const struct request *r);
+/* Whom answers name by this id: of an account that is gone, or cannot be asked for, only the id is
+ * known, and that is in out also with an error; ERR_OK where it is gone. */
+SUSPENDS int request_account(struct request *r, const char *id, struct realm_account *out);
 /* Fresh random bytes, time and references for a transaction of the request's bucket. */
 struct bucket_txn request_txn(struct request *r, struct kv *txn);
 /* The bucket's state and settings; the same again until request_view_drop(). */
