@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "gateway/chunked.h"
+#include "gateway/document.h"
 #include "gateway/encode.h"
 
 struct body {
@@ -353,23 +354,10 @@ request_body(struct request *r, size_t max, struct buf *out)
 	return err == S3_EntityTooLarge || err == ERR_TOO_BIG ? S3_MaxMessageLengthExceeded : err;
 }
 
-struct reading {
-	struct bytes text;
-	struct xml_doc *doc;
-};
-
-static int
-read_xml(void *arg)
-{
-	struct reading *x = arg;
-
-	return xml_read(x->text, &x->doc);
-}
-
 SUSPENDS int
 request_xml(struct request *r, const char *root, struct xml_doc **out)
 {
-	struct reading x = { .doc = NULL };
+	struct xml_doc *doc;
 	struct buf text;
 	int err;
 
@@ -377,19 +365,14 @@ request_xml(struct request *r, const char *root, struct xml_doc **out)
 	err = request_body(r, XML_BYTES_MAX, &text);
 	if (err == ERR_OK && text.len == 0)
 		err = S3_MissingRequestBodyError;
-	if (err == ERR_OK) {
-		x.text = buf_bytes(&text);
-		/* Never on a task's stack, however short. */
-		err = env_offload(r->env, WORK_CPU, read_xml, &x, MAX(text.len, WORK_INLINE_MAX));
-		if (err == ERR_INVALID || err == ERR_TOO_BIG)
-			err = S3_MalformedXML;
-	}
+	if (err == ERR_OK)
+		err = document_parse(r, buf_bytes(&text), &doc);
 	buf_fini(&text);
-	if (err == ERR_OK && !xml_is(xml_root(x.doc), root)) {
-		xml_free(x.doc);
+	if (err == ERR_OK && !xml_is(xml_root(doc), root)) {
+		xml_free(doc);
 		err = S3_MalformedXML;
 	}
 	if (err == ERR_OK)
-		*out = x.doc;
+		*out = doc;
 	return err;
 }

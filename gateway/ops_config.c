@@ -52,6 +52,7 @@ SUSPENDS int
 document_parse(struct request *r, struct bytes text, struct xml_doc **out)
 {
 	struct parsing p = { .text = text };
+	/* Never on a task's stack, however short. */
 	int err = env_offload(r->env, WORK_CPU, parse, &p, MAX(text.len, WORK_INLINE_MAX));
 
 	if (err == ERR_OK)
