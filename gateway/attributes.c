@@ -171,6 +171,21 @@ tags_parse(const char *text, struct buf *out)
 	return err == ERR_TOO_BIG || err == ERR_INVALID ? REFUSAL_TAG : err;
 }
 
+const char *
+lock_mode_name(uint8_t mode)
+{
+	return mode == LOCK_GOVERNANCE ? "GOVERNANCE" : "COMPLIANCE";
+}
+
+bool
+lock_mode_parse(const char *text, uint8_t *out)
+{
+	if (strcmp(text, "GOVERNANCE") != 0 && strcmp(text, "COMPLIANCE") != 0)
+		return false;
+	*out = text[0] == 'G' ? LOCK_GOVERNANCE : LOCK_COMPLIANCE;
+	return true;
+}
+
 static int
 read_lock(struct request *r, const struct attribute_source *src, struct entry *e)
 {
@@ -185,11 +200,10 @@ read_lock(struct request *r, const struct attribute_source *src, struct entry *e
 		return S3_InvalidArgument;
 	}
 	if (mode != NULL) {
-		if (strcmp(mode, "GOVERNANCE") != 0 && strcmp(mode, "COMPLIANCE") != 0) {
+		if (!lock_mode_parse(mode, &e->lock_mode)) {
 			r->message = "Unknown wormMode directive.";
 			return S3_InvalidArgument;
 		}
-		e->lock_mode = mode[0] == 'G' ? LOCK_GOVERNANCE : LOCK_COMPLIANCE;
 		if (times_parse_iso(until, &e->lock_until_ms) != ERR_OK)
 			return S3_InvalidArgument;
 	}
@@ -349,8 +363,7 @@ reply_lock(struct request *r, const struct entry *e)
 	int err = ERR_OK;
 
 	if (e->lock_mode != LOCK_NONE) {
-		err = reply_header(r, "x-amz-object-lock-mode",
-		    e->lock_mode == LOCK_GOVERNANCE ? "GOVERNANCE" : "COMPLIANCE");
+		err = reply_header(r, "x-amz-object-lock-mode", lock_mode_name(e->lock_mode));
 		if (err == ERR_OK)
 			err = reply_header(r, "x-amz-object-lock-retain-until-date",
 			    times_iso(e->lock_until_ms, text));

@@ -36,6 +36,9 @@ void attributes_fini(struct attributes *a);
 void attributes_take_headers(struct attributes *a, const struct entry *from);
 void attributes_take_tags(struct attributes *a, const struct entry *from);
 
+/* "GOVERNANCE", "COMPLIANCE": how headers and documents name enum lock_mode; false: neither. */
+const char *lock_mode_name(uint8_t mode);
+bool lock_mode_parse(const char *text, uint8_t *out);
 /* "a=b&c=d" as x-amz-tagging has it, appended as pairs. REFUSAL_TAG, REFUSAL_TAGS_MANY. */
 int tags_parse(const char *text, struct buf *out);
 /*

@@ -80,8 +80,7 @@ op_get_lock(struct request *r)
 	if (s->default_mode != LOCK_NONE) {
 		xml_open(&x, "Rule");
 		xml_open(&x, "DefaultRetention");
-		xml_put(
-		    &x, "Mode", s->default_mode == LOCK_GOVERNANCE ? "GOVERNANCE" : "COMPLIANCE");
+		xml_put(&x, "Mode", lock_mode_name(s->default_mode));
 		xml_put_number(&x, s->default_in_years ? "Years" : "Days", s->default_count);
 		xml_close(&x, "DefaultRetention");
 		xml_close(&x, "Rule");
@@ -94,18 +93,17 @@ op_get_lock(struct request *r)
 }
 
 struct locking {
-	enum lock_mode mode;
+	uint8_t mode; /* enum lock_mode */
 	bool in_years;
 	uint32_t count;
 };
 
 static int
-read_mode(const char *text, enum lock_mode *out)
+read_mode(const struct xml_node *parent, uint8_t *out)
 {
-	if (text == NULL || (strcmp(text, "GOVERNANCE") != 0 && strcmp(text, "COMPLIANCE") != 0))
-		return S3_MalformedXML;
-	*out = text[0] == 'G' ? LOCK_GOVERNANCE : LOCK_COMPLIANCE;
-	return ERR_OK;
+	const char *text = xml_text(parent, "Mode");
+
+	return text != NULL && lock_mode_parse(text, out) ? ERR_OK : S3_MalformedXML;
 }
 
 static int
@@ -114,7 +112,7 @@ read_default(struct request *r, const struct xml_node *rule, struct locking *out
 	const struct xml_node *d = xml_child(rule, "DefaultRetention");
 	const char *days = xml_text(d, "Days"), *years = xml_text(d, "Years");
 	uint64_t n;
-	int err = read_mode(xml_text(d, "Mode"), &out->mode);
+	int err = read_mode(d, &out->mode);
 
 	if (err == ERR_OK && (days == NULL) == (years == NULL))
 		err = S3_MalformedXML;
@@ -196,7 +194,7 @@ op_get_retention(struct request *r)
 		return S3_NoSuchObjectLockConfiguration;
 	buf_init(&body, KIB(4));
 	x = xml_begin(&body, "Retention", S3_XMLNS);
-	xml_put(&x, "Mode", r->entry.lock_mode == LOCK_GOVERNANCE ? "GOVERNANCE" : "COMPLIANCE");
+	xml_put(&x, "Mode", lock_mode_name(r->entry.lock_mode));
 	xml_put_time(&x, "RetainUntilDate", r->entry.lock_until_ms);
 	err = xml_end(&x, "Retention");
 	if (err == ERR_OK)
@@ -208,7 +206,7 @@ op_get_retention(struct request *r)
 struct retaining {
 	struct request *r;
 	struct version_ref which;
-	enum lock_mode mode;
+	uint8_t mode; /* enum lock_mode */
 	uint64_t until_ms;
 	bool bypass, hold;
 };
@@ -238,7 +236,7 @@ read_retention(struct request *r, struct retaining *v)
 		return err;
 	until = xml_text(xml_root(doc), "RetainUntilDate");
 	if (xml_root(doc)->child != NULL) {
-		err = read_mode(xml_text(xml_root(doc), "Mode"), &v->mode);
+		err = read_mode(xml_root(doc), &v->mode);
 		if (err == ERR_OK &&
 		    (until == NULL || times_parse_iso(until, &v->until_ms) != ERR_OK))
 			err = S3_MalformedXML;
