@@ -155,14 +155,12 @@ reply_headers(struct getting *g)
 {
 	struct request *r = g->r;
 	struct expiration expiration = { .there = false };
-	char text[VERSION_TEXT_MAX];
 	int err = reply_entry(r, &r->entry);
 
 	if (err == ERR_OK)
 		err = reply_header(r, "Accept-Ranges", "bytes");
-	if (err == ERR_OK && r->settings.versioning != VERSIONING_NEVER)
-		err = reply_header(
-		    r, "x-amz-version-id", version_text(r->entry.null, &r->entry.version, text));
+	if (err == ERR_OK)
+		err = reply_version(r);
 	if (err == ERR_OK && g->partial)
 		err = reply_headerf(r, "Content-Range", "bytes %llu-%llu/%llu",
 		    (unsigned long long)g->from, (unsigned long long)(g->from + g->len - 1),
@@ -342,7 +340,7 @@ op_get_attributes(struct request *r)
 	static const char *const names[] = { "ETag", "Checksum", "ObjectParts", "StorageClass",
 		"ObjectSize" };
 	struct getting g = { .r = r };
-	char text[VERSION_TEXT_MAX], date[TIMES_TEXT_MAX];
+	char date[TIMES_TEXT_MAX];
 	struct buf body;
 	bool any = false;
 	int err = find(&g);
@@ -360,9 +358,8 @@ op_get_attributes(struct request *r)
 	err = attributes_xml(r, &body);
 	if (err == ERR_OK)
 		err = reply_header(r, "Last-Modified", times_http(r->entry.modified_ms, date));
-	if (err == ERR_OK && r->settings.versioning != VERSIONING_NEVER)
-		err = reply_header(
-		    r, "x-amz-version-id", version_text(r->entry.null, &r->entry.version, text));
+	if (err == ERR_OK)
+		err = reply_version(r);
 	if (err == ERR_OK)
 		err = reply_xml(r, 200, &body);
 	buf_fini(&body);

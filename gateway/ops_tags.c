@@ -28,17 +28,6 @@ find(struct request *r)
 	return err == ERR_OK ? bucket_readable(&r->entry, &r->which) : err;
 }
 
-static int
-reply_version(struct request *r)
-{
-	char text[VERSION_TEXT_MAX];
-
-	if (r->settings.versioning == VERSIONING_NEVER)
-		return ERR_OK;
-	return reply_header(
-	    r, "x-amz-version-id", version_text(r->entry.null, &r->entry.version, text));
-}
-
 SUSPENDS int
 op_get_tags(struct request *r)
 {

@@ -184,6 +184,17 @@ reply_done(struct request *r, const struct bucket_done *done)
 	return err;
 }
 
+int
+reply_version(struct request *r)
+{
+	char text[VERSION_TEXT_MAX];
+
+	if (r->settings.versioning == VERSIONING_NEVER)
+		return ERR_OK;
+	return reply_header(
+	    r, "x-amz-version-id", version_text(r->entry.null, &r->entry.version, text));
+}
+
 /* ---- answers ---- */
 
 int

@@ -99,6 +99,8 @@ int reply_headerf(struct request *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* x-amz-version-id, x-amz-delete-marker, as `done` says. */
 int reply_done(struct request *r, const struct bucket_done *done);
+/* x-amz-version-id of the request's entry, where the bucket has versions. */
+int reply_version(struct request *r);
 int reply_empty(struct request *r, unsigned status);
 int reply_xml(struct request *r, unsigned status, const struct buf *body);
 int reply_body(struct request *r, unsigned status, const char *type, struct bytes body);
