@@ -188,7 +188,7 @@ lease_run(const struct command *self, int argc, char **argv, bool remove)
 		(struct option_group[]){ { client_options, &a->client },
 		    { client_account_options, &a->client },
 		    { remove ? rm_options : keep_options, a } },
-		4, &operands, &code)) {
+		3, &operands, &code)) {
 		if (remove && url_is(operands.text[0]))
 			code = remove_objects(self, a, operands.text[0]);
 		else if (lock_fits(self, a, &code) &&
