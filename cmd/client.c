@@ -53,6 +53,17 @@ const struct option client_account_options[] = {
 };
 
 bool
+client_parse(const struct command *self, int argc, char **argv, struct option_group own,
+    struct client_options *client, struct operands *operands, int *code)
+{
+	const struct option_group groups[] = { { client_options, client },
+		{ client_account_options, client }, own };
+
+	return command_parse(
+	    self, argc, argv, groups, ARRAY_LEN(groups) - (own.options == NULL), operands, code);
+}
+
+bool
 client_stopping(const struct client *c)
 {
 	return c->private->signal != 0;

@@ -41,6 +41,10 @@ extern const struct option client_account_options[]; /* --passphrase-file; the s
 		.log_level = LOG_ERROR                                                             \
 	}
 
+/* command_parse() for a command that signs: its own table, whose options may be NULL, and both. */
+bool client_parse(const struct command *self, int argc, char **argv, struct option_group own,
+    struct client_options *client, struct operands *operands, int *code);
+
 struct client_work {
 	const char *command;
 	const struct client_options *options;

@@ -363,10 +363,8 @@ bucket_run(const struct command *self, int argc, char **argv)
 		return EXIT_FAILED;
 	s->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
 	s->words.versioning = "unknown";
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { recover_options, s }, { client_options, &s->client },
-		    { client_account_options, &s->client } },
-		3, &operands, &code) &&
+	if (client_parse(self, argc, argv, (struct option_group){ recover_options, s }, &s->client,
+		&operands, &code) &&
 	    read_words(self, s, &operands, &recovers, &code))
 		code = client_run(&(struct client_work){
 		    .command = self->name,

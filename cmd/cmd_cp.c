@@ -246,10 +246,8 @@ copy_run(const struct command *self, int argc, char **argv, enum copy_what what,
 	a->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
 	a->list.syncs = what == COPY_SYNC;
 	a->list.transfer.moves = what == COPY_MV;
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { client_options, &a->client },
-		    { client_account_options, &a->client }, { options, a } },
-		options != NULL ? 3 : 2, &operands, &code)) {
+	if (client_parse(self, argc, argv, (struct option_group){ options, a }, &a->client,
+		&operands, &code)) {
 		a->list.tree |= what == COPY_SYNC;
 		a->list.from = operands.text[0];
 		a->list.to = what == COPY_CAT ? "-" : operands.text[1];

@@ -348,10 +348,8 @@ gateway_run(const struct command *self, int argc, char **argv)
 	g->listen =
 	    (struct addr){ .family = ADDR_IPV4, .ip = { 127, 0, 0, 1 }, .port = PORT_DEFAULT };
 	wait_init(&g->stop);
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { gateway_options, g }, { client_options, &g->client },
-		    { client_account_options, &g->client } },
-		3, &operands, &code)) {
+	if (client_parse(self, argc, argv, (struct option_group){ gateway_options, g }, &g->client,
+		&operands, &code)) {
 		code = EXIT_FAILED;
 		if (prepare(self->name, g))
 			code = client_run(&(struct client_work){

@@ -238,10 +238,8 @@ key_run(const struct command *self, int argc, char **argv)
 	if (a == NULL)
 		return EXIT_FAILED;
 	a->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { key_options, a }, { client_options, &a->client },
-		    { client_account_options, &a->client } },
-		3, &operands, &code)) {
+	if (client_parse(self, argc, argv, (struct option_group){ key_options, a }, &a->client,
+		&operands, &code)) {
 		code = EXIT_USAGE;
 		if (read_verb(self, a, &operands))
 			code = client_run(&(struct client_work){

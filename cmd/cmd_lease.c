@@ -184,11 +184,9 @@ lease_run(const struct command *self, int argc, char **argv, bool remove)
 	a->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
 	a->remove = remove;
 	a->days = LEASE_TERM_S / DAY_S;
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { client_options, &a->client },
-		    { client_account_options, &a->client },
-		    { remove ? rm_options : keep_options, a } },
-		3, &operands, &code)) {
+	if (client_parse(self, argc, argv,
+		(struct option_group){ remove ? rm_options : keep_options, a }, &a->client,
+		&operands, &code)) {
 		if (remove && url_is(operands.text[0]))
 			code = remove_objects(self, a, operands.text[0]);
 		else if (lock_fits(self, a, &code) &&

@@ -201,10 +201,9 @@ list_run_command(const struct command *self, int argc, char **argv, bool sum)
 		return EXIT_FAILED;
 	a->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
 	a->sum_only = sum;
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { sum ? du_options : ls_options, a },
-		    { client_options, &a->client }, { client_account_options, &a->client } },
-		3, &operands, &code) &&
+	if (client_parse(self, argc, argv,
+		(struct option_group){ sum ? du_options : ls_options, a }, &a->client, &operands,
+		&code) &&
 	    (operands.count == 0 || url_read(self->name, operands.text[0],
 					sum ? URL_BUCKET : URL_ANY, &a->url, &code))) {
 		a->recursive |= sum;

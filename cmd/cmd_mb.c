@@ -97,10 +97,8 @@ mb_run(const struct command *self, int argc, char **argv)
 	if (a == NULL)
 		return EXIT_FAILED;
 	a->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { mb_options, a }, { client_options, &a->client },
-		    { client_account_options, &a->client } },
-		3, &operands, &code) &&
+	if (client_parse(self, argc, argv, (struct option_group){ mb_options, a }, &a->client,
+		&operands, &code) &&
 	    url_read(self->name, operands.text[0], URL_BUCKET_ONLY, &a->url, &code)) {
 		if (a->location != NULL && bucket_location_parse(a->location, &where) != ERR_OK) {
 			say_error(self->name,
@@ -178,10 +176,8 @@ rb_run(const struct command *self, int argc, char **argv)
 	if (a == NULL)
 		return EXIT_FAILED;
 	a->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { rb_options, a }, { client_options, &a->client },
-		    { client_account_options, &a->client } },
-		3, &operands, &code) &&
+	if (client_parse(self, argc, argv, (struct option_group){ rb_options, a }, &a->client,
+		&operands, &code) &&
 	    url_read(self->name, operands.text[0], URL_BUCKET_ONLY, &a->url, &code))
 		code = client_run(&(struct client_work){
 		    .command = self->name,

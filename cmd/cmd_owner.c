@@ -38,10 +38,8 @@ owner_run(const struct command *self, int argc, char **argv)
 	struct operands operands;
 	int code = EXIT_FAILED;
 
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){
-		    { client_options, &options }, { client_account_options, &options } },
-		2, &operands, &code))
+	if (client_parse(
+		self, argc, argv, (struct option_group){ NULL, NULL }, &options, &operands, &code))
 		code = print_owner(self->name, &options);
 	return code;
 }

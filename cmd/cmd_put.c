@@ -288,10 +288,8 @@ put_run(const struct command *self, int argc, char **argv)
 	if (p == NULL)
 		return EXIT_FAILED;
 	p->client = (struct client_options)CLIENT_OPTIONS_DEFAULT;
-	if (command_parse(self, argc, argv,
-		(struct option_group[]){ { put_options, p }, { client_options, &p->client },
-		    { client_account_options, &p->client } },
-		3, &operands, &code)) {
+	if (client_parse(self, argc, argv, (struct option_group){ put_options, p }, &p->client,
+		&operands, &code)) {
 		p->path = operands.text[0];
 		if (p->lock_s > (p->term_days == 0 ? LEASE_TERM_S : p->term_days * 86400)) {
 			say_error(self->name, "--lock is longer than the file is kept (--term)");

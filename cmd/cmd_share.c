@@ -218,10 +218,8 @@ share_run(const struct command *self, int argc, char **argv)
 	s->from = s->to = -1;
 	s->result = calloc(1, sizeof(*s->result));
 	if (s->result != NULL &&
-	    command_parse(self, argc, argv,
-		(struct option_group[]){ { share_options, s }, { client_options, &s->client },
-		    { client_account_options, &s->client } },
-		3, &operands, &code) &&
+	    client_parse(self, argc, argv, (struct option_group){ share_options, s }, &s->client,
+		&operands, &code) &&
 	    url_read(self->name, operands.text[0], URL_KEY, &s->url, &code))
 		code = client_run(&(struct client_work){
 		    .command = self->name,
