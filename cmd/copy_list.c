@@ -179,18 +179,20 @@ each_source(void *arg, const struct list_item *item)
 	return add_job(a, key, key + a->root, item->entry->size, item->entry->modified_ms);
 }
 
+/* sk://b/dir means what is below dir, and not dir2. */
+static struct bytes
+below(const char *key, char out[OBJECT_KEY_MAX + 2])
+{
+	(void)join(key, "", out, OBJECT_KEY_MAX + 2);
+	return bytes_of(out, strlen(out));
+}
+
 static SUSPENDS int
 list_tree(struct copy_list *a)
 {
-	const char *key = a->source.key;
-	struct list_query q = { .what = LIST_OBJECTS, .prefix = bytes_of(key, strlen(key)) };
 	char prefix[OBJECT_KEY_MAX + 2];
+	struct list_query q = { .what = LIST_OBJECTS, .prefix = below(a->source.key, prefix) };
 
-	/* sk://b/dir means what is below dir, and not dir2. */
-	if (key[0] != '\0' && key[strlen(key) - 1] != '/') {
-		(void)snprintf(prefix, sizeof(prefix), "%s/", key);
-		q.prefix = bytes_of(prefix, MIN(strlen(prefix), (size_t)OBJECT_KEY_MAX));
-	}
 	a->root = q.prefix.len;
 	return objects_list(a->transfer.source, &q, each_source, a);
 }
@@ -242,8 +244,8 @@ each_there(void *arg, const struct list_item *item)
 SUSPENDS int
 copy_list_there(struct copy_list *a)
 {
-	struct list_query q = { .what = LIST_OBJECTS,
-		.prefix = bytes_of(a->target.key, strlen(a->target.key)) };
+	char prefix[OBJECT_KEY_MAX + 2];
+	struct list_query q = { .what = LIST_OBJECTS, .prefix = below(a->target.key, prefix) };
 
 	return a->to_bucket ? objects_list(a->transfer.target, &q, each_there, a) : ERR_OK;
 }
