@@ -88,6 +88,16 @@ start(struct machine *m, enum cloud_start how)
 	return run(m, call_start, NULL);
 }
 
+/* Two machines of the account, which the one has founded. */
+static void
+both_on(struct machine *a, struct machine *b, struct mem_ground *g)
+{
+	machine_on(a, g);
+	machine_on(b, g);
+	ck_assert_int_eq(start(a, CLOUD_FOUND), ERR_OK);
+	ck_assert_int_eq(start(b, CLOUD_FIND), ERR_OK);
+}
+
 /* The first transaction of every bucket: it may be run again on what it wrote. */
 static int
 first(void *arg, struct kv *txn)
@@ -238,10 +248,7 @@ START_TEST(two_machines_see_the_same)
 	struct mem_ground *g = mem_ground_new(2);
 	struct machine a, b;
 
-	machine_on(&a, g);
-	machine_on(&b, g);
-	ck_assert_int_eq(start(&a, CLOUD_FOUND), ERR_OK);
-	ck_assert_int_eq(start(&b, CLOUD_FIND), ERR_OK);
+	both_on(&a, &b, g);
 	ck_assert_int_eq(create(&a, "photos"), ERR_OK);
 	ck_assert_int_eq(create(&b, "backup"), ERR_OK);
 	ck_assert_int_eq(create(&b, "photos"), ERR_EXISTS);
@@ -265,10 +272,7 @@ START_TEST(deletion_shuts_writers_out)
 	struct mem_ground *g = mem_ground_new(3);
 	struct machine a, b;
 
-	machine_on(&a, g);
-	machine_on(&b, g);
-	ck_assert_int_eq(start(&a, CLOUD_FOUND), ERR_OK);
-	ck_assert_int_eq(start(&b, CLOUD_FIND), ERR_OK);
+	both_on(&a, &b, g);
 	ck_assert_int_eq(create(&a, "photos"), ERR_OK);
 	ck_assert_int_eq(run(&b, call_put, "photos"), ERR_OK);
 	ck_assert_int_eq(run(&a, call_delete, "photos"), ERR_STATE); /* not empty */
@@ -452,10 +456,7 @@ START_TEST(keys_come_and_go)
 	struct access_key k = { .label = "tool" }, found = { .label = "" };
 	struct machine a, b;
 
-	machine_on(&a, g);
-	machine_on(&b, g);
-	ck_assert_int_eq(start(&a, CLOUD_FOUND), ERR_OK);
-	ck_assert_int_eq(start(&b, CLOUD_FIND), ERR_OK);
+	both_on(&a, &b, g);
 	a.key = &k;
 	b.key = &found;
 	ck_assert_int_eq(run(&a, call_key_create, NULL), ERR_INVALID); /* it could nothing */
