@@ -197,71 +197,89 @@ named_by_parts(struct world *w, const struct version *id)
 	return count;
 }
 
+/* Parts 1 and 3 of four become the object; a plan is stale when a part is written over. */
+static void
+complete_two(struct world *w, struct request *r, struct upload_plan *p, struct bucket_done *done)
+{
+	struct upload_plan stale;
+
+	for (uint16_t n = 1; n <= 4; n++)
+		ck_assert_int_eq(put_part(w, n, PART_BYTES_MIN + n, n), ERR_OK);
+	name_part(r, 1, 1, true);
+	name_part(r, 2, 2, true);
+	ck_assert_int_eq(plan(w, r, &stale), ERR_OK);
+	ck_assert_int_eq(put_part(w, 2, 1, 5), ERR_OK); /* over it */
+	ck_assert_int_eq(w->m->named[2], 0);
+	ck_assert_int_eq(complete(w, &stale, done), ERR_STALE);
+	ck_assert_int_eq(plan(w, r, p), REFUSAL_PART);
+	r->count = 1;
+	name_part(r, 3, 3, false);
+	ck_assert_int_eq(plan(w, r, p), ERR_OK);
+	w->m->named[9]++;
+	ck_assert_int_eq(complete(w, p, done), ERR_OK);
+	w->m->named[1]--; /* the joined content took over */
+	w->m->named[3]--;
+	ck_assert_int_eq(complete(w, p, done), ERR_STALE);
+}
+
+/* The same again has the same result; another is for an upload that is no more. */
+static void
+complete_again(
+    struct world *w, struct request *r, const struct upload_plan *p, const struct bucket_done *done)
+{
+	struct upload_plan again;
+
+	r->count = 1;
+	name_part(r, 3, 3, true);
+	ck_assert_int_eq(plan(w, r, &again), ERR_OK);
+	ck_assert(again.repeated && etag_equal(&again.etag, &p->etag));
+	ck_assert_int_eq(again.checksum.algorithm, CHECKSUM_CRC32C);
+	ck_assert_mem_eq(again.checksum.value, ((uint8_t[]){ 4, 3, 2, 1 }), 4);
+	ck_assert_mem_eq(&again.done.version, &done->version, sizeof(done->version));
+	r->count = 1;
+	ck_assert_int_eq(plan(w, r, &again), REFUSAL_NO_SUCH_UPLOAD);
+}
+
+static void
+read_by_parts(struct world *w, const struct entry *e)
+{
+	struct part part;
+	uint64_t offset;
+	uint32_t count = 0;
+	bool truncated;
+
+	ck_assert_int_eq(upload_object_part(&w->m->kv, e, 3, &offset, &part), ERR_OK);
+	ck_assert_uint_eq(offset, PART_BYTES_MIN + 1);
+	ck_assert_uint_eq(part.size, PART_BYTES_MIN + 3);
+	ck_assert_int_eq(upload_object_part(&w->m->kv, e, 2, &offset, &part), REFUSAL_PART_NUMBER);
+	ck_assert_int_eq(
+	    upload_object_parts(&w->m->kv, e, 0, 1, count_part, &count, &truncated), ERR_OK);
+	ck_assert(count == 1 && truncated);
+	ck_assert_int_eq(
+	    upload_object_parts(&w->m->kv, e, 1, 1, count_part, &count, &truncated), ERR_OK);
+	ck_assert(count == 2 && !truncated);
+}
+
 START_TEST(completed_and_read)
 {
 	static const struct checksum none;
 	static const struct version_ref latest = { .which = VERSION_LATEST };
 	struct request *r = calloc(1, sizeof(*r));
 	struct world w = start(none);
-	struct bucket_done done, again;
-	struct upload_plan p, stale;
-	struct part part;
-	uint64_t offset;
-	uint32_t count = 0;
+	struct bucket_done done;
+	struct upload_plan p;
 	struct buf value;
 	struct entry e;
-	bool truncated;
 
 	ck_assert_ptr_nonnull(r);
 	buf_init(&value, KV_VALUE_MAX);
-	for (uint16_t n = 1; n <= 4; n++)
-		ck_assert_int_eq(put_part(&w, n, PART_BYTES_MIN + n, n), ERR_OK);
-	name_part(r, 1, 1, true);
-	name_part(r, 2, 2, true);
-	ck_assert_int_eq(plan(&w, r, &stale), ERR_OK);
-	ck_assert_int_eq(put_part(&w, 2, 1, 5), ERR_OK); /* over it */
-	ck_assert_int_eq(w.m->named[2], 0);
-	ck_assert_int_eq(complete(&w, &stale, &done), ERR_STALE);
-	ck_assert_int_eq(plan(&w, r, &p), REFUSAL_PART);
-	r->count = 1;
-	name_part(r, 3, 3, false);
-	ck_assert_int_eq(plan(&w, r, &p), ERR_OK);
-	w.m->named[9]++;
-	ck_assert_int_eq(complete(&w, &p, &done), ERR_OK);
-	w.m->named[1]--; /* the joined content took over */
-	w.m->named[3]--;
-	ck_assert_int_eq(complete(&w, &p, &done), ERR_STALE);
-
-	/* The same again has the same result; another is for an upload that is no more. */
-	r->count = 1;
-	name_part(r, 3, 3, true);
-	ck_assert_int_eq(plan(&w, r, &stale), ERR_OK);
-	ck_assert(stale.repeated && etag_equal(&stale.etag, &p.etag));
-	ck_assert_int_eq(stale.checksum.algorithm, CHECKSUM_CRC32C);
-	ck_assert_mem_eq(stale.checksum.value, ((uint8_t[]){ 4, 3, 2, 1 }), 4);
-	again = stale.done;
-	ck_assert_mem_eq(&again.version, &done.version, sizeof(done.version));
-	r->count = 1;
-	ck_assert_int_eq(plan(&w, r, &stale), REFUSAL_NO_SUCH_UPLOAD);
-
+	complete_two(&w, r, &p, &done);
+	complete_again(&w, r, &p, &done);
 	ck_assert_int_eq(bucket_get(&w.m->kv, text("key"), &latest, &value, &e), ERR_OK);
 	ck_assert_uint_eq(e.size, 2 * PART_BYTES_MIN + 4);
 	ck_assert_uint_eq(e.etag.parts, 2);
 	for (int swept = 0; swept < 2; swept++) {
-		ck_assert_int_eq(upload_object_part(&w.m->kv, &e, 3, &offset, &part), ERR_OK);
-		ck_assert_uint_eq(offset, PART_BYTES_MIN + 1);
-		ck_assert_uint_eq(part.size, PART_BYTES_MIN + 3);
-		ck_assert_int_eq(
-		    upload_object_part(&w.m->kv, &e, 2, &offset, &part), REFUSAL_PART_NUMBER);
-		count = 0;
-		ck_assert_int_eq(
-		    upload_object_parts(&w.m->kv, &e, 0, 1, count_part, &count, &truncated),
-		    ERR_OK);
-		ck_assert(count == 1 && truncated);
-		ck_assert_int_eq(
-		    upload_object_parts(&w.m->kv, &e, 1, 1, count_part, &count, &truncated),
-		    ERR_OK);
-		ck_assert(count == 2 && !truncated);
+		read_by_parts(&w, &e);
 		/* Unswept, a record of the object's parts still names what the object has. */
 		ck_assert_int_eq(named_by_parts(&w, &e.parts), swept == 0 ? 2 : 0);
 		sweep(&w, NOW);
