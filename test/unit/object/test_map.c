@@ -302,28 +302,40 @@ START_TEST(counting_survives_faults)
 }
 END_TEST
 
+/* One gateway alone, in so many tasks; the sight is of the moment after them. */
+static struct counting
+count_alone(struct mem_world *w, int times, size_t tasks, struct map_sight *sight)
+{
+	struct gateway *g = gateway_open(w, NULL);
+	uint8_t *seen = calloc((size_t)times + 2, 1);
+	struct counting c = {
+		.g = g, .times = times, .seen_max = (uint64_t)times + 2, .seen = seen
+	};
+	struct many m = { &c, 1, tasks };
+
+	ck_assert_int_eq(mem_run(w, many_task, &m), ERR_OK);
+	map_sight(g->map, sight);
+	gateway_close(g);
+	free(seen);
+	return c;
+}
+
 /* A steady writer: hundreds of commits, rolled meanwhile, none waits for a roll. */
 START_TEST(a_steady_writer_does_not_wait)
 {
 	struct mem_world *w = mem_world_new(6);
-	struct gateway *g = gateway_open(w, NULL);
-	uint8_t *seen = calloc(2000, 1);
-	struct counting c = { .g = g, .times = 1000, .seen_max = 2000, .seen = seen };
-	struct many m = { &c, 1, 1 };
 	struct map_sight sight;
+	struct counting c = count_alone(w, 1000, 1, &sight);
+	struct gateway *g;
 
-	ck_assert_int_eq(mem_run(w, many_task, &m), ERR_OK);
-	map_sight(g->map, &sight);
 	ck_assert_uint_ge(sight.rolls, 10);
 	ck_assert_uint_eq(sight.log_chunks, sight.rolls);
 	ck_assert_uint_le(sight.commits, 1000 + sight.rolls);
 	/* Twice the latency of the register, gathering, and the workers. */
 	ck_assert_uint_lt(c.slowest, 2 * w->head_latency + MILLISECONDS(10));
-	gateway_close(g);
 	g = gateway_open(w, NULL);
 	ck_assert_uint_eq(counter_of(g), 1000);
 	gateway_close(g);
-	free(seen);
 	mem_world_free(w);
 }
 END_TEST
@@ -332,18 +344,11 @@ END_TEST
 START_TEST(many_updates_are_few_commits)
 {
 	struct mem_world *w = mem_world_new(7);
-	struct gateway *g = gateway_open(w, NULL);
-	uint8_t *seen = calloc(2002, 1);
-	struct counting c = { .g = g, .times = 2000, .seen_max = 2002, .seen = seen };
-	struct many m = { &c, 1, 200 };
 	struct map_sight sight;
 
-	ck_assert_int_eq(mem_run(w, many_task, &m), ERR_OK);
-	map_sight(g->map, &sight);
+	(void)count_alone(w, 2000, 200, &sight);
 	ck_assert_uint_eq(sight.transactions, 2000);
 	ck_assert_uint_le(sight.commits, 30);
-	gateway_close(g);
-	free(seen);
 	mem_world_free(w);
 }
 END_TEST
