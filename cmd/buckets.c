@@ -190,6 +190,45 @@ buckets_close(struct buckets *b)
 	*b = (struct buckets){ .c = b->c };
 }
 
+struct running {
+	const struct buckets_work *work;
+};
+
+static SUSPENDS int
+run_open(struct client *c, void *arg)
+{
+	const struct buckets_work *w = ((const struct running *)arg)->work;
+	int err = buckets_open(w->buckets, c, w->how);
+	int code = err == ERR_OK ? w->run(w->arg) : client_exit_code(err);
+
+	buckets_close(w->buckets);
+	return code;
+}
+
+static void
+stop_running(void *arg)
+{
+	const struct buckets_work *w = ((const struct running *)arg)->work;
+
+	if (w->stopping != NULL)
+		w->stopping(w->arg);
+}
+
+int
+buckets_run(const struct buckets_work *work)
+{
+	struct running r = { work };
+
+	return client_run(&(struct client_work){
+	    .command = work->command,
+	    .options = work->options,
+	    .account = true,
+	    .run = run_open,
+	    .stopping = stop_running,
+	    .arg = &r,
+	});
+}
+
 SUSPENDS int
 buckets_find(struct buckets *b, const char *name, struct realm_bucket **out)
 {

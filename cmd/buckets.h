@@ -34,6 +34,17 @@ struct buckets {
 /* Says why not. Closed in any case. */
 SUSPENDS int buckets_open(struct buckets *b, struct client *c, enum cloud_start how);
 SUSPENDS void buckets_close(struct buckets *b);
+struct buckets_work { /* as struct client_work */
+	const char *command;
+	const struct client_options *options;
+	enum cloud_start how;
+	struct buckets *buckets; /* open while it runs */
+	SUSPENDS int (*run)(void *arg);
+	void (*stopping)(void *arg);
+	void *arg;
+};
+/* client_run() of a command that needs the account's buckets open. */
+int buckets_run(const struct buckets_work *work);
 /* One by name; says why not. gives: b->ops->release */
 SUSPENDS int buckets_find(struct buckets *b, const char *name, struct realm_bucket **out);
 /* Says what failed ("read sk://photos/a") and why; gives the exit code. */

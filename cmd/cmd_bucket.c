@@ -204,28 +204,24 @@ tell_people(const struct bucket_sight *s)
 }
 
 static SUSPENDS int
-sight_work(struct client *c, void *arg)
+sight_work(void *arg)
 {
 	struct bucket_sight *s = arg;
-	int err = buckets_open(&s->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+	struct client *c = s->buckets.c;
+	int err = look(s);
 
-	if (err == ERR_OK) {
-		err = look(s);
-		if (err == ERR_NOT_FOUND)
-			say_error(c->command, "there is no bucket %s", s->url.bucket);
-		if (err == ERR_OK)
-			err = s->client.json ? tell_json(s) : tell_people(s);
-		if (err != ERR_OK && err != ERR_NOT_FOUND)
-			(void)buckets_fail(c, err, "see the bucket %s", s->url.bucket);
-		code = client_exit_code(err);
-		if (err == ERR_OK && answering(s) < s->now.quorum)
-			code = EXIT_UNREACHABLE;
-		else if (err == ERR_OK && answering(s) < s->now.anchors_count)
-			code = EXIT_WARNED;
-		cloud_bucket_close(s->bucket);
-	}
-	buckets_close(&s->buckets);
-	return code;
+	if (err == ERR_NOT_FOUND)
+		say_error(c->command, "there is no bucket %s", s->url.bucket);
+	if (err == ERR_OK)
+		err = s->client.json ? tell_json(s) : tell_people(s);
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		(void)buckets_fail(c, err, "see the bucket %s", s->url.bucket);
+	cloud_bucket_close(s->bucket);
+	if (err == ERR_OK && answering(s) < s->now.quorum)
+		return EXIT_UNREACHABLE;
+	if (err == ERR_OK && answering(s) < s->now.anchors_count)
+		return EXIT_WARNED;
+	return client_exit_code(err);
 }
 
 /* ---- recovering ---- */
@@ -312,21 +308,16 @@ say_why_not(const struct bucket_sight *s, int err, const struct cloud_recovered 
 }
 
 static SUSPENDS int
-recover_work(struct client *c, void *arg)
+recover_work(void *arg)
 {
 	struct bucket_sight *s = arg;
 	struct cloud_recovered r;
-	int err = buckets_open(&s->buckets, c, CLOUD_FIND);
-	bool open = err == ERR_OK;
+	int err = cloud_bucket_recover(s->buckets.cloud, s->url.bucket, &r);
 
-	if (open) {
-		err = cloud_bucket_recover(s->buckets.cloud, s->url.bucket, &r);
-		if (err == ERR_OK)
-			err = s->client.json ? recovered_json(s, &r) : recovered_people(s, &r);
-		else
-			say_why_not(s, err, &r);
-	}
-	buckets_close(&s->buckets);
+	if (err == ERR_OK)
+		err = s->client.json ? recovered_json(s, &r) : recovered_people(s, &r);
+	else
+		say_why_not(s, err, &r);
 	return client_exit_code(err);
 }
 
@@ -366,10 +357,11 @@ bucket_run(const struct command *self, int argc, char **argv)
 	if (client_parse(self, argc, argv, (struct option_group){ recover_options, s }, &s->client,
 		&operands, &code) &&
 	    read_words(self, s, &operands, &recovers, &code))
-		code = client_run(&(struct client_work){
+		code = buckets_run(&(struct buckets_work){
 		    .command = self->name,
 		    .options = &s->client,
-		    .account = true,
+		    .how = CLOUD_FIND,
+		    .buckets = &s->buckets,
 		    .run = recovers ? recover_work : sight_work,
 		    .arg = s,
 		});

@@ -143,22 +143,18 @@ run_list(struct copy_command *a)
 }
 
 static SUSPENDS int
-copy_work(struct client *c, void *arg)
+copy_work(void *arg)
 {
 	struct copy_command *a = arg;
 	struct transfer *t = &a->list.transfer;
-	int err = buckets_open(&a->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+	int err = open_buckets(a), code;
 
-	t->c = c;
-	if (err == ERR_OK) {
-		err = open_buckets(a);
-		code = err == ERR_OK ? run_list(a) : client_exit_code(err);
-	}
+	t->c = a->buckets.c;
+	code = err == ERR_OK ? run_list(a) : client_exit_code(err);
 	if (t->source != NULL)
 		t->source->ops->release(t->source);
 	if (t->target != NULL)
 		t->target->ops->release(t->target);
-	buckets_close(&a->buckets);
 	return code;
 }
 
@@ -252,10 +248,11 @@ copy_run(const struct command *self, int argc, char **argv, enum copy_what what,
 		a->list.from = operands.text[0];
 		a->list.to = what == COPY_CAT ? "-" : operands.text[1];
 		if (read_addresses(a, &code) && list_before(a, &code))
-			code = client_run(&(struct client_work){
+			code = buckets_run(&(struct buckets_work){
 			    .command = self->name,
 			    .options = &a->client,
-			    .account = true,
+			    .how = CLOUD_FIND,
+			    .buckets = &a->buckets,
 			    .run = copy_work,
 			    .stopping = copy_stopping,
 			    .arg = a,

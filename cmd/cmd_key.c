@@ -135,8 +135,9 @@ do_new(struct key_command *a)
 }
 
 static SUSPENDS int
-do_verb(struct key_command *a)
+key_work(void *arg)
 {
+	struct key_command *a = arg;
 	struct client *c = a->buckets.c;
 	int err;
 
@@ -157,18 +158,6 @@ do_verb(struct key_command *a)
 		say_note("revoked; running gateways take it for %d seconds more at most",
 		    (int)(CLOUD_BELIEVED / SECONDS(1)));
 	return EXIT_OK;
-}
-
-static SUSPENDS int
-key_work(struct client *c, void *arg)
-{
-	struct key_command *a = arg;
-	enum cloud_start how = strcmp(a->verb, "new") == 0 ? CLOUD_FOUND : CLOUD_FIND;
-	int err = buckets_open(&a->buckets, c, how);
-	int code = err == ERR_OK ? do_verb(a) : client_exit_code(err);
-
-	buckets_close(&a->buckets);
-	return code;
 }
 
 /* ---- before ---- */
@@ -242,10 +231,11 @@ key_run(const struct command *self, int argc, char **argv)
 		&operands, &code)) {
 		code = EXIT_USAGE;
 		if (read_verb(self, a, &operands))
-			code = client_run(&(struct client_work){
+			code = buckets_run(&(struct buckets_work){
 			    .command = self->name,
 			    .options = &a->client,
-			    .account = true,
+			    .how = strcmp(a->verb, "new") == 0 ? CLOUD_FOUND : CLOUD_FIND,
+			    .buckets = &a->buckets,
 			    .run = key_work,
 			    .arg = a,
 			});

@@ -175,19 +175,15 @@ list_objects(struct list_command *a)
 }
 
 static SUSPENDS int
-list_work(struct client *c, void *arg)
+list_work(void *arg)
 {
 	struct list_command *a = arg;
-	int err = buckets_open(&a->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+	int err;
 
-	if (err == ERR_OK && a->url.bucket[0] == '\0') {
-		err = cloud_buckets(a->buckets.cloud, each_bucket, a);
-		code = err == ERR_OK ? EXIT_OK : buckets_fail(c, err, "list the buckets");
-	} else if (err == ERR_OK) {
-		code = list_objects(a);
-	}
-	buckets_close(&a->buckets);
-	return code;
+	if (a->url.bucket[0] != '\0')
+		return list_objects(a);
+	err = cloud_buckets(a->buckets.cloud, each_bucket, a);
+	return err == ERR_OK ? EXIT_OK : buckets_fail(a->buckets.c, err, "list the buckets");
 }
 
 static int
@@ -207,10 +203,11 @@ list_run_command(const struct command *self, int argc, char **argv, bool sum)
 	    (operands.count == 0 || url_read(self->name, operands.text[0],
 					sum ? URL_BUCKET : URL_ANY, &a->url, &code))) {
 		a->recursive |= sum;
-		code = client_run(&(struct client_work){
+		code = buckets_run(&(struct buckets_work){
 		    .command = self->name,
 		    .options = &a->client,
-		    .account = true,
+		    .how = CLOUD_FIND,
+		    .buckets = &a->buckets,
 		    .run = list_work,
 		    .arg = a,
 		});

@@ -35,8 +35,9 @@ static const struct option mb_options[] = {
 };
 
 static SUSPENDS int
-make(struct bucket_command *a)
+mb_work(void *arg)
 {
+	struct bucket_command *a = arg;
 	struct client *c = a->buckets.c;
 	struct bucket_make first = { .location = a->location != NULL ? a->location : "",
 		.now_ms = env_wall_ms(c->env),
@@ -75,17 +76,6 @@ make(struct bucket_command *a)
 	return EXIT_OK;
 }
 
-static SUSPENDS int
-mb_work(struct client *c, void *arg)
-{
-	struct bucket_command *a = arg;
-	int err = buckets_open(&a->buckets, c, CLOUD_FOUND);
-	int code = err == ERR_OK ? make(a) : client_exit_code(err);
-
-	buckets_close(&a->buckets);
-	return code;
-}
-
 static int
 mb_run(const struct command *self, int argc, char **argv)
 {
@@ -107,10 +97,11 @@ mb_run(const struct command *self, int argc, char **argv)
 			    a->location);
 			code = EXIT_USAGE;
 		} else {
-			code = client_run(&(struct client_work){
+			code = buckets_run(&(struct buckets_work){
 			    .command = self->name,
 			    .options = &a->client,
-			    .account = true,
+			    .how = CLOUD_FOUND,
+			    .buckets = &a->buckets,
 			    .run = mb_work,
 			    .arg = a,
 			});
@@ -145,25 +136,22 @@ empty_it(struct bucket_command *a)
 }
 
 static SUSPENDS int
-rb_work(struct client *c, void *arg)
+rb_work(void *arg)
 {
 	struct bucket_command *a = arg;
-	int err = buckets_open(&a->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+	struct client *c = a->buckets.c;
+	int err, code = a->force ? empty_it(a) : EXIT_OK;
 
-	if (err == ERR_OK && a->force)
-		code = empty_it(a);
-	if (err == ERR_OK && code == EXIT_OK) {
-		err = cloud_bucket_delete(a->buckets.cloud, a->url.bucket, bucket_empty);
-		if (err == ERR_NOT_FOUND)
-			say_error(c->command, "there is no bucket %s", a->url.bucket);
-		else if (err != ERR_OK)
-			(void)buckets_fail(c, err, "remove the bucket %s", a->url.bucket);
-		else if (!a->client.quiet)
-			say_note("removed the bucket %s", a->url.bucket);
-		code = client_exit_code(err);
-	}
-	buckets_close(&a->buckets);
-	return code;
+	if (code != EXIT_OK)
+		return code;
+	err = cloud_bucket_delete(a->buckets.cloud, a->url.bucket, bucket_empty);
+	if (err == ERR_NOT_FOUND)
+		say_error(c->command, "there is no bucket %s", a->url.bucket);
+	else if (err != ERR_OK)
+		(void)buckets_fail(c, err, "remove the bucket %s", a->url.bucket);
+	else if (!a->client.quiet)
+		say_note("removed the bucket %s", a->url.bucket);
+	return client_exit_code(err);
 }
 
 static int
@@ -179,10 +167,11 @@ rb_run(const struct command *self, int argc, char **argv)
 	if (client_parse(self, argc, argv, (struct option_group){ rb_options, a }, &a->client,
 		&operands, &code) &&
 	    url_read(self->name, operands.text[0], URL_BUCKET_ONLY, &a->url, &code))
-		code = client_run(&(struct client_work){
+		code = buckets_run(&(struct buckets_work){
 		    .command = self->name,
 		    .options = &a->client,
-		    .account = true,
+		    .how = CLOUD_FIND,
+		    .buckets = &a->buckets,
 		    .run = rb_work,
 		    .arg = a,
 		});

@@ -65,21 +65,16 @@ remove_from(struct object_work *w, struct realm_bucket *b)
 }
 
 static SUSPENDS int
-rm_work(struct client *c, void *arg)
+rm_work(void *arg)
 {
 	struct object_work *w = arg;
 	struct realm_bucket *b;
-	int err = buckets_open(&w->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+	int err = buckets_find(&w->buckets, w->url.bucket, &b), code;
 
-	if (err == ERR_OK) {
-		err = buckets_find(&w->buckets, w->url.bucket, &b);
-		code = client_exit_code(err);
-	}
-	if (err == ERR_OK) {
-		code = remove_from(w, b);
-		b->ops->release(b);
-	}
-	buckets_close(&w->buckets);
+	if (err != ERR_OK)
+		return client_exit_code(err);
+	code = remove_from(w, b);
+	b->ops->release(b);
 	return code;
 }
 
@@ -96,10 +91,11 @@ objects_rm_run(const struct objects_rm *r)
 	w->versions = r->versions;
 	if (url_read(r->command, r->address, r->recursive ? URL_BUCKET : URL_KEY, &w->url, &code) &&
 	    read_version(r->command, r->version, &w->which, &code))
-		code = client_run(&(struct client_work){
+		code = buckets_run(&(struct buckets_work){
 		    .command = r->command,
 		    .options = r->client,
-		    .account = true,
+		    .how = CLOUD_FIND,
+		    .buckets = &w->buckets,
 		    .run = rm_work,
 		    .arg = w,
 		});
@@ -138,26 +134,20 @@ tell_facts(const struct object_work *w, const struct object_facts *f)
 }
 
 static SUSPENDS int
-stat_work(struct client *c, void *arg)
+stat_work(void *arg)
 {
 	struct object_work *w = arg;
 	struct object_facts f;
 	struct realm_bucket *b;
-	int err = buckets_open(&w->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+	int err = buckets_find(&w->buckets, w->url.bucket, &b);
 
-	if (err == ERR_OK) {
-		err = buckets_find(&w->buckets, w->url.bucket, &b);
-		code = client_exit_code(err);
-	}
-	if (err == ERR_OK) {
-		err = object_facts(b, bytes_of(w->url.key, strlen(w->url.key)), &w->which, &f);
-		b->ops->release(b);
-		code = err == ERR_OK ? tell_facts(w, &f)
-				     : buckets_fail(c, err, "see " URL_SCHEME "%s/%s",
-					   w->url.bucket, w->url.key);
-	}
-	buckets_close(&w->buckets);
-	return code;
+	if (err != ERR_OK)
+		return client_exit_code(err);
+	err = object_facts(b, bytes_of(w->url.key, strlen(w->url.key)), &w->which, &f);
+	b->ops->release(b);
+	return err == ERR_OK ? tell_facts(w, &f)
+			     : buckets_fail(w->buckets.c, err, "see " URL_SCHEME "%s/%s",
+				   w->url.bucket, w->url.key);
 }
 
 int
@@ -172,10 +162,11 @@ objects_stat_run(const char *command, const struct client_options *client, const
 	w->client = client;
 	if (url_read(command, address, URL_KEY, &w->url, &code) &&
 	    read_version(command, version, &w->which, &code))
-		code = client_run(&(struct client_work){
+		code = buckets_run(&(struct buckets_work){
 		    .command = command,
 		    .options = client,
-		    .account = true,
+		    .how = CLOUD_FIND,
+		    .buckets = &w->buckets,
 		    .run = stat_work,
 		    .arg = w,
 		});

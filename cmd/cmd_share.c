@@ -187,20 +187,15 @@ share_object(struct share *s)
 }
 
 static SUSPENDS int
-share_work(struct client *c, void *arg)
+share_work(void *arg)
 {
 	struct share *s = arg;
-	int err = buckets_open(&s->buckets, c, CLOUD_FIND), code = client_exit_code(err);
+	int err = buckets_find(&s->buckets, s->url.bucket, &s->bucket), code;
 
-	if (err == ERR_OK) {
-		err = buckets_find(&s->buckets, s->url.bucket, &s->bucket);
-		code = client_exit_code(err);
-	}
-	if (err == ERR_OK) {
-		code = share_object(s);
-		s->bucket->ops->release(s->bucket);
-	}
-	buckets_close(&s->buckets);
+	if (err != ERR_OK)
+		return client_exit_code(err);
+	code = share_object(s);
+	s->bucket->ops->release(s->bucket);
 	return code;
 }
 
@@ -221,10 +216,11 @@ share_run(const struct command *self, int argc, char **argv)
 	    client_parse(self, argc, argv, (struct option_group){ share_options, s }, &s->client,
 		&operands, &code) &&
 	    url_read(self->name, operands.text[0], URL_KEY, &s->url, &code))
-		code = client_run(&(struct client_work){
+		code = buckets_run(&(struct buckets_work){
 		    .command = self->name,
 		    .options = &s->client,
-		    .account = true,
+		    .how = CLOUD_FIND,
+		    .buckets = &s->buckets,
 		    .run = share_work,
 		    .arg = s,
 		});
