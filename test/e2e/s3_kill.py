@@ -82,4 +82,6 @@ for r in range(ROUNDS):
         if got not in want:
             sys.exit("round %d: %s is %s, may be one of %s" % (r, key, got and got[:40], sorted(may, key=str)))
         acknowledged += len(may) == 1
+if acknowledged == 0:
+    sys.exit("nothing was acknowledged: nothing was tried")
 print("%d rounds, %d settled keys" % (ROUNDS, acknowledged))
