@@ -119,13 +119,10 @@ buckets_fail(const struct client *c, int err, const char *fmt, ...)
 
 /* ---- the account's buckets ---- */
 
-static SUSPENDS int
-start(struct buckets *b, enum cloud_start how)
+int
+buckets_ground(const struct client *c, struct ground_net **out)
 {
-	struct client *c = b->c;
-	char cache[PATH_BYTES_MAX];
-	bool made;
-	int err = ground_net_new(
+	return ground_net_new(
 	    &(struct ground_net_opts){
 		.env = c->env,
 		.net = c->net,
@@ -133,25 +130,41 @@ start(struct buckets *b, enum cloud_start how)
 		.chunks = c->chunks,
 		.dht = node_dht(c->node),
 	    },
-	    &b->ground);
+	    out);
+}
+
+SUSPENDS int
+buckets_cloud(const struct client *c, struct ground_net *ground, const struct account *account,
+    enum cloud_start how, struct cloud **out)
+{
+	char cache[PATH_BYTES_MAX];
+	bool made;
+	int err = dirs_path(c->dir, DIRS_CACHE, cache);
+
+	if (err != ERR_OK)
+		return err;
+	(void)dirs_make(cache, &made); /* without a cache it is slower, and says so */
+	err = cloud_new(
+	    &(struct cloud_opts){
+		.env = c->env,
+		.net = c->net,
+		.account = account,
+		.ground = ground_net_base(ground),
+		.files = c->files,
+		.cache_dir = cache,
+	    },
+	    out);
+	return err == ERR_OK ? cloud_start(*out, how) : err;
+}
+
+static SUSPENDS int
+start(struct buckets *b, enum cloud_start how)
+{
+	struct client *c = b->c;
+	int err = buckets_ground(c, &b->ground);
 
 	if (err == ERR_OK)
-		err = dirs_path(c->dir, DIRS_CACHE, cache);
-	if (err == ERR_OK)
-		(void)dirs_make(cache, &made); /* without a cache it is slower, and says so */
-	if (err == ERR_OK)
-		err = cloud_new(
-		    &(struct cloud_opts){
-			.env = c->env,
-			.net = c->net,
-			.account = client_own_account(c),
-			.ground = ground_net_base(b->ground),
-			.files = c->files,
-			.cache_dir = cache,
-		    },
-		    &b->cloud);
-	if (err == ERR_OK)
-		err = cloud_start(b->cloud, how);
+		err = buckets_cloud(c, b->ground, client_own_account(c), how, &b->cloud);
 	if (err == ERR_OK)
 		err = realm_net_new(
 		    &(struct realm_net_opts){ .env = c->env, .files = c->files }, &b->realm_net);

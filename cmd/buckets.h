@@ -24,6 +24,12 @@ bool url_is(const char *text); /* else it is a file, or a link */
 bool url_read(
     const char *command, const char *text, enum url_want want, struct bucket_url *out, int *code);
 
+/* What the gateway needs of it, for each account that it serves. After errors, too, the caller
+ * frees what is in *out. */
+int buckets_ground(const struct client *c, struct ground_net **out);
+SUSPENDS int buckets_cloud(const struct client *c, struct ground_net *ground,
+    const struct account *account, enum cloud_start how, struct cloud **out);
+
 struct buckets {
 	struct client *c;
 	struct ground_net *ground;

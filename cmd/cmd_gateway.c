@@ -8,15 +8,12 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "cmd/client.h"
-#include "cmd/dirs.h"
+#include "cmd/buckets.h"
 #include "cmd/gateway_keys.h"
 #include "cmd/json.h"
 #include "cmd/say.h"
 #include "gateway/gateway.h"
-#include "gateway/realm_net.h"
 #include "object/duties.h"
-#include "object/ground_net.h"
 
 #define PORT_DEFAULT  7780       /* not assigned by IANA, beside the node's 7730 */
 #define PEM_BYTES_MAX KIB(64)    /* a certificate and its chain */
@@ -174,23 +171,9 @@ start_account(struct gateway_command *g, size_t i)
 {
 	struct client *c = g->c;
 	struct serving *s = &g->served[i];
-	char cache[PATH_BYTES_MAX];
-	struct cloud_opts opts = { .env = c->env,
-		.net = c->net,
-		.account = i == 0 ? client_own_account(c) : &s->account,
-		.ground = ground_net_base(g->ground),
-		.files = c->files,
-		.cache_dir = cache };
-	bool made;
-	int err = dirs_path(c->dir, DIRS_CACHE, cache);
+	const struct account *account = i == 0 ? client_own_account(c) : &s->account;
+	int err = buckets_cloud(c, g->ground, account, CLOUD_FOUND, &s->cloud);
 
-	/* Without a cache it is slower, and says so by itself. */
-	if (err == ERR_OK)
-		(void)dirs_make(cache, &made);
-	if (err == ERR_OK)
-		err = cloud_new(&opts, &s->cloud);
-	if (err == ERR_OK)
-		err = cloud_start(s->cloud, CLOUD_FOUND);
 	if (err == ERR_OK)
 		err = duties_new(
 		    &(struct duties_opts){ .files = c->files, .cloud = s->cloud }, &s->duties);
@@ -209,12 +192,7 @@ start_buckets(struct gateway_command *g)
 {
 	struct client *c = g->c;
 	struct realm_net_opts realm = { .env = c->env, .files = c->files };
-	struct ground_net_opts ground = { .env = c->env,
-		.net = c->net,
-		.files = c->files,
-		.chunks = c->chunks,
-		.dht = node_dht(c->node) };
-	int err = ground_net_new(&ground, &g->ground);
+	int err = buckets_ground(c, &g->ground);
 
 	if (err == ERR_OK)
 		err = realm_net_new(&realm, &g->realm);
