@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "cmd/dirs.h"
+#include "cmd/json.h"
 #include "cmd/say.h"
 
 /* ---- addresses ---- */
@@ -118,6 +119,18 @@ buckets_fail(const struct client *c, int err, const char *fmt, ...)
 }
 
 /* ---- the account's buckets ---- */
+
+int
+buckets_say_json(const struct cloud_facts *f)
+{
+	struct json_value *o = json_make_object();
+
+	json_put_text(o, "bucket", f->name);
+	json_put_hex(o, "id", f->id.b, sizeof(f->id.b));
+	json_put_text(o, "location", f->location.text);
+	json_put_number(o, "created_ms", f->created_ms);
+	return json_say(o);
+}
 
 int
 buckets_ground(const struct client *c, struct ground_net **out)

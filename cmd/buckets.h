@@ -53,6 +53,8 @@ struct buckets_work { /* as struct client_work */
 int buckets_run(const struct buckets_work *work);
 /* One by name; says why not. gives: b->ops->release */
 SUSPENDS int buckets_find(struct buckets *b, const char *name, struct realm_bucket **out);
+/* One line for machines about one of them. */
+int buckets_say_json(const struct cloud_facts *f);
 /* Says what failed ("read sk://photos/a") and why; gives the exit code. */
 int buckets_fail(const struct client *c, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

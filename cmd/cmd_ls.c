@@ -52,15 +52,8 @@ each_bucket(void *arg, const struct cloud_facts *f)
 	const struct list_command *a = arg;
 	char when[SAY_TIME_MAX];
 
-	if (a->client.json) {
-		struct json_value *o = json_make_object();
-
-		json_put_text(o, "bucket", f->name);
-		json_put_hex(o, "id", f->id.b, sizeof(f->id.b));
-		json_put_text(o, "location", f->location.text);
-		json_put_number(o, "created_ms", f->created_ms);
-		return json_say(o);
-	}
+	if (a->client.json)
+		return buckets_say_json(f);
 	if (a->details)
 		return written(printf("%s  %-20s  " URL_SCHEME "%s\n",
 		    say_time(f->created_ms / 1000, SAY_MINUTE, when),

@@ -7,7 +7,6 @@
 
 #include "cmd/bucket_make.h"
 #include "cmd/buckets.h"
-#include "cmd/json.h"
 #include "cmd/objects_rm.h"
 #include "cmd/say.h"
 
@@ -62,15 +61,8 @@ mb_work(void *arg)
 		err = cloud_bucket_facts(a->buckets.cloud, a->url.bucket, &facts);
 	if (err != ERR_OK)
 		return buckets_fail(c, err, "make the bucket %s", a->url.bucket);
-	if (a->client.json) {
-		struct json_value *o = json_make_object();
-
-		json_put_text(o, "bucket", facts.name);
-		json_put_hex(o, "id", facts.id.b, sizeof(facts.id.b));
-		json_put_text(o, "location", facts.location.text);
-		json_put_number(o, "created_ms", facts.created_ms);
-		return json_say(o) == ERR_OK ? EXIT_OK : EXIT_FAILED;
-	}
+	if (a->client.json)
+		return buckets_say_json(&facts) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 	if (!a->client.quiet)
 		say_note("made the bucket %s", a->url.bucket);
 	return EXIT_OK;
