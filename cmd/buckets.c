@@ -146,9 +146,9 @@ buckets_ground(const struct client *c, struct ground_net **out)
 	    out);
 }
 
-SUSPENDS int
-buckets_cloud(const struct client *c, struct ground_net *ground, const struct account *account,
-    enum cloud_start how, struct cloud **out)
+int
+buckets_cloud_new(const struct client *c, struct ground_net *ground, const struct account *account,
+    struct cloud **out)
 {
 	char cache[PATH_BYTES_MAX];
 	bool made;
@@ -157,7 +157,7 @@ buckets_cloud(const struct client *c, struct ground_net *ground, const struct ac
 	if (err != ERR_OK)
 		return err;
 	(void)dirs_make(cache, &made); /* without a cache it is slower, and says so */
-	err = cloud_new(
+	return cloud_new(
 	    &(struct cloud_opts){
 		.env = c->env,
 		.net = c->net,
@@ -167,6 +167,14 @@ buckets_cloud(const struct client *c, struct ground_net *ground, const struct ac
 		.cache_dir = cache,
 	    },
 	    out);
+}
+
+SUSPENDS int
+buckets_cloud(const struct client *c, struct ground_net *ground, const struct account *account,
+    enum cloud_start how, struct cloud **out)
+{
+	int err = buckets_cloud_new(c, ground, account, out);
+
 	return err == ERR_OK ? cloud_start(*out, how) : err;
 }
 
@@ -202,6 +210,11 @@ buckets_open(struct buckets *b, struct client *c, enum cloud_start how)
 		    "the account in %s has no bucket in the network \"%s\"; the first is made by: "
 		    "%s mb " URL_SCHEME "NAME",
 		    c->dir, c->settings.network, PROGRAM_NAME);
+	else if (err == ERR_UNREACHABLE)
+		say_error(c->command,
+		    "cannot open the account's buckets: too few of its anchors answer: try again; "
+		    "if they are gone for good: %s recover --new-anchors",
+		    PROGRAM_NAME);
 	else
 		(void)buckets_fail(c, err, "open the account's buckets");
 	return err;

@@ -27,6 +27,8 @@ bool url_read(
 /* What the gateway needs of it, for each account that it serves. After errors, too, the caller
  * frees what is in *out. */
 int buckets_ground(const struct client *c, struct ground_net **out);
+int buckets_cloud_new(const struct client *c, struct ground_net *ground,
+    const struct account *account, struct cloud **out); /* not started */
 SUSPENDS int buckets_cloud(const struct client *c, struct ground_net *ground,
     const struct account *account, enum cloud_start how, struct cloud **out);
 

@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/bucket_make.h"
 #include "cmd/buckets.h"
 #include "cmd/json.h"
+#include "cmd/recovered.h"
 #include "cmd/say.h"
-#include "object/cloud_recover.h"
 
 struct anchor_sight {
 	struct pubkey key;
@@ -232,92 +231,21 @@ static const struct option recover_options[] = {
 	{ NULL },
 };
 
-/* Before anything is asked of the network. */
-static bool
-confirmed(const struct command *self, const struct bucket_sight *s)
-{
-	char line[16] = "";
-
-	if (s->yes)
-		return true;
-	if (isatty(STDIN_FILENO) != 1) {
-		say_error(self->name, "recover loses what nobody shows any more; say --yes");
-		return false;
-	}
-	say_note("%s gets new anchors. Changes that only the lost ones knew of are gone for good,\n"
-		 "also if those come back. Go on? Type yes:",
-	    s->url.bucket);
-	if (fgets(line, sizeof(line), stdin) != NULL && strcmp(line, "yes\n") == 0)
-		return true;
-	say_error(self->name, "nothing was done");
-	return false;
-}
-
-static int
-recovered_json(const struct bucket_sight *s, const struct cloud_recovered *r)
-{
-	struct json_value *o = json_make_object();
-
-	json_put_text(o, "bucket", s->url.bucket);
-	json_put_number(o, "epoch", r->epoch);
-	json_put_number(o, "seq", r->seq);
-	json_put_number(o, "found_seq", r->found_seq);
-	json_put_number(o, "safe_seq", r->safe_seq);
-	json_put_number(o, "anchors", r->anchors);
-	json_put_number(o, "answered", r->answered);
-	json_put_text(o, "source", r->recorded ? "record" : "anchor");
-	return json_say(o);
-}
-
-static int
-recovered_people(const struct bucket_sight *s, const struct cloud_recovered *r)
-{
-	printf("bucket      %s\nepoch       %" PRIu64 " begins with change %" PRIu64 "\n",
-	    s->url.bucket, r->epoch, r->seq);
-	printf("found       change %" PRIu64 ", %s; %u of %u anchors answered\n", r->found_seq,
-	    r->recorded ? "by the record in the network" : "with an anchor", r->answered,
-	    r->anchors);
-	if (r->safe_seq < r->found_seq)
-		printf("lost        what changes %" PRIu64 " to %" PRIu64
-		       " wrote: only anchors had it\n",
-		    r->safe_seq + 1, r->found_seq);
-	printf("may be lost whatever was written after change %" PRIu64 "\n", r->found_seq);
-	return fflush(stdout) == 0 ? ERR_OK : ERR_IO;
-}
-
-static void
-say_why_not(const struct bucket_sight *s, int err, const struct cloud_recovered *r)
-{
-	const char *command = s->buckets.c->command;
-
-	switch (err) {
-	case ERR_NOT_FOUND:
-		say_error(command, "there is no bucket %s", s->url.bucket);
-		break;
-	case ERR_EXISTS:
-		say_error(command, "%u of %u anchors answer: there is nothing to recover",
-		    r->answered, r->anchors);
-		break;
-	case ERR_BUSY:
-		say_error(command, "the anchors of %s are changing just now: try again later",
-		    s->url.bucket);
-		break;
-	default:
-		(void)buckets_fail(s->buckets.c, err, "recover the bucket %s", s->url.bucket);
-	}
-}
-
 static SUSPENDS int
 recover_work(void *arg)
 {
 	struct bucket_sight *s = arg;
+	struct client *c = s->buckets.c;
 	struct cloud_recovered r;
+	char what[sizeof(URL_SCHEME) + BUCKET_NAME_MAX];
 	int err = cloud_bucket_recover(s->buckets.cloud, s->url.bucket, &r);
 
+	(void)snprintf(what, sizeof(what), URL_SCHEME "%s", s->url.bucket);
 	if (err == ERR_OK)
-		err = s->client.json ? recovered_json(s, &r) : recovered_people(s, &r);
-	else
-		say_why_not(s, err, &r);
+		return client_exit_code(recovered_tell(s->client.json, s->url.bucket, &r));
+	if (err != ERR_NOT_FOUND)
+		return recovered_fail(c, err, what, &r);
+	say_error(c->command, "there is no bucket %s", s->url.bucket);
 	return client_exit_code(err);
 }
 
@@ -339,7 +267,7 @@ read_words(const struct command *self, struct bucket_sight *s, const struct oper
 		return false;
 	}
 	return url_read(self->name, o->text[o->count - 1], URL_BUCKET_ONLY, &s->url, code) &&
-	       (!*recovers || confirmed(self, s));
+	       (!*recovers || recovered_confirm(self->name, s->url.bucket, s->yes));
 }
 
 static int

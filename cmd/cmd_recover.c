@@ -12,12 +12,14 @@
 #include "cmd/init.h"
 #include "cmd/json.h"
 #include "cmd/objects.h"
+#include "cmd/recovered.h"
 #include "cmd/say.h"
 
 struct recover {
 	struct init init;
 	struct client_options client;
 	struct buckets buckets;
+	bool new_anchors, yes;
 	struct json_value *list;
 	uint64_t began;
 	size_t found, opened, keys;
@@ -27,6 +29,11 @@ struct recover {
 #define FIELD(member) .offset = offsetof(struct recover, member)
 
 static const struct option recover_options[] = {
+	{ "new-anchors", 0, NULL,
+	    "The account's own anchors are gone for good: begin with new ones.", RIGHT_SWITCH,
+	    set_switch, NULL, FIELD(new_anchors) },
+	{ "yes", 0, NULL, "--new-anchors: without asking on the terminal.", RIGHT_SWITCH,
+	    set_switch, NULL, FIELD(yes) },
 	{ "json", 0, NULL, "Print for machines.", RIGHT_SWITCH, set_switch, NULL,
 	    FIELD(client.json) },
 	{ "quiet", 'q', NULL, "Only warnings and errors are told.", RIGHT_SWITCH, set_switch, NULL,
@@ -134,12 +141,36 @@ recover_all(struct recover *r)
 	return r->opened < r->found ? EXIT_UNREACHABLE : EXIT_OK;
 }
 
+/* The account's list of buckets goes on from what is left of it; then it can be opened. */
+static SUSPENDS int
+begin_anew(const struct recover *r, const struct client *c)
+{
+	struct cloud_recovered found = { 0 };
+	struct ground_net *ground = NULL;
+	struct cloud *cloud = NULL;
+	int err = buckets_ground(c, &ground);
+
+	if (err == ERR_OK)
+		err = buckets_cloud_new(c, ground, client_own_account(c), &cloud);
+	if (err == ERR_OK)
+		err = cloud_recover(cloud, &found);
+	cloud_free(cloud);
+	ground_net_free(ground);
+	return err == ERR_OK ? client_exit_code(recovered_tell(r->client.json, NULL, &found))
+			     : recovered_fail(c, err, "the account", &found);
+}
+
 static SUSPENDS int
 recover_work(struct client *c, void *arg)
 {
 	struct recover *r = arg;
 	int err, code;
 
+	if (r->new_anchors) {
+		code = begin_anew(r, c);
+		if (code != EXIT_OK)
+			return code;
+	}
 	r->began = env_now(c->env);
 	err = buckets_open(&r->buckets, c, CLOUD_FIND);
 	code = err == ERR_OK ? recover_all(r) : client_exit_code(err);
@@ -188,7 +219,13 @@ recover_run(const struct command *self, int argc, char **argv)
 		code = EXIT_FAILED;
 		r->client.dir = r->init.dir_option;
 		r->client.passphrase_file = r->init.passphrase_file;
-		if (set_up(self, r))
+		if (r->yes && !r->new_anchors) {
+			say_error(self->name, "--yes goes with --new-anchors");
+			code = EXIT_USAGE;
+		} else if (r->new_anchors &&
+			   !recovered_confirm(self->name, "the account", r->yes)) {
+			code = EXIT_USAGE;
+		} else if (set_up(self, r))
 			code = client_run(&(struct client_work){
 			    .command = self->name,
 			    .options = &r->client,
@@ -204,7 +241,7 @@ recover_run(const struct command *self, int argc, char **argv)
 
 const struct command command_recover = {
 	.name = "recover",
-	.synopsis = "[--phrase-file FILE|-] [--bootstrap CONTACT ...] [option ...]",
+	.synopsis = "[--phrase-file FILE|-] [--bootstrap CONTACT ...] [--new-anchors] [option ...]",
 	.brief = "bring an account's buckets back from its 24 words",
 	.about =
 	    "On a machine that has nothing: sets up the directory with the account that the words\n"
@@ -213,6 +250,9 @@ const struct command command_recover = {
 	    "and access keys are back with them.\n"
 	    "\n"
 	    "  skerry recover --dir new --phrase-file - --bootstrap 3f0c...@node.example:7730\n"
+	    "\n"
+	    "Where too few of the account's own anchors are left for good, --new-anchors goes on\n"
+	    "from the newest state that is to be found, and says what may be lost.\n"
 	    "\n"
 	    "Exit code 4: some bucket's anchors or holders do not answer now.",
 	.options = (const struct option *const[]){ init_options, recover_options, NULL },

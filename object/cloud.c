@@ -53,6 +53,9 @@ cloud_free(struct cloud *c)
 		return;
 	cloud_open_stop(c);
 	cloud_store_close(c, &c->own);
+	for (size_t i = 0; i < c->retired_count; i++)
+		cloud_store_close(c, &c->retired[i]);
+	free(c->retired);
 	account_wipe(&c->account);
 	crypto_wipe(&c->seed, sizeof(c->seed));
 	free(c->cache_dir);
@@ -119,12 +122,59 @@ cloud_start(struct cloud *c, enum cloud_start how)
 
 /* ---- its state ---- */
 
+/* In place of one whose epoch has ended; old_map: the one that said so. */
+static SUSPENDS int
+take_later(struct cloud *c, const struct map *old_map)
+{
+	struct cloud_store_wish w = { .seed = &c->seed };
+	struct cloud_store later, *more;
+	int err;
+
+	if (c->own.map != old_map)
+		return ERR_OK; /* somebody did so meanwhile */
+	more = reallocarray(c->retired, c->retired_count + 1, sizeof(*more));
+	if (more == NULL)
+		return ERR_NOMEM;
+	c->retired = more;
+	err = cloud_store_open(c, &w, &later);
+	if (err != ERR_OK)
+		return err == ERR_NOT_FOUND ? ERR_UNREACHABLE : err;
+	c->retired[c->retired_count++] = c->own;
+	c->own = later;
+	return ERR_OK;
+}
+
+/* The owner recovered the account's bucket elsewhere: it goes on where that is now. */
+static SUSPENDS int
+follow_epoch(struct cloud *c, const struct map *old_map)
+{
+	int err = semaphore_acquire(c->env, &c->starting);
+
+	if (err != ERR_OK)
+		return err;
+	err = take_later(c, old_map);
+	semaphore_release(&c->starting);
+	return err;
+}
+
+static SUSPENDS int
+view_own(struct cloud *c, struct map_view **out)
+{
+	struct map *map = c->own.map;
+	int err = map_view(map, MAP_CURRENT, out);
+
+	if (err != ERR_STALE)
+		return err;
+	err = follow_epoch(c, map);
+	return err == ERR_OK ? map_view(c->own.map, MAP_CURRENT, out) : err;
+}
+
 /* Asks the anchors and remembers how it went. */
 static SUSPENDS int
 view_current(struct cloud *c, struct map_view **out)
 {
 	uint64_t asked = env_now(c->env);
-	int err = map_view(c->own.map, MAP_CURRENT, out);
+	int err = view_own(c, out);
 
 	c->away = err == ERR_UNREACHABLE;
 	if (err == ERR_OK)
@@ -170,7 +220,16 @@ cloud_view(struct cloud *c, enum map_fresh fresh, struct map_view **out)
 SUSPENDS int
 cloud_update(struct cloud *c, map_fn *fn, void *arg)
 {
-	return c->own.map == NULL ? ERR_STATE : map_update(c->own.map, fn, arg);
+	struct map *map = c->own.map;
+	int err;
+
+	if (map == NULL)
+		return ERR_STATE;
+	err = map_update(map, fn, arg);
+	if (err != ERR_STALE) /* nothing was written then */
+		return err;
+	err = follow_epoch(c, map);
+	return err == ERR_OK ? map_update(c->own.map, fn, arg) : err;
 }
 
 struct cloud_key_text

@@ -32,6 +32,9 @@ struct cloud {
 	struct hash bucket;
 	struct semaphore starting;
 	struct cloud_store own;
+	/* Those of earlier epochs: whoever still works in one does so until the end. */
+	struct cloud_store *retired;
+	size_t retired_count;
 	uint64_t believed_until; /* what is known of it needs no question until then */
 	bool away, refreshing;   /* its anchors did not answer; they are asked */
 	struct cloud_bucket *open;

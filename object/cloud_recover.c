@@ -12,8 +12,8 @@
 
 struct recovery {
 	struct cloud *c;
-	const char *name;
-	struct bucket_record record;
+	const char *name;            /* NULL: the account's own … */
+	struct bucket_record record; /* … of which only seed and id are known */
 	struct register_chain chain; /* of the epoch that is lost */
 	struct charter charter;      /* of the next */
 	struct salvage salvage;
@@ -31,6 +31,8 @@ find_chain(struct recovery *r)
 		r->chain.known = false;
 	else if (err != ERR_OK)
 		return err;
+	if (!r->chain.known && r->name == NULL)
+		return ERR_UNREACHABLE;
 	if (!r->chain.known || r->chain.charter.epoch < known->epoch) {
 		r->chain = (struct register_chain){ .known = true, .charter = *known };
 		r->chain.now = known->founding;
@@ -114,13 +116,14 @@ recover(struct recovery *r, struct cloud_recovered *out)
 		err = look(r);
 	if (err == ERR_OK)
 		err = begin_epoch(r, &out->seq);
-	if (err == ERR_OK)
+	if (err == ERR_OK && r->name != NULL)
 		err = cloud_update(c, put_charter, r);
 	out->anchors = s->anchors;
 	out->answered = s->answered;
 	if (err != ERR_OK)
 		return err;
-	cloud_open_outdate(c, &r->charter.bucket);
+	if (r->name != NULL)
+		cloud_open_outdate(c, &r->charter.bucket);
 	out->epoch = r->charter.epoch;
 	out->recorded = s->recorded;
 	out->found_seq = s->head.seq;
@@ -132,13 +135,16 @@ static SUSPENDS int
 start(struct cloud *c, const char *name, struct recovery **out)
 {
 	struct recovery *r = calloc(1, sizeof(*r));
-	int err;
+	int err = ERR_OK;
 
 	if (r == NULL)
 		return ERR_NOMEM;
 	r->c = c;
 	r->name = name;
-	err = cloud_record_find(c, name, &r->record);
+	r->record.seed = c->seed;
+	r->record.charter.bucket = c->bucket;
+	if (name != NULL)
+		err = cloud_record_find(c, name, &r->record);
 	if (err != ERR_OK) {
 		free(r);
 		return err;
@@ -156,8 +162,8 @@ stop(struct recovery *r)
 	free(r);
 }
 
-SUSPENDS int
-cloud_bucket_recover(struct cloud *c, const char *name, struct cloud_recovered *out)
+static SUSPENDS int
+recover_named(struct cloud *c, const char *name, struct cloud_recovered *out)
 {
 	struct recovery *r;
 	int err = start(c, name, &r);
@@ -168,6 +174,18 @@ cloud_bucket_recover(struct cloud *c, const char *name, struct cloud_recovered *
 	err = recover(r, out);
 	stop(r);
 	return err;
+}
+
+SUSPENDS int
+cloud_bucket_recover(struct cloud *c, const char *name, struct cloud_recovered *out)
+{
+	return recover_named(c, name, out);
+}
+
+SUSPENDS int
+cloud_recover(struct cloud *c, struct cloud_recovered *out)
+{
+	return recover_named(c, NULL, out);
 }
 
 SUSPENDS int

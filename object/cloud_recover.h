@@ -1,6 +1,6 @@
 /*
- * A bucket of an account (object/cloud.h) without the quorum of its anchors: what is left of it,
- * and how it goes on from there.
+ * A bucket of an account (object/cloud.h), or the account's own, without the quorum of its anchors:
+ * what is left of it, and how it goes on from there.
  */
 #ifndef OBJECT_CLOUD_RECOVER_H
 #define OBJECT_CLOUD_RECOVER_H
@@ -22,6 +22,11 @@ struct cloud_recovered {
 	uint64_t seq;                 /* of now */
 };
 SUSPENDS int cloud_bucket_recover(struct cloud *c, const char *name, struct cloud_recovered *out);
+/*
+ * The same for the account's own bucket, before or after cloud_start, which goes on with the new
+ * epoch. Nobody remembers its charter: ERR_UNREACHABLE also when no finder record is left.
+ */
+SUSPENDS int cloud_recover(struct cloud *c, struct cloud_recovered *out);
 /* What a recovery would begin from; changes nothing. Also of a bucket that cannot be opened. */
 struct cloud_remains {
 	struct configuration now; /* its anchors, as far as anybody tells */

@@ -69,6 +69,15 @@ up(struct machine *m)
 	return cloud_start(m->cloud, m->how);
 }
 
+static void
+down(struct machine *m)
+{
+	cloud_free(m->cloud);
+	ground_net_free(m->ground);
+	files_free(m->files);
+	chunks_free(m->chunks);
+}
+
 static int
 run_story(void *arg)
 {
@@ -77,10 +86,7 @@ run_story(void *arg)
 
 	if (err == ERR_OK)
 		err = m->story(m);
-	cloud_free(m->cloud);
-	ground_net_free(m->ground);
-	files_free(m->files);
-	chunks_free(m->chunks);
+	down(m);
 	return err;
 }
 
@@ -320,10 +326,9 @@ bucket_to_lose(struct machine *m, uint8_t lost, char name[16])
 }
 
 static void
-lose_anchors(struct machine *m, struct cloud_bucket *b, uint8_t count)
+lose_anchors(struct machine *m, struct ground_bucket *g, uint8_t count)
 {
-	const struct configuration *c =
-	    head_client_configuration(client_of(cloud_bucket_ground(b)));
+	const struct configuration *c = head_client_configuration(client_of(g));
 
 	ck_assert_uint_eq(c->anchors_count, 5);
 	for (uint8_t i = 0; i < count; i++) {
@@ -377,7 +382,7 @@ lose_and_recover(struct machine *m, uint8_t lost, struct cloud_recovered *out)
 	ck_assert_int_eq(task_sleep(env, SECONDS(90)), ERR_OK);
 	ck_assert_int_eq(write_in(m, lost_name, put_v, "in the tail", false), ERR_OK);
 	ck_assert_int_eq(cloud_bucket_recover(m->cloud, lost_name, out), ERR_EXISTS);
-	lose_anchors(m, b, lost);
+	lose_anchors(m, cloud_bucket_ground(b), lost);
 	check_stale(b);
 	ck_assert_int_eq(cloud_bucket_recover(m->cloud, "other", out), ERR_NOT_FOUND);
 	ck_assert_int_eq(cloud_bucket_remains(m->cloud, lost_name, &remains), ERR_OK);
@@ -454,6 +459,75 @@ break_off(struct machine *m)
 	return write_in(m, lost_name, put_v, "after", false);
 }
 
+/* ---- the account's own ---- */
+
+#define FOLLOW_TRIES 20
+
+/* Who has the account open goes on in the new epoch, once he has looked for it. */
+static void
+set_name_at_last(struct machine *m, const char *name)
+{
+	int err = cloud_set_name(m->cloud, name);
+
+	for (int tries = 0; err != ERR_OK && tries < FOLLOW_TRIES; tries++) {
+		ck_assert(err == ERR_UNREACHABLE || err == ERR_UNKNOWN);
+		ck_assert_int_eq(task_sleep(world_client_env(m->w), SECONDS(10)), ERR_OK);
+		err = cloud_set_name(m->cloud, name);
+	}
+	ck_assert_int_eq(err, ERR_OK);
+}
+
+static int
+lose_the_account(struct machine *m)
+{
+	struct machine other = { .w = m->w, .how = CLOUD_FIND };
+	struct cloud_recovered found;
+	char name[CLOUD_NAME_MAX + 1];
+
+	ck_assert_int_eq(
+	    cloud_bucket_create(m->cloud, &(struct cloud_create){ .name = "photos" }), ERR_OK);
+	ck_assert_int_eq(cloud_set_name(m->cloud, "before"), ERR_OK);
+	ck_assert_int_eq(cloud_recover(m->cloud, &found), ERR_EXISTS);
+	lose_anchors(m, m->cloud->own.ground, 3);
+	ck_assert_int_ne(cloud_set_name(m->cloud, "unknown"), ERR_OK);
+	/* Another machine, which cannot even begin. */
+	ck_assert_int_eq(up(&other), ERR_UNREACHABLE);
+	ck_assert_int_eq(cloud_recover(other.cloud, &found), ERR_OK);
+	ck_assert_uint_eq(found.epoch, 2);
+	ck_assert_uint_eq(found.answered, 2);
+	ck_assert_int_eq(cloud_start(other.cloud, CLOUD_FIND), ERR_OK);
+	ck_assert_int_eq(cloud_recover(other.cloud, &found), ERR_EXISTS);
+	ck_assert_int_eq(cloud_name(other.cloud, name), ERR_OK);
+	/* Those who are left had accepted the change that no quorum answered for. */
+	ck_assert(strcmp(name, "before") == 0 || strcmp(name, "unknown") == 0);
+	ck_assert_int_eq(cloud_set_name(other.cloud, "recovered"), ERR_OK);
+	set_name_at_last(m, "followed");
+	down(&other);
+	return ERR_OK;
+}
+
+static int
+account_is_back(struct machine *m)
+{
+	struct cloud_facts facts;
+	char name[CLOUD_NAME_MAX + 1];
+
+	ck_assert_int_eq(cloud_name(m->cloud, name), ERR_OK);
+	ck_assert_str_eq(name, "followed");
+	return cloud_bucket_facts(m->cloud, "photos", &facts);
+}
+
+START_TEST(three_anchors_of_the_account_are_gone)
+{
+	struct world *w = world_new(
+	    &(struct world_opts){ .seed = 37, .nodes = RECOVER_NODES, .code = { 2, 6, 8 } });
+
+	ck_assert_int_eq(machine(w, CLOUD_FOUND, lose_the_account), ERR_OK);
+	ck_assert_int_eq(machine(w, CLOUD_FIND, account_is_back), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
 static int
 read_after(struct machine *m)
 {
@@ -498,6 +572,6 @@ main(void)
 	suite_add(s, "account", 60, the_seed_and_one_peer_bring_all_back, two_dead_of_six, NULL);
 	suite_add(s, "deleted", 60, deleted_buckets_are_let_go_of, NULL);
 	suite_add(s, "recovered", 120, three_anchors_of_five_are_gone, all_anchors_are_gone,
-	    a_recovery_was_broken_off, NULL);
+	    a_recovery_was_broken_off, three_anchors_of_the_account_are_gone, NULL);
 	return suite_main(s);
 }
