@@ -455,5 +455,7 @@ access_missing(struct request *r, int err)
 	struct access_question q = { .action = "s3:ListBucket", .key = "", .acl = ACL_READ };
 	int denied = access_ask(r, &q);
 
+	if (denied == ERR_OK && err == REFUSAL_NO_SUCH_KEY)
+		(void)reply_header(r, "x-amz-delete-marker", "false"); /* told apart from one */
 	return denied != ERR_OK ? denied : err;
 }

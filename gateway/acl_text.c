@@ -62,11 +62,20 @@ grant_id(struct request *r, struct acl *a, const char *id, uint8_t permission)
 	return err;
 }
 
+/* Accounts have names, not addresses: it is the account's name, or what stands before its @. */
 static SUSPENDS int
 grant_address(struct request *r, struct acl *a, const char *address, uint8_t permission)
 {
+	size_t len = strcspn(address, "@");
 	struct realm_account found;
+	char name[256];
 	int err = r->realm->ops->account_named(r->realm, address, &found);
+
+	if (err == ERR_NOT_FOUND && address[len] == '@' && len < sizeof(name)) {
+		memcpy(name, address, len);
+		name[len] = '\0';
+		err = r->realm->ops->account_named(r->realm, name, &found);
+	}
 
 	if (err == ERR_NOT_FOUND)
 		return S3_UnresolvableGrantByEmailAddress;
@@ -177,8 +186,7 @@ acl_for_object(
 	if (acl == NULL)
 		return ERR_NOMEM;
 	err = acl_of_headers(r, src, who, bucket_owner, acl, &given);
-	if (err == ERR_OK && given && r->settings.ownership == OWNERSHIP_ENFORCED && !full &&
-	    (canned == NULL || strcmp(canned, "private") != 0))
+	if (err == ERR_OK && given && r->settings.ownership == OWNERSHIP_ENFORCED && !full)
 		err = S3_AccessControlListNotSupported;
 	if (err == ERR_OK && (r->settings.public_block & BLOCK_PUBLIC_ACLS) && acl_public(acl))
 		err = S3_AccessDenied;
@@ -241,6 +249,31 @@ permission_name(uint8_t permission)
 
 #define GRANTEE "Grantee xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type="
 
+static SUSPENDS int
+grant_to_xml(struct request *r, const struct acl_grant *g, struct xml *x)
+{
+	struct realm_account who;
+	int err;
+
+	xml_open(x, "Grant");
+	if (g->grantee == ACL_ACCOUNT) {
+		err = request_account(r, g->account.text, &who);
+		if (err != ERR_OK)
+			return err;
+		xml_open(x, GRANTEE "\"CanonicalUser\"");
+		xml_put(x, "ID", who.id.text);
+		xml_put(x, "DisplayName", who.name);
+	} else {
+		xml_open(x, GRANTEE "\"Group\"");
+		xml_put(x, "URI", group_uris[g->grantee]);
+	}
+	xml_close(x, "Grantee");
+	xml_put(x, "Permission", permission_name(g->permission));
+	xml_close(x, "Grant");
+	return ERR_OK;
+}
+
+/* Groups before accounts, however they were put: so canned ACLs are, and clients look there. */
 SUSPENDS int
 acl_to_xml(struct request *r, const struct acl *a, struct buf *out)
 {
@@ -252,25 +285,13 @@ acl_to_xml(struct request *r, const struct acl *a, struct buf *out)
 		return err;
 	xml_put_owner(&x, "Owner", &who);
 	xml_open(&x, "AccessControlList");
-	for (size_t i = 0; i < a->count; i++) {
-		const struct acl_grant *g = &a->grants[i];
-
-		xml_open(&x, "Grant");
-		if (g->grantee == ACL_ACCOUNT) {
-			err = request_account(r, g->account.text, &who);
-			if (err != ERR_OK)
-				return err;
-			xml_open(&x, GRANTEE "\"CanonicalUser\"");
-			xml_put(&x, "ID", who.id.text);
-			xml_put(&x, "DisplayName", who.name);
-		} else {
-			xml_open(&x, GRANTEE "\"Group\"");
-			xml_put(&x, "URI", group_uris[g->grantee]);
-		}
-		xml_close(&x, "Grantee");
-		xml_put(&x, "Permission", permission_name(g->permission));
-		xml_close(&x, "Grant");
+	for (int accounts = 0; accounts <= 1; accounts++) {
+		for (size_t i = 0; i < a->count && err == ERR_OK; i++)
+			if ((a->grants[i].grantee == ACL_ACCOUNT) == (accounts == 1))
+				err = grant_to_xml(r, &a->grants[i], &x);
 	}
+	if (err != ERR_OK)
+		return err;
 	xml_close(&x, "AccessControlList");
 	return xml_end(&x, "AccessControlPolicy");
 }

@@ -44,7 +44,10 @@ read_lengths(struct body *b)
 		if (decoded != NULL && !decimal_parse(decoded, UINT64_MAX - 1, &b->length))
 			return S3_InvalidArgument;
 	}
-	if (b->length == UINT64_MAX && b->opts.length_needed)
+	/* In HTTP's own chunks a body ends where it says so; in S3's, which are signed, it must
+	 * have said before. */
+	if (b->length == UINT64_MAX && b->opts.length_needed &&
+	    b->r->sig.payload >= PAYLOAD_CHUNKED)
 		return S3_MissingContentLength;
 	if (b->length == 0 && web_body_length(b->r->web) == 0 && b->opts.length_needed &&
 	    request_header(b->r, "content-length") == NULL)

@@ -14,10 +14,11 @@ struct body;
 
 struct body_opts {
 	uint64_t bytes_max; /* S3_EntityTooLarge */
-	bool length_needed; /* S3_MissingContentLength, where it is not said */
-	bool etag;          /* MD5 even where nobody asks for it */
-	enum sum_algo sum;  /* computed where the client gives none; SUM_NONE */
-	bool no_sums;       /* x-amz-checksum-* is of something else */
+	/* S3_MissingContentLength, where nothing says how long it is or where it ends */
+	bool length_needed;
+	bool etag;         /* MD5 even where nobody asks for it */
+	enum sum_algo sum; /* computed where the client gives none; SUM_NONE */
+	bool no_sums;      /* x-amz-checksum-* is of something else */
 };
 /* Reads the headers. S3_InvalidDigest, S3_InvalidRequest (two checksums, a wrong one) … gives */
 int body_open(struct request *r, const struct body_opts *opts, struct body **out);

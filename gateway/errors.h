@@ -114,6 +114,7 @@
 	X(OwnershipControlsNotFoundError, 404, "The bucket ownership controls were not found")     \
 	X(PreconditionFailed, 412,                                                                 \
 	    "At least one of the pre-conditions you specified did not hold")                       \
+	X(ReplicationConfigurationNotFoundError, 404, "No replication is configured")              \
 	X(RequestTimeTooSkewed, 403,                                                               \
 	    "The difference between the request time and the current time is too large.")          \
 	X(RequestTimeout, 400,                                                                     \
@@ -152,8 +153,7 @@ struct s3_error_info {
 	unsigned status;
 	const char *message;
 };
-/* Of an S3_*, a REFUSAL_* (object/refusal.h) or an ERR_*: what has no name at S3 is InternalError,
- * or ServiceUnavailable. */
+/* Of an S3_*, a REFUSAL_* or an ERR_*: no name at S3 is InternalError or ServiceUnavailable. */
 const struct s3_error_info *s3_error_info(int err);
 bool s3_error_is(int err);
 

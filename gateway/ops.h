@@ -33,7 +33,8 @@ SUSPENDS int op_list_objects(struct request *r);
 SUSPENDS int op_list_versions(struct request *r);
 SUSPENDS int op_list_uploads(struct request *r);
 /* ops_get.c */
-SUSPENDS int op_get_object(struct request *r); /* and HEAD */
+SUSPENDS int op_get_object(struct request *r);  /* and HEAD */
+SUSPENDS int op_get_torrent(struct request *r); /* there is none */
 SUSPENDS int op_get_attributes(struct request *r);
 /* ops_put.c */
 SUSPENDS int op_put_object(struct request *r); /* and copy, by header */
@@ -76,7 +77,8 @@ SUSPENDS int op_get_config(struct request *r);
 SUSPENDS int op_put_config(struct request *r);
 SUSPENDS int op_delete_config(struct request *r);
 SUSPENDS int op_get_policy_status(struct request *r);
-SUSPENDS int op_get_empty(struct request *r); /* what is never set here, truthfully */
+SUSPENDS int op_get_empty(struct request *r);       /* what is never set here, truthfully */
+SUSPENDS int op_get_replication(struct request *r); /* likewise */
 /* ops_lifecycle.c */
 SUSPENDS int op_get_lifecycle(struct request *r);
 SUSPENDS int op_put_lifecycle(struct request *r);

@@ -7,6 +7,8 @@
 #include "gateway/gateway_private.h"
 #include "object/bucket_record.h"
 
+#define S3_FIRST_REGION "us-east-1" /* is nowhere named, and forgives */
+
 struct creating {
 	struct request *r;
 	struct settings settings;
@@ -130,7 +132,10 @@ same_acl(struct realm_bucket *there, const struct creating *c, bool *out)
 	return err;
 }
 
-/* Whose is the name? One's own again is told from one's own that would be another. */
+/*
+ * Whose is the name? One's own again, with the ACL that it has, is what was asked for: S3's first
+ * region says 200, the others that it is there.
+ */
 static SUSPENDS int
 taken(const struct creating *c)
 {
@@ -149,7 +154,10 @@ taken(const struct creating *c)
 	there->ops->release(there);
 	if (err != ERR_OK)
 		return err;
-	return same ? S3_BucketAlreadyOwnedByYou : S3_BucketAlreadyExists;
+	if (!same)
+		return S3_BucketAlreadyExists;
+	return strcmp(r->g->opts.region, S3_FIRST_REGION) == 0 ? ERR_OK
+							       : S3_BucketAlreadyOwnedByYou;
 }
 
 SUSPENDS int
@@ -221,7 +229,7 @@ op_get_location(struct request *r)
 
 	buf_init(&body, KIB(4));
 	x = xml_begin(&body, "LocationConstraint", S3_XMLNS);
-	if (r->settings.region.len > 0 && strcmp(region_of(r, region), "us-east-1") != 0)
+	if (r->settings.region.len > 0 && strcmp(region_of(r, region), S3_FIRST_REGION) != 0)
 		xml_raw(&x, region); /* checked when it was set: a known name */
 	err = xml_end(&x, "LocationConstraint");
 	if (err == ERR_OK)

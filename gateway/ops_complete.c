@@ -82,7 +82,13 @@ read_parts(struct completing *c)
 			continue;
 		if (c->named_count == PART_NUMBER_MAX)
 			return S3_MalformedXML;
-		err = read_part(c, n, &c->named[c->named_count++]);
+		err = read_part(c, n, &c->named[c->named_count]);
+		/* Of one part twice running, sent again meanwhile, the later counts. */
+		if (err == ERR_OK && c->named_count > 0 &&
+		    c->named[c->named_count - 1].number == c->named[c->named_count].number)
+			c->named[c->named_count - 1] = c->named[c->named_count];
+		else
+			c->named_count++;
 	}
 	return err == ERR_OK && c->named_count == 0 ? S3_MalformedXML : err;
 }
@@ -263,7 +269,7 @@ reply_completed(struct completing *c, const struct bucket_done *done)
 	xml_put(&x, "Bucket", r->bucket->name);
 	xml_put(&x, "Key", r->target.key);
 	xml_put_etag(&x, &c->plan->etag);
-	xml_put_checksum(&x, &c->checksum, c->plan->parts_count);
+	xml_put_checksum(&x, &c->checksum, c->plan->etag.parts); /* known of a repeated one, too */
 	if (c->checksum.algorithm != CHECKSUM_NONE)
 		xml_put(&x, "ChecksumType", sum_type_name((enum sum_type)c->checksum.type));
 	if (err == ERR_OK)

@@ -240,6 +240,13 @@ op_get_policy_status(struct request *r)
 }
 
 SUSPENDS int
+op_get_replication(struct request *r)
+{
+	(void)r;
+	return S3_ReplicationConfigurationNotFoundError;
+}
+
+SUSPENDS int
 op_get_empty(struct request *r)
 {
 	static const char *const roots[][2] = { { "logging", "BucketLoggingStatus" },

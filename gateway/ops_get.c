@@ -210,6 +210,13 @@ send_bytes(struct getting *g)
 }
 
 SUSPENDS int
+op_get_torrent(struct request *r)
+{
+	r->message = "No torrent is kept of this object.";
+	return S3_NoSuchKey;
+}
+
+SUSPENDS int
 op_get_object(struct request *r)
 {
 	struct getting g = { .r = r };

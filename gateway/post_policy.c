@@ -28,7 +28,9 @@ is_free(const char *name)
 		if (strcasecmp(names[i], name) == 0)
 			return true;
 	}
-	return strncasecmp(name, "x-ignore-", 9) == 0;
+	/* A checksum lets nothing in that would be refused without it. */
+	return strncasecmp(name, "x-ignore-", 9) == 0 ||
+	       strncasecmp(name, "x-amz-checksum-", 15) == 0;
 }
 
 static const char *

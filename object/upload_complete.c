@@ -155,12 +155,8 @@ check_part(const struct upload *u, const struct upload_part_named *n, const stru
 
 	if (etag_parse(n->etag, &etag) != ERR_OK || !etag_equal(&etag, &p->etag))
 		return REFUSAL_PART;
-	if (n->checksum.algorithm == CHECKSUM_NONE) {
-		bool needed =
-		    wanted->algorithm != CHECKSUM_NONE && wanted->type == CHECKSUM_COMPOSITE;
-
-		return needed ? REFUSAL_PART_CHECKSUM : ERR_OK;
-	}
+	if (n->checksum.algorithm == CHECKSUM_NONE)
+		return ERR_OK; /* the ETag says which one is meant */
 	if (wanted->algorithm != CHECKSUM_NONE && n->checksum.algorithm != wanted->algorithm)
 		return REFUSAL_PART_CHECKSUM;
 	/* Where the upload wants none, a part may have been put with none or another: then there is
