@@ -120,8 +120,35 @@ buckets_fail(const struct client *c, int err, const char *fmt, ...)
 
 /* ---- the account's buckets ---- */
 
+static uint64_t
+seconds_since(const struct buckets *b, uint64_t stale_ms)
+{
+	uint64_t now_ms = env_wall_ms(b->c->env);
+
+	return now_ms > stale_ms ? (now_ms - stale_ms + 999) / 1000 : 0;
+}
+
+void
+buckets_json_stale(const struct buckets *b, struct json_value *o, uint64_t stale_ms)
+{
+	if (stale_ms != 0)
+		json_put_number(o, "stale_s", seconds_since(b, stale_ms));
+}
+
+void
+buckets_say_stale(struct buckets *b, uint64_t stale_ms)
+{
+	if (stale_ms == 0 || b->said_stale)
+		return;
+	b->said_stale = true;
+	say_note(
+	    "%s: no quorum of anchors answers: this is what was known %llu seconds ago, and may "
+	    "be old",
+	    b->c->command, (unsigned long long)seconds_since(b, stale_ms));
+}
+
 int
-buckets_say_json(const struct cloud_facts *f)
+buckets_say_json(const struct buckets *b, const struct cloud_facts *f, uint64_t stale_ms)
 {
 	struct json_value *o = json_make_object();
 
@@ -129,6 +156,7 @@ buckets_say_json(const struct cloud_facts *f)
 	json_put_hex(o, "id", f->id.b, sizeof(f->id.b));
 	json_put_text(o, "location", f->location.text);
 	json_put_number(o, "created_ms", f->created_ms);
+	buckets_json_stale(b, o, stale_ms);
 	return json_say(o);
 }
 
@@ -277,5 +305,15 @@ buckets_find(struct buckets *b, const char *name, struct realm_bucket **out)
 		say_error(b->c->command, "there is no bucket %s", name);
 	else if (err != ERR_OK)
 		(void)buckets_fail(b->c, err, "open the bucket %s", name);
+	return err;
+}
+
+SUSPENDS int
+buckets_find_to_read(struct buckets *b, const char *name, struct realm_bucket **out)
+{
+	int err = buckets_find(b, name, out);
+
+	if (err == ERR_OK)
+		(*out)->recalls = true;
 	return err;
 }

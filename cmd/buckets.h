@@ -6,6 +6,7 @@
 #define CMD_BUCKETS_H
 
 #include "cmd/client.h"
+#include "cmd/json.h"
 #include "gateway/realm_net.h"
 #include "object/ground_net.h"
 
@@ -38,6 +39,7 @@ struct buckets {
 	struct cloud *cloud;
 	struct realm_net *realm_net;
 	struct realm *realm;
+	bool said_stale;
 };
 /* Says why not. Closed in any case. */
 SUSPENDS int buckets_open(struct buckets *b, struct client *c, enum cloud_start how);
@@ -55,8 +57,14 @@ struct buckets_work { /* as struct client_work */
 int buckets_run(const struct buckets_work *work);
 /* One by name; says why not. gives: b->ops->release */
 SUSPENDS int buckets_find(struct buckets *b, const char *name, struct realm_bucket **out);
+/* The same for a command that only reads, and says where that may be old: buckets_say_stale(). */
+SUSPENDS int buckets_find_to_read(struct buckets *b, const char *name, struct realm_bucket **out);
+/* Says it, once in a command; stale_ms as of a realm's bucket: 0 says nothing. */
+void buckets_say_stale(struct buckets *b, uint64_t stale_ms);
+/* Seconds since; the field stale_s of what is written for machines, or none. */
+void buckets_json_stale(const struct buckets *b, struct json_value *o, uint64_t stale_ms);
 /* One line for machines about one of them. */
-int buckets_say_json(const struct cloud_facts *f);
+int buckets_say_json(const struct buckets *b, const struct cloud_facts *f, uint64_t stale_ms);
 /* Says what failed ("read sk://photos/a") and why; gives the exit code. */
 int buckets_fail(const struct client *c, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -96,12 +96,21 @@ tell(const struct copy_command *a)
 		json_put_number(o, "failed", t->failed);
 		if (a->what == COPY_SYNC)
 			json_put_number(o, "deleted", a->deleted);
+		if (t->source != NULL)
+			buckets_json_stale(&a->buckets, o, t->source->stale_ms);
 		return json_say(o) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 	}
 	if (!a->client.quiet && a->what != COPY_CAT)
 		say_note("%s %zu, %s", a->what == COPY_MV ? "moved" : "copied", t->done,
 		    say_size(t->bytes, size));
 	return EXIT_OK;
+}
+
+/* Copies out; what is deleted by what a listing lacks, or was moved, must not go by an old one. */
+static bool
+reads_only(const struct copy_command *a)
+{
+	return !a->list.to_bucket && (a->what == COPY_CP || a->what == COPY_CAT);
 }
 
 static SUSPENDS int
@@ -111,7 +120,9 @@ open_buckets(struct copy_command *a)
 	int err = ERR_OK;
 
 	if (l->from_bucket)
-		err = buckets_find(&a->buckets, l->source.bucket, &l->transfer.source);
+		err = reads_only(a)
+			  ? buckets_find_to_read(&a->buckets, l->source.bucket, &l->transfer.source)
+			  : buckets_find(&a->buckets, l->source.bucket, &l->transfer.source);
 	if (err == ERR_OK && l->to_bucket)
 		err = buckets_find(&a->buckets, l->target.bucket, &l->transfer.target);
 	return err;
@@ -151,6 +162,8 @@ copy_work(void *arg)
 
 	t->c = a->buckets.c;
 	code = err == ERR_OK ? run_list(a) : client_exit_code(err);
+	if (t->source != NULL)
+		buckets_say_stale(&a->buckets, t->source->stale_ms);
 	if (t->source != NULL)
 		t->source->ops->release(t->source);
 	if (t->target != NULL)

@@ -38,7 +38,7 @@ struct gateway_command {
 	struct addr listen;
 	struct text_list accounts, names, domains;
 	const char *region, *certificate, *key;
-	bool buckets_closed, make_keys;
+	bool buckets_closed, make_keys, no_stale;
 	uint64_t lifecycle_day_s;
 	/* at work */
 	struct client *c;
@@ -90,6 +90,9 @@ static const struct option gateway_options[] = {
 	{ "lifecycle-day", 0, "TIME",
 	    "How long a day of lifecycle rules is, for tests (default 1d).", RIGHT_DURATION,
 	    set_duration, NULL, FIELD(lifecycle_day_s) },
+	{ "no-stale-reads", 0, NULL,
+	    "Refuse reads while no quorum of anchors answers, instead of marking them.",
+	    RIGHT_SWITCH, set_switch, NULL, FIELD(no_stale) },
 	{ "make-keys", 0, NULL, "Make an access key for each account, if it has none, and show it.",
 	    RIGHT_SWITCH, set_switch, NULL, FIELD(make_keys) },
 	{ NULL },
@@ -211,6 +214,7 @@ listen_there(struct gateway_command *g)
 		.domains = g->domains.count > 0 ? g->domains.text : NULL,
 		.region = g->region,
 		.buckets_closed = g->buckets_closed,
+		.current_only = g->no_stale,
 		.lifecycle_day_ms = g->lifecycle_day_s * 1000 };
 	char text[ADDR_TEXT_MAX];
 	int err;

@@ -144,7 +144,7 @@ key_work(void *arg)
 	if (strcmp(a->verb, "new") == 0)
 		return do_new(a);
 	if (strcmp(a->verb, "list") == 0) {
-		err = cloud_keys(a->buckets.cloud, each_key, a);
+		err = cloud_keys(a->buckets.cloud, NULL, each_key, a);
 		return err == ERR_OK ? EXIT_OK : buckets_fail(c, err, "list the keys");
 	}
 	err = cloud_key_revoke(a->buckets.cloud, a->id);

@@ -17,6 +17,8 @@ struct list_command {
 	bool details, recursive, versions, sum_only;
 	struct buckets buckets;
 	uint64_t objects, bytes;
+	struct realm_bucket *bucket; /* that is listed */
+	uint64_t stale_ms;           /* of the list of buckets */
 };
 
 #define FIELD(member) .offset = offsetof(struct list_command, member)
@@ -49,11 +51,12 @@ written(int printed)
 static int
 each_bucket(void *arg, const struct cloud_facts *f)
 {
-	const struct list_command *a = arg;
+	struct list_command *a = arg;
 	char when[SAY_TIME_MAX];
 
+	buckets_say_stale(&a->buckets, a->stale_ms);
 	if (a->client.json)
-		return buckets_say_json(f);
+		return buckets_say_json(&a->buckets, f, a->stale_ms);
 	if (a->details)
 		return written(printf("%s  %-20s  " URL_SCHEME "%s\n",
 		    say_time(f->created_ms / 1000, SAY_MINUTE, when),
@@ -69,6 +72,7 @@ object_json(const struct list_command *a, const struct list_item *item, const ch
 	struct json_value *o = json_make_object();
 	char text[VERSION_TEXT_MAX], etag[ETAG_TEXT_MAX];
 
+	buckets_json_stale(&a->buckets, o, a->bucket->stale_ms);
 	if (item->kind == LIST_PREFIX) {
 		json_put_text(o, "prefix", key);
 		return json_say(o);
@@ -114,6 +118,7 @@ each_object(void *arg, const struct list_item *item)
 	struct list_command *a = arg;
 	char key[OBJECT_KEY_MAX + 1];
 
+	buckets_say_stale(&a->buckets, a->bucket->stale_ms);
 	if (item->kind == LIST_ENTRY && !item->entry->marker) {
 		a->objects++;
 		a->bytes += item->entry->size;
@@ -135,6 +140,7 @@ tell_sum(const struct list_command *a)
 
 		json_put_number(o, "objects", a->objects);
 		json_put_number(o, "bytes", a->bytes);
+		buckets_json_stale(&a->buckets, o, a->stale_ms);
 		return json_say(o);
 	}
 	return written(printf("%" PRIu64 " objects, %s (%" PRIu64 " bytes)\n", a->objects,
@@ -149,14 +155,17 @@ list_objects(struct list_command *a)
 		.prefix = bytes_of(a->url.key, strlen(a->url.key)),
 	};
 	struct realm_bucket *b;
-	int err = buckets_find(&a->buckets, a->url.bucket, &b);
+	int err = buckets_find_to_read(&a->buckets, a->url.bucket, &b);
 
 	if (err != ERR_OK)
 		return client_exit_code(err);
 	if (!a->recursive)
 		q.delimiter = bytes_of("/", 1);
+	a->bucket = b;
 	err = objects_list(b, &q, each_object, a);
+	a->stale_ms = b->stale_ms;
 	b->ops->release(b);
+	buckets_say_stale(&a->buckets, a->stale_ms); /* of an empty one, too */
 	if (err == ERR_OK && a->sum_only)
 		err = tell_sum(a);
 	if (err == ERR_OK && fflush(stdout) != 0)
@@ -175,7 +184,7 @@ list_work(void *arg)
 
 	if (a->url.bucket[0] != '\0')
 		return list_objects(a);
-	err = cloud_buckets(a->buckets.cloud, each_bucket, a);
+	err = cloud_buckets(a->buckets.cloud, &a->stale_ms, each_bucket, a);
 	return err == ERR_OK ? EXIT_OK : buckets_fail(a->buckets.c, err, "list the buckets");
 }
 

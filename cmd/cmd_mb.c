@@ -62,7 +62,7 @@ mb_work(void *arg)
 	if (err != ERR_OK)
 		return buckets_fail(c, err, "make the bucket %s", a->url.bucket);
 	if (a->client.json)
-		return buckets_say_json(&facts) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+		return buckets_say_json(&a->buckets, &facts, 0) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 	if (!a->client.quiet)
 		say_note("made the bucket %s", a->url.bucket);
 	return EXIT_OK;

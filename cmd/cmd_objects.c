@@ -106,14 +106,16 @@ objects_rm_run(const struct objects_rm *r)
 /* ---- stat ---- */
 
 static int
-tell_facts(const struct object_work *w, const struct object_facts *f)
+tell_facts(struct object_work *w, const struct object_facts *f, uint64_t stale_ms)
 {
 	char when[SAY_TIME_MAX], size[SAY_SIZE_MAX], etag[ETAG_TEXT_MAX], id[VERSION_TEXT_MAX],
 	    clean[KEY_CLEAN_MAX];
 
+	buckets_say_stale(&w->buckets, stale_ms);
 	if (w->client->json) {
 		struct json_value *o = json_make_object();
 
+		buckets_json_stale(&w->buckets, o, stale_ms);
 		json_put_text(o, "bucket", w->url.bucket);
 		json_put_text(o, "key", w->url.key);
 		json_put_number(o, "bytes", f->bytes);
@@ -139,13 +141,15 @@ stat_work(void *arg)
 	struct object_work *w = arg;
 	struct object_facts f;
 	struct realm_bucket *b;
-	int err = buckets_find(&w->buckets, w->url.bucket, &b);
+	uint64_t stale_ms;
+	int err = buckets_find_to_read(&w->buckets, w->url.bucket, &b);
 
 	if (err != ERR_OK)
 		return client_exit_code(err);
 	err = object_facts(b, bytes_of(w->url.key, strlen(w->url.key)), &w->which, &f);
+	stale_ms = b->stale_ms;
 	b->ops->release(b);
-	return err == ERR_OK ? tell_facts(w, &f)
+	return err == ERR_OK ? tell_facts(w, &f, stale_ms)
 			     : buckets_fail(w->buckets.c, err, "see " URL_SCHEME "%s/%s",
 				   w->url.bucket, w->url.key);
 }

@@ -118,10 +118,10 @@ static SUSPENDS int
 recover_all(struct recover *r)
 {
 	struct client *c = r->buckets.c;
-	int err = cloud_buckets(r->buckets.cloud, note_bucket, r);
+	int err = cloud_buckets(r->buckets.cloud, NULL, note_bucket, r);
 
 	if (err == ERR_OK)
-		err = cloud_keys(r->buckets.cloud, count_key, r);
+		err = cloud_keys(r->buckets.cloud, NULL, count_key, r);
 	if (err != ERR_OK)
 		return buckets_fail(c, err, "read the account's buckets");
 	for (size_t i = 0; i < r->found && !client_stopping(c); i++)

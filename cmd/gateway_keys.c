@@ -26,7 +26,8 @@ static SUSPENDS int
 own_key(struct cloud *account, struct access_key *out)
 {
 	struct finding f = { .out = out };
-	int err = cloud_keys(account, each_key, &f);
+	uint64_t stale_ms; /* a key that is there serves, also while none can be made */
+	int err = cloud_keys(account, &stale_ms, each_key, &f);
 
 	if (err != ERR_OK || f.found)
 		return err;

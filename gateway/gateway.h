@@ -26,6 +26,9 @@ struct gateway_opts {
 	 * as S3 was until April 2023 and as most tools and tests expect; true: as it is since.
 	 */
 	bool buckets_closed;
+	/* Reads are refused, too, while no quorum answers; else they are told what was last known,
+	 * marked x-skerry-stale. */
+	bool current_only;
 	uint64_t lifecycle_day_ms; /* 0: LIFECYCLE_DAY_MS; shorter for tests */
 };
 /* ERR_EXISTS: the port is taken, ERR_PERMISSION. gives */

@@ -44,6 +44,7 @@ op_list_buckets(struct request *r)
 		.region = request_query(r, "bucket-region"),
 		.max = 10000 };
 	struct buf body;
+	uint64_t stale_ms = 0;
 	int err;
 
 	if (max != NULL && (!decimal_parse(max, 10000, &l.max) || l.max == 0))
@@ -52,14 +53,16 @@ op_list_buckets(struct request *r)
 	l.x = xml_begin(&body, "ListAllMyBucketsResult", S3_XMLNS);
 	xml_put_owner(&l.x, "Owner", &r->caller.account);
 	xml_open(&l.x, "Buckets");
-	err = request_anonymous(r)
-		  ? ERR_OK
-		  : r->realm->ops->list(r->realm, &r->caller.account.id, each_bucket, &l);
+	err = request_anonymous(r) ? ERR_OK
+				   : r->realm->ops->list(r->realm, &r->caller.account.id,
+					 request_recalls(r) ? &stale_ms : NULL, each_bucket, &l);
 	xml_close(&l.x, "Buckets");
 	if (prefix != NULL)
 		xml_put(&l.x, "Prefix", prefix);
 	if (l.more)
 		xml_put(&l.x, "ContinuationToken", l.last);
+	if (err == ERR_OK)
+		err = reply_stale(r, stale_ms);
 	if (err == ERR_OK)
 		err = xml_end(&l.x, "ListAllMyBucketsResult");
 	if (err == ERR_OK)

@@ -40,7 +40,8 @@ struct realm_write {
 };
 
 struct realm_bucket_ops {
-	/* The state as of a moment after the call. Released before any other call but reading. */
+	/* The state as of a moment after the call; or, where no quorum answers and b->recalls, an
+	 * older one: then b->stale_ms says of when. Released before any other call but reading. */
 	SUSPENDS int (*view)(struct realm_bucket *b, struct kv **out);
 	void (*view_release)(struct realm_bucket *b, struct kv *view);
 	/*
@@ -79,6 +80,8 @@ struct realm_bucket {
 	struct realm_account owner;
 	uint64_t created_ms;
 	const struct content_refs *refs;
+	bool recalls;      /* set by the user: he only reads, and says that it may be old */
+	uint64_t stale_ms; /* of the oldest view so far that was no current one; 0: none */
 };
 
 struct realm_listed {
@@ -101,8 +104,9 @@ struct realm_ops {
 	    struct realm_bucket **out);
 	/* It was found empty, and fn says so again in the last transaction. */
 	SUSPENDS int (*remove)(struct realm *c, struct realm_bucket *b);
-	/* In order of names; owner NULL: of all accounts, one after the other. */
-	SUSPENDS int (*list)(struct realm *c, const struct account_id *owner,
+	/* In order of names; owner NULL: of all accounts, one after the other. stale_ms as of a
+	 * bucket that recalls; NULL: only what is current. */
+	SUSPENDS int (*list)(struct realm *c, const struct account_id *owner, uint64_t *stale_ms,
 	    int (*each)(void *arg, const struct realm_listed *b), void *arg);
 	/* A placement policy that has this name as location. */
 	bool (*region_known)(struct realm *c, const char *region);

@@ -197,17 +197,26 @@ each_facts(void *arg, const struct cloud_facts *f)
 }
 
 static SUSPENDS int
-net_list(struct realm *realm, const struct account_id *owner,
+net_list(struct realm *realm, const struct account_id *owner, uint64_t *stale_ms,
     int (*each)(void *arg, const struct realm_listed *b), void *arg)
 {
 	struct realm_net *n = net_of(realm);
 	struct listing l = { each, arg };
+	uint64_t oldest = 0;
 	int err = ERR_OK;
 
 	for (size_t i = 0; i < n->count && err == ERR_OK; i++) {
-		if (owner == NULL || strcmp(cloud_number(n->accounts[i]), owner->text) == 0)
-			err = cloud_buckets(n->accounts[i], each_facts, &l);
+		uint64_t stale = 0;
+
+		if (owner != NULL && strcmp(cloud_number(n->accounts[i]), owner->text) != 0)
+			continue;
+		err =
+		    cloud_buckets(n->accounts[i], stale_ms != NULL ? &stale : NULL, each_facts, &l);
+		if (stale != 0 && (oldest == 0 || stale < oldest))
+			oldest = stale;
 	}
+	if (stale_ms != NULL)
+		*stale_ms = oldest;
 	return err;
 }
 

@@ -50,12 +50,17 @@ net_view(struct realm_bucket *bucket, struct kv **out)
 {
 	struct net_bucket *b = net_of(bucket);
 	struct held_view *h = calloc(1, sizeof(*h));
-	int err = h == NULL ? ERR_NOMEM : cloud_bucket_view(b->opts.bucket, MAP_CURRENT, &h->view);
+	enum map_fresh fresh = bucket->recalls ? MAP_RECALL : MAP_CURRENT;
+	uint64_t stale_ms;
+	int err = h == NULL ? ERR_NOMEM : cloud_bucket_view(b->opts.bucket, fresh, &h->view);
 
 	if (err != ERR_OK) {
 		free(h);
 		return err;
 	}
+	stale_ms = map_view_stale_ms(h->view);
+	if (stale_ms != 0 && (bucket->stale_ms == 0 || stale_ms < bucket->stale_ms))
+		bucket->stale_ms = stale_ms;
 	h->next = b->views;
 	b->views = h;
 	*out = map_view_kv(h->view);

@@ -22,6 +22,16 @@ request_anonymous(const struct request *r)
 	return r->caller.account.id.text[0] == '\0';
 }
 
+bool
+request_recalls(const struct request *r)
+{
+	const char *method = web_method(r->web);
+
+	return !r->g->opts.current_only &&
+	       (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+		   strcmp(method, "OPTIONS") == 0);
+}
+
 SUSPENDS int
 request_account(struct request *r, const char *id, struct realm_account *out)
 {
@@ -50,12 +60,16 @@ request_view(struct request *r)
 
 	if (r->view != NULL)
 		return ERR_OK;
+	r->bucket->recalls = request_recalls(r);
 	err = r->bucket->ops->view(r->bucket, &r->view);
 	if (err != ERR_OK) {
 		r->view = NULL;
 		return err;
 	}
-	err = settings_get(r->view, &r->settings_value, &r->settings);
+	/* Before anything is made of it: refusals and 304 are no newer. */
+	err = reply_stale(r, r->bucket->stale_ms);
+	if (err == ERR_OK)
+		err = settings_get(r->view, &r->settings_value, &r->settings);
 	if (err != ERR_OK)
 		request_view_drop(r);
 	return err;
@@ -171,6 +185,18 @@ reply_headerf(struct request *r, const char *name, const char *fmt, ...)
 }
 
 int
+reply_stale(struct request *r, uint64_t stale_ms)
+{
+	uint64_t now_ms = env_wall_ms(r->env);
+
+	if (stale_ms == 0 || r->marked)
+		return ERR_OK;
+	r->marked = true;
+	return reply_headerf(r, "x-skerry-stale", "%llu",
+	    (unsigned long long)(now_ms > stale_ms ? (now_ms - stale_ms + 999) / 1000 : 0));
+}
+
+int
 reply_done(struct request *r, const struct bucket_done *done)
 {
 	char text[VERSION_TEXT_MAX];
@@ -255,6 +281,26 @@ error_details(struct request *r, int err, struct xml *x)
 	}
 }
 
+/* What is the matter with the network, where S3's own words would not tell. */
+static const char *
+network_message(const struct request *r, int err)
+{
+	const char *method = web_method(r->web);
+	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+
+	if (err == ERR_UNREACHABLE && reads)
+		return "Too few peers answer: no quorum of anchors with the bucket's state, or not "
+		       "enough holders of the data.";
+	if (err == ERR_UNREACHABLE)
+		return "No quorum of the bucket's anchors answers, or too few peers do: nothing "
+		       "was "
+		       "changed. Try again later.";
+	if (err == ERR_UNKNOWN)
+		return "The anchors were lost while this was being committed: it may have happened "
+		       "or not. Look, then try again.";
+	return NULL;
+}
+
 void
 reply_error(struct request *r, int err)
 {
@@ -266,6 +312,8 @@ reply_error(struct request *r, int err)
 		return;
 	if (info->status == 503)
 		(void)reply_header(r, "Retry-After", "1");
+	if (r->message == NULL)
+		r->message = network_message(r, err);
 	if (info->status == 304) {
 		(void)reply_empty(r, 304);
 		return;

@@ -48,6 +48,7 @@ struct request {
 	struct buf text;
 	struct web_header headers[WEB_REPLY_HEADERS_MAX];
 	size_t headers_count;
+	bool marked;         /* x-skerry-stale is among them */
 	const char *message; /* instead of the error's own; NULL */
 };
 
@@ -65,6 +66,9 @@ request_query(const struct request *r, const char *name)
 
 struct bytes request_key(const struct request *r);
 bool request_anonymous(const struct request *r);
+/* It only reads, and may be answered from an older state, which is marked, where there is no other.
+ */
+bool request_recalls(const struct request *r);
 /* Whom answers name by this id: of an account that is gone, or cannot be asked for, only the id is
  * known, and that is in out also with an error; ERR_OK where it is gone. */
 SUSPENDS int request_account(struct request *r, const char *id, struct realm_account *out);
@@ -97,6 +101,8 @@ int reply_header(struct request *r, const char *name, const char *value);
 int reply_header_bytes(struct request *r, const char *name, struct bytes value);
 int reply_headerf(struct request *r, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* x-skerry-stale: seconds since the state was current, as stale_ms says; once. 0: nothing. */
+int reply_stale(struct request *r, uint64_t stale_ms);
 /* x-amz-version-id, x-amz-delete-marker, as `done` says. */
 int reply_done(struct request *r, const struct bucket_done *done);
 /* x-amz-version-id of the request's entry, where the bucket has versions. */

@@ -124,7 +124,7 @@ turn(struct gateway *g, struct buf *names, bool others)
 	int err;
 
 	buf_reset(names);
-	err = realm->ops->list(realm, NULL, note_name, names);
+	err = realm->ops->list(realm, NULL, NULL, note_name, names);
 	for (size_t at = 0; err == ERR_OK && at < names->len;) {
 		const char *name = (const char *)names->data + at;
 

@@ -102,8 +102,13 @@ start(struct cloud *c, enum cloud_start how)
 		if (err == ERR_OK)
 			err = cloud_store_open(c, &w, &c->own);
 	}
-	if (err == ERR_OK)
-		c->believed_until = now + CLOUD_BELIEVED;
+	if (err == ERR_OK) {
+		struct map_sight s;
+
+		map_sight(c->own.map, &s);
+		c->away = s.stale;
+		c->believed_until = c->away ? env_now(c->env) + ASK_AGAIN : now + CLOUD_BELIEVED;
+	}
 	return err;
 }
 
@@ -206,6 +211,8 @@ cloud_view(struct cloud *c, enum map_fresh fresh, struct map_view **out)
 		return ERR_STATE;
 	if (fresh == MAP_CURRENT)
 		return view_current(c, out);
+	if (fresh == MAP_RECALL)
+		return map_view(c->own.map, fresh, out);
 	if (env_now(c->env) >= c->believed_until && !c->away) {
 		err = view_current(c, out);
 		if (err != ERR_UNREACHABLE)

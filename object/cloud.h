@@ -52,7 +52,8 @@ SUSPENDS void cloud_free(struct cloud *c);
 
 /*
  * Before anything else. CLOUD_FIND: ERR_NOT_FOUND when this network knows no bucket of the account.
- * CLOUD_FOUND: then it begins here. ERR_UNREACHABLE: it exists, but its anchors do not answer.
+ * CLOUD_FOUND: then it begins here. ERR_UNREACHABLE: it exists, but its anchors do not answer, and
+ * nothing was kept of it here.
  * Once ERR_OK, later calls do nothing.
  */
 enum cloud_start { CLOUD_FIND, CLOUD_FOUND };
@@ -72,10 +73,12 @@ struct cloud_facts {
 	uint64_t created_ms;
 	struct bucket_location location;
 };
-/* Those that live, in the order of names, as they were at some moment after the call. facts is lent
- * for the call, which must not suspend; its error ends the walk. */
-SUSPENDS int cloud_buckets(
-    struct cloud *c, int (*each)(void *arg, const struct cloud_facts *facts), void *arg);
+/* Those that live, in the order of names, as they were at some moment after the call; with stale_ms
+ * as MAP_RECALL has it. facts is lent for the call, which must not suspend; its error ends the
+ * walk.
+ */
+SUSPENDS int cloud_buckets(struct cloud *c, uint64_t *stale_ms,
+    int (*each)(void *arg, const struct cloud_facts *facts), void *arg);
 /* ERR_NOT_FOUND. Believed as CLOUD_BELIEVED says. */
 SUSPENDS int cloud_bucket_facts(struct cloud *c, const char *name, struct cloud_facts *out);
 
@@ -134,7 +137,7 @@ SUSPENDS int cloud_key_create(struct cloud *c, struct access_key *io);
 SUSPENDS int cloud_key_find(struct cloud *c, const char *id, struct access_key *out);
 SUSPENDS int cloud_key_revoke(struct cloud *c, const char *id); /* ERR_NOT_FOUND */
 /* All of them, in the order of ids; as cloud_buckets. */
-SUSPENDS int cloud_keys(
-    struct cloud *c, int (*each)(void *arg, const struct access_key *key), void *arg);
+SUSPENDS int cloud_keys(struct cloud *c, uint64_t *stale_ms,
+    int (*each)(void *arg, const struct access_key *key), void *arg);
 
 #endif

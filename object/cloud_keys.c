@@ -134,14 +134,17 @@ list_one(void *arg, struct bytes name, struct bytes value)
 }
 
 SUSPENDS int
-cloud_keys(struct cloud *c, int (*each)(void *arg, const struct access_key *key), void *arg)
+cloud_keys(struct cloud *c, uint64_t *stale_ms,
+    int (*each)(void *arg, const struct access_key *key), void *arg)
 {
 	struct list l = { each, arg };
 	struct map_view *v;
-	int err = cloud_view(c, MAP_CURRENT, &v);
+	int err = cloud_view(c, stale_ms != NULL ? MAP_RECALL : MAP_CURRENT, &v);
 
 	if (err != ERR_OK)
 		return err;
+	if (stale_ms != NULL)
+		*stale_ms = map_view_stale_ms(v);
 	err = cloud_table_each(map_view_kv(v), TABLE_KEYS, list_one, &l);
 	map_view_release(v);
 	return err;

@@ -67,6 +67,7 @@ struct cloud_store_wish {
 	const struct charter *charter;          /* NULL: it is found first */
 };
 /* ERR_NOT_FOUND: nobody knows the register; ERR_UNREACHABLE. *out is zeroed on errors. */
+/* Where no quorum answers it is opened with what was kept of it here, if there is something. */
 SUSPENDS int cloud_store_open(
     struct cloud *c, const struct cloud_store_wish *w, struct cloud_store *out);
 SUSPENDS void cloud_store_close(struct cloud *c, struct cloud_store *s);

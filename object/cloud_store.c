@@ -121,7 +121,10 @@ open_map(struct cloud *c, const struct cloud_store_wish *w, const struct hash *b
 	return err;
 }
 
-/* By a charter, and the handover that led on from it; asks the register once. */
+/*
+ * By a charter, and the handover that led on from it; asks the register once. ERR_UNREACHABLE
+ * leaves it open: perhaps there is no better.
+ */
 static SUSPENDS int
 open_at(struct cloud *c, const struct cloud_store_wish *w, const struct charter *charter,
     const struct handover *handover, struct cloud_store *out)
@@ -149,13 +152,24 @@ open_at(struct cloud *c, const struct cloud_store_wish *w, const struct charter 
 		err = open_map(c, w, &charter->bucket, &s);
 	if (err == ERR_OK)
 		err = map_view(s.map, MAP_CURRENT, &v);
-	if (err != ERR_OK) {
+	if (err == ERR_OK)
+		map_view_release(v);
+	else if (err != ERR_UNREACHABLE)
 		cloud_store_close(c, &s);
-		return err;
-	}
-	map_view_release(v);
 	*out = s;
-	return ERR_OK;
+	return err;
+}
+
+/* Whether it was seen before, and can be read without its anchors. */
+static SUSPENDS bool
+can_recall(struct cloud_store *s)
+{
+	struct map_view *v;
+
+	if (s->map == NULL || map_view(s->map, MAP_RECALL, &v) != ERR_OK)
+		return false;
+	map_view_release(v);
+	return true;
 }
 
 /* A founding that was broken off may have left too few who know of it. */
@@ -165,11 +179,17 @@ tell_again(struct cloud *c, const struct cloud_store_wish *w, const struct chart
 {
 	int err = c->opts.ground->found(c->opts.ground, &c->account, w->seed, charter);
 
-	return err == ERR_OK ? open_at(c, w, charter, NULL, out) : ERR_UNREACHABLE;
+	if (err == ERR_OK)
+		err = open_at(c, w, charter, NULL, out);
+	if (err != ERR_OK)
+		cloud_store_close(c, out);
+	return err == ERR_OK ? ERR_OK : ERR_UNREACHABLE;
 }
 
+/* *at: opened by w->charter, and no quorum answered there; or nothing. Closed, or given to *out. */
 static SUSPENDS int
-open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store *out)
+open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store *at,
+    struct cloud_store *out)
 {
 	struct register_chain *chain = calloc(1, sizeof(*chain));
 	struct identity owner;
@@ -182,10 +202,23 @@ open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store
 	bucket_id(&owner.pub, w->seed->salt, &bucket);
 	identity_wipe(&owner);
 	err = c->opts.ground->find(c->opts.ground, w->seed, &bucket, chain);
-	if (err == ERR_OK)
-		err = open_at(c, w, &chain->charter, chain->handed ? &chain->last : NULL, out);
-	if (err == ERR_UNREACHABLE && chain->known && !chain->handed)
+	if (err == ERR_OK && at->map != NULL && !chain->handed &&
+	    hash_equal(&chain->charter.id, &w->charter->id)) {
+		err = ERR_UNREACHABLE; /* there it was asked */
+	} else if (err == ERR_OK) {
+		cloud_store_close(c, at);
+		err = open_at(c, w, &chain->charter, chain->handed ? &chain->last : NULL, at);
+	} else if (err == ERR_NOT_FOUND && at->map != NULL) {
+		err = ERR_UNREACHABLE; /* that nobody knows of another place is no news */
+	}
+	if (err == ERR_OK || (err == ERR_UNREACHABLE && can_recall(at))) {
+		*out = *at;
+		*at = (struct cloud_store){ 0 };
+		err = ERR_OK;
+	} else if (err == ERR_UNREACHABLE && chain->known && !chain->handed) {
 		err = tell_again(c, w, &chain->charter, out);
+	}
+	cloud_store_close(c, at);
 	free(chain);
 	return err;
 }
@@ -193,17 +226,19 @@ open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store
 SUSPENDS int
 cloud_store_open(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store *out)
 {
-	int err, found;
+	struct cloud_store at = { 0 };
+	int err;
 
 	*out = (struct cloud_store){ 0 };
 	if (w->charter == NULL)
-		return open_found(c, w, out);
-	err = open_at(c, w, w->charter, NULL, out);
+		return open_found(c, w, &at, out);
+	err = open_at(c, w, w->charter, NULL, &at);
+	if (err == ERR_OK)
+		*out = at;
 	if (err != ERR_UNREACHABLE && err != ERR_STALE)
 		return err;
-	found = open_found(c, w, out);
-	/* That nobody knows of another place is no news: it is there, and does not answer. */
-	return found == ERR_NOT_FOUND ? ERR_UNREACHABLE : found;
+	err = open_found(c, w, &at, out);
+	return err == ERR_NOT_FOUND ? ERR_UNREACHABLE : err;
 }
 
 SUSPENDS void

@@ -4,10 +4,16 @@
 #include <stdlib.h>
 
 #include "object/map_chunks.h"
+#include "object/map_follow.h"
+#include "object/map_kept.h"
 #include "object/map_roots.h"
 
+/* Anchors that did not answer: asked again after so long, in the background … */
+#define ASK_AGAIN     SECONDS(1)
+/* … and waited for again by those who come so long after. */
+#define AWAY_BELIEVED SECONDS(15)
 /* No room for a task is over soon. */
-#define START_AGAIN MILLISECONDS(10)
+#define START_AGAIN   MILLISECONDS(10)
 
 static const struct {
 	const char *name;
@@ -16,6 +22,8 @@ static const struct {
 	[MAP_WORK_COMMIT] = { "commit", map_committer },
 	[MAP_WORK_ROLL] = { "roll the log", map_roller },
 	[MAP_WORK_CHECKPOINT] = { "checkpoint", map_checkpointer },
+	[MAP_WORK_KEEP] = { "keep the head", map_keeper },
+	[MAP_WORK_ASK] = { "ask for the head", map_asker },
 };
 
 void
@@ -78,6 +86,7 @@ map_open(const struct map_opts *opts, struct map **out)
 	semaphore_init(&m->checkpoints, 1);
 	timer_init(&m->checkpoint_timer, m->env, map_checkpoint_fire, m);
 	timer_init(&m->starter, m->env, start_wanted, m);
+	timer_init(&m->keep_timer, m->env, map_kept_fire, m);
 	task_group_init(&m->tasks, m->env);
 	err = map_state_init(m);
 	if (err == ERR_OK)
@@ -99,8 +108,11 @@ map_close(struct map *m)
 	timer_stop(&m->checkpoint_timer);
 	timer_stop(&m->starter);
 	task_group_fini(&m->tasks);
+	if (m->era != NULL)
+		map_kept_write(m);
 	timer_stop(&m->checkpoint_timer);
 	timer_stop(&m->starter);
+	timer_stop(&m->keep_timer);
 	must(m->queue == NULL && m->waiters == NULL && m->pending == NULL);
 	map_state_fini(m);
 	map_cache_fini(m);
@@ -110,14 +122,48 @@ map_close(struct map *m)
 	free(m);
 }
 
+/*
+ * *stale_ms as of a view. Nobody waits again for anchors that did not answer just now: they are
+ * asked beside, and who comes after they are back is told what is current.
+ */
+static SUSPENDS int
+ask_or_recall(struct map *m, uint64_t *stale_ms)
+{
+	int err = ERR_UNREACHABLE;
+
+	if (!m->away || env_now(m->env) - m->away_at >= AWAY_BELIEVED)
+		err = map_read_head(m);
+	else if (env_now(m->env) - m->away_at >= ASK_AGAIN)
+		map_start(m, MAP_WORK_ASK);
+	if (err != ERR_UNREACHABLE || !m->away)
+		return err;
+	if (!m->loaded && map_kept_read(m) != ERR_OK)
+		return err;
+	*stale_ms = m->current_ms;
+	return m->current_ms != 0 ? ERR_OK : err;
+}
+
 int
 map_view(struct map *m, enum map_fresh fresh, struct map_view **out)
 {
+	uint64_t stale_ms = 0;
 	int err = ERR_OK;
 
-	if (fresh == MAP_CURRENT || !m->loaded)
+	if (fresh == MAP_RECALL)
+		err = ask_or_recall(m, &stale_ms);
+	else if (fresh == MAP_CURRENT || !m->loaded)
 		err = map_read_head(m);
-	return err != ERR_OK ? err : map_view_new(m, out);
+	if (err == ERR_OK)
+		err = map_view_new(m, out);
+	if (err == ERR_OK)
+		(*out)->stale_ms = stale_ms;
+	return err;
+}
+
+uint64_t
+map_view_stale_ms(const struct map_view *v)
+{
+	return v->stale_ms;
 }
 
 bool

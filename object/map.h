@@ -75,6 +75,11 @@ SUSPENDS void map_close(struct map *m);
 enum map_fresh {
 	MAP_CURRENT, /* as committed at some moment after the call */
 	MAP_ANY,     /* what is known; only when nothing is, the register is asked */
+	/*
+	 * As MAP_CURRENT; where no quorum answers in time, what was committed when one did, as far
+	 * as it is known here or was kept in the cache directory: map_view_stale_ms() tells.
+	 */
+	MAP_RECALL,
 };
 /*
  * ERR_UNREACHABLE: no quorum answers, or a part of the log is not to be had; ERR_CORRUPT, ERR_AUTH:
@@ -84,6 +89,9 @@ enum map_fresh {
 SUSPENDS int map_view(struct map *m, enum map_fresh fresh, struct map_view **out);
 struct kv *map_view_kv(struct map_view *v);
 uint64_t map_view_seq(const struct map_view *v);
+/* 0: as asked for. Else no quorum answered, and this was the committed state at that time (Unix
+ * milliseconds), or later. */
+uint64_t map_view_stale_ms(const struct map_view *v);
 void map_view_release(struct map_view *v); /* NULL: nothing */
 
 /*

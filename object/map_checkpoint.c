@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "object/map_chunks.h"
+#include "object/map_follow.h"
 #include "object/map_roots.h"
 
 /* A checkpoint that failed is tried again. */

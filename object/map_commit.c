@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "object/map_chunks.h"
+#include "object/map_follow.h"
 #include "object/map_roots.h"
 
 /* Others that arrive within this time come along; and as long as they do, up to the maximum. */
@@ -405,12 +406,13 @@ commit_batch(struct batch *b)
 {
 	struct map *m = b->m;
 	enum proposer_outcome outcome = OUT_FAILED;
-	uint64_t began = env_now(m->env);
+	uint64_t began = env_now(m->env), began_ms = 0;
 	unsigned unknown = 0;
 	int err;
 
 	for (;;) {
 		outcome = OUT_FAILED;
+		began_ms = env_wall_ms(m->env);
 		err = m->opts.reg->commit(m->opts.reg, decide, b, &outcome);
 		if (err == ERR_FULL && env_now(m->env) - began < FULL_PATIENCE &&
 		    make_room(m) == ERR_OK)
@@ -422,7 +424,8 @@ commit_batch(struct batch *b)
 	}
 	m->forked |= err == ERR_OK && outcome == OUT_FORKED;
 	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED)) {
-		m->stale = false;
+		m->stale = m->away = false;
+		m->current_ms = MAX(m->current_ms, began_ms);
 		if (outcome == OUT_COMMITTED) {
 			m->counts.commits++;
 			m->counts.written_records += b->sealed.len;

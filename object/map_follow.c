@@ -10,16 +10,12 @@
 #include <stdlib.h>
 
 #include "object/map_chunks.h"
+#include "object/map_follow.h"
+#include "object/map_kept.h"
 #include "object/map_roots.h"
 
-/* The head and what of its tail is not known yet. */
-struct target {
-	struct map_head head;
-	struct buf records; /* as a log chunk */
-};
-
-static int
-take_target(struct map *m, struct target *t)
+int
+map_target_take(struct map *m, uint64_t seq, struct map_target *t)
 {
 	const struct map_head *h = m->opts.reg->head(m->opts.reg);
 	int err = ERR_OK;
@@ -28,10 +24,10 @@ take_target(struct map *m, struct target *t)
 	buf_init(&t->records, MAP_LOG_CHUNK_MAX);
 	for (uint16_t i = 0; err == ERR_OK && i < h->segments; i++) {
 		struct bytes segment = m->opts.reg->segment(m->opts.reg, i);
-		uint64_t seq;
+		uint64_t of;
 
-		err = map_segment_seq(segment, &seq);
-		if (err == ERR_OK && (seq > m->seq || h->epoch != m->epoch))
+		err = map_segment_seq(segment, &of);
+		if (err == ERR_OK && of > seq)
 			err = map_log_chunk_add(&t->records, segment);
 	}
 	return err == ERR_INVALID || err == ERR_TOO_BIG ? ERR_CORRUPT : err;
@@ -161,7 +157,7 @@ is_zero(const struct hash *h)
 }
 
 static int
-go_to(struct map *m, const struct target *t)
+go_to(struct map *m, const struct map_target *t)
 {
 	const struct map_head *h = &t->head;
 	int err = ERR_OK;
@@ -201,7 +197,7 @@ static int
 follow_once(struct map *m)
 {
 	const struct map_head *h = m->opts.reg->head(m->opts.reg);
-	struct target t;
+	struct map_target t;
 	int err;
 
 	if (!h->present) {
@@ -215,7 +211,7 @@ follow_once(struct map *m)
 	}
 	if (m->loaded && m->epoch == h->epoch && hash_equal(&m->head_id, &h->id))
 		return ERR_OK;
-	err = take_target(m, &t);
+	err = map_target_take(m, h->epoch == m->epoch ? m->seq : 0, &t);
 	if (err == ERR_OK)
 		err = go_to(m, &t);
 	buf_fini(&t.records);
@@ -234,7 +230,21 @@ map_follow(struct map *m)
 	if (err == ERR_OK) {
 		map_checkpoint_arm(m);
 		map_roll_if_due(m);
+		map_kept_arm(m);
 	}
+	return err;
+}
+
+int
+map_follow_to(struct map *m, const struct map_target *t)
+{
+	int err = semaphore_acquire(m->env, &m->following);
+
+	if (err != ERR_OK)
+		return err;
+	if (!m->loaded)
+		err = go_to(m, t);
+	semaphore_release(&m->following);
 	return err;
 }
 
@@ -246,15 +256,33 @@ map_read_head(struct map *m)
 	/* A chunk that is missing may have been replaced: the head is read again, once. */
 	for (int tries = 0; tries < 2 && (err == ERR_UNREACHABLE || err == ERR_NOT_FOUND);
 	     tries++) {
+		uint64_t now_ms = env_wall_ms(m->env);
 		int asked = m->opts.reg->read(m->opts.reg);
 
 		m->stale = asked != ERR_OK;
 		m->forked |= asked == ERR_CORRUPT;
+		if (asked != ERR_CANCELED && asked != ERR_TIMEOUT)
+			m->away = asked == ERR_UNREACHABLE;
+		m->away_at = env_now(m->env);
 		if (asked != ERR_OK)
 			return asked;
 		err = map_follow(m);
+		if (err == ERR_OK)
+			m->current_ms = MAX(m->current_ms, now_ms);
 	}
+	if (err == ERR_OK)
+		map_kept_arm(m);
 	return err == ERR_NOT_FOUND ? ERR_UNREACHABLE : err;
+}
+
+int
+map_asker(void *map)
+{
+	struct map *m = map;
+	int err = map_read_head(m);
+
+	m->working[MAP_WORK_ASK] = false;
+	return err;
 }
 
 /* ---- transactions of unknown fate ---- */

@@ -37,7 +37,8 @@ struct map_view {
 	struct map_era *era;
 	struct map_snapshot *snapshot;
 	uint64_t seq;
-	bool inside;              /* a commit's or a checkpoint's: never another snapshot */
+	uint64_t stale_ms; /* no quorum answered: its state was current then; 0: as asked for */
+	bool inside;       /* a commit's or a checkpoint's: never another snapshot */
 	struct cached_page *page; /* the one read last stays */
 	size_t page_number;
 	struct map_view *next, *prev;
@@ -54,7 +55,14 @@ struct map_pending {
 };
 
 /* What runs in a task of the map's own. */
-enum map_work { MAP_WORK_COMMIT, MAP_WORK_ROLL, MAP_WORK_CHECKPOINT, MAP_WORKS };
+enum map_work {
+	MAP_WORK_COMMIT,
+	MAP_WORK_ROLL,
+	MAP_WORK_CHECKPOINT,
+	MAP_WORK_KEEP,
+	MAP_WORK_ASK,
+	MAP_WORKS
+};
 
 struct map_waiter {
 	struct wait wait;
@@ -73,7 +81,9 @@ struct map {
 	size_t ahead; /* pages that are being fetched before anybody asks */
 
 	/* ---- the committed state as far as it is known ---- */
-	bool loaded, stale, forked;
+	bool loaded, stale, forked, away;
+	uint64_t away_at;    /* away: no quorum had answered the last question, until then */
+	uint64_t current_ms; /* wall clock: it was committed then, or later; 0: unknown */
 	uint64_t epoch, seq;
 	uint64_t record_seq;                       /* of the newest record */
 	struct hash head_id, root_id, own_head_id; /* own: that this map committed last */
@@ -83,7 +93,7 @@ struct map {
 	struct map_era *era;
 	struct map_ids ids;
 	uint64_t ids_from; /* ids has all behind this seq */
-	uint64_t old_bytes_next;
+	uint64_t old_bytes_next, kept_ms;
 	struct map_view *views;
 	size_t views_count;
 	struct semaphore following;
@@ -99,7 +109,8 @@ struct map {
 	struct map_waiter
 	    *waiters; /* for a root to be at hand, or for rolling and checkpoints to end */
 	struct semaphore checkpoints;
-	struct timer checkpoint_timer, starter;
+	struct timer checkpoint_timer, starter, keep_timer;
+	struct hash kept_id; /* of the head in the cache directory; kept_ms: its current_ms there */
 	struct task_group tasks;
 	bool working[MAP_WORKS]; /* a task for it runs, or is about to */
 	bool wanted[MAP_WORKS];  /* about to */
@@ -123,16 +134,6 @@ SUSPENDS int map_apply(struct map *m, uint64_t seq, struct bytes segment);
 void map_install(struct map *m, const struct hash *id, struct map_root *root, struct blob_ref *ref,
     struct map_snapshot *snapshot);
 void map_prune(struct map *m);
-
-/* ---- map_follow.c ---- */
-SUSPENDS int map_follow(struct map *m);
-SUSPENDS int map_read_head(struct map *m); /* asks the register, then follows */
-/*
- * A transaction of which a run at seq `since` was proposed: ERR_OK, with its result appended, or
- * ERR_NOT_FOUND: it is in no log; ERR_UNKNOWN: that cannot be told any more.
- */
-SUSPENDS int map_find_txn(
-    struct map *m, const struct map_txn_id *id, uint64_t since, struct buf *result);
 
 /* ---- map_read.c ---- */
 /* writes: of the commit that is being made, over the view; NULL: none. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "object/map_chunks.h"
+#include "object/map_follow.h"
 
 /* Deleted keys that are passed without giving way to others. */
 #define PASSED_MAX    256

@@ -14,6 +14,7 @@ static const char *const names[SEALING_KINDS] = {
 	[SEALING_LIST] = "map/list",
 	[SEALING_IDS] = "map/ids",
 	[SEALING_ROOT] = "map/root",
+	[SEALING_KEPT] = "map/kept",
 };
 static const char *const domains[SEALING_KINDS] = {
 	[SEALING_RECORDS] = "skerry/map-records/1",
@@ -22,6 +23,7 @@ static const char *const domains[SEALING_KINDS] = {
 	[SEALING_LIST] = "skerry/map-list/1",
 	[SEALING_IDS] = "skerry/map-ids/1",
 	[SEALING_ROOT] = "skerry/map-root/1",
+	[SEALING_KEPT] = "skerry/map-kept/1",
 };
 #define AD_BYTES_MAX (20 + 4 + 32 + 8)
 

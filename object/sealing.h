@@ -16,6 +16,7 @@ enum sealing_kind {
 	SEALING_LIST,
 	SEALING_IDS,
 	SEALING_ROOT,
+	SEALING_KEPT, /* on the reader's own disk */
 	SEALING_KINDS,
 };
 

@@ -79,12 +79,14 @@ mem_remove(struct realm *realm, struct realm_bucket *bucket)
 }
 
 static SUSPENDS int
-mem_list(struct realm *realm, const struct account_id *owner,
+mem_list(struct realm *realm, const struct account_id *owner, uint64_t *stale_ms,
     int (*each)(void *arg, const struct realm_listed *b), void *arg)
 {
 	struct realm_mem *m = mem_of(realm);
 	int err = ERR_OK;
 
+	if (stale_ms != NULL)
+		*stale_ms = 0;
 	for (size_t i = 0; i < m->buckets_count && err == ERR_OK; i++) {
 		struct mem_bucket *b = m->buckets[i];
 		struct realm_listed l = { b->bucket.name, b->region, b->bucket.created_ms };

@@ -133,7 +133,7 @@ static int
 call_list(struct machine *m)
 {
 	m->listed[0] = '\0';
-	return cloud_buckets(m->cloud, list_one, m);
+	return cloud_buckets(m->cloud, NULL, list_one, m);
 }
 
 static const char *

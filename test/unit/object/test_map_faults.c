@@ -360,8 +360,8 @@ END_TEST
 static int
 count_name(void *arg, const char *name)
 {
-	(void)name;
-	++*(size_t *)arg;
+	/* Beside the chunks lies the head (map_kept.h). */
+	*(size_t *)arg += strlen(name) == 64;
 	return ERR_OK;
 }
 
