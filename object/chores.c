@@ -1,15 +1,28 @@
-/* A pass: uploads swept until nothing is left, then the walk of the lifecycle, key by key. */
+/* A pass: uploads swept until nothing is left, then the walk of the lifecycle, some keys at a time.
+ */
 #include "object/chores.h"
 
 #include "object/settings.h"
 #include "object/upload.h"
+
+/* Keys in one transaction: a commit costs the same for one, and a few deeds each fill its records.
+ */
+#define DUE_TOGETHER 32
+
+struct due {
+	struct buf keys[DUE_TOGETHER];
+	size_t count, done; /* those before done are through */
+	bool uploads;       /* of these keys, not objects */
+};
 
 struct pass {
 	const struct chores_io *io;
 	const struct content_refs *refs;
 	struct chores_sight *sight;
 	struct lifecycle_walk walk;
-	struct buf rules, key;
+	struct buf rules;
+	struct due due;
+	size_t now_done; /* as the transaction under way leaves it */
 	bool more;
 };
 
@@ -62,53 +75,83 @@ load_rules(struct pass *p, struct kv *kv)
 	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
 }
 
+/* From the first key that is not through: at most one of them stays so, with more to be done. */
 static int
 do_txn(void *arg, struct kv *kv)
 {
 	struct pass *p = arg;
-	struct bucket_txn t = txn_of(p, kv);
+	struct lifecycle_walk *w = &p->walk;
 	int err = load_rules(p, kv);
+	bool more = false;
 
-	p->more = false;
-	p->walk.expired = p->walk.removed = p->walk.aborted = 0;
+	w->expired = w->removed = w->aborted = 0;
+	p->now_done = p->due.count;
 	if (err != ERR_OK || p->rules.len == 0)
 		return err;
-	return lifecycle_do(&p->walk, &t, buf_bytes(&p->rules), buf_bytes(&p->key), &p->more);
+	p->now_done = p->due.done;
+	while (err == ERR_OK && !more && p->now_done < p->due.count &&
+	       w->expired + w->removed + w->aborted < DUE_TOGETHER) {
+		struct bucket_txn t = txn_of(p, kv);
+
+		err = lifecycle_do(w, &t, p->due.uploads, buf_bytes(&p->rules),
+		    buf_bytes(&p->due.keys[p->now_done]), &more);
+		p->now_done += more ? 0 : 1;
+	}
+	return err;
 }
 
 static int
 act(struct pass *p)
 {
-	int err;
+	int err = ERR_OK;
 
-	do {
+	while (err == ERR_OK && p->due.done < p->due.count) {
 		err = p->io->update(p->io->arg, do_txn, p);
 		if (err != ERR_OK)
 			return err;
+		p->due.done = p->now_done;
 		p->sight->expired += p->walk.expired;
 		p->sight->removed += p->walk.removed;
 		p->sight->aborted += p->walk.aborted;
 		err = p->io->pause(p->io->arg);
-	} while (err == ERR_OK && p->more);
+	}
 	return err;
+}
+
+/* Some that are next to each other, and what they are. */
+static int
+gather(struct pass *p, struct kv *view)
+{
+	struct due *d = &p->due;
+	uint64_t now_ms = p->io->now_ms(p->io->arg);
+	bool one = true;
+	int err = ERR_OK;
+
+	d->count = d->done = 0;
+	d->uploads = p->walk.uploads;
+	while (err == ERR_OK && one && d->count < DUE_TOGETHER) {
+		err = lifecycle_step(
+		    &p->walk, view, buf_bytes(&p->rules), now_ms, &d->keys[d->count], &one);
+		d->count += err == ERR_OK && one ? 1 : 0;
+	}
+	/* The end comes again, when these are done. */
+	return err == ERR_END && d->count > 0 ? ERR_OK : err;
 }
 
 /* Looks on in a view of its own, so that none is held while others write. */
 static int
-look(struct pass *p, bool *due)
+look(struct pass *p)
 {
 	struct kv *view;
 	int err = p->io->view(p->io->arg, &view);
 
 	if (err != ERR_OK)
 		return err;
-	*due = false;
 	err = load_rules(p, view);
 	if (err == ERR_OK && p->rules.len == 0)
 		err = ERR_END;
 	if (err == ERR_OK)
-		err = lifecycle_step(
-		    &p->walk, view, buf_bytes(&p->rules), p->io->now_ms(p->io->arg), &p->key, due);
+		err = gather(p, view);
 	p->io->release(p->io->arg, view);
 	return err;
 }
@@ -116,11 +159,10 @@ look(struct pass *p, bool *due)
 static int
 live(struct pass *p)
 {
-	bool due;
 	int err;
 
-	while ((err = look(p, &due)) == ERR_OK) {
-		err = due ? act(p) : p->io->pause(p->io->arg);
+	while ((err = look(p)) == ERR_OK) {
+		err = p->due.count > 0 ? act(p) : p->io->pause(p->io->arg);
 		if (err != ERR_OK)
 			return err;
 	}
@@ -136,7 +178,8 @@ chores_pass(const struct chores_io *io, const struct content_refs *refs, uint64_
 
 	lifecycle_walk_init(&p.walk, day_ms);
 	buf_init(&p.rules, SETTING_BYTES_MAX);
-	buf_init(&p.key, OBJECT_KEY_MAX);
+	for (size_t k = 0; k < DUE_TOGETHER; k++)
+		buf_init(&p.due.keys[k], OBJECT_KEY_MAX);
 	err = sweep(&p);
 	if (err == ERR_OK)
 		err = live(&p);
@@ -145,6 +188,7 @@ chores_pass(const struct chores_io *io, const struct content_refs *refs, uint64_
 		err = sweep(&p);
 	lifecycle_walk_fini(&p.walk);
 	buf_fini(&p.rules);
-	buf_fini(&p.key);
+	for (size_t k = 0; k < DUE_TOGETHER; k++)
+		buf_fini(&p.due.keys[k]);
 	return err;
 }

@@ -1,7 +1,7 @@
 /*
  * What somebody must do for a bucket now and then, and one gateway does (the one that holds the
  * head's ballot): sweep the parts of uploads that are no more, and carry out lifecycle rules.
- * One pass looks at the whole bucket; each deed is a small transaction of its own that looks
+ * One pass looks at the whole bucket; deeds are small transactions of some keys, which look
  * again, with the rules that hold then. A pass that was broken off leaves nothing half done, and
  * the next one finds what is left.
  */

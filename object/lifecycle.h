@@ -76,8 +76,9 @@ void lifecycle_walk_fini(struct lifecycle_walk *w);
  */
 SUSPENDS int lifecycle_step(struct lifecycle_walk *w, struct kv *view, struct bytes rules,
     uint64_t now_ms, struct buf *key, bool *due);
-/* Looks again, at most a few dozen versions at once (*more), and acts. Locked ones stay. */
-SUSPENDS int lifecycle_do(struct lifecycle_walk *w, struct bucket_txn *t, struct bytes rules,
-    struct bytes key, bool *more);
+/* Looks again, at most a few dozen versions at once (*more), and acts. Locked ones stay. upload:
+ * w->uploads as it was before the step that found the key. */
+SUSPENDS int lifecycle_do(struct lifecycle_walk *w, struct bucket_txn *t, bool upload,
+    struct bytes rules, struct bytes key, bool *more);
 
 #endif

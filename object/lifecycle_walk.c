@@ -280,8 +280,8 @@ do_upload(struct lifecycle_walk *w, struct bucket_txn *t, struct bytes rules, st
 }
 
 int
-lifecycle_do(struct lifecycle_walk *w, struct bucket_txn *t, struct bytes rules, struct bytes key,
-    bool *more)
+lifecycle_do(struct lifecycle_walk *w, struct bucket_txn *t, bool upload, struct bytes rules,
+    struct bytes key, bool *more)
 {
-	return w->uploads ? do_upload(w, t, rules, key, more) : do_object(w, t, rules, key, more);
+	return upload ? do_upload(w, t, rules, key, more) : do_object(w, t, rules, key, more);
 }

@@ -13,7 +13,7 @@ struct world {
 	struct kv_mem *m;
 	uint64_t now_ms;
 	uint8_t counter;
-	int views, pauses;
+	int views, pauses, updates;
 	int pause_fails; /* that pause does; 0: none */
 	bool rule_goes;  /* between looking and doing */
 };
@@ -44,6 +44,7 @@ update(void *arg, int (*fn)(void *fn_arg, struct kv *txn), void *fn_arg)
 	struct world *w = arg;
 
 	ck_assert_int_eq(w->views, 0);
+	w->updates++;
 	if (w->rule_goes)
 		ck_assert_int_eq(setting_del(&w->m->kv, LIFECYCLE_DOCUMENT), ERR_OK);
 	kv_mem_begin(w->m);
@@ -151,6 +152,22 @@ START_TEST(one_pass_does_all)
 }
 END_TEST
 
+/* A commit costs the same for one key as for some. */
+START_TEST(many_keys_go_together)
+{
+	struct world w = start();
+	struct chores_io io = io_of(&w);
+	struct chores_sight sight = { .expired = 0 };
+
+	w.now_ms = 100 * DAY;
+	ck_assert_int_eq(chores_pass(&io, &w.m->refs, DAY, &sight), ERR_OK);
+	ck_assert_uint_eq(sight.expired, 500);
+	ck_assert_int_eq(named(&w), 0);
+	ck_assert_int_lt(w.updates, 25); /* 500 / 32, uploads, sweeps */
+	kv_mem_free(w.m);
+}
+END_TEST
+
 /* Broken off at any step, the next one does the rest. */
 START_TEST(broken_off_anywhere)
 {
@@ -194,7 +211,7 @@ main(void)
 {
 	Suite *s = suite_create("object/chores");
 
-	suite_add(s, "chores", 20, one_pass_does_all, broken_off_anywhere,
+	suite_add(s, "chores", 20, one_pass_does_all, many_keys_go_together, broken_off_anywhere,
 	    a_rule_that_has_gone_does_nothing, NULL);
 	return suite_main(s);
 }

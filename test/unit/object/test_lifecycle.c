@@ -202,7 +202,7 @@ walk(struct kv_mem *m, struct bytes rules, uint64_t now_ms, struct lifecycle_wal
 {
 	struct bucket_txn t = { .kv = &m->kv, .refs = &m->refs, .now_ms = now_ms };
 	struct buf key;
-	bool due, more;
+	bool due, more, upload = false;
 	int err;
 
 	buf_init(&key, OBJECT_KEY_MAX);
@@ -210,7 +210,8 @@ walk(struct kv_mem *m, struct bytes rules, uint64_t now_ms, struct lifecycle_wal
 	while ((err = lifecycle_step(w, &m->kv, rules, now_ms, &key, &due)) == ERR_OK) {
 		for (more = due; more;)
 			ck_assert_int_eq(
-			    lifecycle_do(w, &t, rules, buf_bytes(&key), &more), ERR_OK);
+			    lifecycle_do(w, &t, upload, rules, buf_bytes(&key), &more), ERR_OK);
+		upload = w->uploads;
 	}
 	ck_assert_int_eq(err, ERR_END);
 	lifecycle_walk_fini(w);
