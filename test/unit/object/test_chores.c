@@ -168,6 +168,30 @@ START_TEST(many_keys_go_together)
 }
 END_TEST
 
+/* What one key has fills a transaction: the next one goes on. */
+START_TEST(keys_with_much_to_do)
+{
+	struct world w = start();
+	struct bucket_txn t = { .kv = &w.m->kv, .refs = &w.m->refs, .now_ms = DAY };
+	struct chores_io io = io_of(&w);
+	struct chores_sight sight = { .expired = 0 };
+	struct upload u = { .initiator = { "me" } };
+
+	for (int i = 0; i < 120; i++) {
+		t.random[0] = (uint8_t)i;
+		ck_assert_int_eq(upload_create(&t,
+				     text(i % 3 == 0   ? "a"
+					  : i % 3 == 1 ? "b"
+						       : "c"),
+				     &u),
+		    ERR_OK);
+	}
+	ck_assert_int_eq(chores_pass(&io, &w.m->refs, DAY, &sight), ERR_OK);
+	ck_assert_uint_eq(sight.aborted, 121);
+	kv_mem_free(w.m);
+}
+END_TEST
+
 /* Broken off at any step, the next one does the rest. */
 START_TEST(broken_off_anywhere)
 {
@@ -211,7 +235,7 @@ main(void)
 {
 	Suite *s = suite_create("object/chores");
 
-	suite_add(s, "chores", 20, one_pass_does_all, many_keys_go_together, broken_off_anywhere,
-	    a_rule_that_has_gone_does_nothing, NULL);
+	suite_add(s, "chores", 20, one_pass_does_all, many_keys_go_together, keys_with_much_to_do,
+	    broken_off_anywhere, a_rule_that_has_gone_does_nothing, NULL);
 	return suite_main(s);
 }
