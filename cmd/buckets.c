@@ -174,9 +174,9 @@ buckets_ground(const struct client *c, struct ground_net **out)
 	    out);
 }
 
-int
-buckets_cloud_new(const struct client *c, struct ground_net *ground, const struct account *account,
-    struct cloud **out)
+static int
+make_cloud(const struct client *c, struct ground_net *ground, const struct account *account,
+    const struct delegation *delegation, struct cloud **out)
 {
 	char cache[PATH_BYTES_MAX];
 	bool made;
@@ -190,11 +190,28 @@ buckets_cloud_new(const struct client *c, struct ground_net *ground, const struc
 		.env = c->env,
 		.net = c->net,
 		.account = account,
+		.delegation = delegation,
 		.ground = ground_net_base(ground),
 		.files = c->files,
 		.cache_dir = cache,
 	    },
 	    out);
+}
+
+int
+buckets_cloud_new(const struct client *c, struct ground_net *ground, const struct account *account,
+    struct cloud **out)
+{
+	return make_cloud(c, ground, account, NULL, out);
+}
+
+SUSPENDS int
+buckets_delegated(const struct client *c, struct ground_net *ground,
+    const struct delegation *delegation, struct cloud **out)
+{
+	int err = make_cloud(c, ground, NULL, delegation, out);
+
+	return err == ERR_OK ? cloud_start(*out, CLOUD_FIND) : err;
 }
 
 SUSPENDS int

@@ -33,6 +33,10 @@ int buckets_cloud_new(const struct client *c, struct ground_net *ground,
 SUSPENDS int buckets_cloud(const struct client *c, struct ground_net *ground,
     const struct account *account, enum cloud_start how, struct cloud **out);
 
+/* The same with what a delegate was given, and no account. */
+SUSPENDS int buckets_delegated(const struct client *c, struct ground_net *ground,
+    const struct delegation *delegation, struct cloud **out);
+
 struct buckets {
 	struct client *c;
 	struct ground_net *ground;

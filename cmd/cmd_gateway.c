@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "cmd/buckets.h"
+#include "cmd/delegate.h"
 #include "cmd/gateway_keys.h"
 #include "cmd/json.h"
 #include "cmd/say.h"
@@ -37,7 +37,7 @@ struct gateway_command {
 	struct client_options client;
 	struct addr listen;
 	struct text_list accounts, names, domains;
-	const char *region, *certificate, *key;
+	const char *region, *certificate, *key, *delegate;
 	bool buckets_closed, make_keys, no_stale;
 	uint64_t lifecycle_day_s;
 	/* at work */
@@ -74,6 +74,9 @@ static const struct option gateway_options[] = {
 	    "an address and port such as 127.0.0.1:7780", set_addr, NULL, FIELD(listen) },
 	{ "account", 0, "DIR", "Another account that is served here, too.", RIGHT_DIR,
 	    set_text_list, NULL, FIELD(accounts), .list = true },
+	{ "delegate", 0, "FILE",
+	    "Serve what this file opens (skerry key delegate), with no account here.", RIGHT_FILE,
+	    set_text, NULL, FIELD(delegate) },
 	{ "name", 0, "NAME", "What the account is called, for people; again for each further one.",
 	    "a name of at most 64 letters", set_text_list, NULL, FIELD(names), .list = true },
 	{ "domain", 0, "NAME", "Whose subdomains are buckets (BUCKET.NAME).", "a domain name",
@@ -163,6 +166,11 @@ prepare(const char *command, struct gateway_command *g)
 	    (read_pem(command, g->certificate, &g->certificate_text) != ERR_OK ||
 		read_pem(command, g->key, &g->key_text) != ERR_OK))
 		return false;
+	if (g->delegate != NULL && (g->accounts.count > 0 || g->names.count > 0 || g->make_keys)) {
+		say_error(command, "with --delegate there is no account, no --name, and no "
+				   "--make-keys: the file has its key");
+		return false;
+	}
 	raise_descriptors();
 	return open_accounts(command, g) == ERR_OK;
 }
@@ -191,6 +199,26 @@ start_account(struct gateway_command *g, size_t i)
 }
 
 static SUSPENDS int
+start_delegated(struct gateway_command *g)
+{
+	struct client *c = g->c;
+	struct delegation *d = calloc(1, sizeof(*d));
+	int err = d == NULL ? ERR_NOMEM : delegate_read(c, g->delegate, d);
+
+	if (err == ERR_OK) {
+		err = buckets_delegated(c, g->ground, d, &g->served[0].cloud);
+		delegation_wipe(d);
+		if (err == ERR_OK)
+			err = realm_net_add(g->realm, g->served[0].cloud);
+		if (err != ERR_OK)
+			say_error(c->command, "cannot open what %s is for: %s", g->delegate,
+			    err_text(err));
+	}
+	free(d);
+	return err;
+}
+
+static SUSPENDS int
 start_buckets(struct gateway_command *g)
 {
 	struct client *c = g->c;
@@ -200,7 +228,7 @@ start_buckets(struct gateway_command *g)
 	if (err == ERR_OK)
 		err = realm_net_new(&realm, &g->realm);
 	for (size_t i = 0; i < g->served_count && err == ERR_OK; i++)
-		err = start_account(g, i);
+		err = g->delegate != NULL ? start_delegated(g) : start_account(g, i);
 	return err;
 }
 
@@ -337,7 +365,7 @@ gateway_run(const struct command *self, int argc, char **argv)
 			code = client_run(&(struct client_work){
 			    .command = self->name,
 			    .options = &g->client,
-			    .account = true,
+			    .account = g->delegate == NULL,
 			    .serves = true,
 			    .run = run,
 			    .stopping = stopping,

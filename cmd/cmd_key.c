@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cmd/buckets.h"
+#include "cmd/delegate.h"
 #include "cmd/json.h"
 #include "cmd/say.h"
 
@@ -42,16 +42,19 @@ set_places(void *field, const char *text)
 #define FIELD(member) .offset = offsetof(struct key_command, member)
 
 static const struct option key_options[] = {
-	{ "for", 0, "BUCKET[/PREFIX]", "new: opens only this (default: all buckets); give several.",
+	{ "for", 0, "BUCKET[/PREFIX]",
+	    "new, delegate: opens only this (new: default all buckets); give several.",
 	    "a bucket, or a bucket and how keys begin, such as photos/2026/", set_places, NULL,
 	    FIELD(places), .list = true },
-	{ "rights", 0, "WORDS", "new: read, write, admin, or all (default all).",
+	{ "rights", 0, "WORDS",
+	    "new, delegate: read, write, admin, or all (default all; delegate: read,write).",
 	    "words with commas between them, such as read,write", set_text, NULL,
 	    FIELD(rights_text) },
-	{ "days", 0, "DAYS", "new: it ends by itself after so many days.",
+	{ "days", 0, "DAYS",
+	    "new, delegate: it ends by itself after so many days (delegate: default 90).",
 	    "a number of days from 1 to 800, such as 90d", set_days, NULL, FIELD(days) },
-	{ "label", 0, "TEXT", "new: what it is for.", "a text of at most 64 bytes", set_text, NULL,
-	    FIELD(label) },
+	{ "label", 0, "TEXT", "new, delegate: what it is for.", "a text of at most 64 bytes",
+	    set_text, NULL, FIELD(label) },
 	{ "secrets", 0, NULL, "list: also show the secrets.", RIGHT_SWITCH, set_switch, NULL,
 	    FIELD(secrets) },
 	{ NULL },
@@ -117,6 +120,12 @@ tell_new(const struct key_command *a)
 		   : ERR_OK;
 }
 
+static int
+each_delegate(void *arg, const struct cloud_delegate *d)
+{
+	return delegate_tell(d, ((const struct key_command *)arg)->client.json);
+}
+
 /* ---- doing ---- */
 
 static SUSPENDS int
@@ -143,11 +152,25 @@ key_work(void *arg)
 
 	if (strcmp(a->verb, "new") == 0)
 		return do_new(a);
+	if (strcmp(a->verb, "delegate") == 0)
+		return delegate_make(
+		    &a->buckets, a->id, &a->key, a->days != 0 ? a->days : 90, a->client.json);
 	if (strcmp(a->verb, "list") == 0) {
 		err = cloud_keys(a->buckets.cloud, NULL, each_key, a);
+		if (err == ERR_OK)
+			err = cloud_delegates(a->buckets.cloud, each_delegate, a);
 		return err == ERR_OK ? EXIT_OK : buckets_fail(c, err, "list the keys");
 	}
 	err = cloud_key_revoke(a->buckets.cloud, a->id);
+	if (err == ERR_NOT_FOUND) {
+		err = cloud_delegate_revoke(a->buckets.cloud, a->id);
+		if (err == ERR_OK) {
+			if (!a->client.quiet)
+				say_note("revoked: the anchors take nothing from it any more; what "
+					 "it could read it has the secrets of");
+			return EXIT_OK;
+		}
+	}
 	if (err == ERR_NOT_FOUND) {
 		say_error(c->command, "there is no key %s", a->id);
 		return EXIT_FAILED;
@@ -165,7 +188,8 @@ key_work(void *arg)
 static bool
 read_grants(const struct command *self, struct key_command *a)
 {
-	uint8_t rights = ACCESS_ALL;
+	bool delegates = strcmp(a->verb, "delegate") == 0;
+	uint8_t rights = delegates ? ACCESS_READ | ACCESS_WRITE : ACCESS_ALL;
 
 	if (a->rights_text != NULL && access_rights_parse(a->rights_text, &rights) != ERR_OK) {
 		say_error(
@@ -178,6 +202,10 @@ read_grants(const struct command *self, struct key_command *a)
 	}
 	if (a->label != NULL)
 		memcpy(a->key.label, a->label, strlen(a->label) + 1);
+	if (a->places.count == 0 && delegates) {
+		say_error(self->name, "a delegate gets named buckets: --for BUCKET");
+		return false;
+	}
 	if (a->places.count == 0)
 		a->places.at[a->places.count++] = "*";
 	for (size_t i = 0; i < a->places.count; i++) {
@@ -204,16 +232,18 @@ read_verb(const struct command *self, struct key_command *a, const struct operan
 	size_t want = 1;
 
 	a->verb = o->text[0];
-	if (strcmp(a->verb, "revoke") == 0)
+	if (strcmp(a->verb, "revoke") == 0 || strcmp(a->verb, "delegate") == 0)
 		want = 2;
 	else if (strcmp(a->verb, "new") != 0 && strcmp(a->verb, "list") != 0)
 		want = 0;
 	if (want == o->count) {
 		a->id = o->text[1];
-		return strcmp(a->verb, "new") != 0 || read_grants(self, a);
+		return (strcmp(a->verb, "new") != 0 && strcmp(a->verb, "delegate") != 0) ||
+		       read_grants(self, a);
 	}
-	say_error(self->name, "right would be: %s key new, %s key list, or %s key revoke ID",
-	    PROGRAM_NAME, PROGRAM_NAME, PROGRAM_NAME);
+	say_error(self->name,
+	    "right would be: %s key new, %s key delegate FILE, %s key list, or %s key revoke ID",
+	    PROGRAM_NAME, PROGRAM_NAME, PROGRAM_NAME, PROGRAM_NAME);
 	return false;
 }
 
@@ -247,7 +277,7 @@ key_run(const struct command *self, int argc, char **argv)
 
 const struct command command_key = {
 	.name = "key",
-	.synopsis = "new|list|revoke [ID] [option ...]",
+	.synopsis = "new|delegate|list|revoke [ID|FILE] [option ...]",
 	.operands_least = 1,
 	.operands_most = 2,
 	.brief = "make, list and revoke access keys of S3",
@@ -256,7 +286,12 @@ const struct command command_key = {
 	    "serves the account: all of them, some, or what is below a prefix.\n"
 	    "\n"
 	    "  skerry key new --for photos/2026/ --rights read --label album\n"
-	    "  skerry key revoke SKABCDEFGHIJKLMNOPQR",
+	    "  skerry key revoke SKABCDEFGHIJKLMNOPQR\n"
+	    "\n"
+	    "A delegate is a file for a gateway on a machine that shall not have the account: it\n"
+	    "opens the named buckets for some days, by skerry gateway --delegate FILE.\n"
+	    "\n"
+	    "  skerry key delegate office.key --for photos --rights read,write --days 90d",
 	.options = (const struct option *const[]){ key_options, client_options,
 	    client_account_options, NULL },
 	.run = key_run,

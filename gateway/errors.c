@@ -37,6 +37,7 @@ translate(int err)
 	case ERR_UNSUPPORTED:
 		return S3_NotImplemented;
 	case ERR_LOCKED:
+	case ERR_PERMISSION: /* a gateway's own right has been taken back, or never was */
 		return S3_AccessDenied;
 	default:
 		return S3_InternalError;

@@ -295,6 +295,9 @@ network_message(const struct request *r, int err)
 		return "No quorum of the bucket's anchors answers, or too few peers do: nothing "
 		       "was "
 		       "changed. Try again later.";
+	if (err == ERR_PERMISSION)
+		return "This gateway may not do that: its right was not given, or has been taken "
+		       "back.";
 	if (err == ERR_UNKNOWN)
 		return "The anchors were lost while this was being committed: it may have happened "
 		       "or not. Look, then try again.";

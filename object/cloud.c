@@ -15,17 +15,30 @@
 static const char name_key[] = "name";
 static const char name_default[] = "skerry";
 
+static void
+begin_account(struct cloud *c, const struct account *account)
+{
+	struct identity owner;
+
+	c->account = *account;
+	account_number(&c->account, c->number);
+	bucket_seed_of_account(&c->account, &c->seed);
+	bucket_owner(&c->account, &c->seed, &owner);
+	bucket_id(&owner.pub, c->seed.salt, &c->bucket);
+	identity_wipe(&owner);
+}
+
 int
 cloud_new(const struct cloud_opts *opts, struct cloud **out)
 {
 	struct cloud *c = calloc(1, sizeof(*c));
-	struct identity owner;
 
 	if (c == NULL)
 		return ERR_NOMEM;
 	c->opts = *opts;
 	c->opts.cache_dir = NULL;
 	c->opts.account = NULL;
+	c->opts.delegation = NULL;
 	c->env = opts->env;
 	if (opts->cache_dir != NULL) {
 		c->cache_dir = strdup(opts->cache_dir);
@@ -34,12 +47,18 @@ cloud_new(const struct cloud_opts *opts, struct cloud **out)
 			return ERR_NOMEM;
 		}
 	}
-	c->account = *opts->account;
-	account_number(&c->account, c->number);
-	bucket_seed_of_account(&c->account, &c->seed);
-	bucket_owner(&c->account, &c->seed, &owner);
-	bucket_id(&owner.pub, c->seed.salt, &c->bucket);
-	identity_wipe(&owner);
+	if (opts->delegation != NULL) {
+		c->delegation = malloc(sizeof(*c->delegation));
+		if (c->delegation == NULL) {
+			free(c->cache_dir);
+			free(c);
+			return ERR_NOMEM;
+		}
+		*c->delegation = *opts->delegation;
+		memcpy(c->number, c->delegation->number, sizeof(c->number));
+	} else {
+		begin_account(c, opts->account);
+	}
 	semaphore_init(&c->starting, 1);
 	cloud_open_start(c);
 	*out = c;
@@ -57,6 +76,9 @@ cloud_free(struct cloud *c)
 		cloud_store_close(c, &c->retired[i]);
 	free(c->retired);
 	account_wipe(&c->account);
+	if (c->delegation != NULL)
+		delegation_wipe(c->delegation);
+	free(c->delegation);
 	crypto_wipe(&c->seed, sizeof(c->seed));
 	free(c->cache_dir);
 	free(c);
@@ -66,6 +88,24 @@ const char *
 cloud_number(const struct cloud *c)
 {
 	return c->number;
+}
+
+const struct delegated_bucket *
+cloud_delegated(const struct cloud *c, const struct hash *bucket)
+{
+	const struct delegation *d = c->delegation;
+
+	for (size_t i = 0; d != NULL && i < d->count; i++) {
+		if (hash_equal(&d->buckets[i].record.charter.bucket, bucket))
+			return &d->buckets[i];
+	}
+	return NULL;
+}
+
+bool
+cloud_expired(const struct cloud *c)
+{
+	return c->delegation != NULL && env_wall_ms(c->env) >= c->delegation->expires_ms;
 }
 
 /* ---- start ---- */
@@ -115,8 +155,11 @@ start(struct cloud *c, enum cloud_start how)
 SUSPENDS int
 cloud_start(struct cloud *c, enum cloud_start how)
 {
-	int err = semaphore_acquire(c->env, &c->starting);
+	int err;
 
+	if (c->delegation != NULL)
+		return cloud_expired(c) ? ERR_PERMISSION : ERR_OK;
+	err = semaphore_acquire(c->env, &c->starting);
 	if (err != ERR_OK)
 		return err;
 	if (c->own.map == NULL)
@@ -207,6 +250,8 @@ cloud_view(struct cloud *c, enum map_fresh fresh, struct map_view **out)
 {
 	int err;
 
+	if (c->delegation != NULL)
+		return ERR_PERMISSION;
 	if (c->own.map == NULL)
 		return ERR_STATE;
 	if (fresh == MAP_CURRENT)
@@ -230,6 +275,8 @@ cloud_update(struct cloud *c, map_fn *fn, void *arg)
 	struct map *map = c->own.map;
 	int err;
 
+	if (c->delegation != NULL)
+		return ERR_PERMISSION;
 	if (map == NULL)
 		return ERR_STATE;
 	err = map_update(map, fn, arg);
@@ -284,8 +331,14 @@ cloud_name(struct cloud *c, char out[CLOUD_NAME_MAX + 1])
 	struct cloud_key_text key = cloud_table_key(TABLE_ACCOUNT, name_key, strlen(name_key));
 	struct map_view *v;
 	struct buf value;
-	int err = cloud_view(c, MAP_ANY, &v);
+	int err;
 
+	if (c->delegation != NULL) {
+		static_assert(CLOUD_NAME_MAX == DELEGATION_NAME_MAX, "one is the other");
+		memcpy(out, c->delegation->account, CLOUD_NAME_MAX + 1);
+		return ERR_OK;
+	}
+	err = cloud_view(c, MAP_ANY, &v);
 	if (err != ERR_OK)
 		return err;
 	buf_init(&value, KV_VALUE_MAX);

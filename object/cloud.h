@@ -33,12 +33,15 @@
 
 struct cloud;
 struct cloud_bucket;
+struct delegation;
 
 struct cloud_opts {
 	struct env *env;
 	struct network_id net;
-	const struct account *account; /* copied, wiped at the end */
-	struct ground *ground;         /* lent */
+	const struct account *account; /* copied, wiped at the end; NULL: there is only a … */
+	const struct delegation *delegation; /* … copied; its buckets are all there are: nothing is
+					      * made, deleted or listed besides (ERR_PERMISSION) */
+	struct ground *ground;               /* lent */
 	struct files
 	    *files; /* lent: what maps let go of goes to their trash; NULL: ends by itself */
 	const char *cache_dir; /* a directory for each bucket in it; copied; NULL: none */

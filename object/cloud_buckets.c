@@ -76,6 +76,20 @@ find_in(struct cloud *c, enum map_fresh fresh, const char *name, struct bucket_r
 	return err;
 }
 
+static int
+find_delegated(const struct cloud *c, const char *name, struct bucket_record *out)
+{
+	const struct delegation *d = c->delegation;
+
+	for (size_t i = 0; i < d->count && !cloud_expired(c); i++) {
+		if (strcmp(d->buckets[i].name, name) == 0) {
+			*out = d->buckets[i].record;
+			return ERR_OK;
+		}
+	}
+	return ERR_NOT_FOUND;
+}
+
 SUSPENDS int
 cloud_record_find(struct cloud *c, const char *name, struct bucket_record *out)
 {
@@ -83,6 +97,8 @@ cloud_record_find(struct cloud *c, const char *name, struct bucket_record *out)
 
 	if (!bucket_name_valid(name, strlen(name)))
 		return ERR_NOT_FOUND;
+	if (c->delegation != NULL)
+		return find_delegated(c, name, out);
 	err = find_in(c, MAP_ANY, name, out);
 	return err == ERR_NOT_FOUND ? find_in(c, MAP_CURRENT, name, out) : err;
 }
@@ -128,13 +144,35 @@ list_one(void *arg, struct bytes name, struct bytes value)
 	return err;
 }
 
+/* In the order in which they were given. */
+static int
+list_delegated(const struct list *l, uint64_t *stale_ms)
+{
+	const struct delegation *d = l->c->delegation;
+	int err = ERR_OK;
+
+	if (stale_ms != NULL)
+		*stale_ms = 0;
+	for (size_t i = 0; i < d->count && err == ERR_OK && !cloud_expired(l->c); i++) {
+		struct cloud_facts facts;
+
+		cloud_facts_of(d->buckets[i].name, &d->buckets[i].record, &facts);
+		err = l->each(l->arg, &facts);
+	}
+	return err;
+}
+
 SUSPENDS int
 cloud_buckets(struct cloud *c, uint64_t *stale_ms,
     int (*each)(void *arg, const struct cloud_facts *facts), void *arg)
 {
 	struct list l = { c, each, arg };
 	struct map_view *v;
-	int err = cloud_view(c, stale_ms != NULL ? MAP_RECALL : MAP_CURRENT, &v);
+	int err;
+
+	if (c->delegation != NULL)
+		return list_delegated(&l, stale_ms);
+	err = cloud_view(c, stale_ms != NULL ? MAP_RECALL : MAP_CURRENT, &v);
 
 	if (err != ERR_OK)
 		return err;
@@ -345,6 +383,10 @@ cloud_bucket_create(struct cloud *c, const struct cloud_create *w)
 
 	if (n == NULL)
 		return ERR_NOMEM;
+	if (c->delegation != NULL) {
+		free(n);
+		return ERR_PERMISSION;
+	}
 	n->c = c;
 	n->w = w;
 	if (bucket_name_valid(w->name, strlen(w->name)))
@@ -409,8 +451,10 @@ SUSPENDS int
 cloud_bucket_delete(struct cloud *c, const char *name, int (*empty)(struct kv *txn))
 {
 	struct cloud_bucket *b;
-	int ended, err = cloud_bucket_open(c, name, &b);
+	int ended, err = ERR_PERMISSION;
 
+	if (c->delegation == NULL)
+		err = cloud_bucket_open(c, name, &b);
 	if (err != ERR_OK)
 		return err;
 	ended = cloud_bucket_end(b, empty);

@@ -84,9 +84,15 @@ cloud_key_find(struct cloud *c, const char *id, struct access_key *out)
 	 * at a time: reads that wait together share a round. */
 	if (!access_id_valid(id, strlen(id)))
 		return ERR_NOT_FOUND;
-	err = find_in(c, MAP_ANY, id, out);
-	if (err == ERR_NOT_FOUND)
-		err = find_in(c, MAP_CURRENT, id, out);
+	if (c->delegation != NULL) {
+		err = strcmp(id, c->delegation->key.id) == 0 ? ERR_OK : ERR_NOT_FOUND;
+		if (err == ERR_OK)
+			*out = c->delegation->key;
+	} else {
+		err = find_in(c, MAP_ANY, id, out);
+		if (err == ERR_NOT_FOUND)
+			err = find_in(c, MAP_CURRENT, id, out);
+	}
 	if (err == ERR_OK && out->expires_ms != 0 && env_wall_ms(c->env) >= out->expires_ms) {
 		access_key_wipe(out);
 		err = ERR_NOT_FOUND;

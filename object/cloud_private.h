@@ -4,6 +4,7 @@
 
 #include "object/cloud.h"
 #include "object/content_map.h"
+#include "object/delegation.h"
 #include "overlay/base/task.h"
 
 enum cloud_table {
@@ -11,6 +12,7 @@ enum cloud_table {
 	TABLE_BUCKETS = 'b',
 	TABLE_DELETED = 'd',
 	TABLE_KEYS = 'k',
+	TABLE_DELEGATES = 'w',
 };
 
 /* A register, what lies behind it, and the map on both. */
@@ -26,6 +28,7 @@ struct cloud {
 	struct cloud_opts opts; /* the strings are ours */
 	struct env *env;
 	struct account account;
+	struct delegation *delegation; /* instead of the account, which is zero then; NULL */
 	char number[ACCOUNT_NUMBER_TEXT];
 	char *cache_dir;
 	struct bucket_seed seed; /* of the account's own bucket */
@@ -95,6 +98,10 @@ struct bytes cloud_key_bytes(const struct cloud_key_text *k);
  */
 SUSPENDS int cloud_table_each(struct kv *kv, enum cloud_table t,
     int (*each)(void *arg, struct bytes name, struct bytes value), void *arg);
+
+/* NULL: not delegated. */
+const struct delegated_bucket *cloud_delegated(const struct cloud *c, const struct hash *bucket);
+bool cloud_expired(const struct cloud *c);
 
 /* ---- records of buckets (cloud_buckets.c) ---- */
 SUSPENDS int cloud_record_get(

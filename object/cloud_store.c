@@ -121,6 +121,20 @@ open_map(struct cloud *c, const struct cloud_store_wish *w, const struct hash *b
 	return err;
 }
 
+/* The key by which this machine writes; false: it only reads. */
+static bool
+writer_of(const struct cloud *c, const struct hash *bucket, struct identity *out)
+{
+	const struct delegated_bucket *given = cloud_delegated(c, bucket);
+
+	memset(out, 0, sizeof(*out));
+	if (c->delegation == NULL)
+		bucket_writer(&c->account, bucket, out);
+	else if (given != NULL)
+		delegation_writer(given, out);
+	return c->delegation == NULL || (given != NULL && (given->rights & ACCESS_WRITE) != 0);
+}
+
 /*
  * By a charter, and the handover that led on from it; asks the register once. ERR_UNREACHABLE
  * leaves it open: perhaps there is no better.
@@ -130,17 +144,20 @@ open_at(struct cloud *c, const struct cloud_store_wish *w, const struct charter 
     const struct handover *handover, struct cloud_store *out)
 {
 	static const struct constraints anywhere;
+	const struct delegated_bucket *given = cloud_delegated(c, &charter->bucket);
 	struct cloud_store s = { 0 };
 	struct map_view *v;
 	struct identity writer;
+	bool writes;
 	int err;
 
-	bucket_writer(&c->account, &charter->bucket, &writer);
+	writes = writer_of(c, &charter->bucket, &writer);
 	err = c->opts.ground->open(c->opts.ground,
 	    &(struct ground_open){
-		.account = &c->account,
+		.account = c->delegation == NULL ? &c->account : NULL,
+		.grant = given != NULL ? &given->grant : NULL,
 		.seed = w->seed,
-		.writer = &writer,
+		.writer = writes ? &writer : NULL,
 		.charter = charter,
 		.handover = handover,
 		.constraints = w->location != NULL ? &w->location->constraints : &anywhere,
@@ -198,9 +215,13 @@ open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store
 
 	if (chain == NULL)
 		return ERR_NOMEM;
-	bucket_owner(&c->account, w->seed, &owner);
-	bucket_id(&owner.pub, w->seed->salt, &bucket);
-	identity_wipe(&owner);
+	if (w->charter != NULL) {
+		bucket = w->charter->bucket;
+	} else {
+		bucket_owner(&c->account, w->seed, &owner);
+		bucket_id(&owner.pub, w->seed->salt, &bucket);
+		identity_wipe(&owner);
+	}
 	err = c->opts.ground->find(c->opts.ground, w->seed, &bucket, chain);
 	if (err == ERR_OK && at->map != NULL && !chain->handed &&
 	    hash_equal(&chain->charter.id, &w->charter->id)) {
@@ -215,7 +236,8 @@ open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store
 		*out = *at;
 		*at = (struct cloud_store){ 0 };
 		err = ERR_OK;
-	} else if (err == ERR_UNREACHABLE && chain->known && !chain->handed) {
+	} else if (err == ERR_UNREACHABLE && chain->known && !chain->handed &&
+		   c->delegation == NULL) {
 		err = tell_again(c, w, &chain->charter, out);
 	}
 	cloud_store_close(c, at);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "object/bucket_contents.h"
+#include "object/cloud_delegate.h"
 #include "object/cloud_private.h"
 #include "object/files_private.h"
 #include "object/leases.h"
@@ -266,10 +267,15 @@ turn(void *arg)
 {
 	struct duties *d = arg;
 	struct duties_sight sight;
+	size_t expired;
 	int err = leads(d) ? duties_now(d, &sight) : ERR_OK;
 
+	if (err == ERR_OK && leads(d))
+		err = cloud_delegates_expire(d->cloud, &expired);
+
 	if (err != ERR_OK && err != ERR_CANCELED)
-		log_info(d->env, "deleted buckets are looked at later: %s", err_text(err));
+		log_info(d->env, "deleted buckets and ended delegates are looked at later: %s",
+		    err_text(err));
 	return err;
 }
 

@@ -19,9 +19,10 @@ struct ground_bucket {
 };
 
 struct ground_open {
-	const struct account *account; /* vouches for leases; lent for the call */
+	const struct account *account; /* vouches for leases; lent for the call; NULL: there is … */
+	const struct grant *grant;     /* … its word for the lease key */
 	const struct bucket_seed *seed;
-	const struct identity *writer;
+	const struct identity *writer; /* NULL: only reads */
 	/* Where the register was or is known to be; as found, or as a record says. */
 	const struct charter *charter;
 	const struct handover *handover; /* NULL: as founded */
@@ -51,6 +52,12 @@ struct ground {
 	 */
 	SUSPENDS int (*refound)(struct ground *g, const struct ground_open *o,
 	    const struct salvage *from, uint64_t *seq);
+	/*
+	 * Whether this key may write: a configuration with the same anchors, which the owner signs.
+	 * ERR_OK also when it is so already; ERR_FULL: WRITERS_MAX. Of a bucket that writes.
+	 */
+	SUSPENDS int (*writers)(struct ground *g, struct ground_bucket *b,
+	    const struct identity *owner, const struct pubkey *writer, bool may);
 	/* Asks nobody. */
 	int (*open)(struct ground *g, const struct ground_open *o, struct ground_bucket **out);
 	SUSPENDS void (*close)(struct ground *g, struct ground_bucket *b);

@@ -14,6 +14,8 @@
 
 /* All anchors sync before they answer; one that is dead is waited for twice. */
 #define FOUND_TIMEOUT SECONDS(30)
+/* The last of them sees that it is so. */
+#define WRITERS_TRIES 5
 
 struct ground_net {
 	struct ground base;
@@ -184,6 +186,55 @@ net_refound(
 	return err;
 }
 
+/* ---- writers ---- */
+
+static int
+change_writers(struct configuration *c, const struct pubkey *writer, bool may)
+{
+	uint8_t i = 0;
+
+	while (i < c->writers_count && memcmp(c->writers[i].b, writer->b, sizeof(writer->b)) != 0)
+		i++;
+	if ((i < c->writers_count) == may)
+		return ERR_EXISTS;
+	if (may && c->writers_count == WRITERS_MAX)
+		return ERR_FULL;
+	if (may)
+		c->writers[c->writers_count++] = *writer;
+	else
+		c->writers[i] = c->writers[--c->writers_count];
+	return ERR_OK;
+}
+
+/* Anchors may change meanwhile: then it is said again, of the next configuration. */
+static SUSPENDS int
+net_writers(struct ground *g, struct ground_bucket *opened, const struct identity *owner,
+    const struct pubkey *writer, bool may)
+{
+	struct head_client *client = ground_net_client(opened);
+	enum proposer_outcome outcome = OUT_FAILED;
+	int err = ERR_BUSY;
+
+	(void)g;
+	for (int tries = 0; tries < WRITERS_TRIES; tries++) {
+		struct configuration next;
+
+		err = head_client_read(client, MAP_READ_TIMEOUT);
+		if (err != ERR_OK)
+			break;
+		next = *head_client_configuration(client);
+		err = change_writers(&next, writer, may);
+		if (err != ERR_OK)
+			break;
+		outcome = OUT_FAILED;
+		err = head_client_reconfigure(client, &next, owner, MAP_COMMIT_TIMEOUT, &outcome);
+		if (err != ERR_OK)
+			break;
+		err = outcome == OUT_UNKNOWN ? ERR_UNKNOWN : ERR_BUSY;
+	}
+	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
 /* ---- open ---- */
 
 static int
@@ -220,7 +271,7 @@ net_open(struct ground *g, const struct ground_open *w, struct ground_bucket **o
 		free(b);
 		return err;
 	}
-	lease_signing_bucket(&b->signing, o->env, o->net, &w->seed->secret, w->account, NULL);
+	lease_signing_bucket(&b->signing, o->env, o->net, &w->seed->secret, w->account, w->grant);
 	b->base.signer = lease_signing_signer(&b->signing);
 	placing.signer = b->base.signer;
 	map_head_init(&b->reg, b->client, w->writer != NULL);
@@ -262,6 +313,7 @@ ground_net_new(const struct ground_net_opts *opts, struct ground_net **out)
 		.found = net_found,
 		.salvage = net_salvage,
 		.refound = net_refound,
+		.writers = net_writers,
 		.open = net_open,
 		.close = net_close };
 	g->opts = *opts;
