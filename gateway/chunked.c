@@ -18,6 +18,8 @@ struct chunked {
 	enum chunked_state state;
 	bool last; /* the chunk under way has no bytes */
 	bool trailer_signed;
+	bool gap;  /* a line of nothing may follow, which ends no trailers */
+	bool bare; /* the line ended in LF alone, as the example of a trailer in AWS's text does */
 	char signature[65];
 	char line[CHUNKED_LINE_MAX];
 	size_t line_len;
@@ -84,10 +86,10 @@ gather(struct chunked *c, struct bytes *in)
 	*in = bytes_of(in->data + n, in->len - n);
 	if (lf == NULL)
 		return ERR_OK;
-	if (c->line_len < 2 || c->line[c->line_len - 2] != '\r' ||
-	    memchr(c->line, '\0', c->line_len) != NULL)
+	c->bare = c->line_len < 2 || c->line[c->line_len - 2] != '\r';
+	if ((c->bare && c->state != AT_TRAILER) || memchr(c->line, '\0', c->line_len) != NULL)
 		return S3_InvalidRequest;
-	c->line[c->line_len - 2] = '\0';
+	c->line[c->line_len - (c->bare ? 1 : 2)] = '\0';
 	c->line_len = 0;
 	return ERR_END;
 }
@@ -169,13 +171,18 @@ at_trailer(struct chunked *c)
 	struct hash h;
 	size_t n;
 
+	if (c->line[0] == '\0' && c->gap) { /* what follows LF belongs to the line before */
+		c->gap = false;
+		return ERR_OK;
+	}
+	c->gap = c->bare;
 	if (c->line[0] == '\0')
 		return end_of_trailers(c);
 	if (colon == NULL || c->trailer_signed)
 		return S3_InvalidRequest;
 	*colon = '\0';
 	value = colon + 1 + strspn(colon + 1, " ");
-	for (n = strlen(value); n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\n');)
+	for (n = strlen(value); n > 0 && value[n - 1] == ' ';)
 		value[--n] = '\0';
 	if (strcasecmp(c->line, "x-amz-trailer-signature") == 0) {
 		c->trailer_signed = true;

@@ -4,6 +4,8 @@
  * before chunked_done(). Pure; hashes what is signed, so it may run in a worker.
  *
  *   1000;chunk-signature=…CRLF 4096 bytes CRLF … 0;chunk-signature=…CRLF [name:value CRLF]… CRLF
+ *
+ * A trailer may also end in LF CRLF, as AWS's description has it and minio-go sends it.
  */
 #ifndef GATEWAY_CHUNKED_H
 #define GATEWAY_CHUNKED_H

@@ -63,7 +63,7 @@ published(struct buf *b)
 }
 
 static void
-published_trailer(struct buf *b)
+published_trailer(struct buf *b, const char *line_end)
 {
 	(void)buf_appendf(b, "10000;chunk-signature=%s\r\n",
 	    "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2");
@@ -72,9 +72,9 @@ published_trailer(struct buf *b)
 	    "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7");
 	put_a(b, 1024);
 	(void)buf_appendf(b,
-	    "\r\n0;chunk-signature=%s\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n"
+	    "\r\n0;chunk-signature=%s\r\nx-amz-checksum-crc32c:sOO8/Q==%s"
 	    "x-amz-trailer-signature:%s\r\n\r\n",
-	    "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+	    "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992", line_end,
 	    "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435");
 }
 
@@ -100,19 +100,23 @@ run(enum sigv4_payload kind, const char *seed, const struct buf *body, size_t st
 
 START_TEST(published_examples_in_pieces)
 {
-	struct buf b, t;
+	struct buf b, t, lf;
 	size_t n;
 
 	buf_init(&b, KIB(80));
 	buf_init(&t, KIB(80));
+	buf_init(&lf, KIB(80));
 	published(&b);
-	published_trailer(&t);
+	published_trailer(&t, "\r\n");
+	published_trailer(&lf, "\n\r\n");
 	ck_assert_uint_eq(b.len, 66824); /* as AWS says */
 	for (size_t step = 1; step <= b.len; step = step * 3 + 1) {
 		ck_assert_int_eq(run(PAYLOAD_CHUNKED, SEED, &b, step, PLAIN, &n), ERR_OK);
 		ck_assert_uint_eq(n, PLAIN);
 		ck_assert_int_eq(run(PAYLOAD_CHUNKED_TRAILER, SEED_T, &t, step, PLAIN, &n), ERR_OK);
 		ck_assert_uint_eq(n, PLAIN);
+		ck_assert_int_eq(
+		    run(PAYLOAD_CHUNKED_TRAILER, SEED_T, &lf, step, PLAIN, &n), ERR_OK);
 	}
 	ck_assert_int_eq(run(PAYLOAD_CHUNKED, SEED, &b, 1000, PLAIN + 1, &n), S3_IncompleteBody);
 	ck_assert_int_eq(run(PAYLOAD_CHUNKED, SEED, &b, 1000, PLAIN - 1, &n), S3_IncompleteBody);
@@ -136,6 +140,7 @@ START_TEST(published_examples_in_pieces)
 	ck_assert_int_ne(run(PAYLOAD_CHUNKED_TRAILER, SEED_T, &t, 1000, PLAIN, &n), ERR_OK);
 	buf_fini(&b);
 	buf_fini(&t);
+	buf_fini(&lf);
 }
 END_TEST
 
@@ -147,6 +152,10 @@ START_TEST(unsigned_chunks_and_bad_forms)
 	} cases[] = {
 		{ "3\r\naaa\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n\r\n", ERR_OK },
 		{ "1\r\na\r\n2\r\naa\r\n0\r\nx-amz-checksum-crc32c: sOO8/Q== \r\n\r\n", ERR_OK },
+		{ "3\r\naaa\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\n\r\n\r\n", ERR_OK },
+		{ "3\r\naaa\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\n\r\n", S3_IncompleteBody },
+		{ "3\r\naaa\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\n\r\n\r\n\r\n",
+		    S3_InvalidRequest },
 		{ "3\r\naaa\r\n0\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n", S3_IncompleteBody },
 		{ "3\r\naaa\r\n", S3_IncompleteBody },
 		{ "", S3_IncompleteBody },
