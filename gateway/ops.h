@@ -78,6 +78,7 @@ SUSPENDS int op_put_config(struct request *r);
 SUSPENDS int op_delete_config(struct request *r);
 SUSPENDS int op_get_policy_status(struct request *r);
 SUSPENDS int op_get_empty(struct request *r);       /* what is never set here, truthfully */
+SUSPENDS int op_put_empty(struct request *r);       /* to what it is; else NotImplemented */
 SUSPENDS int op_get_replication(struct request *r); /* likewise */
 /* ops_lifecycle.c */
 SUSPENDS int op_get_lifecycle(struct request *r);

@@ -239,6 +239,27 @@ op_get_policy_status(struct request *r)
 	return err;
 }
 
+/* ---- what is never set here: it can be read, and set to what it is ---- */
+
+enum never { NEVER_LOGGING, NEVER_NOTIFICATION, NEVER_ACCELERATE, NEVER_PAYMENT, NEVERS };
+
+static const char *const nevers[NEVERS][2] = {
+	[NEVER_LOGGING] = { "logging", "BucketLoggingStatus" },
+	[NEVER_NOTIFICATION] = { "notification", "NotificationConfiguration" },
+	[NEVER_ACCELERATE] = { "accelerate", "AccelerateConfiguration" },
+	[NEVER_PAYMENT] = { "requestPayment", "RequestPaymentConfiguration" },
+};
+
+static enum never
+never_of(const struct request *r)
+{
+	enum never n = NEVER_LOGGING;
+
+	while (strcmp(nevers[n][0], r->op->subresource) != 0)
+		must(++n < NEVERS); /* the table of operations says which these are */
+	return n;
+}
+
 SUSPENDS int
 op_get_replication(struct request *r)
 {
@@ -249,28 +270,54 @@ op_get_replication(struct request *r)
 SUSPENDS int
 op_get_empty(struct request *r)
 {
-	static const char *const roots[][2] = { { "logging", "BucketLoggingStatus" },
-		{ "notification", "NotificationConfiguration" },
-		{ "accelerate", "AccelerateConfiguration" },
-		{ "requestPayment", "RequestPaymentConfiguration" } };
+	enum never n = never_of(r);
+	const char *root = nevers[n][1];
 	struct buf body;
-	int err = S3_NotImplemented;
+	struct xml x;
+	int err;
 
 	buf_init(&body, KIB(4));
-	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
-		struct xml x;
-
-		if (strcmp(roots[i][0], r->op->subresource) != 0)
-			continue;
-		x = xml_begin(&body, roots[i][1], S3_XMLNS);
-		if (i == 3)
-			xml_put(&x, "Payer", "BucketOwner");
-		err = xml_end(&x, roots[i][1]);
-	}
+	x = xml_begin(&body, root, S3_XMLNS);
+	if (n == NEVER_PAYMENT)
+		xml_put(&x, "Payer", "BucketOwner");
+	err = xml_end(&x, root);
 	if (err == ERR_OK)
 		err = reply_xml(r, 200, &body);
 	buf_fini(&body);
 	return err;
+}
+
+static bool
+is_so(enum never n, const struct xml_node *root)
+{
+	const char *text;
+
+	switch (n) {
+	case NEVER_LOGGING:
+		return xml_child(root, "LoggingEnabled") == NULL;
+	case NEVER_ACCELERATE:
+		text = xml_text(root, "Status");
+		return text != NULL && strcmp(text, "Suspended") == 0;
+	case NEVER_PAYMENT:
+		text = xml_text(root, "Payer");
+		return text != NULL && strcmp(text, "BucketOwner") == 0;
+	default:
+		return root->child == NULL;
+	}
+}
+
+SUSPENDS int
+op_put_empty(struct request *r)
+{
+	enum never n = never_of(r);
+	struct xml_doc *doc;
+	int err = request_xml(r, nevers[n][1], &doc);
+
+	if (err != ERR_OK)
+		return err;
+	err = is_so(n, xml_root(doc)) ? ERR_OK : S3_NotImplemented;
+	xml_free(doc);
+	return err == ERR_OK ? reply_empty(r, 200) : err;
 }
 
 /* ---- encryption: always on; what can be set is what is so anyway ---- */

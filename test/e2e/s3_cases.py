@@ -338,8 +338,18 @@ def documents():
     alice.put_bucket_encryption(Bucket=b, ServerSideEncryptionConfiguration={
         "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]})
     assert alice.get_bucket_encryption(Bucket=b)["ServerSideEncryptionConfiguration"]["Rules"]
-    fails("NotImplemented", 501, alice.put_bucket_notification_configuration, Bucket=b, NotificationConfiguration={})
-    fails("NotImplemented", 501, alice.put_bucket_logging, Bucket=b, BucketLoggingStatus={})
+    logging, payment = alice.put_bucket_logging, alice.put_bucket_request_payment
+    logging(Bucket=b, BucketLoggingStatus={})
+    payment(Bucket=b, RequestPaymentConfiguration={"Payer": "BucketOwner"})
+    alice.put_bucket_notification_configuration(Bucket=b, NotificationConfiguration={})
+    alice.put_bucket_accelerate_configuration(Bucket=b, AccelerateConfiguration={"Status": "Suspended"})
+    fails("NotImplemented", 501, logging, Bucket=b,
+          BucketLoggingStatus={"LoggingEnabled": {"TargetBucket": b, "TargetPrefix": ""}})
+    fails("NotImplemented", 501, payment, Bucket=b, RequestPaymentConfiguration={"Payer": "Requester"})
+    fails("NotImplemented", 501, alice.put_bucket_accelerate_configuration, Bucket=b,
+          AccelerateConfiguration={"Status": "Enabled"})
+    fails("NotImplemented", 501, alice.put_bucket_notification_configuration, Bucket=b, NotificationConfiguration={
+        "TopicConfigurations": [{"TopicArn": "arn:aws:sns:us-east-1:1:t", "Events": ["s3:ObjectCreated:*"]}]})
     assert alice.get_bucket_request_payment(Bucket=b)["Payer"] == "BucketOwner"
 
 
