@@ -57,6 +57,7 @@ struct bench {
 	const char *command;
 	const char *place;             /* where dir is made */
 	uint64_t bytes, runs, seconds; /* seconds: of each rate */
+	uint64_t objects;
 	bool json;
 	bool told; /* why it failed has been said */
 	char dir[PATH_BYTES_MAX];
@@ -113,6 +114,9 @@ int bench_same_files(struct bench_net *w);
 /* ---- bench_contents.c: by the product's own writer and reader, in a child of ours ---- */
 int bench_write_once(struct bench_net *w, struct bench_run *r); /* input to link */
 int bench_read_once(struct bench_net *w, struct bench_run *r);  /* link to output */
+
+/* ---- bench_buckets.c ---- */
+int bench_buckets_run(struct bench *b); /* and tells */
 
 /* ---- bench_repair.c ---- */
 int bench_repair_run(struct bench *b); /* and tells */

@@ -20,6 +20,9 @@
 #define RUNS_DEFAULT    5
 #define RUNS_S3         3 /* each stores two and a half times as much */
 #define RUNS_MAX        100
+#define OBJECTS_DEFAULT 100000
+#define OBJECTS_MIN     1000
+#define OBJECTS_MAX     10000000
 #define SECONDS_MAX     3600
 
 static bool
@@ -45,6 +48,12 @@ set_seconds(void *field, const char *text)
 	return value_count(text, 1, SECONDS_MAX, field);
 }
 
+static bool
+set_objects(void *field, const char *text)
+{
+	return value_count(text, OBJECTS_MIN, OBJECTS_MAX, field);
+}
+
 static const struct option bench_options[] = {
 	{ "dir", 0, "DIR", "Where files and the network live meanwhile (default /var/tmp).",
 	    RIGHT_DIR, set_text, NULL, offsetof(struct bench, place) },
@@ -54,6 +63,8 @@ static const struct option bench_options[] = {
 	    "a number from 1 to 100", set_runs, NULL, offsetof(struct bench, runs) },
 	{ "seconds", 0, "COUNT", "s3: how long each rate is measured (default 10).",
 	    "a number from 1 to 3600", set_seconds, NULL, offsetof(struct bench, seconds) },
+	{ "objects", 0, "COUNT", "buckets: how many objects (default 100000).",
+	    "a number from 1000 to 10000000", set_objects, NULL, offsetof(struct bench, objects) },
 	{ "json", 0, NULL, "Print for machines.", RIGHT_SWITCH, set_switch, NULL,
 	    offsetof(struct bench, json) },
 	{ NULL },
@@ -207,6 +218,7 @@ static const struct what {
 } whats[] = {
 	{ NULL, parts_and_whole, RUNS_DEFAULT },
 	{ "repair", bench_repair_run, RUNS_DEFAULT },
+	{ "buckets", bench_buckets_run, 1 },
 	{ "s3", bench_s3_run, RUNS_S3 },
 };
 
@@ -261,6 +273,7 @@ bench_run_command(const struct command *self, int argc, char **argv)
 	b->place = "/var/tmp";
 	b->bytes = SIZE_DEFAULT;
 	b->seconds = SECONDS_DEFAULT;
+	b->objects = OBJECTS_DEFAULT;
 	if (command_parse(self, argc, argv, (struct option_group[]){ { bench_options, b } }, 1,
 		&operands, &code)) {
 		const struct what *what = what_of(&operands);
@@ -269,7 +282,7 @@ bench_run_command(const struct command *self, int argc, char **argv)
 			b->runs = what->runs;
 		if (what == NULL)
 			say_error(self->name,
-			    "there is nothing called \"%s\" to measure; repair and s3 are",
+			    "there is nothing called \"%s\" to measure; repair, buckets and s3 are",
 			    operands.text[0]);
 		else if (!make_results(b))
 			say_error(self->name, "out of memory");
@@ -284,8 +297,9 @@ bench_run_command(const struct command *self, int argc, char **argv)
 
 const struct command command_bench = {
 	.name = "bench",
-	.synopsis = "[repair | s3] [--size SIZE] [--runs COUNT] [--seconds COUNT] [--dir DIR] "
-		    "[--json]",
+	.synopsis =
+	    "[repair | buckets | s3] [--size SIZE] [--runs COUNT] [--seconds COUNT] [--dir DIR] "
+	    "[--json]",
 	.brief = "measure where the time goes on this machine",
 	.about =
 	    "Measures what a put and a get cannot do without, part by part, and sums it up: the\n"
@@ -297,12 +311,17 @@ const struct command command_bench = {
 	    "the\n"
 	    "others rebuild what is lost, and how much that takes from puts and gets beside it.\n"
 	    "\n"
+	    "With \"buckets\" it fills a bucket with many small objects, loses the machine, "
+	    "brings\n"
+	    "all back with the phrase, and lists; and tells what the index takes.\n"
+	    "\n"
 	    "With \"s3\" it writes and reads one large object and 32 at once through a gateway "
 	    "of\n"
 	    "six peers, beside the floor of that, and measures rates of small requests.\n"
 	    "\n"
 	    "  skerry bench --size 1G --runs 5\n"
 	    "  skerry bench s3 --size 1G --seconds 10\n"
+	    "  skerry bench buckets --objects 1000000\n"
 	    "  skerry bench repair --size 512M --runs 3",
 	.operands_most = 1,
 	.options = (const struct option *const[]){ bench_options, NULL },

@@ -1,11 +1,14 @@
 /*
- * What an account keeps: access keys and buckets. Behind a first byte that says which, the input is
- * the kept form; of a bucket's, the charter at its end passes only with a signature, so the input
- * also stands for what is before it.
+ * What an account keeps and gives away: access keys, buckets, delegations. Behind a first byte that
+ * says which, the input is the kept form; of a bucket's, the charter at its end passes only with a
+ * signature, so the input also stands for what is before it.
  */
 #include "object/access_key.h"
 #include "object/bucket_record.h"
+#include "object/delegation.h"
 #include "overlay/base/err.h"
+
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -72,13 +75,32 @@ as_record(struct bytes in)
 		must(bucket_record_pack(&r, net, again) == len && memcmp(form, again, len) == 0);
 }
 
+/* The file of a delegated gateway; it passes only with its owners' signatures. */
+static void
+as_delegation(struct bytes in)
+{
+	struct delegation *d = malloc(sizeof(*d));
+	struct buf form;
+
+	must(d != NULL);
+	buf_init(&form, DELEGATION_BYTES_MAX);
+	if (delegation_unpack(in, net, d) == ERR_OK) {
+		must(delegation_pack(d, net, &form) == ERR_OK);
+		must(bytes_equal(buf_bytes(&form), in));
+	}
+	buf_fini(&form);
+	free(d);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	must(crypto_init() == ERR_OK);
 	if (size == 0)
 		return 0;
-	if (data[0] % 2 == 0)
+	if (data[0] == 'd')
+		as_delegation(bytes_of(data + 1, size - 1));
+	else if (data[0] % 2 == 0)
 		as_key(bytes_of(data + 1, size - 1));
 	else
 		as_record(bytes_of(data + 1, size - 1));
