@@ -11,6 +11,7 @@ from botocore.config import Config
 
 ENDPOINTS, KEYS, FILES = sys.argv[1:3], int(sys.argv[5]), sys.argv[6]
 THREADS = 8
+BOTH = 100  # keys that both gateways write at the same time: each must give way to the other all the time
 ODD = ["ü", "\u4e2d\u6587", "\U0001f30a", "a b", "a+b", "%41", "&=?#", "'\"<>", "\\", "~", "\x7f", "*", ":"]
 clients = [boto3.client("s3", endpoint_url=e, region_name="us-east-1", aws_access_key_id=sys.argv[3],
                         aws_secret_access_key=sys.argv[4], config=Config(max_pool_connections=THREADS)) for e in ENDPOINTS]
@@ -73,8 +74,9 @@ def listed(client, version, prefix, delimiter):
 def lists():
     one.create_bucket(Bucket="lists")
     keys = ["%s/%03d/%s%d" % (ODD[i % len(ODD)], i % 97, ODD[i // 7 % len(ODD)], i) for i in range(KEYS)]
+    writer = lambda i: clients[i % 2 if i < BOTH else i * 2 // KEYS]
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda i: clients[i % 2].put_object(Bucket="lists", Key=keys[i], Body=keys[i].encode()),
+        list(pool.map(lambda i: writer(i).put_object(Bucket="lists", Key=keys[i], Body=keys[i].encode()),
                       range(KEYS)))
     for client in clients:
         for version in (1, 2):
