@@ -345,6 +345,39 @@ cloud_delegate_revoke(struct cloud *c, const char *id)
 	return err == ERR_OK ? take_back(c, &d) : err;
 }
 
+/* Notes of one bucket's delegates: taken down first, since a walk must not suspend. */
+struct readmission {
+	struct hash bucket;
+	struct cloud_delegate_bucket at[WRITERS_MAX];
+	size_t count;
+};
+
+static int
+note_writer(void *arg, const struct cloud_delegate *d)
+{
+	struct readmission *r = arg;
+
+	for (size_t i = 0; i < d->count; i++) {
+		const struct cloud_delegate_bucket *b = &d->buckets[i];
+
+		if (hash_equal(&b->bucket, &r->bucket) && !no_key(&b->writer) &&
+		    r->count < WRITERS_MAX)
+			r->at[r->count++] = *b;
+	}
+	return ERR_OK;
+}
+
+SUSPENDS int
+cloud_delegates_readmit(struct cloud *c, const struct hash *bucket)
+{
+	struct readmission r = { .bucket = *bucket };
+	int err = cloud_delegates(c, note_writer, &r);
+
+	for (size_t i = 0; i < r.count && err == ERR_OK; i++)
+		err = change_writer(c, &r.at[i], true);
+	return err;
+}
+
 struct expiring {
 	uint64_t now_ms;
 	struct cloud_delegate first;

@@ -41,7 +41,9 @@ SUSPENDS int cloud_delegates(
  * ERR_NOT_FOUND: no such delegate.
  */
 SUSPENDS int cloud_delegate_revoke(struct cloud *c, const char *id);
-/* The same for all whose date has come; *count tells how many. */
+/* Their keys in the bucket's configuration, where they are not: a recovery begins without them. */
+SUSPENDS int cloud_delegates_readmit(struct cloud *c, const struct hash *bucket);
+/* Revokes all whose date has come; *count tells how many. */
 SUSPENDS int cloud_delegates_expire(struct cloud *c, size_t *count);
 
 #endif

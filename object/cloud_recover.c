@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "object/cloud_delegate.h"
 #include "object/cloud_private.h"
 
 struct recovery {
@@ -122,8 +123,16 @@ recover(struct recovery *r, struct cloud_recovered *out)
 	out->answered = s->answered;
 	if (err != ERR_OK)
 		return err;
-	if (r->name != NULL)
+	if (r->name != NULL) {
 		cloud_open_outdate(c, &r->charter.bucket);
+		/* The bucket is back; who misses his key is given another. */
+		err = cloud_delegates_readmit(c, &r->charter.bucket);
+		if (err != ERR_OK)
+			log_warn(c->env,
+			    "delegates of the bucket may have lost their right to "
+			    "write: %s",
+			    err_text(err));
+	}
 	out->epoch = r->charter.epoch;
 	out->recorded = s->recorded;
 	out->found_seq = s->head.seq;
