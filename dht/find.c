@@ -62,6 +62,7 @@ lookup_once(struct dht *d, const struct id *target, const struct lookup_opts *op
 		.want = opts->count == 0 ? DHT_K : MIN(opts->count, DHT_REGION_MAX),
 		.paths = paths,
 		.first_only = opts->first_only,
+		.hasty = opts->hasty,
 		.timeout = opts->timeout,
 		.method = DHT_FIND_NODE },
 	    &w);

@@ -47,6 +47,9 @@ from_table(struct dht *d, struct contact *out, size_t cap, size_t *count)
 int
 dht_sample(struct dht *d, struct contact *out, size_t cap, size_t *count)
 {
+	/* Any servers will do, so the dead are not waited for: in a small network each of
+	 * these lookups asks them all. */
+	static const struct lookup_opts how = { .hasty = true };
 	struct lookup_result *result;
 	size_t n = 0, dry = 0;
 	int err = from_table(d, out, cap, &n);
@@ -61,7 +64,7 @@ dht_sample(struct dht *d, struct contact *out, size_t cap, size_t *count)
 		size_t before = n;
 
 		env_random(d->env, target.b, sizeof(target.b));
-		err = dht_lookup(d, &target, NULL, result);
+		err = dht_lookup(d, &target, &how, result);
 		if (err == ERR_CANCELED || err == ERR_TIMEOUT)
 			break;
 		for (size_t j = 0; err == ERR_OK && j < result->count; j++)

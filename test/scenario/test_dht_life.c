@@ -200,6 +200,44 @@ START_TEST(the_dead_are_forgotten)
 }
 END_TEST
 
+struct sampling {
+	struct dht *dht;
+	struct env *env;
+	size_t count;
+	uint64_t took;
+};
+
+static int
+sample(void *arg)
+{
+	struct sampling *s = arg;
+	struct contact *out = calloc(64, sizeof(*out));
+	uint64_t began = env_now(s->env);
+	int err = dht_sample(s->dht, out, 64, &s->count);
+
+	s->took = env_now(s->env) - began;
+	free(out);
+	return err;
+}
+
+/* Everybody is asked by each of its lookups, also who is dead and not forgotten yet: 1.8 s before.
+ */
+START_TEST(a_sample_does_not_wait_for_the_dead)
+{
+	struct net *n = net_new(&(struct net_opts){ .seed = 317, .nodes = 12 });
+	struct sampling s;
+
+	join_all(n, 0, 12);
+	sim_run_for(n->world, MINUTES(1));
+	net_kill(n, 5);
+	s = (struct sampling){ .dht = n->nodes[0].dht, .env = n->nodes[0].env };
+	ck_assert_int_eq(sim_run_task(n->world, s.env, sample, &s), ERR_OK);
+	ck_assert_uint_ge(s.count, 10);
+	ck_assert_uint_lt(s.took, MILLISECONDS(500));
+	net_free(n);
+}
+END_TEST
+
 struct in_vain {
 	struct endpoint *ep;
 	struct contact nobody;
@@ -413,8 +451,8 @@ main(void)
 	suite_add_tcase(s, tc);
 	suite_add(s, "life", 60, a_seed_replays, the_first_bootstrap_may_be_dead,
 	    nobody_there_is_said_and_tried_again, a_restart_finds_the_saved_table,
-	    the_dead_are_forgotten, halves_that_were_cut_for_long_find_each_other,
-	    failures_do_not_put_pings_off, records_expire_and_stores_fill,
-	    a_sweep_announces_everything, NULL);
+	    the_dead_are_forgotten, a_sample_does_not_wait_for_the_dead,
+	    halves_that_were_cut_for_long_find_each_other, failures_do_not_put_pings_off,
+	    records_expire_and_stores_fill, a_sweep_announces_everything, NULL);
 	return suite_main(s);
 }
