@@ -19,6 +19,9 @@
 #define ENOUGH_PER_WANTED 4
 #define ENOUGH_MIN        40
 #define STRAGGLERS        8 /* tasks, each waiting for somebody who may be gone */
+/* Once there are as many as are needed, whoever is slower than any usual round trip is no better
+ * place than they are; one that is dead would cost 1.8 s. */
+#define STRAGGLERS_WAIT   MILLISECONDS(500)
 #define ASK_AGAIN         MILLISECONDS(200)
 #define SETTLED_ASKS      3
 /* Below, the table knows everybody and the count is exact ([7]). */
@@ -172,8 +175,24 @@ gather_task(void *arg)
 	return ERR_OK;
 }
 
+/* All that are still asked; at_least: with so many candidates only as long as they may be of use.
+ */
+static SUSPENDS int
+wait_stragglers(struct gather *g, struct task_group *group, size_t at_least)
+{
+	struct env *env = g->c->env;
+	uint64_t old = task_deadline(env, env_now(env) + STRAGGLERS_WAIT);
+	int err = task_group_wait(group, 0);
+
+	task_deadline_restore(env, old);
+	/* The time that is set here, not the task's own. */
+	if (err == ERR_TIMEOUT && (old == 0 || env_now(env) < old))
+		err = g->count >= at_least ? ERR_OK : task_group_wait(group, 0);
+	return err;
+}
+
 static int
-gather(struct chunks *c, struct gather *g, size_t want)
+gather(struct chunks *c, struct gather *g, size_t want, size_t at_least)
 {
 	struct task_group group;
 	/* Mostly whom the table knows anyway: lookups for more would cost a second each. */
@@ -189,13 +208,13 @@ gather(struct chunks *c, struct gather *g, size_t want)
 	if (err == ERR_OK)
 		err = task_group_wait(&group, STRAGGLERS);
 	if (err == ERR_OK && g->count < g->enough)
-		err = task_group_wait(&group, 0);
+		err = wait_stragglers(g, &group, at_least);
 	task_group_fini(&group);
 	return err;
 }
 
 static int
-refresh_candidates(struct chunks *c, size_t want)
+refresh_candidates(struct chunks *c, size_t want, size_t at_least)
 {
 	struct gather *g = calloc(1, sizeof(*g));
 	int err = ERR_NOMEM;
@@ -205,7 +224,7 @@ refresh_candidates(struct chunks *c, size_t want)
 	g->c = c;
 	g->out = calloc(CANDIDATES_MAX, sizeof(*g->out));
 	if (g->out != NULL)
-		err = gather(c, g, want);
+		err = gather(c, g, want, at_least);
 	if (err == ERR_OK) {
 		free(c->candidates);
 		c->candidates = g->out;
@@ -228,14 +247,14 @@ gather_enough(struct chunks *c, size_t want, size_t at_least)
 	uint64_t give_up = env_now(c->env) + CANDIDATES_PATIENCE;
 	size_t before = 0;
 	unsigned same = 0;
-	int err = refresh_candidates(c, want);
+	int err = refresh_candidates(c, want, at_least);
 
 	while (err == ERR_OK && c->candidates_count < at_least && same < SETTLED_ASKS &&
 	       env_now(c->env) < give_up) {
 		before = c->candidates_count;
 		err = task_sleep(c->env, ASK_AGAIN);
 		if (err == ERR_OK)
-			err = refresh_candidates(c, want);
+			err = refresh_candidates(c, want, at_least);
 		same = c->candidates_count == before ? same + 1 : 0;
 	}
 	return err;

@@ -311,6 +311,24 @@ START_TEST(a_holder_that_dies_during_put_is_replaced)
 }
 END_TEST
 
+/* The client knows it and has forgotten what it said of itself: neither the search for servers nor
+ * the question waits until it is certain that no answer comes: it took 5.1 s before. */
+START_TEST(who_has_just_died_delays_no_put)
+{
+	struct world *w =
+	    world_new(&(struct world_opts){ .seed = 69, .nodes = 10, .code = { 4, 6, 8 } });
+	uint64_t began;
+
+	put_ok(w, "photo", 100000, false);
+	sim_run_for(world_sim(w), MINUTES(2));
+	sim_node_kill(world_env(w, 3), SIM_SILENT);
+	began = env_now(world_client_env(w));
+	put_ok(w, "film", 100000, false);
+	ck_assert_uint_lt(env_now(world_client_env(w)) - began, MILLISECONDS(1500));
+	world_free(w);
+}
+END_TEST
+
 static void
 kill_five(void *arg, uint64_t done, uint64_t total)
 {
@@ -496,5 +514,6 @@ main(void)
 	    too_few_nodes_are_refused, six_nodes_for_eight_shards_warn,
 	    a_full_stop_of_all_loses_nothing, a_blackout_loses_nothing,
 	    a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams, NULL);
+	suite_add(s, "hurry", 30, who_has_just_died_delays_no_put, NULL);
 	return suite_main(s);
 }
