@@ -160,6 +160,17 @@ add_self(struct job *j, size_t *count)
 	return ERR_OK;
 }
 
+/* Also not who has fallen silent: his record may still be known, and each try would wait for him.
+ */
+static bool
+may_take(const struct keeper *k, const struct pubkey *node)
+{
+	const struct neighbour *one = neighbours_find(k->neighbours, node);
+
+	return !keeper_is_self(k, node) && !auditor_out(k->auditor, node) &&
+	       (one == NULL || one->silent_at == 0);
+}
+
 static SUSPENDS int
 find_candidates(struct job *j)
 {
@@ -172,9 +183,7 @@ find_candidates(struct job *j)
 	if (err != ERR_OK)
 		return err;
 	for (size_t i = 0; i < count; i++) {
-		const struct pubkey *pub = &j->candidates[i].contact.pub;
-
-		if (!keeper_is_self(j->k, pub) && !auditor_out(j->k->auditor, pub))
+		if (may_take(j->k, &j->candidates[i].contact.pub))
 			j->candidates[kept++] = j->candidates[i];
 	}
 	count = kept;
@@ -239,6 +248,18 @@ go_on(void *arg, uint64_t up, uint64_t down)
 	return err;
 }
 
+/* Whoever finds himself missing among them makes himself known to all: so he is never named to
+ * himself, or he would take it for known. */
+static void
+list_siblings(const struct chunk_facts *f, const struct pubkey *to, struct siblings *out)
+{
+	out->count = 0;
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		if (!pubkey_equal(&f->siblings.at[i].node, to))
+			out->at[out->count++] = f->siblings.at[i];
+	}
+}
+
 /* All leases, and the siblings without the new ones: those make themselves known. */
 int
 keeper_hand_over(struct keeper *k, const struct chunk_facts *f, const struct contact *to)
@@ -253,7 +274,7 @@ keeper_hand_over(struct keeper *k, const struct chunk_facts *f, const struct con
 	for (size_t i = 0; err == ERR_OK && i < f->leases_count; i++) {
 		m->lease = f->leases[i];
 		m->note.sequence = keeper_now_unix_s(k, NULL) * 1000;
-		m->note.siblings = f->siblings;
+		list_siblings(f, &to->pub, &m->note.siblings);
 		buf_reset(&head);
 		err = lease_update_pack(m, k->net, &head);
 		if (err == ERR_OK)

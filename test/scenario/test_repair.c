@@ -40,6 +40,38 @@ START_TEST(a_dead_holder_is_replaced)
 }
 END_TEST
 
+/*
+ * Few may take what is lost, so each takes much at once: of a chunk it hears from several siblings
+ * before it has looked at the first word. It makes itself known all the same: else each of the
+ * others in turn would rebuild the shard once more, a claim's time later.
+ */
+static void
+lost_and_rebuilt(uint64_t seed)
+{
+	struct world *w = network(seed, 7, (struct code_params){ 4, 5, 6 });
+	uint64_t lost;
+
+	world_put_ok(w, "photo", 4000000);
+	sim_run_for(world_sim(w), MINUTES(10)); /* two of a shard may be introduced again */
+	for (size_t i = 0; i < 7; i++)
+		sim_node_work_time(world_env(w, i), WORK_DISK, MILLISECONDS(30));
+	lost = world_shards(w, 6);
+	world_kill(w, 6);
+	sim_run_for(world_sim(w), MINUTES(5));
+	ck_assert_msg(world_rebuilt(w) == lost, "seed %llu: %llu lost, %llu rebuilt",
+	    (unsigned long long)seed, (unsigned long long)lost,
+	    (unsigned long long)world_rebuilt(w));
+	ck_assert_int_eq(world_margin(w, "photo"), 2);
+	world_free(w);
+}
+
+START_TEST(what_is_lost_is_rebuilt_once)
+{
+	for (uint64_t seed = 13; seed < 16; seed++)
+		lost_and_rebuilt(seed);
+}
+END_TEST
+
 /* No original is left, and every file is intact after each step. */
 START_TEST(ship_of_theseus)
 {
@@ -302,5 +334,6 @@ main(void)
 	    what_is_deleted_stays_deleted, who_was_away_learns_what_was_deleted,
 	    who_returns_late_makes_no_second_copy, lying_sources_are_worked_around,
 	    who_leaves_in_order_leaves_no_hole, who_leaves_with_rot_gets_away, NULL);
+	suite_add(s, "once", 120, what_is_lost_is_rebuilt_once, NULL);
 	return suite_main(s);
 }
