@@ -256,7 +256,7 @@ talk_to(struct keeper *k, const struct chunk_facts *f, const struct sibling *s,
 	h.yours = s->index;
 	/* Who is silent hears it when he is back. */
 	if (ask->tell && one->silent_at != 0)
-		one->tell_all = true;
+		neighbour_unheard(one, k->tour);
 	h.tell = (ask->tell || one->tell_all) && one->silent_at == 0;
 	for (size_t i = 0; i < (h.tell ? f->count : 1u); i++) {
 		h.mine = f->indices[i];

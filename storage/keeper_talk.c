@@ -28,6 +28,9 @@ hear(struct keeper *k, struct neighbour *one, const struct holds_reply *r)
 	/* Back from where we had given up on it: its chunks are counted anew. */
 	if (neighbour_silent_for(one, env_now(k->env), grace))
 		keeper_tour_soon(k);
+	/* What a tour under way has met before was not offered to it. */
+	if (one->silent_at != 0 && one->tell_all)
+		neighbour_unheard(one, k->tour);
 	one->silent_at = 0;
 	one->drain_told = MAX(one->drain_told, asked->drain.issued_ms);
 	keeper_drain_hear(k, one, &r->drain);
@@ -71,7 +74,7 @@ fell_silent(struct keeper *k, struct neighbour *one)
 static void
 unheard(struct keeper *k, struct neighbour *one, int err)
 {
-	one->tell_all = true;
+	neighbour_unheard(one, k->tour);
 	one->back = false;
 	if (err == ERR_BUSY)
 		one->silent_at = 0;
@@ -293,9 +296,8 @@ keeper_ask_all(struct keeper *k)
 
 	int err;
 
-	/* All that is shared with them has been offered for telling. */
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL)
-		one->tell_all &= one->silent_at != 0;
+		neighbour_toured(one, k->tour);
 	err = keeper_ask_those(k, worth_asking);
 	k->alarm = false;
 	return err;

@@ -216,6 +216,20 @@ neighbour_meet(struct neighbour *one, uint32_t tour, uint64_t every)
 	one->tour = tour;
 }
 
+void
+neighbour_unheard(struct neighbour *one, uint32_t tour)
+{
+	one->tell_all = true;
+	one->unheard = tour;
+}
+
+void
+neighbour_toured(struct neighbour *one, uint32_t tour)
+{
+	if (one->silent_at == 0 && one->unheard != tour)
+		one->tell_all = false;
+}
+
 bool
 neighbour_offer(struct neighbour *one, const struct hold *h,
     uint64_t (*below)(void *arg, uint64_t bound), void *arg)

@@ -24,7 +24,8 @@ struct neighbour {
 	uint64_t every;         /* between two questions: what the shared chunks want */
 	uint64_t sought_at;     /* when its address was last looked up, or it fell silent */
 	bool back;              /* it says that it is: to be asked although it is silent */
-	bool tell_all;          /* it may have forgotten what we hold */
+	bool tell_all;          /* it may have forgotten what we hold; see neighbour_unheard() */
+	uint32_t unheard;       /* the tour in which, or behind which, that was noticed last */
 	struct holds *batch;    /* to be asked; NULL: nothing */
 	uint32_t offered;       /* holds offered for the batch: a fair sample is kept */
 	struct traits traits;   /* as its record says; the network: as contact says */
@@ -90,6 +91,12 @@ bool neighbours_fell_silent(const struct neighbours *n, uint64_t now, uint64_t w
 /* A tour meets it on a chunk that wants questions this often; the first time forgets the last
  * tour's questions, unless they tell something. */
 void neighbour_meet(struct neighbour *one, uint32_t tour, uint64_t every);
+
+/* What it was told did not arrive, or it could not be told: a whole tour tells it again. */
+void neighbour_unheard(struct neighbour *one, uint32_t tour);
+/* The tour is over: who lives has been offered all, if it was to be so from the tour's beginning.
+ */
+void neighbour_toured(struct neighbour *one, uint32_t tour);
 
 /*
  * Puts a hold into the next question. Those to be told come first and are never displaced (false:

@@ -317,6 +317,28 @@ START_TEST(a_tour_begins_with_what_is_to_be_told)
 }
 END_TEST
 
+/* What failed in the middle of a tour was noticed too late for the chunks before: the next one is
+ * to tell all, too. */
+START_TEST(who_did_not_hear_is_told_by_a_whole_tour)
+{
+	struct neighbour one = { .silent_at = 0 };
+
+	neighbour_unheard(&one, 6); /* behind the sixth */
+	neighbour_toured(&one, 7);
+	ck_assert(!one.tell_all);
+	neighbour_unheard(&one, 8); /* within the eighth */
+	neighbour_toured(&one, 8);
+	ck_assert(one.tell_all);
+	neighbour_toured(&one, 9);
+	ck_assert(!one.tell_all);
+	one.silent_at = 1;
+	neighbour_unheard(&one, 9);
+	neighbour_toured(&one, 10);
+	neighbour_toured(&one, 11);
+	ck_assert(one.tell_all);
+}
+END_TEST
+
 START_TEST(some_silent_at_once_alarm)
 {
 	struct neighbours *n = neighbours_new(&seed);
@@ -416,7 +438,7 @@ main(void)
 	suite_add(s, "neighbours", 30, an_outage_is_told_from_single_losses,
 	    whom_nobody_knew_alive_has_not_vanished, neighbours_come_and_go,
 	    what_is_to_be_told_is_not_displaced, a_tour_begins_with_what_is_to_be_told,
-	    some_silent_at_once_alarm, NULL);
+	    who_did_not_hear_is_told_by_a_whole_tour, some_silent_at_once_alarm, NULL);
 	suite_add(s, "patience", 30, questions_follow_what_is_to_spare,
 	    the_silent_are_asked_ever_more_rarely, NULL);
 	suite_add(s, "holds", 30, holds_come_through_and_nonsense_does_not,
