@@ -93,16 +93,9 @@ add_progress(const struct bench_net *w, size_t peer, struct progress *sum)
 	if (dirs_path(w->net, name, dir) == ERR_OK &&
 	    ask(dir, "{\"command\":\"repair\"}\n", &answer) == ERR_OK &&
 	    json_parse((const char *)answer.data, answer.len, &o) == ERR_OK) {
-		const struct json_value *running = json_child(o, "running");
-
 		repair = json_child(o, "repair");
 		sum->fetched += json_number(repair, "bytes_fetched");
 		sum->sent += json_number(repair, "bytes_sent");
-		/* What is under way is not in the counters yet. */
-		for (size_t i = 0; i < json_count(running); i++) {
-			sum->fetched += json_number(json_at(running, i), "bytes_fetched");
-			sum->sent += json_number(json_at(running, i), "bytes_sent");
-		}
 		sum->due += json_number(repair, "due");
 	}
 	json_free(o);

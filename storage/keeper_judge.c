@@ -12,6 +12,9 @@
 
 /* ---- siblings ---- */
 
+/* Words about one chunk come one after the other; more at once are a storm, and told again. */
+#define EDIT_TRIES 4
+
 static SUSPENDS int
 write_siblings(struct keeper *k, const struct chunk_facts *f, const struct siblings *s)
 {
@@ -30,8 +33,8 @@ write_siblings(struct keeper *k, const struct chunk_facts *f, const struct sibli
 	return err;
 }
 
-int
-keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
+static SUSPENDS int
+edit_siblings(struct keeper *k, const struct chunk_facts *f, uint8_t index,
     const struct pubkey *node, bool holds, bool *news)
 {
 	struct siblings *s = malloc(sizeof(*s));
@@ -44,6 +47,28 @@ keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
 	if (*news)
 		err = write_siblings(k, f, s);
 	free(s);
+	return err;
+}
+
+int
+keeper_set_sibling(struct keeper *k, const struct chunk_facts *f, uint8_t index,
+    const struct pubkey *node, bool holds, bool *news)
+{
+	struct chunk_facts *now;
+	int err = edit_siblings(k, f, index, node, holds, news);
+
+	if (err != ERR_STALE)
+		return err;
+	/* Somebody else's word came in between: this one is added to it. */
+	now = malloc(sizeof(*now));
+	if (now == NULL)
+		return ERR_NOMEM;
+	for (int tries = 0; tries < EDIT_TRIES && err == ERR_STALE; tries++) {
+		err = store_facts(k->opts.store, &f->chunk, now);
+		if (err == ERR_OK)
+			err = edit_siblings(k, now, index, node, holds, news);
+	}
+	free(now);
 	return err;
 }
 

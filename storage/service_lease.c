@@ -9,6 +9,9 @@
 #include "storage/siblings.h"
 #include "storage/store_facts.h"
 
+/* More lists at once than a chunk has live siblings that speak at the same moment. */
+#define JOIN_TRIES 4
+
 static uint64_t
 now_unix_s(const struct service *s)
 {
@@ -87,7 +90,7 @@ keep_siblings(struct service *s, struct chunk_facts *f, const struct siblings_no
 }
 
 static SUSPENDS int
-keep_lease(struct service *s, struct lease_update *m, struct chunk_facts *f, uint64_t group)
+accept_lease(struct service *s, struct lease_update *m, struct chunk_facts *f, uint64_t group)
 {
 	struct agreed_time now;
 	int err = store_held_facts(s->opts.store, &m->lease.chunk, f);
@@ -95,9 +98,23 @@ keep_lease(struct service *s, struct lease_update *m, struct chunk_facts *f, uin
 	endpoint_agreed_time(s->opts.endpoint, &now);
 	if (err == ERR_OK)
 		err = facts_accept(f, s->opts.admission, &m->lease, group, &now);
+	return err;
+}
+
+static SUSPENDS int
+keep_lease(struct service *s, struct lease_update *m, struct chunk_facts *f, uint64_t group)
+{
+	int err = accept_lease(s, m, f, group);
+
 	/* Siblings first: the lease's sync carries them along. */
 	if (err == ERR_OK)
 		err = keep_siblings(s, f, &m->note);
+	/* Another list came while this one was joined to what had been there. */
+	for (int tries = 0; tries < JOIN_TRIES && err == ERR_STALE; tries++) {
+		err = accept_lease(s, m, f, group);
+		if (err == ERR_OK)
+			err = keep_siblings(s, f, &m->note);
+	}
 	if (err == ERR_OK)
 		err = store_lease(s->opts.store, &m->lease);
 	return err;

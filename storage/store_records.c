@@ -150,6 +150,35 @@ get_siblings(void *arg, struct index_txn *txn)
 	return buf_append(q->out, value.data, value.len);
 }
 
+/* What is there, also what waits for the next sync. */
+static SUSPENDS int
+look_for_siblings(struct store *s, struct siblings_query *q)
+{
+	const struct record *waiting;
+	int err = look_up(s, get_siblings, q);
+
+	if (err != ERR_OK)
+		return err;
+	waiting = store_lazy(s, RECORD_SIBLINGS, q->chunk);
+	if (waiting != NULL && (q->found != ERR_OK || waiting->generation > q->sequence)) {
+		buf_reset(q->out);
+		err = buf_append(q->out, waiting->value.data, waiting->value.len);
+		q->found = ERR_OK;
+		q->sequence = waiting->generation;
+	}
+	return err;
+}
+
+/* Of two lists under one number the second is no newer: whoever made it did not know the first. */
+static int
+compare_siblings(const struct siblings_query *q, uint64_t sequence, struct bytes siblings)
+{
+	bool same = q->out->len == siblings.len &&
+		    (siblings.len == 0 || memcmp(q->out->data, siblings.data, siblings.len) == 0);
+
+	return q->sequence == sequence && same ? ERR_OK : ERR_STALE;
+}
+
 int
 store_set_siblings(
     struct store *s, const struct hash *chunk, uint64_t sequence, struct bytes siblings)
@@ -158,45 +187,35 @@ store_set_siblings(
 		.kind = RECORD_SIBLINGS, .chunk = *chunk, .generation = sequence, .value = siblings
 	};
 	struct siblings_query q = { .chunk = chunk };
-	const struct record *waiting;
+	struct buf there;
 	int err;
 
 	must(!s->read_only);
 	if (siblings.len > SIBLINGS_BYTES_MAX)
 		return ERR_TOO_BIG;
-	err = look_up(s, get_siblings, &q);
-	if (err != ERR_OK)
-		return err;
-	if (!q.chunk_is_here)
-		return ERR_NOT_FOUND;
-	waiting = store_lazy(s, RECORD_SIBLINGS, chunk);
-	if (waiting != NULL) {
-		q.found = ERR_OK;
-		q.sequence = MAX(waiting->generation, q.sequence);
-	}
-	if (q.found == ERR_OK && q.sequence >= sequence)
-		return q.sequence == sequence ? ERR_OK : ERR_STALE;
-	if (s->lazy_count >= LAZY_MAX)
-		return commit_record(s, &r, true);
-	return store_commit_lazy(s, &r);
+	buf_init(&there, SIBLINGS_BYTES_MAX);
+	q.out = &there;
+	err = look_for_siblings(s, &q);
+	if (err == ERR_OK && !q.chunk_is_here)
+		err = ERR_NOT_FOUND;
+	if (err == ERR_OK && q.found == ERR_OK && q.sequence >= sequence)
+		err = compare_siblings(&q, sequence, siblings);
+	else if (err == ERR_OK && s->lazy_count >= LAZY_MAX)
+		err = commit_record(s, &r, true);
+	else if (err == ERR_OK)
+		err = store_commit_lazy(s, &r);
+	buf_fini(&there);
+	return err;
 }
 
 int
 store_siblings(struct store *s, const struct hash *chunk, uint64_t *sequence, struct buf *out)
 {
 	struct siblings_query q = { .chunk = chunk, .out = out };
-	const struct record *waiting;
-	int err = look_up(s, get_siblings, &q);
+	int err = look_for_siblings(s, &q);
 
 	if (err != ERR_OK)
 		return err;
-	waiting = store_lazy(s, RECORD_SIBLINGS, chunk);
-	if (waiting != NULL && (q.found != ERR_OK || waiting->generation > q.sequence)) {
-		buf_reset(out);
-		err = buf_append(out, waiting->value.data, waiting->value.len);
-		q.found = err;
-		q.sequence = waiting->generation;
-	}
 	if (q.found == ERR_OK)
 		*sequence = q.sequence;
 	return q.found;

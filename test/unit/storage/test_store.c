@@ -266,6 +266,8 @@ leases_siblings_values(void *arg)
 	ck_assert_int_eq(store_siblings(c->store, &a.id, &sequence, &buf), ERR_NOT_FOUND);
 	ck_assert_int_eq(store_set_siblings(c->store, &a.id, 5, bytes_of("five", 4)), ERR_OK);
 	ck_assert_int_eq(store_set_siblings(c->store, &a.id, 4, bytes_of("four", 4)), ERR_STALE);
+	ck_assert_int_eq(store_set_siblings(c->store, &a.id, 5, bytes_of("five", 4)), ERR_OK);
+	ck_assert_int_eq(store_set_siblings(c->store, &a.id, 5, bytes_of("FIVE", 4)), ERR_STALE);
 	ck_assert_int_eq(store_siblings(c->store, &a.id, &sequence, &buf), ERR_OK);
 	ck_assert_uint_eq(sequence, 5);
 	ck_assert_str_eq(buf_str(&buf), "five");
