@@ -23,6 +23,17 @@ patience_again(uint64_t silent_for)
 	return MIN(MAX(silent_for, TOUR_EAGER), AGAIN_MOST);
 }
 
+uint8_t
+patience_repairs(uint64_t bytes_s, uint64_t claim)
+{
+	uint64_t least =
+	    REPAIR_MOVES / MAX(claim / SECONDS(1), (uint64_t)1); /* for one at a time */
+
+	if (bytes_s == 0 || bytes_s / REPAIRS_AT_ONCE >= least)
+		return REPAIRS_AT_ONCE;
+	return (uint8_t)MAX(bytes_s / least, (uint64_t)1);
+}
+
 bool
 patience_seek(uint64_t silent_for, uint64_t since)
 {

@@ -30,6 +30,19 @@
 /* A repair that failed is tried again after a claim's time, twice, … at most so many times that. */
 #define RETRY_DOUBLINGS_MAX 3
 
+/* So many chunks are repaired at a time: one alone waits for its disks and lines most of the time.
+ */
+#define REPAIRS_AT_ONCE 3
+/* What the repair of the longest chunk moves at most, by codes up to n = 2k: it is read once, and
+ * as much is written. */
+#define REPAIR_MOVES    (2 * MIB(64))
+
+/*
+ * How many repairs at a time, where they may move so many bytes a second (0: no limit) and others
+ * wait so long for one that was claimed. Where the rate is what they wait for, each more only makes
+ * all take longer: one after the other, and whoever has nothing to do takes up the next.
+ */
+uint8_t patience_repairs(uint64_t bytes_s, uint64_t claim);
 /* A chunk's siblings are asked so often, where they may be silent for a grace. */
 uint64_t patience_between(uint8_t alive, uint8_t r, uint8_t n, uint64_t grace);
 /* Who has been silent so long is asked again so long after the last question. */

@@ -1,8 +1,8 @@
 /*
  * Picking. Due chunks lie in the ledger; the most endangered comes first (alive − k, then who waits
  * longest). The first in rank begins at once, each next one after one more CLAIM_TIME without a
- * sign of progress. While many have vanished at once only those near their end are touched. One
- * chunk at a time, paced by a token bucket.
+ * sign of progress. While many have vanished at once only those near their end are touched. Few
+ * chunks at a time, paced by a token bucket.
  */
 #include "storage/repair.h"
 
@@ -10,8 +10,6 @@
 
 /* A sibling that claims again and again does not hold the others up longer than so many times. */
 #define CLAIMS_HONOURED 6
-/* So many chunks at a time: one alone waits for its disks and lines most of the time. */
-#define REPAIRS_AT_ONCE 3
 /* Longer than any repair takes; its end says when it may be tried again. */
 #define REPAIR_PATIENCE HOURS(1)
 
@@ -30,12 +28,18 @@ repair_wait(struct keeper *k, uint64_t up, uint64_t down)
 
 /* ---- picking ---- */
 
+/* Whoever has nobody before him begins then. */
+static uint64_t
+rank_at(const struct keeper *k, const struct held *h)
+{
+	return MAX(h->turn_from, k->resumed_at) + h->rank * keeper_claim_time(k);
+}
+
 /* When we may begin; UINT64_MAX: not before something changes. */
 static uint64_t
 turn_at(const struct keeper *k, const struct held *h, uint64_t now)
 {
-	uint64_t claim = keeper_claim_time(k);
-	uint64_t turn = MAX(h->turn_from, k->resumed_at) + h->rank * claim;
+	uint64_t claim = keeper_claim_time(k), turn = rank_at(k, h);
 
 	/* Nothing can be made of fewer than k; who comes back is counted again. */
 	if (!h->due || h->index == INDEX_NONE || h->alive < h->k)
@@ -52,6 +56,22 @@ bool
 repair_our_turn(const struct keeper *k, const struct held *h, uint64_t now)
 {
 	return now >= turn_at(k, h, now);
+}
+
+int
+repair_goes_on(const struct keeper *k, const struct hash *chunk, uint64_t began_at)
+{
+	const struct held *h = ledger_any(k->ledger, chunk->b);
+	uint64_t now = env_now(k->env), claim = keeper_claim_time(k);
+
+	if (h == NULL || !hash_equal(&h->chunk, chunk))
+		return ERR_OK;
+	if (!h->due)
+		return ERR_EXISTS;
+	/* Later he must have known of us, and we are far. */
+	if (!h->outranked || h->progress_at < began_at || now >= began_at + claim / 2)
+		return ERR_OK;
+	return now < rank_at(k, h) + CLAIMS_HONOURED * claim ? ERR_BUSY : ERR_OK;
 }
 
 uint64_t
@@ -150,11 +170,28 @@ repair_task(void *arg)
 	return err;
 }
 
+/* What repair may move a second, by its own rate and by the line's; 0: no limit. */
+static uint64_t
+rate_of(const struct keeper *k)
+{
+	uint64_t rates[] = { k->repair_rate.bytes_s, k->opts.bandwidth->up.bytes_s,
+		k->opts.bandwidth->down.bytes_s };
+	uint64_t least = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+		if (rates[i] != 0 && rates[i] <= RATE_MAX && (least == 0 || rates[i] < least))
+			least = rates[i];
+	}
+	return least;
+}
+
 void
 keeper_repair_soon(struct keeper *k)
 {
+	uint8_t most = patience_repairs(rate_of(k), keeper_claim_time(k));
+
 	/* Those that find nothing left end at once. */
-	while (k->repairing < REPAIRS_AT_ONCE && pick(k) != NULL) {
+	while (k->repairing < most && pick(k) != NULL) {
 		if (task_spawn(&k->group, "repair", repair_task, k) != ERR_OK)
 			break;
 		k->repairing++;

@@ -11,6 +11,12 @@
 /* Whether this node is to repair it now: its rank and what others do decide. */
 bool repair_our_turn(const struct keeper *k, const struct held *h, uint64_t now);
 
+/*
+ * Whether work that began then is to go on. ERR_EXISTS: the chunk is whole, somebody else was
+ * faster; ERR_BUSY: one who comes before us began at the same time, and his word is honoured.
+ */
+int repair_goes_on(const struct keeper *k, const struct hash *chunk, uint64_t began_at);
+
 /* How long so many bytes more, to send and to read, have to wait for their turn, which they take.
  */
 uint64_t repair_wait(struct keeper *k, uint64_t up, uint64_t down);

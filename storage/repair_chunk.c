@@ -215,13 +215,10 @@ claim(struct job *j)
 	}
 }
 
-/* Two who saw it at the same time have told each other: the first in rank goes on. */
-static bool
-outranked(const struct job *j)
+static int
+goes_on(const struct job *j)
 {
-	const struct held *h = ledger_any(j->k->ledger, j->facts.chunk.b);
-
-	return h != NULL && h->outranked && h->progress_at >= j->began_at;
+	return j->listed.moving ? ERR_OK : repair_goes_on(j->k, &j->facts.chunk, j->began_at);
 }
 
 /* As long as the repair lasts, whatever it waits for: peers that are looked for, bytes, receipts.
@@ -240,9 +237,13 @@ static SUSPENDS int
 go_on(void *arg, uint64_t up, uint64_t down)
 {
 	struct job *j = arg;
-	uint64_t wait = repair_wait(j->k, up, down);
-	int err = wait == 0 ? ERR_OK : task_sleep(j->k->env, wait);
+	int err = goes_on(j);
+	uint64_t wait;
 
+	if (err != ERR_OK)
+		return err;
+	wait = repair_wait(j->k, up, down);
+	err = wait == 0 ? ERR_OK : task_sleep(j->k->env, wait);
 	if (err == ERR_OK)
 		meter_add(&j->k->moved, env_now(j->k->env), up + down);
 	return err;
@@ -359,7 +360,7 @@ rebuild(struct job *j)
 		err = find_candidates(j);
 		if (err == ERR_OK)
 			err = rebuild_run(r);
-		if (err != ERR_OK)
+		if (err == ERR_UNREACHABLE || err == ERR_PLACEMENT)
 			chunks_candidates_stale(j->chunks);
 	}
 	note_sources(j);
@@ -431,8 +432,9 @@ run(struct job *j)
 	spare_the_away(j);
 	if (!still_due(j))
 		return ERR_OK;
-	if (outranked(j))
-		return ERR_BUSY;
+	err = goes_on(j);
+	if (err != ERR_OK)
+		return err;
 	if (j->alive_count < j->facts.k)
 		return ERR_UNREACHABLE;
 	qsort(r->sources, r->sources_count, sizeof(*r->sources), by_distance);
@@ -454,6 +456,8 @@ run_claimed(struct job *j)
 	claim_fire(j);
 	err = run(j);
 	timer_stop(&j->claims);
+	if (err == ERR_EXISTS)
+		return ERR_OK;
 	/* The new holders need a moment to make themselves known. */
 	if (err == ERR_OK && j->rebuild.placed > 0)
 		claim(j);

@@ -378,6 +378,29 @@ START_TEST(questions_follow_what_is_to_spare)
 END_TEST
 
 /* A dozen questions in a day of silence, one lookup before the shorter grace is over. */
+/* As many as end within a claim's time; at least one. */
+START_TEST(a_slow_line_repairs_one_after_the_other)
+{
+	static const struct {
+		uint64_t bytes_s, claim;
+		uint8_t count;
+	} cases[] = {
+		{ 0, SECONDS(10), REPAIRS_AT_ONCE },
+		{ 1, SECONDS(10), 1 },
+		{ MIB(5) / 2, SECONDS(10), 1 },
+		{ 2 * MIB(13), SECONDS(10), 2 },
+		{ 3 * MIB(13), SECONDS(10), REPAIRS_AT_ONCE },
+		{ MIB(25), MINUTES(10), REPAIRS_AT_ONCE },
+		{ KIB(300), MINUTES(10), 1 },
+		{ UINT64_MAX, 1, REPAIRS_AT_ONCE },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		ck_assert_uint_eq(
+		    patience_repairs(cases[i].bytes_s, cases[i].claim), cases[i].count);
+}
+END_TEST
+
 START_TEST(the_silent_are_asked_ever_more_rarely)
 {
 	uint64_t at = 0, asked = 0, sought_at = 0, sought = 0;
@@ -440,7 +463,7 @@ main(void)
 	    what_is_to_be_told_is_not_displaced, a_tour_begins_with_what_is_to_be_told,
 	    who_did_not_hear_is_told_by_a_whole_tour, some_silent_at_once_alarm, NULL);
 	suite_add(s, "patience", 30, questions_follow_what_is_to_spare,
-	    the_silent_are_asked_ever_more_rarely, NULL);
+	    a_slow_line_repairs_one_after_the_other, the_silent_are_asked_ever_more_rarely, NULL);
 	suite_add(s, "holds", 30, holds_come_through_and_nonsense_does_not,
 	    what_is_said_beside_holds, NULL);
 	suite_add(s, "drain", 30, who_is_away_is_given_its_time, a_drain_is_bounded_and_numbered,
