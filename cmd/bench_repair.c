@@ -3,9 +3,10 @@
  *
  *	speed      no limit: a file is put, one peer is killed, and the time is taken from the first
  *	           rebuilt byte to the last; once for each run, each with one peer less
- *	courtesy   a small file is put and got again and again, in turn while nothing is repaired
- *	           and while another killed peer's shards are. All peers share this machine, so
- *	           together they may move what one node may
+ *	courtesy   a small file is put and got again and again, in turn while a killed peer's shards
+ *	           are rebuilt and when they are: a peer that is gone costs clients something, too,
+ *	           so it is gone in both. All peers share this machine: together they may move what
+ *	           one node may
  *
  * How far they are is asked over the peers' own sockets: a line out, a line in.
  */
@@ -228,6 +229,7 @@ measure_speed(struct bench_net *w, struct speed *out, size_t runs)
 
 struct load {
 	double seconds; /* of puts and gets */
+	double foreign; /* CPU of everybody else meanwhile */
 	unsigned pairs;
 };
 
@@ -241,27 +243,25 @@ load_once(struct bench_net *w, struct load *sum)
 		err = bench_get_once(w, &get);
 	if (err == ERR_OK) {
 		sum->seconds += put.wall + get.wall;
+		sum->foreign += put.foreign + get.foreign;
 		sum->pairs++;
 	}
 	return err;
 }
 
-/* Alternately: some pairs at rest, then as many as fit into the repair of one peer's shards. */
+/* As many pairs as fit into the repair of one peer's shards, then some at rest. */
 static int
 courtesy_once(struct bench_net *w, struct load *rest, struct load *beside)
 {
 	struct progress before, now;
-	unsigned pairs = rest->pairs, most = beside->pairs + PAIRS;
+	unsigned pairs = rest->pairs + PAIRS, most = beside->pairs + PAIRS;
 	unsigned tries = 0;
 	struct moment last;
-	int err = ERR_OK;
+	int err;
 
-	while (rest->pairs < pairs + PAIRS && err == ERR_OK)
-		err = load_once(w, rest);
 	kill_last(w);
 	before = progress(w);
-	if (err == ERR_OK)
-		err = wait_begin(w, &before);
+	err = wait_begin(w, &before);
 	for (now = progress(w);
 	     err == ERR_OK && now.due > 0 && beside->pairs < most && tries < 2 * PAIRS; tries++) {
 		struct load one = { 0 };
@@ -272,10 +272,15 @@ courtesy_once(struct bench_net *w, struct load *rest, struct load *beside)
 		/* The last one may have had the machine to itself. */
 		if (err == ERR_OK && now.due > 0 && now.sent > before.sent) {
 			beside->seconds += one.seconds;
+			beside->foreign += one.foreign;
 			beside->pairs++;
 		}
 	}
-	return err == ERR_OK ? wait_end(w, &now, &last) : err;
+	if (err == ERR_OK)
+		err = wait_end(w, &now, &last);
+	while (err == ERR_OK && rest->pairs < pairs)
+		err = load_once(w, rest);
+	return err;
 }
 
 static int
@@ -329,14 +334,19 @@ print_speed(const struct bench *b, const struct speed *speed, size_t runs)
 }
 
 static void
+print_load(const char *when, const struct load *l)
+{
+	printf("  %-13s  %7.3f s for both (%u of them), foreign CPU %.2f\n", when, pair_seconds(l),
+	    l->pairs, l->foreign / l->seconds);
+}
+
+static void
 print_courtesy(const struct load *rest, const struct load *beside)
 {
 	printf("\nputs and gets of %" PRIu64 " MiB, repair at most at %.1f MiB/s in all\n",
 	    LOAD_BYTES >> 20, (double)REPAIR_BYTES_S / MIB(1));
-	printf(
-	    "  at rest         %6.3f s for both (%u of them)\n", pair_seconds(rest), rest->pairs);
-	printf("  beside repair   %6.3f s for both (%u of them)\n", pair_seconds(beside),
-	    beside->pairs);
+	print_load("at rest", rest);
+	print_load("beside repair", beside);
 	printf(
 	    "  repair takes    %+6.1f %%\n", (pair_seconds(beside) / pair_seconds(rest) - 1) * 100);
 	(void)fflush(stdout);
@@ -364,6 +374,7 @@ say_json(const struct bench *b, const struct speed *speed, size_t runs, const st
 	json_put_value(o, "repairs", list);
 	json_put_real(o, "load_at_rest_s", pair_seconds(rest));
 	json_put_real(o, "load_beside_repair_s", pair_seconds(beside));
+	json_put_real(o, "foreign_cpu_s", rest->foreign + beside->foreign);
 	json_put_real(o, "repair_takes", pair_seconds(beside) / pair_seconds(rest) - 1);
 	return json_say(o);
 }
