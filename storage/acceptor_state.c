@@ -1,7 +1,7 @@
 /* An anchor's state as one value of the store: everything but the records of the tail. */
 #include "storage/acceptor.h"
 #include "storage/register_private.h"
-#include "storage/store.h"
+#include "storage/store_values.h"
 
 static const char state_domain[] = "skerry/register-state/1";
 

@@ -7,6 +7,7 @@
 
 #include "storage/auditor.h"
 #include "storage/chunks_private.h"
+#include "storage/store_values.h"
 
 /* Nodes of which evidence is kept; of others the newest is in the list. */
 #define EVIDENCE_NODES 256

@@ -3,6 +3,7 @@
  * weighted by leaves, so that every byte that siblings keep is equally likely to be asked for.
  */
 #include "storage/auditor.h"
+#include "storage/store_values.h"
 
 #include <stdlib.h>
 

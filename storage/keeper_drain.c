@@ -6,6 +6,7 @@
  */
 #include "overlay/base/pack.h"
 #include "storage/keeper_private.h"
+#include "storage/store_values.h"
 
 static const struct hash drain_key = { "drain/1" };
 

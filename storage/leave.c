@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "storage/repair.h"
+#include "storage/store_values.h"
 
 static const struct hash leaving_key = { "leaving/1" };
 

@@ -10,6 +10,7 @@
 #include "overlay/base/buf.h"
 #include "storage/keeper_times.h"
 #include "storage/registers_private.h"
+#include "storage/store_values.h"
 
 /* A store that did not give its registers is asked again after this. */
 #define LOAD_AGAIN    SECONDS(10)

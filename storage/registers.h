@@ -4,7 +4,7 @@
  * joining); shows charter and handovers; and with the other anchors puts new ones in the place of
  * those that are silent, or in its own when the node leaves.
  *
- *	message → entry → acceptor_step → pieces of the tail → state (one sync for all that wait) →
+ *	message → entry → acceptor_step → pieces of the tail, state, what goes (one sync) →
  *answer look    each other anchor is asked now and then → silent for the charter's time → replaced
  *
  * A member is (key, incarnation): the incarnation is a random number that is made with the store

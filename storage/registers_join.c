@@ -51,17 +51,13 @@ keep_founded(struct registers *r, struct register_entry *known, const struct reg
 static SUSPENDS int
 found_again(struct registers *r, struct register_entry *e, const struct register_entry *fresh)
 {
-	struct tail before;
 	int err = semaphore_acquire(r->env, &e->gate);
 
 	if (err != ERR_OK)
 		return err;
-	before = e->state.tail;
 	err = e->gone ? ERR_BUSY : keep_founded(r, e, fresh);
-	if (err == ERR_OK) {
+	if (err == ERR_OK)
 		registers_begin_again(r, e, fresh);
-		keep_trim(r, e, &before);
-	}
 	semaphore_release(&e->gate);
 	return err;
 }
@@ -264,21 +260,17 @@ keep_joined(struct joining *j, struct register_entry *known)
 static SUSPENDS int
 join_again(struct joining *j, struct register_entry *e)
 {
-	struct tail before;
 	int err = semaphore_acquire(j->r->env, &e->gate);
 
 	if (err != ERR_OK)
 		return err;
-	before = e->state.tail;
 	if (e->gone || e->state.epoch > j->m->epoch ||
 	    (e->state.epoch == j->m->epoch && e->state.conf.number >= j->chain.now.number))
 		err = ERR_STALE;
 	if (err == ERR_OK)
 		err = keep_joined(j, e);
-	if (err == ERR_OK) {
+	if (err == ERR_OK)
 		registers_begin_again(j->r, e, j->entry);
-		keep_trim(j->r, e, &before);
-	}
 	semaphore_release(&e->gate);
 	return err;
 }

@@ -2,13 +2,14 @@
  * Registers in the store: all are values of one space. First what is named, then what names it:
  * pieces of the tail, handovers and charter before the state; removed in the other direction. So a
  * crash leaves values that no state names, which the next start sweeps, and never a state that
- * names what is not there.
+ * names what is not there. Pieces, state and removals go as one change, by one sync.
  */
 #include <stdlib.h>
 
 #include "overlay/base/buf.h"
 #include "overlay/base/pack.h"
 #include "storage/registers_private.h"
+#include "storage/store_values.h"
 
 static const char charter_domain[] = "skerry/register-charter/1";
 static const char handover_domain[] = "skerry/register-handover/1";
@@ -19,10 +20,8 @@ static const struct hash incarnation_key = { "incarnation/1" };
 #define INCARNATION_BYTES 8
 
 /* A piece begins with this, so that records of a writer cannot look like a state. */
-#define PIECE_MARK     'P'
-#define PIECES_OF(n)   (uint16_t)(((n) + TAIL_PIECE_BYTES - 1) / TAIL_PIECE_BYTES)
-/* Values written at once: they share a sync. */
-#define WRITES_AT_ONCE 16
+#define PIECE_MARK   'P'
+#define PIECES_OF(n) (uint16_t)(((n) + TAIL_PIECE_BYTES - 1) / TAIL_PIECE_BYTES)
 
 static_assert(1 + TAIL_PIECE_BYTES <= STORE_VALUE_MAX, "a piece is a value");
 static_assert(HANDOVER_BYTES_MAX <= STORE_VALUE_MAX, "a handover is a value");
@@ -63,85 +62,125 @@ write_value(struct registers *r, const struct hash *key, struct bytes value)
 	return store_set_value(r->opts.store, STORE_REGISTER, key, value);
 }
 
-/* ---- pieces of the tail ---- */
+/* ---- values that change together ---- */
 
-/* Segments that are not in the store yet, as they came. */
-struct write {
-	struct registers *r;
+struct change {
 	const struct hash *bucket;
-	const struct tail *tail;
-	const struct tail_part *part;
-	uint16_t first; /* of the part, in the tail */
-	uint16_t segment, piece;
-	int err;
+	struct store_value *at;
+	size_t count;
+	uint8_t *bytes; /* of the pieces, each with its mark, and of the state */
+	size_t len;
 };
 
-/* The next piece to write; false: there is none. */
-static bool
-next_piece(struct write *w, struct hash *key, struct bytes *records)
+/* Segments of t from one on. */
+static size_t
+pieces_from(const struct tail *t, uint16_t from)
 {
-	while (w->segment < w->tail->count) {
-		const struct bytes *all = &w->part->at[w->segment - w->first].records;
-		size_t at = (size_t)w->piece * TAIL_PIECE_BYTES;
+	size_t n = 0;
 
-		if (at < all->len) {
-			*records =
-			    bytes_of(all->data + at, MIN(all->len - at, (size_t)TAIL_PIECE_BYTES));
-			tail_piece_key(w->bucket, &w->tail->at[w->segment].hash, w->piece++, key);
-			return true;
-		}
-		w->segment++;
-		w->piece = 0;
-	}
-	return false;
+	for (uint16_t i = from; i < t->count; i++)
+		n += PIECES_OF(t->at[i].bytes);
+	return n;
 }
 
+static void
+change_fini(struct change *c)
+{
+	free(c->at);
+	free(c->bytes);
+}
+
+/* Room for the pieces that next has beyond those that are shared, the state, removals of others. */
 static int
-write_task(void *arg)
+change_init(struct change *c, const struct tail *before, const struct tail *next)
 {
-	struct write *w = arg;
-	uint8_t *value = malloc(1 + TAIL_PIECE_BYTES);
-	struct bytes records;
-	struct hash key;
+	uint16_t shared = tail_shared(before, next);
+	size_t pieces = pieces_from(next, shared), bytes = ACCEPTOR_BYTES_MAX + pieces;
 
-	if (value == NULL)
-		w->err = ERR_NOMEM;
-	while (w->err == ERR_OK && next_piece(w, &key, &records)) {
-		int err;
-
-		value[0] = PIECE_MARK;
-		memcpy(value + 1, records.data, records.len);
-		err = write_value(w->r, &key, bytes_of(value, 1 + records.len));
-		if (err != ERR_OK)
-			w->err = err;
-	}
-	free(value);
-	return w->err;
-}
-
-static SUSPENDS int
-keep_pieces(struct registers *r, const struct hash *bucket, const struct tail *before,
-    const struct tail *tail, const struct tail_part *part)
-{
-	uint16_t shared = tail_shared(before, tail), first;
-	struct write w = { .r = r, .bucket = bucket, .tail = tail, .part = part };
-	uint32_t pieces = 0;
-	int err;
-
-	if (tail->count == shared)
+	for (uint16_t i = shared; i < next->count; i++)
+		bytes += next->at[i].bytes;
+	*c = (struct change){ .at = malloc((pieces + 1 + pieces_from(before, shared)) *
+					   sizeof(struct store_value)),
+		.bytes = malloc(bytes) };
+	if (c->at != NULL && c->bytes != NULL)
 		return ERR_OK;
-	must(part->count <= tail->count);
-	first = (uint16_t)(tail->count - part->count);
-	must(first <= shared);
-	w.first = first;
-	w.segment = shared;
-	for (uint16_t i = shared; i < tail->count; i++)
-		pieces += PIECES_OF(tail->at[i].bytes);
-	if (pieces == 1)
-		return write_task(&w);
-	err = task_together(r->env, "pieces", write_task, &w, MIN(pieces, WRITES_AT_ONCE));
-	return err == ERR_OK ? w.err : err;
+	change_fini(c);
+	return ERR_NOMEM;
 }
+
+static void
+add_piece(struct change *c, const struct hash *segment, uint16_t piece, struct bytes records)
+{
+	struct store_value *v = &c->at[c->count++];
+	uint8_t *out = c->bytes + c->len;
+
+	out[0] = PIECE_MARK;
+	memcpy(out + 1, records.data, records.len);
+	v->value = bytes_of(out, 1 + records.len);
+	c->len += v->value.len;
+	tail_piece_key(c->bucket, segment, piece, &v->key);
+}
+
+/* Segments that are not in the store yet, as they came. */
+static void
+add_pieces(struct change *c, const struct tail *before, const struct tail *next,
+    const struct tail_part *part)
+{
+	uint16_t shared = tail_shared(before, next);
+	uint16_t first = (uint16_t)(next->count - part->count); /* of the part */
+
+	if (next->count == shared)
+		return;
+	must(part->count <= next->count && first <= shared);
+	for (uint16_t i = shared; i < next->count; i++) {
+		struct bytes left = part->at[i - first].records;
+
+		for (uint16_t p = 0; left.len > 0; p++) {
+			size_t len = MIN(left.len, (size_t)TAIL_PIECE_BYTES);
+
+			add_piece(c, &next->at[i].hash, p, bytes_of(left.data, len));
+			left = bytes_of(left.data + len, left.len - len);
+		}
+	}
+}
+
+static void
+add_removals(struct change *c, const struct tail *before, const struct tail *next)
+{
+	for (uint16_t i = tail_shared(before, next); i < before->count; i++) {
+		/* What both have at different places does not exist: the hash is of all before. */
+		for (uint16_t p = 0; p < PIECES_OF(before->at[i].bytes); p++) {
+			struct store_value *v = &c->at[c->count++];
+
+			v->value = bytes_of(NULL, 0);
+			tail_piece_key(c->bucket, &before->at[i].hash, p, &v->key);
+		}
+	}
+}
+
+int
+keep_state(struct registers *r, const struct register_entry *e, const struct acceptor *next,
+    const struct tail_part *part)
+{
+	const struct tail *before = &e->state.tail;
+	struct store_value *state;
+	struct change c;
+	int err = change_init(&c, before, &next->tail);
+
+	if (err != ERR_OK)
+		return err;
+	c.bucket = &next->bucket;
+	add_pieces(&c, before, &next->tail, part);
+	state = &c.at[c.count++];
+	state->key = next->bucket;
+	state->value = bytes_of(c.bytes + c.len, acceptor_pack(next, r->net, c.bytes + c.len));
+	add_removals(&c, before, &next->tail);
+	err = store_set_values(r->opts.store, STORE_REGISTER, c.at, c.count);
+	change_fini(&c);
+	return err;
+}
+
+/* ---- records ---- */
 
 int
 kept_records(struct registers *r, const struct hash *bucket, const struct tail *t, uint16_t first,
@@ -171,85 +210,7 @@ kept_records(struct registers *r, const struct hash *bucket, const struct tail *
 	return err;
 }
 
-/* ---- removal ---- */
-
-struct trim {
-	struct registers *r;
-	struct register_entry *e;
-	struct tail before;
-};
-
-/* Under the gate: a head that lost may be proposed again, and then its pieces are needed. */
-static SUSPENDS int
-trim_segment(struct trim *t, const struct tail_segment *s)
-{
-	int err = semaphore_acquire(t->r->env, &t->e->gate);
-
-	if (err != ERR_OK)
-		return err;
-	if (tail_find(&t->e->state.tail, &s->hash) < 0)
-		for (uint16_t p = 0; p < PIECES_OF(s->bytes) && err == ERR_OK; p++) {
-			struct hash key;
-
-			tail_piece_key(&t->e->bucket, &s->hash, p, &key);
-			err = write_value(t->r, &key, bytes_of(NULL, 0));
-		}
-	semaphore_release(&t->e->gate);
-	return err;
-}
-
-static int
-trim_task(void *arg)
-{
-	struct trim *t = arg;
-	int err = ERR_OK;
-
-	for (uint16_t i = 0; i < t->before.count && err == ERR_OK; i++)
-		err = trim_segment(t, &t->before.at[i]);
-	t->e->users--;
-	free(t);
-	return err;
-}
-
-/* What is not removed now, for want of memory or by an error, is swept at the next start. */
-void
-keep_trim(struct registers *r, struct register_entry *e, const struct tail *before)
-{
-	uint16_t shared = tail_shared(before, &e->state.tail);
-	struct trim *t;
-
-	if (shared == before->count)
-		return;
-	t = calloc(1, sizeof(*t));
-	if (t == NULL)
-		return;
-	t->r = r;
-	t->e = e;
-	t->before.count = (uint16_t)(before->count - shared);
-	memcpy(t->before.at, &before->at[shared], t->before.count * sizeof(before->at[0]));
-	e->users++;
-	if (task_spawn(&r->group, "trim", trim_task, t) != ERR_OK) {
-		e->users--;
-		free(t);
-	}
-}
-
-/* ---- state, charter, handovers ---- */
-
-int
-keep_state(struct registers *r, const struct register_entry *e, const struct acceptor *next,
-    const struct tail_part *part)
-{
-	uint8_t *packed = malloc(ACCEPTOR_BYTES_MAX);
-	int err = packed == NULL ? ERR_NOMEM
-				 : keep_pieces(r, &next->bucket, &e->state.tail, &next->tail, part);
-
-	if (err == ERR_OK)
-		err = write_value(
-		    r, &next->bucket, bytes_of(packed, acceptor_pack(next, r->net, packed)));
-	free(packed);
-	return err;
-}
+/* ---- charter, handovers ---- */
 
 int
 keep_charter(struct registers *r, const struct charter *c, const struct grant *grant)

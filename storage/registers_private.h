@@ -72,7 +72,8 @@ int registers_admit(const struct registers *r, const struct pubkey *owner,
     const struct grant *grant, uint64_t group);
 
 /* registers_keep.c: what lies in the store (doc/disk.md) */
-/* Pieces that next needs and e's state has not, of the part that brought them; then the state. */
+/* Pieces that next needs and e's state has not, of the part that brought them; the state; and what
+ * next needs no more goes. */
 SUSPENDS int keep_state(struct registers *r, const struct register_entry *e,
     const struct acceptor *next, const struct tail_part *part);
 SUSPENDS int keep_charter(struct registers *r, const struct charter *c, const struct grant *grant);
@@ -81,8 +82,6 @@ SUSPENDS int keep_handover(
 /* Packed; ERR_NOT_FOUND. */
 SUSPENDS int kept_handover(struct registers *r, const struct hash *bucket, uint64_t epoch,
     uint32_t number, struct buf *out);
-/* After state has taken the place of before: what is needed no more goes, in the background. */
-void keep_trim(struct registers *r, struct register_entry *e, const struct tail *before);
 /* Records of the segments of t from `first` on, one behind the other. */
 SUSPENDS int kept_records(struct registers *r, const struct hash *bucket, const struct tail *t,
     uint16_t first, struct buf *out);

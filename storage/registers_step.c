@@ -19,7 +19,7 @@ struct step {
 	const struct register_message *m;
 	struct register_answer *a;
 	struct acceptor_sight sight;
-	struct acceptor next, before;
+	struct acceptor next;
 };
 
 /* The handover that next has and the state had not. */
@@ -46,12 +46,10 @@ change(struct step *s)
 		err = keep_state(s->r, s->e, &s->next, &s->m->tail);
 	if (err != ERR_OK)
 		return err;
-	s->before = s->e->state;
 	s->e->state = s->next;
 	s->e->moved_at = entry_sealed(s->e) ? env_now(s->r->env) : 0;
 	if (l != NULL)
 		registers_health_reset(s->r, s->e);
-	keep_trim(s->r, s->e, &s->before.tail);
 	s->r->counters.changed++;
 	return ERR_OK;
 }

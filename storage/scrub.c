@@ -8,6 +8,7 @@
 
 #include "overlay/base/pack.h"
 #include "storage/keeper_private.h"
+#include "storage/store_values.h"
 
 #define SCRUB_TOUR     ((uint64_t)30 * HOURS(24))
 /* Between two shards at most: a node with few of them does not sleep over a month. */

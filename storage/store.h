@@ -132,18 +132,8 @@ SUSPENDS int store_next(struct store *s, const struct hash *from, struct hash *c
 
 /* For the next step of a walk: the name behind h. False: there is none. */
 bool store_name_after(struct hash *h);
-/* ---- values: small durable state of other parts of the node (registers, quotas) ---- */
-/* One space per kind of value, so that keys cannot collide. Longest value: STORE_VALUE_MAX. */
-#define STORE_VALUE_MAX 10200
-enum store_space { STORE_REGISTER = 1, STORE_QUOTA, STORE_NODE, STORE_STANDING, STORE_EVIDENCE };
-/* Durable when it returns; an empty value removes. The last call wins. ERR_TOO_BIG. */
-SUSPENDS int store_set_value(
-    struct store *s, enum store_space space, const struct hash *key, struct bytes value);
-SUSPENDS int store_value(
-    struct store *s, enum store_space space, const struct hash *key, struct buf *out);
-/* The smallest key ≥ from. ERR_NOT_FOUND at the end. */
-SUSPENDS int store_next_value(
-    struct store *s, enum store_space space, const struct hash *from, struct hash *key);
+
+/* Values, small durable state of other parts of the node: store_values.h. */
 
 /* ---- sight ---- */
 struct store_status {

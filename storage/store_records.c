@@ -1,16 +1,14 @@
 /*
- * Leases, siblings, deletion marks and values: small records through the group commit, and
- * looking them up. Look-ups run in workers on one view of the index.
+ * Leases, siblings and deletion marks: small records through the group commit, and looking them up.
+ * Look-ups run in workers on one view of the index.
  */
 #include <stdlib.h>
 
 #include "overlay/base/buf.h"
 #include "storage/store_impl.h"
 
-static_assert(STORE_VALUE_MAX == RECORD_VALUE_MAX, "one limit");
 static_assert(SIBLINGS_BYTES_MAX <= RECORD_VALUE_MAX, "siblings are a value");
 
-/* Runs a look-up in a worker. Damage of the index says nothing about what is kept: ERR_IO. */
 struct lookup {
 	struct index *index;
 	index_fn *fn;
@@ -26,16 +24,16 @@ lookup_run(void *arg)
 	return err == ERR_CORRUPT ? ERR_IO : err;
 }
 
-static SUSPENDS int
-look_up(struct store *s, index_fn *fn, void *arg)
+int
+store_look_up(struct store *s, index_fn *fn, void *arg)
 {
 	struct lookup l = { s->index, fn, arg };
 
 	return env_offload(s->env, WORK_DISK, lookup_run, &l, 0);
 }
 
-static SUSPENDS int
-commit_record(struct store *s, const struct record *r, bool needs_chunk)
+int
+store_commit_record(struct store *s, const struct record *r, bool needs_chunk)
 {
 	struct commit c = { .kind = COMMIT_RECORD, .record = *r, .needs_chunk = needs_chunk };
 
@@ -48,7 +46,7 @@ store_drop(struct store *s, const struct hash *chunk, uint8_t index)
 {
 	struct record r = { .kind = RECORD_DROP, .chunk = *chunk, .index = index };
 
-	return commit_record(s, &r, false);
+	return store_commit_record(s, &r, false);
 }
 
 /* ---- leases ---- */
@@ -108,7 +106,7 @@ store_leases(
     struct store *s, const struct hash *chunk, struct lease *out, size_t cap, size_t *count)
 {
 	struct leases_query q = { .store = s, .chunk = chunk, .out = out, .cap = cap };
-	int err = look_up(s, list_leases, &q);
+	int err = store_look_up(s, list_leases, &q);
 
 	if (err != ERR_OK)
 		return err;
@@ -155,7 +153,7 @@ static SUSPENDS int
 look_for_siblings(struct store *s, struct siblings_query *q)
 {
 	const struct record *waiting;
-	int err = look_up(s, get_siblings, q);
+	int err = store_look_up(s, get_siblings, q);
 
 	if (err != ERR_OK)
 		return err;
@@ -201,7 +199,7 @@ store_set_siblings(
 	if (err == ERR_OK && q.found == ERR_OK && q.sequence >= sequence)
 		err = compare_siblings(&q, sequence, siblings);
 	else if (err == ERR_OK && s->lazy_count >= LAZY_MAX)
-		err = commit_record(s, &r, true);
+		err = store_commit_record(s, &r, true);
 	else if (err == ERR_OK)
 		err = store_commit_lazy(s, &r);
 	buf_fini(&there);
@@ -276,7 +274,7 @@ store_forget(struct store *s, const struct hash *chunk)
 		return ERR_NOMEM;
 	q->chunk = chunk;
 	do {
-		err = look_up(s, list_kept, q);
+		err = store_look_up(s, list_kept, q);
 		for (size_t i = 0; err == ERR_OK && i < q->count; i++) {
 			struct commit c = {
 				.kind = COMMIT_RECORD, .record = q->marks[i], .forgets = true
@@ -288,68 +286,6 @@ store_forget(struct store *s, const struct hash *chunk)
 		}
 	} while (err == ERR_OK && q->count > 0);
 	free(q);
-	return err;
-}
-
-/* ---- values ---- */
-
-struct value_query {
-	enum store_space space;
-	const struct hash *key;
-	struct buf *out;
-	struct hash found;
-};
-
-int
-store_set_value(struct store *s, enum store_space space, const struct hash *key, struct bytes value)
-{
-	struct record r = {
-		.kind = RECORD_VALUE, .chunk = *key, .index = (uint8_t)space, .value = value
-	};
-
-	if (value.len > STORE_VALUE_MAX)
-		return ERR_TOO_BIG;
-	return commit_record(s, &r, false);
-}
-
-static int
-get_value(void *arg, struct index_txn *txn)
-{
-	struct value_query *q = arg;
-	struct bytes value;
-	int err = catalog_value(txn, (uint8_t)q->space, q->key, &value);
-
-	if (err != ERR_OK)
-		return err;
-	buf_reset(q->out);
-	return buf_append(q->out, value.data, value.len);
-}
-
-int
-store_value(struct store *s, enum store_space space, const struct hash *key, struct buf *out)
-{
-	struct value_query q = { .space = space, .key = key, .out = out };
-
-	return look_up(s, get_value, &q);
-}
-
-static int
-next_value(void *arg, struct index_txn *txn)
-{
-	struct value_query *q = arg;
-	struct bytes value;
-
-	return catalog_next_value(txn, (uint8_t)q->space, q->key, &q->found, &value);
-}
-
-int
-store_next_value(struct store *s, enum store_space space, const struct hash *from, struct hash *key)
-{
-	struct value_query q = { .space = space, .key = from };
-	int err = look_up(s, next_value, &q);
-
-	if (err == ERR_OK)
-		*key = q.found;
 	return err;
 }
 
@@ -372,7 +308,7 @@ int
 store_next(struct store *s, const struct hash *from, struct hash *chunk)
 {
 	struct next_query q = { .from = from };
-	int err = look_up(s, next_chunk, &q);
+	int err = store_look_up(s, next_chunk, &q);
 
 	if (err == ERR_OK)
 		*chunk = q.found;

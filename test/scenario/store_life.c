@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "overlay/base/buf.h"
+#include "storage/store_values.h"
 #include "test/unit/storage/store_fixture.h"
 #include "test/unit/suite.h"
 

@@ -6,6 +6,7 @@
 
 #include "sim/liar.h"
 #include "storage/evidence.h"
+#include "storage/store_values.h"
 #include "test/scenario/world.h"
 #include "test/unit/suite.h"
 

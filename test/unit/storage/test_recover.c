@@ -14,6 +14,7 @@
 #include "storage/catalog.h"
 #include "storage/store.h"
 #include "storage/store_check.h"
+#include "storage/store_values.h"
 #include "test/unit/storage/store_fixture.h"
 #include "test/unit/suite.h"
 

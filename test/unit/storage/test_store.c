@@ -10,6 +10,7 @@
 #include "overlay/base/task.h"
 #include "storage/store_compact.h"
 #include "storage/store_facts.h"
+#include "storage/store_values.h"
 #include "test/unit/storage/store_fixture.h"
 #include "test/unit/suite.h"
 
