@@ -74,114 +74,7 @@ struct batch {
 	struct carried carried; /* room for the marks, filled when the batch fails */
 };
 
-static void
-settle(struct commit *c, int result)
-{
-	c->result = result;
-	c->settled = true;
-}
-
-/* ---- inside the first job: which records are news ---- */
-
-/* What the disk gets: the lease, and all that is known beside it. */
-static bool
-keep_note(struct commit *c, struct bytes known)
-{
-	size_t len = c->kept == NULL ? 0 : lease_kept_join(c->record.value, known, c->kept);
-
-	if (len > 0)
-		c->record.value = bytes_of(c->kept, len);
-	return len > 0;
-}
-
-static int
-check_lease(struct index_txn *txn, struct commit *c)
-{
-	struct lease_entry known;
-	struct lease_rank new = { lease_kept_lock(c->record.value), c->record.generation };
-	int err = catalog_lease(txn, &c->record.chunk, &c->record.lease_key, &known), follows;
-
-	if (err != ERR_OK)
-		return err;
-	follows = lease_follows(new, known.rank);
-	if (c->forgets && known.rank.generation <= new.generation)
-		return ERR_OK;
-	if (follows == ERR_OK) {
-		keep_note(c, known.packed);
-		return ERR_OK;
-	}
-	/* The same one again is no error, unless it was forgotten; its note may be news. */
-	if (follows == ERR_STALE && !lease_supersedes(known.rank, new) && known.packed.len > 0) {
-		if (keep_note(c, known.packed) && !bytes_equal(c->record.value, known.packed))
-			return ERR_OK;
-		follows = ERR_OK;
-	}
-	settle(c, follows);
-	return ERR_OK;
-}
-
-static int
-check_siblings(struct index_txn *txn, struct commit *c)
-{
-	struct bytes value;
-	uint64_t sequence;
-	int err = catalog_siblings(txn, &c->record.chunk, &sequence, &value);
-
-	if (err == ERR_OK && sequence > c->record.generation)
-		settle(c, ERR_STALE);
-	else if (err == ERR_OK && sequence == c->record.generation && !c->forgets)
-		settle(c, ERR_OK);
-	return err;
-}
-
-static int
-check_drop(struct index_txn *txn, struct commit *c)
-{
-	struct shard_entry e;
-	int err = catalog_shard(txn, &c->record.chunk, c->record.index, &e);
-
-	if (err == ERR_NOT_FOUND || (err == ERR_OK && e.state == SHARD_DROPPED))
-		settle(c, ERR_NOT_FOUND);
-	return err;
-}
-
-/* Settles a record that need not be written. */
-static int
-check_record(struct index_txn *txn, struct commit *c)
-{
-	struct shard_entry any;
-	int err;
-
-	if (c->copies) {
-		err = catalog_is_current(txn, &c->record);
-		if (err == ERR_NOT_FOUND)
-			settle(c, ERR_OK);
-		return err;
-	}
-	err = catalog_next_shard(txn, &c->record.chunk, 0, &any);
-
-	if (err != ERR_OK && err != ERR_NOT_FOUND)
-		return err;
-	if (err == ERR_NOT_FOUND && c->needs_chunk) {
-		settle(c, ERR_NOT_FOUND);
-		return ERR_OK;
-	}
-	if (err == ERR_OK && c->forgets) {
-		settle(c, ERR_STATE);
-		return ERR_OK;
-	}
-	switch (c->record.kind) {
-	case RECORD_LEASE:
-		return check_lease(txn, c);
-	case RECORD_SIBLINGS:
-		return check_siblings(txn, c);
-	case RECORD_DROP:
-		return check_drop(txn, c);
-	case RECORD_VALUE:
-		return ERR_OK;
-	}
-	return ERR_OK;
-}
+/* ---- inside the first job: records ---- */
 
 static int
 check_records(void *arg, struct index_txn *txn)
@@ -192,7 +85,7 @@ check_records(void *arg, struct index_txn *txn)
 		if (c->kind != COMMIT_RECORD || c->settled)
 			continue;
 
-		int err = check_record(txn, c);
+		int err = commit_news(txn, c);
 
 		if (err != ERR_OK && err != ERR_NOT_FOUND)
 			return err;
@@ -224,7 +117,7 @@ settle_records(struct batch *b, int result)
 {
 	for (struct commit *c = b->first; c != NULL; c = c->next) {
 		if (c->kind == COMMIT_RECORD && !c->settled)
-			settle(c, result);
+			commit_settle(c, result);
 	}
 }
 
@@ -390,7 +283,7 @@ take(struct batch *b, bool with_records)
 			s->commits_tail = NULL;
 		add_to_batch(b, &end, c);
 		if (c->kind == COMMIT_SHARD && c->writer->lost)
-			settle(c, ERR_IO);
+			commit_settle(c, ERR_IO);
 	}
 	while (with_records && s->lazy != NULL && b->count < BATCH_MAX) {
 		struct commit *c = s->lazy;
@@ -454,7 +347,7 @@ finish(struct batch *b)
 		struct commit *next = c->next;
 
 		if (!c->settled)
-			settle(c, c->result);
+			commit_settle(c, c->result);
 		if (c->kind == COMMIT_SHARD && !c->writer->lost) {
 			writer_unlist(c->writer);
 			c->writer->in_batch = false;
@@ -479,7 +372,7 @@ fail_waiting(struct store *s, int err)
 		struct commit *c = s->commits;
 
 		s->commits = c->next;
-		settle(c, err);
+		commit_settle(c, err);
 		wait_wake(&c->wait, err);
 	}
 	s->commits_tail = NULL;
@@ -516,7 +409,7 @@ fail_batch(struct batch *b, int err)
 	carry_marks(b);
 	for (struct commit *c = b->first; c != NULL; c = c->next) {
 		if (!c->settled)
-			settle(c, err);
+			commit_settle(c, err);
 	}
 	store_lose_writers(s);
 	fail_waiting(s, ERR_IO);

@@ -58,6 +58,13 @@ struct commit {
 	bool lazy; /* nobody waits: freed after its batch */
 };
 
+static inline void
+commit_settle(struct commit *c, int result)
+{
+	c->result = result;
+	c->settled = true;
+}
+
 /* The result of a wait that hands over the lead of a queue. */
 #define LEAD      1
 /* Commits of one batch: bounds its memory and how long the first waits for the last. */
@@ -79,6 +86,9 @@ SUSPENDS int store_commit_record(struct store *s, const struct record *r, bool n
 SUSPENDS int store_look_up(struct store *s, index_fn *fn, void *arg);
 /* ERR_OK, or why not; tries to come back when it is time. */
 SUSPENDS int store_ready(struct store *s);
+
+/* store_news.c: settles a record that need not be written. */
+int commit_news(struct index_txn *txn, struct commit *c);
 
 /* store_resume.c: by the leader of the commits only. */
 SUSPENDS int store_resume(struct store *s);
