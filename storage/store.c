@@ -117,6 +117,7 @@ store_alloc(const struct store_opts *opts)
 	must(s->segment_bytes % SEGMENT_BLOCK == 0);
 	task_group_init(&s->tasks, s->env);
 	store_lazy_init(s);
+	young_init(&s->young);
 	return s;
 }
 
@@ -163,16 +164,21 @@ close_work(void *arg)
 void
 store_close(struct store *s)
 {
+	struct commit settle = { .kind = COMMIT_SETTLE };
+
 	if (s == NULL)
 		return;
 	must(s->writers_count == 0);
 	timer_stop(&s->lazy_timer);
 	if (store_lazy_flush(s) != ERR_OK)
 		log_warn(s->env, "store %s: siblings told last are lost", s->dir);
+	if (s->young.count > 0)
+		(void)store_commit(s, &settle); /* else the next start does it */
 	task_group_fini(&s->tasks);
 	must(s->commits == NULL && !s->batch_running);
 	env_offload(s->env, WORK_DISK, close_work, s, 0);
 	store_lazy_fini(s);
+	young_clear(&s->young);
 	store_writers_fini(s);
 	while (s->spare_buffers_count > 0)
 		free(s->spare_buffers[--s->spare_buffers_count]);

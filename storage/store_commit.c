@@ -5,7 +5,8 @@
  *	(gate) look which records are news → write them as one extent → (gate open)
  *	→ one sync per segment touched → one index transaction → wake all
  *
- * so that 64 leases and trailers cost one sync. There is never more than one batch, thus one
+ * so that 64 leases and trailers cost one sync. A batch of values alone leaves the transaction to a
+ * later one (young.h). There is never more than one batch, thus one
  * writer of the index.
  *
  * How it can fail. A segment that cannot be created fails the records of the batch and nothing
@@ -70,8 +71,12 @@ struct batch {
 	uint64_t group_bytes; /* 0: none was written */
 	/* What the index transaction stores and gives. */
 	struct catalog_meta meta;
+	bool indexed; /* it was committed */
 	uint64_t syncs;
 	struct carried carried; /* room for the marks, filled when the batch fails */
+	/* A batch of values alone: copies, which stay out of the index for now. */
+	struct young_value **young;
+	size_t young_count;
 };
 
 /* ---- inside the first job: records ---- */
@@ -126,7 +131,7 @@ write_records(void *arg)
 {
 	struct batch *b = arg;
 	struct store *s = b->store;
-	int err = index_read(s->index, check_records, b);
+	int err = b->young != NULL ? ERR_OK : index_read(s->index, check_records, b);
 	size_t len;
 
 	if (err != ERR_OK)
@@ -175,6 +180,7 @@ apply(struct index_txn *txn, struct commit *c)
 	case COMMIT_SWEEP:
 		return catalog_sweep_step(txn, c->sweep_at, c->sweep_next);
 	case COMMIT_FLUSH:
+	case COMMIT_SETTLE:
 		return ERR_OK;
 	}
 	return ERR_OK;
@@ -184,7 +190,7 @@ static int
 apply_batch(void *arg, struct index_txn *txn)
 {
 	struct batch *b = arg;
-	int err = ERR_OK;
+	int err = young_apply(&b->store->young, txn);
 
 	for (struct commit *c = b->first; c != NULL && err == ERR_OK; c = c->next) {
 		if (!c->settled)
@@ -221,7 +227,11 @@ make_durable(void *arg)
 		if (c->kind == COMMIT_SHARD && !c->settled)
 			err = sync_once(b, c->shard.place.segment, &last);
 	}
-	return err == ERR_OK ? index_update(b->store->index, apply_batch, b) : err;
+	if (err == ERR_OK && b->young == NULL) {
+		err = index_update(b->store->index, apply_batch, b);
+		b->indexed = err == ERR_OK;
+	}
+	return err;
 }
 
 /* ---- putting a batch together, on the loop ---- */
@@ -303,6 +313,64 @@ take(struct batch *b, bool with_records)
 
 static_assert(5 + 8 + 32 + 32 + 8 + 1 <= 96, "a record without its value takes at most 96 bytes");
 
+/* Whether nothing of the batch needs the index to be acknowledged. */
+static bool
+values_alone(const struct batch *b, size_t *values, size_t *bytes)
+{
+	*values = *bytes = 0;
+	for (const struct commit *c = b->first; c != NULL; c = c->next) {
+		if (c->kind == COMMIT_FLUSH)
+			continue;
+		if (c->kind != COMMIT_RECORD || c->record.kind != RECORD_VALUE || c->copies)
+			return false;
+		++*values;
+		*bytes += c->record.value.len;
+	}
+	return *values > 0;
+}
+
+/* Without room or memory the batch goes by the index, and takes the young there. */
+static void
+prepare_young(struct batch *b)
+{
+	struct store *s = b->store;
+	size_t values, bytes;
+
+	if (!values_alone(b, &values, &bytes) || !young_fits(&s->young, values, bytes) ||
+	    young_prepare(&s->young) != ERR_OK)
+		return;
+	b->young = malloc(values * sizeof(struct young_value *));
+	for (struct commit *c = b->first; b->young != NULL && c != NULL; c = c->next) {
+		if (c->kind != COMMIT_RECORD)
+			continue;
+		b->young[b->young_count] = young_value_new(&c->record);
+		if (b->young[b->young_count] != NULL) {
+			b->young_count++;
+			continue;
+		}
+		while (b->young_count > 0)
+			young_value_free(b->young[--b->young_count]);
+		free(b->young);
+		b->young = NULL;
+	}
+}
+
+/* Once the batch is durable. */
+static void
+settle_young(struct batch *b)
+{
+	struct young *y = &b->store->young;
+
+	if (b->indexed)
+		young_clear(y);
+	if (b->young == NULL || b->group_bytes == 0)
+		return;
+	for (size_t i = 0; i < b->young_count; i++)
+		young_put(y, b->young[i]);
+	b->young_count = 0;
+	young_add_group(y, b->group.place, b->group_bytes);
+}
+
 /* Memory for the records, or no records at all. */
 static void
 prepare_text(struct batch *b)
@@ -313,6 +381,8 @@ prepare_text(struct batch *b)
 	b->carried.marks = malloc((b->marks + 1) * sizeof(struct record));
 	if (b->text == NULL || b->carried.marks == NULL)
 		settle_records(b, ERR_NOMEM);
+	else
+		prepare_young(b);
 }
 
 /* All extents before it are in the index once this batch is, or will never be. */
@@ -361,6 +431,9 @@ finish(struct batch *b)
 	s->status.commits += b->count;
 	free(b->text);
 	free(b->carried.marks);
+	while (b->young_count > 0)
+		young_value_free(b->young[--b->young_count]);
+	free(b->young);
 }
 
 /* ---- failing and coming back ---- */
@@ -465,8 +538,10 @@ run_batch(struct store *s)
 		b.meta.order = s->order;
 		err = env_offload(s->env, WORK_DISK, make_durable, &b, 0);
 		s->status.syncs += b.syncs;
-		if (err == ERR_OK)
+		if (b.indexed)
 			s->meta = b.meta;
+		if (err == ERR_OK)
+			settle_young(&b);
 	}
 	s->batch = NULL;
 	if (err == ERR_OK)

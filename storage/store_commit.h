@@ -30,6 +30,7 @@ enum commit_kind {
 	COMMIT_RETIRE, /* index only: a segment in which nothing counts any more */
 	COMMIT_SWEEP,  /* index only: forgets what nothing depends on */
 	COMMIT_FLUSH,  /* nothing of its own: takes the lazy ones along, or resumes */
+	COMMIT_SETTLE, /* index only: the young values */
 };
 struct commit {
 	enum commit_kind kind;

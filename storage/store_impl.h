@@ -8,9 +8,9 @@
 
 #include "storage/catalog.h"
 #include "storage/seglog.h"
-#include "storage/store.h"
 #include "storage/store_commit.h"
 #include "storage/segwalk.h"
+#include "storage/young.h"
 
 #define STORE_PATH_MAX 1024
 /* Siblings that wait for a ride with the next sync; beyond, they are synced at once. */
@@ -88,6 +88,7 @@ struct store {
 	struct commit *commits, *commits_tail;
 	bool batch_running;
 	struct commit *batch; /* what the running batch has taken */
+	struct young young;
 	struct commit *lazy, *lazy_tail;
 	size_t lazy_count;
 	struct timer lazy_timer;

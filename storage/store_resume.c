@@ -46,7 +46,7 @@ apply_marks(void *arg, struct index_txn *txn)
 {
 	struct resume *r = arg;
 	struct carried *k = &r->store->carried;
-	int err = ERR_OK;
+	int err = young_apply(&r->store->young, txn);
 
 	for (size_t i = 0; i < k->count && err == ERR_OK; i++)
 		err = catalog_add_record(txn, &k->marks[i]);
@@ -118,6 +118,7 @@ store_resume(struct store *s)
 		s->meta = r.meta;
 		s->head = seglog_head(s->log);
 		s->carried.count = 0;
+		young_clear(&s->young);
 		log_info(s->env, "store %s: recovered, writing again", s->dir);
 	} else {
 		s->resume_at = env_now(s->env) + RESUME_DELAY;

@@ -1,5 +1,5 @@
 /*
- * Values through the group commit, and looking them up.
+ * Values through the group commit, and looking them up: the young ones (young.h), then the index.
  */
 #include "storage/store_values.h"
 
@@ -74,8 +74,14 @@ int
 store_value(struct store *s, enum store_space space, const struct hash *key, struct buf *out)
 {
 	struct value_query q = { .space = space, .key = key, .out = out };
+	struct bytes young;
 
-	return store_look_up(s, get_value, &q);
+	if (!young_find(&s->young, (uint8_t)space, key, &young))
+		return store_look_up(s, get_value, &q);
+	if (young.len == 0)
+		return ERR_NOT_FOUND;
+	buf_reset(out);
+	return buf_append(out, young.data, young.len);
 }
 
 static int
@@ -91,8 +97,12 @@ int
 store_next_value(struct store *s, enum store_space space, const struct hash *from, struct hash *key)
 {
 	struct value_query q = { .space = space, .key = from };
-	int err = store_look_up(s, next_value, &q);
+	struct commit settle = { .kind = COMMIT_SETTLE };
+	/* Who walks does so at a start, or rarely: simpler than two orders in one. */
+	int err = s->young.count > 0 ? store_commit(s, &settle) : ERR_OK;
 
+	if (err == ERR_OK)
+		err = store_look_up(s, next_value, &q);
 	if (err == ERR_OK)
 		*key = q.found;
 	return err;
