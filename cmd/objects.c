@@ -219,7 +219,7 @@ look_up(struct realm_bucket *b, struct bytes key, const struct version_ref *whic
 	struct entry *e = calloc(1, sizeof(*e));
 	struct buf value;
 	struct kv *view;
-	int err = e == NULL ? ERR_NOMEM : b->ops->view(b, &view);
+	int err = e == NULL ? ERR_NOMEM : b->ops->view(b, REALM_CURRENT, &view);
 
 	if (err != ERR_OK) {
 		free(e);
@@ -411,7 +411,7 @@ copy_across(struct env *env, struct carrying *c, struct bytes from, struct realm
 {
 	static const struct version_ref latest = { .which = VERSION_LATEST };
 	struct kv *view;
-	int err = c->source->ops->view(c->source, &view);
+	int err = c->source->ops->view(c->source, REALM_CURRENT, &view);
 
 	if (err != ERR_OK)
 		return err;
@@ -453,7 +453,7 @@ list_page(struct realm_bucket *b, const struct list_query *q,
     int (*each)(void *arg, const struct list_item *item), void *arg, struct list_result *r)
 {
 	struct kv *view;
-	int err = b->ops->view(b, &view);
+	int err = b->ops->view(b, REALM_CURRENT, &view);
 
 	if (err != ERR_OK)
 		return err;

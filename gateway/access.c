@@ -450,6 +450,17 @@ access_check(struct request *r)
 }
 
 SUSPENDS int
+access_check_late(struct request *r, struct kv *txn, const struct settings *settings)
+{
+	struct access_question q = {
+		.action = r->op->action, .key = r->target.key, .acl = ACL_WRITE
+	};
+
+	must(by_bucket_acl(r->op));
+	return access_ask_in(r, r->bucket, txn, settings, &q);
+}
+
+SUSPENDS int
 access_missing(struct request *r, int err)
 {
 	struct access_question q = { .action = "s3:ListBucket", .key = "", .acl = ACL_READ };

@@ -109,7 +109,7 @@ copy_source_open(struct request *r, struct copy_source *s)
 		err = r->realm->ops->bucket(r->realm, name, &s->bucket);
 	if (err != ERR_OK)
 		return err == ERR_NOT_FOUND ? S3_NoSuchBucket : err;
-	err = s->bucket->ops->view(s->bucket, &view);
+	err = s->bucket->ops->view(s->bucket, REALM_CURRENT, &view);
 	if (err != ERR_OK)
 		return err;
 	err = settings_get(view, &s->settings_value, &s->settings);

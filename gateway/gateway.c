@@ -65,7 +65,21 @@ open_bucket(struct request *r)
 		return err;
 	if (expected != NULL && strcmp(expected, r->bucket->owner.id.text) != 0)
 		return S3_AccessDenied;
+	/* A copy looks at its source, too. */
+	r->known = r->op->decides_late && request_header(r, "x-amz-copy-source") == NULL;
 	return request_view(r);
+}
+
+/* Refused by what may be old: asked again by what is current. */
+static SUSPENDS int
+check_access(struct request *r)
+{
+	int err = access_check(r);
+
+	if (err != S3_AccessDenied || !r->known)
+		return err;
+	err = request_view_current(r);
+	return err == ERR_OK ? access_check(r) : err;
 }
 
 static SUSPENDS int
@@ -96,7 +110,7 @@ run(struct request *r)
 		return website_serve(r);
 	if (r->op->run == NULL)
 		return S3_NotImplemented;
-	err = access_check(r);
+	err = check_access(r);
 	if (err != ERR_OK)
 		return err;
 	return r->op->run(r);

@@ -103,7 +103,7 @@ static const struct operation operations[] = {
 	{ O, "*", "select", NULL, 0, NULL },
 	{ O, "GET", NULL, "s3:GetObject", READ, op_get_object },
 	{ O, "HEAD", NULL, "s3:GetObject", READ, op_get_object },
-	{ O, "PUT", NULL, "s3:PutObject", 0, op_put_object },
+	{ O, "PUT", NULL, "s3:PutObject", 0, op_put_object, .decides_late = true },
 	{ O, "DELETE", NULL, "s3:DeleteObject", 0, op_delete_object },
 	{ O, "OPTIONS", NULL, NULL, 0, op_preflight },
 };

@@ -17,6 +17,9 @@ struct operation {
 	uint8_t acl; /* enum acl_permission that allows it, too, on bucket or object; 0: none */
 	SUSPENDS int (*run)(struct request *r); /* NULL: known to S3, not to us */
 	bool no_bucket;                         /* the bucket need not exist */
+	/* It decides in its transaction who may, and by which settings: what is known will do for
+	 * its beginning, and no anchor is asked before there is something to write. */
+	bool decides_late;
 };
 
 /* The operation of a target; NULL: MethodNotAllowed. */

@@ -110,7 +110,7 @@ same_acl(struct realm_bucket *there, const struct creating *c, bool *out)
 	struct acl *private = calloc(1, sizeof(*private));
 	struct buf is, plain;
 	struct kv *view;
-	int err = private == NULL ? ERR_NOMEM : there->ops->view(there, &view);
+	int err = private == NULL ? ERR_NOMEM : there->ops->view(there, REALM_CURRENT, &view);
 
 	if (err != ERR_OK) {
 		free(private);

@@ -20,7 +20,32 @@ struct putting {
 	struct conditions conditions;
 	struct stored stored;
 	struct expiration expiration;
+	bool outdated; /* the settings are others by now: what they decided was for nothing */
 };
+
+/* What was decided by what is known holds in this transaction, too. */
+static SUSPENDS int
+check_late(struct putting *p, struct kv *txn)
+{
+	struct request *r = p->r;
+	struct settings settings;
+	struct buf text;
+	int err;
+
+	p->outdated = false;
+	if (!r->known)
+		return ERR_OK;
+	buf_init(&text, KV_VALUE_MAX);
+	err = settings_get(txn, &text, &settings);
+	if (err == ERR_OK && !bytes_equal(buf_bytes(&text), buf_bytes(&r->settings_value))) {
+		p->outdated = true;
+		err = ERR_STATE;
+	}
+	if (err == ERR_OK)
+		err = access_check_late(r, txn, &settings);
+	buf_fini(&text);
+	return err;
+}
 
 static SUSPENDS int
 put_txn(void *arg, struct kv *txn)
@@ -29,8 +54,10 @@ put_txn(void *arg, struct kv *txn)
 	struct bucket_txn t = request_txn(p->r, txn);
 	struct entry e = p->attributes.entry;
 	struct bucket_done done = { .versioned = false };
-	int err;
+	int err = check_late(p, txn);
 
+	if (err != ERR_OK)
+		return err;
 	e.size = p->stored.size;
 	e.etag = p->stored.etag;
 	e.checksum = p->stored.checksum;
@@ -58,7 +85,7 @@ check_early(struct putting *p)
 }
 
 static SUSPENDS int
-prepare(struct putting *p)
+prepare_once(struct putting *p)
 {
 	struct request *r = p->r;
 	struct attribute_source src = attributes_of_request(r);
@@ -74,6 +101,40 @@ prepare(struct putting *p)
 	if (err == REFUSAL_NO_LOCK)
 		r->message = "Bucket is missing Object Lock Configuration";
 	return err == ERR_OK ? check_early(p) : err;
+}
+
+/* By what is current, after all. */
+static SUSPENDS int
+prepare_again(struct putting *p)
+{
+	struct request *r = p->r;
+	int err = request_view_current(r);
+
+	attributes_fini(&p->attributes);
+	memset(&p->attributes, 0, sizeof(p->attributes));
+	r->message = NULL;
+	if (err == ERR_OK)
+		err = access_check(r);
+	return err == ERR_OK ? prepare_once(p) : err;
+}
+
+static SUSPENDS int
+prepare(struct putting *p)
+{
+	int err = prepare_once(p);
+
+	return err != ERR_OK && p->r->known ? prepare_again(p) : err;
+}
+
+static SUSPENDS int
+name_it(struct putting *p, struct bucket_done *done)
+{
+	int err = request_update(p->r, put_txn, p, done);
+
+	if (err == ERR_OK || !p->outdated)
+		return err;
+	err = prepare_again(p);
+	return err == ERR_OK ? request_update(p->r, put_txn, p, done) : err;
 }
 
 static int
@@ -108,7 +169,7 @@ put(struct putting *p)
 	err = stored_body(r, &opts, &write, &p->stored);
 	if (err != ERR_OK)
 		return err;
-	err = request_update(r, put_txn, p, &done);
+	err = name_it(p, &done);
 	if (err == ERR_OK)
 		return reply_put(p, &done);
 	if (err != ERR_UNKNOWN) /* it may be named */

@@ -39,10 +39,15 @@ struct realm_write {
 	const struct key *customer; /* SSE-C; NULL */
 };
 
+enum realm_fresh {
+	REALM_CURRENT, /* the state as of a moment after the call */
+	REALM_KNOWN,   /* as this gateway knows it, some seconds old at most: nobody is asked */
+};
+
 struct realm_bucket_ops {
-	/* The state as of a moment after the call; or, where no quorum answers and b->recalls, an
-	 * older one: then b->stale_ms says of when. Released before any other call but reading. */
-	SUSPENDS int (*view)(struct realm_bucket *b, struct kv **out);
+	/* REALM_CURRENT may be an older one where no quorum answers and b->recalls: then
+	 * b->stale_ms says of when. Released before any other call but reading. */
+	SUSPENDS int (*view)(struct realm_bucket *b, enum realm_fresh fresh, struct kv **out);
 	void (*view_release)(struct realm_bucket *b, struct kv *view);
 	/*
 	 * As map_update_result(): ERR_OK, fn's own error, ERR_UNKNOWN. result (may be NULL) is what

@@ -46,13 +46,15 @@ net_of(struct realm_bucket *b)
 /* ---- state ---- */
 
 static SUSPENDS int
-net_view(struct realm_bucket *bucket, struct kv **out)
+net_view(struct realm_bucket *bucket, enum realm_fresh fresh, struct kv **out)
 {
 	struct net_bucket *b = net_of(bucket);
 	struct held_view *h = calloc(1, sizeof(*h));
-	enum map_fresh fresh = bucket->recalls ? MAP_RECALL : MAP_CURRENT;
+	enum map_fresh as = fresh == REALM_KNOWN ? MAP_RECENT
+			    : bucket->recalls    ? MAP_RECALL
+						 : MAP_CURRENT;
 	uint64_t stale_ms;
-	int err = h == NULL ? ERR_NOMEM : cloud_bucket_view(b->opts.bucket, fresh, &h->view);
+	int err = h == NULL ? ERR_NOMEM : cloud_bucket_view(b->opts.bucket, as, &h->view);
 
 	if (err != ERR_OK) {
 		free(h);

@@ -61,7 +61,7 @@ request_view(struct request *r)
 	if (r->view != NULL)
 		return ERR_OK;
 	r->bucket->recalls = request_recalls(r);
-	err = r->bucket->ops->view(r->bucket, &r->view);
+	err = r->bucket->ops->view(r->bucket, r->known ? REALM_KNOWN : REALM_CURRENT, &r->view);
 	if (err != ERR_OK) {
 		r->view = NULL;
 		return err;
@@ -81,6 +81,14 @@ request_view_drop(struct request *r)
 	if (r->view != NULL)
 		r->bucket->ops->view_release(r->bucket, r->view);
 	r->view = NULL;
+}
+
+SUSPENDS int
+request_view_current(struct request *r)
+{
+	request_view_drop(r);
+	r->known = false;
+	return request_view(r);
 }
 
 int

@@ -34,6 +34,7 @@ struct request {
 	const struct operation *op;
 	struct realm_bucket *bucket; /* of the target; NULL: it names none */
 	struct kv *view; /* of the bucket, as of the request's beginning; see request_view() */
+	bool known;      /* … or as it is known: the operation decides again in its transaction */
 	struct buf settings_value;
 	struct settings settings; /* the bucket's, with the view */
 	/* The object version that the target names, as of the view; see request_entry(). */
@@ -77,6 +78,8 @@ struct bucket_txn request_txn(struct request *r, struct kv *txn);
 /* The bucket's state and settings; the same again until request_view_drop(). */
 SUSPENDS int request_view(struct request *r);
 void request_view_drop(struct request *r);
+/* Where it was one of what is known: a current one from here on, whose settings are r's. */
+SUSPENDS int request_view_current(struct request *r);
 /* The version that the target names (key and versionId), a delete marker too. REFUSAL_NO_SUCH_KEY
  * &c.
  */

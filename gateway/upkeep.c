@@ -27,7 +27,7 @@ view(void *arg, struct kv **out)
 {
 	struct looking_after *l = arg;
 
-	return l->b->ops->view(l->b, out);
+	return l->b->ops->view(l->b, REALM_CURRENT, out);
 }
 
 static void
@@ -77,7 +77,7 @@ static SUSPENDS int
 is_ours(struct realm_bucket *b, bool *ours)
 {
 	struct kv *kv;
-	int err = b->ops->view(b, &kv);
+	int err = b->ops->view(b, REALM_CURRENT, &kv);
 
 	if (err != ERR_OK)
 		return err;

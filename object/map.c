@@ -146,12 +146,13 @@ ask_or_recall(struct map *m, uint64_t *stale_ms)
 int
 map_view(struct map *m, enum map_fresh fresh, struct map_view **out)
 {
+	bool old = m->stale || env_now(m->env) - m->current_at > MAP_RECENT_AGE;
 	uint64_t stale_ms = 0;
 	int err = ERR_OK;
 
 	if (fresh == MAP_RECALL)
 		err = ask_or_recall(m, &stale_ms);
-	else if (fresh == MAP_CURRENT || !m->loaded)
+	else if (fresh == MAP_CURRENT || (fresh == MAP_RECENT && old) || !m->loaded)
 		err = map_read_head(m);
 	if (err == ERR_OK)
 		err = map_view_new(m, out);

@@ -72,9 +72,12 @@ SUSPENDS int map_open(const struct map_opts *opts, struct map **out);
 /* Ends what goes on, without a checkpoint. All views are released, no call is running. */
 SUSPENDS void map_close(struct map *m);
 
+/* As long as what is known of an account is believed (cloud.c). */
+#define MAP_RECENT_AGE SECONDS(5)
 enum map_fresh {
 	MAP_CURRENT, /* as committed at some moment after the call */
 	MAP_ANY,     /* what is known; only when nothing is, the register is asked */
+	MAP_RECENT,  /* as MAP_ANY, where it was current within the last MAP_RECENT_AGE */
 	/*
 	 * As MAP_CURRENT; where no quorum answers in time, what was committed when one did, as far
 	 * as it is known here or was kept in the cache directory: map_view_stale_ms() tells.

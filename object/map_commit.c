@@ -426,6 +426,7 @@ commit_batch(struct batch *b)
 	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED)) {
 		m->stale = m->away = false;
 		m->current_ms = MAX(m->current_ms, began_ms);
+		m->current_at = MAX(m->current_at, began);
 		if (outcome == OUT_COMMITTED) {
 			m->counts.commits++;
 			m->counts.written_records += b->sealed.len;

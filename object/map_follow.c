@@ -256,10 +256,12 @@ map_read_head(struct map *m)
 	/* A chunk that is missing may have been replaced: the head is read again, once. */
 	for (int tries = 0; tries < 2 && (err == ERR_UNREACHABLE || err == ERR_NOT_FOUND);
 	     tries++) {
-		uint64_t now_ms = env_wall_ms(m->env);
+		uint64_t began = env_now(m->env), now_ms = env_wall_ms(m->env);
 		int asked = m->opts.reg->read(m->opts.reg);
 
 		m->stale = asked != ERR_OK;
+		if (asked == ERR_OK)
+			m->current_at = MAX(m->current_at, began);
 		m->forked |= asked == ERR_CORRUPT;
 		if (asked != ERR_CANCELED && asked != ERR_TIMEOUT)
 			m->away = asked == ERR_UNREACHABLE;

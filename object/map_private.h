@@ -82,8 +82,8 @@ struct map {
 
 	/* ---- the committed state as far as it is known ---- */
 	bool loaded, stale, forked, away;
-	uint64_t away_at;    /* away: no quorum had answered the last question, until then */
-	uint64_t current_ms; /* wall clock: it was committed then, or later; 0: unknown */
+	uint64_t away_at; /* away: no quorum had answered the last question, until then */
+	uint64_t current_ms, current_at; /* wall clock, loop's: committed then at the earliest */
 	uint64_t epoch, seq;
 	uint64_t record_seq;                       /* of the newest record */
 	struct hash head_id, root_id, own_head_id; /* own: that this map committed last */

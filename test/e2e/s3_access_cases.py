@@ -94,6 +94,36 @@ def policies_that_want_conditions():
     c.complete_multipart_upload(**what)
 
 
+# In the gateway of memory what is known always lacks the last transaction, as if another gateway had made it.
+@case
+def puts_go_by_what_is_current():
+    b = bucket()
+    rule = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % BOB}, "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::%s/*" % b}
+    what = {"Bucket": b, "Policy": json.dumps({"Version": "2012-10-17", "Statement": [rule]})}
+    fails("AccessDenied", 403, bob.put_object, Bucket=b, Key="k", Body=b"0")
+    alice.put_bucket_policy(**what)
+    bob.put_object(Bucket=b, Key="k", Body=b"1")
+    bob.put_object(Bucket=b, Key="large", Body=b"1" * 9000000)
+    alice.delete_bucket_policy(Bucket=b)
+    fails("AccessDenied", 403, bob.put_object, Bucket=b, Key="k", Body=b"2")
+    alice.put_bucket_policy(**what)
+    bob.put_object(Bucket=b, Key="k", Body=b"3")
+    alice.delete_bucket_policy(Bucket=b)
+    fails("AccessDenied", 403, bob.put_object, Bucket=b, Key="large", Body=b"2" * 9000000)
+    assert body(b, "k", bob) == b"3" and body(b, "large", bob) == b"1" * 9000000
+    assert "VersionId" not in alice.put_object(Bucket=b, Key="k", Body=b"4")
+    alice.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Enabled"})
+    assert "VersionId" in alice.put_object(Bucket=b, Key="k", Body=b"5")
+    alice.put_bucket_ownership_controls(Bucket=b, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]})
+    alice.put_object(Bucket=b, Key="k", Body=b"6", ACL="public-read")
+    alice.put_bucket_acl(Bucket=b, ACL="private")
+    alice.put_bucket_ownership_controls(Bucket=b, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]})
+    fails("AccessControlListNotSupported", 400, alice.put_object, Bucket=b, Key="k", Body=b"7", ACL="public-read")
+    alice.put_object(Bucket=b, Key="k", Body=b"8", IfMatch=alice.head_object(Bucket=b, Key="k")["ETag"])
+    assert body(b, "k") == b"8"
+
+
 @case
 def presigned_urls():
     b = bucket()

@@ -117,7 +117,8 @@ commits_end(struct scene *s)
 	world_kill(s->w, s->third);
 }
 
-static const struct story commits = { "commits", 4, commits_prepare, commits_act, commits_end, 20 };
+/* Six changes: each is written once, and synced once. */
+static const struct story commits = { "commits", 4, commits_prepare, commits_act, commits_end, 12 };
 
 struct change {
 	struct scene *s;

@@ -1,6 +1,8 @@
 /*
  * A realm in memory, for tests of the gateway without a network: two accounts, buckets as sorted
- * arrays, contents as pieces of memory. Transactions are all or nothing; views are of the present.
+ * arrays, contents as pieces of memory. Transactions are all or nothing; views are of the present,
+ * those of what is known lack the last transaction (single keys; what is walked is of the present),
+ * as if another gateway had made it.
  * It does not show what the network can do to a request: that is for test/e2e.
  */
 #ifndef TEST_UNIT_GATEWAY_REALM_MEM_H

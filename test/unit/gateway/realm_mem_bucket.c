@@ -192,6 +192,7 @@ mem_update(struct realm_bucket *bucket, int (*fn)(void *arg, struct kv *txn), vo
 	if (err != ERR_OK)
 		return err;
 	must(!b->in_txn);
+	forget_undo(b);
 	b->in_txn = true;
 	b->result = result;
 	err = fn(arg, &b->kv);
@@ -199,8 +200,6 @@ mem_update(struct realm_bucket *bucket, int (*fn)(void *arg, struct kv *txn), vo
 	b->result = NULL;
 	if (err != ERR_OK)
 		roll_back(b);
-	else
-		forget_undo(b);
 	return err;
 }
 
@@ -212,12 +211,38 @@ mem_txn_result(struct kv *txn, struct bytes result)
 	return b->result == NULL ? ERR_OK : copy_out(b->result, result);
 }
 
+/* What was there before the last transaction. */
+static int
+known_get(struct kv *kv, struct bytes key, struct buf *value)
+{
+	struct mem_bucket *b = container_of(kv, struct mem_bucket, known);
+
+	for (size_t i = 0; i < b->undo_count; i++) {
+		const struct undo *u = &b->undo[i];
+
+		if (kv_compare(u->key, key) != 0)
+			continue;
+		if (u->before.key.data == NULL)
+			return ERR_NOT_FOUND;
+		return value == NULL ? ERR_OK : copy_out(value, u->before.value);
+	}
+	return mem_get(&b->kv, key, value);
+}
+
+static int
+known_seek(struct kv *kv, struct bytes from, struct buf *key, struct buf *value)
+{
+	return mem_seek(&container_of(kv, struct mem_bucket, known)->kv, from, key, value);
+}
+
+static const struct kv_ops known_kv_ops = { .get = known_get, .seek = known_seek };
+
 static SUSPENDS int
-mem_view(struct realm_bucket *bucket, struct kv **out)
+mem_view(struct realm_bucket *bucket, enum realm_fresh fresh, struct kv **out)
 {
 	struct mem_bucket *b = mem_bucket_of(bucket);
 
-	*out = &b->kv;
+	*out = fresh == REALM_KNOWN ? &b->known : &b->kv;
 	return task_yield(b->m->env);
 }
 
@@ -235,6 +260,7 @@ mem_bucket_free(struct mem_bucket *b)
 {
 	for (size_t i = 0; i < b->count; i++)
 		pair_free(&b->pairs[i]);
+	forget_undo(b);
 	free(b->pairs);
 	free(b->undo);
 	free(b);
@@ -279,6 +305,7 @@ mem_bucket_new(
 	must(b != NULL);
 	b->m = m;
 	b->kv.ops = &mem_kv_ops;
+	b->known.ops = &known_kv_ops;
 	b->bucket = (struct realm_bucket){ .ops = &mem_bucket_ops,
 		.owner = *owner,
 		.created_ms = env_wall_ms(m->env),

@@ -19,7 +19,7 @@ struct blob {
 struct mem_bucket {
 	struct realm_bucket bucket;
 	struct realm_mem *m;
-	struct kv kv;
+	struct kv kv, known;
 	struct mem_pair *pairs;
 	size_t count, cap;
 	struct undo *undo;
