@@ -83,7 +83,8 @@ struct bench_net {
 	const char *code;     /* lends */
 	uint64_t repair_rate; /* of each peer; 0: no limit */
 	uint64_t input_bytes;
-	bool s3; /* with a gateway */
+	bool s3;        /* with a gateway */
+	bool real_pace; /* of upkeep: not to be measured, unless it is what is measured */
 	/* Filled in. */
 	char program[PATH_BYTES_MAX];
 	char net[PATH_BYTES_MAX], input[PATH_BYTES_MAX], output[PATH_BYTES_MAX],

@@ -168,13 +168,20 @@ bench_net_start(struct bench_net *w)
 {
 	char peers[16], rate[32];
 	const char *argv[] = { w->program, "testnet", "--dir", w->net, "--peers", peers, "--code",
-		w->code, "--json", "--repair-rate", rate, w->s3 ? "--s3" : NULL, "0", NULL };
+		w->code, "--json", "--repair-rate", rate, NULL, NULL, NULL, NULL };
+	size_t argc = ARRAY_LEN(argv) - 4;
 	struct spawn_opts opts = {
 		.program = w->program, .argv = argv, .in = -1, .err = STDERR_FILENO
 	};
 	struct buf line;
 	int fds[2], err;
 
+	if (w->real_pace)
+		argv[argc++] = "--real-pace";
+	if (w->s3) {
+		argv[argc++] = "--s3";
+		argv[argc++] = "0";
+	}
 	(void)snprintf(peers, sizeof(peers), "%zu", w->peers_count);
 	(void)snprintf(rate, sizeof(rate), "%" PRIu64, w->repair_rate);
 	if (pipe2(fds, O_CLOEXEC) != 0)

@@ -192,6 +192,7 @@ network(struct s3_bench *s)
 		w->repair_rate = REPAIR_BYTES_S;
 		w->input_bytes = S3_POOL_BYTES;
 		w->s3 = true;
+		w->real_pace = true;
 		err = measure(&p);
 	}
 	free(p.pool);

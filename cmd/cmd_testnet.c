@@ -91,6 +91,8 @@ static const struct option testnet_options[] = {
 	{ "repair-rate", 0, "SIZE",
 	    "Bytes a second that repair may move at each peer; 0: no limit.", RIGHT_SIZE,
 	    set_repair_rate, NULL, FIELD(net) },
+	{ "real-pace", 0, NULL, "Upkeep is no quicker than on other networks: for measuring.",
+	    RIGHT_SWITCH, set_switch, NULL, FIELD(net.real_pace) },
 	{ "s3", 0, "PORT", "Serve two accounts by S3 on this port of 127.0.0.1; 0: a free one.",
 	    "a port from 0 to 65535", set_s3, NULL, FIELD(net) },
 	{ "lifecycle-day", 0, "TIME", "How long a day of lifecycle rules is (default 1d).",

@@ -87,6 +87,8 @@ const struct option settings_options[] = {
 	{ "test-network", 0, NULL,
 	    "All peers are on this machine: loopback addresses count, upkeep is quick.",
 	    RIGHT_SWITCH, set_switch, get_switch, FIELD(test_network) },
+	{ "real-pace", 0, NULL, "On a test network: upkeep is no quicker than elsewhere.",
+	    RIGHT_SWITCH, set_switch, get_switch, FIELD(real_pace) },
 	{ NULL },
 };
 static_assert(ARRAY_LEN(settings_options) <= SETTINGS_COUNT_MAX, "each has a seen mark");

@@ -25,6 +25,7 @@ struct settings {
 	char network[NETWORK_NAME_MAX];
 	uint8_t pow_bits;
 	bool test_network; /* loopback addresses count, upkeep is quick, no router is asked */
+	bool real_pace;    /* of its upkeep, too */
 	struct contact_names bootstraps;
 	struct code_params code; /* of `put`; k = 0: by the size of the network */
 	struct addr listen;

@@ -46,6 +46,8 @@ accept_of(const struct settings *s)
 void
 setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out)
 {
+	bool quick = s->test_network && !s->real_pace;
+
 	*out = (struct node_opts){
 		.env = env,
 		.bind = s->listen,
@@ -63,8 +65,8 @@ setup_node_opts(const struct settings *s, struct env *env, struct node_opts *out
 		.owners = s->owners.at,
 		.owners_count = s->owners.count,
 		.lock_max_s = s->lock_max,
-		.pace = s->test_network ? SETUP_TEST_PACE : 1,
-		.repair_pace = s->test_network ? SETUP_TEST_REPAIR_PACE : 1,
+		.pace = quick ? SETUP_TEST_PACE : 1,
+		.repair_pace = quick ? SETUP_TEST_REPAIR_PACE : 1,
 		.software = PROGRAM_NAME " " PACKAGE_VERSION,
 	};
 	network_id_of_name(s->network, &out->net);

@@ -37,6 +37,7 @@ struct testnet {
 	uint64_t capacity;
 	bool repair_rate_given;
 	uint64_t repair_rate;
+	bool real_pace;
 	char program[PATH_BYTES_MAX];
 	char network[NETWORK_NAME_MAX];
 	bool s3; /* a gateway is wanted … */

@@ -159,6 +159,7 @@ peer_settings(struct testnet *t, const struct testnet_peer *p, struct settings *
 	memcpy(s->network, t->network, sizeof(s->network));
 	s->pow_bits = 0;
 	s->test_network = true;
+	s->real_pace = t->real_pace;
 	s->port_mapping = false;
 	s->listen = p->listen;
 	s->capacity = capacity;
