@@ -523,13 +523,18 @@ int
 map_committer(void *arg)
 {
 	struct map *m = arg;
+	bool busy = false;
 
 	while ((m->queue != NULL || m->kicked) && !task_canceled(m->env)) {
 		m->kicked = false;
-		if (m->queue != NULL)
+		/* Who comes to one that is at rest is alone, as far as anybody can tell. Who came
+		 * during a commit has company: those who were in it are told now, and come again.
+		 */
+		if (m->queue != NULL && busy)
 			gather(m);
 		if (m->queue != NULL || m->pending != NULL)
 			commit_once(m);
+		busy = true;
 	}
 	m->working[MAP_WORK_COMMIT] = false;
 	return ERR_OK;
