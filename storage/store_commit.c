@@ -72,6 +72,7 @@ struct batch {
 	/* What the index transaction stores and gives. */
 	struct catalog_meta meta;
 	bool indexed; /* it was committed */
+	bool synced;  /* with the write, in one job */
 	uint64_t syncs;
 	struct carried carried; /* room for the marks, filled when the batch fails */
 	/* A batch of values alone: copies, which stay out of the index for now. */
@@ -230,6 +231,20 @@ make_durable(void *arg)
 	if (err == ERR_OK && b->young == NULL) {
 		err = index_update(b->store->index, apply_batch, b);
 		b->indexed = err == ERR_OK;
+	}
+	return err;
+}
+
+/* Of values alone: nothing is left to do but the sync, and handing over costs more than it may. */
+static int
+write_durably(void *arg)
+{
+	struct batch *b = arg;
+	int err = write_records(b);
+
+	if (err == ERR_OK && b->group_bytes > 0) {
+		err = make_durable(b);
+		b->synced = err == ERR_OK;
 	}
 	return err;
 }
@@ -499,8 +514,11 @@ write_batch_records(struct batch *b)
 	int err = ERR_OK;
 
 	prepare_text(b);
+	/* Who begins a shard meanwhile waits for that sync; with some waiting it is not done. */
 	if (b->text != NULL && b->carried.marks != NULL)
-		err = env_offload(s->env, WORK_DISK, write_records, b, b->text_cap);
+		err = env_offload(s->env, WORK_DISK,
+		    b->young != NULL && s->gate.head == NULL ? write_durably : write_records, b,
+		    b->text_cap);
 	if (seglog_head(s->log).segment != 0)
 		s->head = seglog_head(s->log);
 	return err;
@@ -536,7 +554,8 @@ run_batch(struct store *s)
 		b.meta = s->meta;
 		b.meta.position = position(s);
 		b.meta.order = s->order;
-		err = env_offload(s->env, WORK_DISK, make_durable, &b, 0);
+		if (!b.synced)
+			err = env_offload(s->env, WORK_DISK, make_durable, &b, 0);
 		s->status.syncs += b.syncs;
 		if (b.indexed)
 			s->meta = b.meta;
