@@ -14,6 +14,9 @@
 
 /* The first byte comes after so much, or a row; then each window is twice the one before. */
 #define WINDOW_FIRST KIB(256)
+/* A read of more than this leaves to short ones what is kept for them, however small its windows.
+ */
+#define SHORT_READ   MIB(1)
 /* Beside a window's plaintext: its columns, k to n of them, and leaves that are rebuilt. */
 #define FETCH_BESIDE 2
 
@@ -325,7 +328,10 @@ need_of(const struct content_reader *r, const struct read_window *w)
 	uint64_t row = (uint64_t)w->ref.code.k * LEAF_BYTES;
 	size_t room = packed ? (size_t)(w->last - w->first) : w->len;
 
-	return (struct budget_need){ .data_bytes = room, .beside = FETCH_BESIDE * MAX(room, row) };
+	return (
+	    struct budget_need){ .kind = r->opts.len > SHORT_READ ? BUDGET_LARGE : BUDGET_BY_SIZE,
+		.data_bytes = room,
+		.beside = FETCH_BESIDE * MAX(room, row) };
 }
 
 /* ahead: only if there is room for it now. ERR_BUSY: there is none. */
@@ -344,11 +350,14 @@ reserve(struct content_reader *r, bool ahead, struct read_window *w)
 		return ERR_OK;
 	if (ahead)
 		return ERR_BUSY;
-	/* Too many read at once for large ones: this one goes on in small steps. */
-	if (!packed) {
-		r->window = WINDOW_FIRST;
+	/* Too many read at once for large ones: this one goes on in smaller steps. Not smaller than
+	 * needed, since each asks k holders. */
+	while (!packed && r->window > WINDOW_FIRST) {
+		r->window = MAX(r->window / 2, WINDOW_FIRST);
 		cut_rows(r, r->window, w);
 		need = need_of(r, w);
+		if (budget_try(r->opts.memory, &need, &w->share))
+			return ERR_OK;
 	}
 	return budget_take(r->opts.memory, &need, &w->share);
 }
