@@ -527,10 +527,10 @@ map_committer(void *arg)
 
 	while ((m->queue != NULL || m->kicked) && !task_canceled(m->env)) {
 		m->kicked = false;
-		/* Who comes to one that is at rest is alone, as far as anybody can tell. Who came
-		 * during a commit has company: those who were in it are told now, and come again.
-		 */
-		if (m->queue != NULL && busy)
+		/* Who comes to one that is at rest is alone, as far as anybody can tell. Behind a
+		 * commit there is company to come: those who were in it are told now, and return.
+		 * A root that waits would else go alone, and they would wait for it. */
+		if (busy && (m->queue != NULL || m->pending != NULL))
 			gather(m);
 		if (m->queue != NULL || m->pending != NULL)
 			commit_once(m);
