@@ -95,35 +95,37 @@ optional(int err)
 static int
 read_fields(const struct msg_node *root, struct envelope *e)
 {
+	const struct msg_node *at[KEY_PADDING]; /* what pads is not looked at */
 	uint64_t kind = 0, method = 0, version = 0;
 	int64_t status = 0;
 	int err;
 
-	if ((err = msg_get_u64(root, KEY_KIND, ENVELOPE_RETRY, &kind)) != ERR_OK ||
-	    (err = msg_get_u64(root, KEY_ID, UINT64_MAX, &e->id)) != ERR_OK ||
-	    (err = msg_get_u64(root, KEY_SENT_MS, UINT64_MAX, &e->sent_ms)) != ERR_OK ||
-	    (err = msg_get_u64(root, KEY_VERSION, UINT16_MAX, &version)) != ERR_OK)
+	msg_values(root, at, ARRAY_LEN(at));
+	if ((err = msg_node_u64(at[KEY_KIND], ENVELOPE_RETRY, &kind)) != ERR_OK ||
+	    (err = msg_node_u64(at[KEY_ID], UINT64_MAX, &e->id)) != ERR_OK ||
+	    (err = msg_node_u64(at[KEY_SENT_MS], UINT64_MAX, &e->sent_ms)) != ERR_OK ||
+	    (err = msg_node_u64(at[KEY_VERSION], UINT16_MAX, &version)) != ERR_OK)
 		return ERR_INVALID;
 	e->kind = (enum envelope_kind)kind;
 	e->version = (uint16_t)version;
-	err = msg_get_u64(root, KEY_METHOD, ENVELOPE_METHOD_MAX, &method);
+	err = msg_node_u64(at[KEY_METHOD], ENVELOPE_METHOD_MAX, &method);
 	if (optional(err) != ERR_OK || (kind == ENVELOPE_REQUEST) != (err == ERR_OK))
 		return ERR_INVALID;
 	e->method = (uint16_t)method;
-	err = msg_get_i64(root, KEY_STATUS, &status);
+	err = msg_node_i64(at[KEY_STATUS], &status);
 	if (optional(err) != ERR_OK || status > 0 || status < INT16_MIN ||
 	    (status != 0 && kind != ENVELOPE_RESPONSE))
 		return ERR_INVALID;
 	e->status = (int)status;
-	if (optional(msg_get_bool(root, KEY_SERVER, &e->server)) != ERR_OK)
+	if (optional(msg_node_bool(at[KEY_SERVER], &e->server)) != ERR_OK)
 		return ERR_INVALID;
-	err = msg_get_fixed(root, KEY_TOKEN, e->token, sizeof(e->token));
+	err = msg_node_fixed(at[KEY_TOKEN], e->token, sizeof(e->token));
 	if (optional(err) != ERR_OK)
 		return ERR_INVALID;
 	e->has_token = err == ERR_OK;
 	if (kind == ENVELOPE_RETRY && !e->has_token)
 		return ERR_INVALID;
-	err = msg_get_bin(root, KEY_BODY, SIZE_MAX, &e->body);
+	err = msg_node_bin(at[KEY_BODY], SIZE_MAX, &e->body);
 	if (optional(err) != ERR_OK)
 		return ERR_INVALID;
 	return ERR_OK;

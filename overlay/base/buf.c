@@ -104,11 +104,13 @@ buf_append(struct buf *b, const void *data, size_t len)
 {
 	if (len == 0)
 		return ERR_OK;
+	/* Messages are written in many small pieces, nearly all into what there is. */
+	if (len > b->cap - b->len || b->data == NULL) {
+		int err = buf_reserve(b, len);
 
-	int err = buf_reserve(b, len);
-
-	if (err != ERR_OK)
-		return err;
+		if (err != ERR_OK)
+			return err;
+	}
 	memcpy(b->data + b->len, data, len);
 	b->len += len;
 	return ERR_OK;

@@ -7,6 +7,7 @@
  */
 #include "overlay/base/msg.h"
 
+#include <endian.h>
 #include <msgpack.h>
 #include <string.h>
 
@@ -156,7 +157,9 @@ msg_done(const struct msg_writer *w)
 
 /* ---- reading: the head of one value ---- */
 
-enum kind { KIND_UINT, KIND_SINT, KIND_BOOL, KIND_BYTES, KIND_ARRAY, KIND_MAP, KIND_BAD };
+enum kind { KIND_BAD, KIND_UINT, KIND_SINT, KIND_BOOL, KIND_BYTES, KIND_ARRAY, KIND_MAP };
+
+#define WIDE_FIRST 0xc4 /* from this type on a number of one to eight bytes follows */
 
 struct head {
 	enum kind kind;
@@ -165,13 +168,25 @@ struct head {
 };
 
 static uint64_t
-number_at(const uint8_t *p, size_t len)
+number_at(const uint8_t *p, unsigned log2_len)
 {
-	uint64_t v = 0;
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
 
-	for (size_t i = 0; i < len; i++)
-		v = v << 8 | p[i];
-	return v;
+	switch (log2_len) {
+	case 0:
+		return p[0];
+	case 1:
+		memcpy(&two, p, sizeof(two));
+		return be16toh(two);
+	case 2:
+		memcpy(&four, p, sizeof(four));
+		return be32toh(four);
+	default:
+		memcpy(&eight, p, sizeof(eight));
+		return be64toh(eight);
+	}
 }
 
 /* Of types beyond 0xc3: the kind, and log2 of the bytes of the number. */
@@ -179,28 +194,40 @@ static struct head
 head_wide(const uint8_t *p, size_t left)
 {
 	static const struct {
-		uint8_t first, last;
-		enum kind kind;
-		uint8_t log2_len;
+		uint8_t kind, log2_len;
 	} types[] = {
-		{ 0xc4, 0xc6, KIND_BYTES, 0 },
-		{ 0xcc, 0xcf, KIND_UINT, 0 },
-		{ 0xd0, 0xd3, KIND_SINT, 0 },
-		{ 0xd9, 0xdb, KIND_BYTES, 0 },
-		{ 0xdc, 0xdd, KIND_ARRAY, 1 },
-		{ 0xde, 0xdf, KIND_MAP, 1 },
+		/* from WIDE_FIRST on; what is not named here is KIND_BAD */
+		[0xc4 - WIDE_FIRST] = { KIND_BYTES, 0 },
+		{ KIND_BYTES, 1 },
+		{ KIND_BYTES, 2 },
+		[0xcc - WIDE_FIRST] = { KIND_UINT, 0 },
+		{ KIND_UINT, 1 },
+		{ KIND_UINT, 2 },
+		{ KIND_UINT, 3 },
+		[0xd0 - WIDE_FIRST] = { KIND_SINT, 0 },
+		{ KIND_SINT, 1 },
+		{ KIND_SINT, 2 },
+		{ KIND_SINT, 3 },
+		[0xd9 - WIDE_FIRST] = { KIND_BYTES, 0 },
+		{ KIND_BYTES, 1 },
+		{ KIND_BYTES, 2 },
+		[0xdc - WIDE_FIRST] = { KIND_ARRAY, 1 },
+		{ KIND_ARRAY, 2 },
+		[0xde - WIDE_FIRST] = { KIND_MAP, 1 },
+		{ KIND_MAP, 2 },
 	};
-	size_t t = 0, len;
+	unsigned log2_len;
 	struct head h;
+	size_t len;
 
-	while (t < ARRAY_LEN(types) && (p[0] < types[t].first || p[0] > types[t].last))
-		t++;
-	if (t == ARRAY_LEN(types))
+	if (p[0] < WIDE_FIRST || p[0] - WIDE_FIRST >= (int)ARRAY_LEN(types))
 		return (struct head){ .kind = KIND_BAD };
-	len = (size_t)1 << (types[t].log2_len + p[0] - types[t].first);
-	if (left <= len)
+	h.kind = (enum kind)types[p[0] - WIDE_FIRST].kind;
+	log2_len = types[p[0] - WIDE_FIRST].log2_len;
+	len = (size_t)1 << log2_len;
+	if (h.kind == KIND_BAD || left <= len)
 		return (struct head){ .kind = KIND_BAD };
-	h = (struct head){ types[t].kind, number_at(p + 1, len), p + 1 + len };
+	h = (struct head){ h.kind, number_at(p + 1, log2_len), p + 1 + len };
 	if (h.kind == KIND_SINT && len < 8 && h.number >> (8 * len - 1) != 0)
 		h.number |= UINT64_MAX << 8 * len;
 	return h;
@@ -248,7 +275,9 @@ static bool scan_value(struct bytes *left, unsigned depth);
 static bool
 scan_map(struct bytes *left, uint64_t pairs, unsigned depth)
 {
-	uint64_t keys[MSG_PAIRS_MAX];
+	uint64_t large[MSG_PAIRS_MAX],
+	    small = 0; /* a bit for each key below 64, as all of ours are */
+	size_t large_count = 0;
 	struct head h;
 
 	if (pairs > MSG_PAIRS_MAX || 2 * pairs > left->len)
@@ -256,11 +285,17 @@ scan_map(struct bytes *left, uint64_t pairs, unsigned depth)
 	for (size_t i = 0; i < pairs; i++) {
 		if (!scan_head(left, &h) || h.kind != KIND_UINT)
 			return false;
-		for (size_t j = 0; j < i; j++) {
-			if (keys[j] == h.number)
+		if (h.number < 64) {
+			if ((small >> h.number & 1) != 0)
 				return false;
+			small |= UINT64_C(1) << h.number;
+		} else {
+			for (size_t j = 0; j < large_count; j++) {
+				if (large[j] == h.number)
+					return false;
+			}
+			large[large_count++] = h.number;
 		}
-		keys[i] = h.number;
 		if (!scan_value(left, depth))
 			return false;
 	}
@@ -384,6 +419,31 @@ msg_get(const struct msg_node *map, uint32_t key)
 	return NULL;
 }
 
+void
+msg_values(const struct msg_node *map, const struct msg_node **out, size_t count)
+{
+	const uint8_t *p;
+	struct head h;
+
+	for (size_t i = 0; i < count; i++)
+		out[i] = NULL;
+	if (map == NULL)
+		return;
+	h = sound_head(at(map));
+	if (h.kind != KIND_MAP)
+		return;
+	p = h.in;
+	for (uint64_t i = 0; i < h.number; i++) {
+		struct head k = sound_head(p);
+
+		if (k.number < count)
+			out[k.number] = node_of(k.in);
+		/* Nobody needs what lies behind the last one. */
+		if (i + 1 < h.number)
+			p = skip(k.in);
+	}
+}
+
 /* True: an integer that is not negative, however it is written. */
 static bool
 unsigned_at(const struct msg_node *n, uint64_t *v)
@@ -438,9 +498,8 @@ msg_get_u64(const struct msg_node *map, uint32_t key, uint64_t max, uint64_t *ou
 }
 
 int
-msg_get_i64(const struct msg_node *map, uint32_t key, int64_t *out)
+msg_node_i64(const struct msg_node *n, int64_t *out)
 {
-	const struct msg_node *n = msg_get(map, key);
 	struct head h;
 
 	if (n == NULL)
@@ -453,9 +512,14 @@ msg_get_i64(const struct msg_node *map, uint32_t key, int64_t *out)
 }
 
 int
-msg_get_bool(const struct msg_node *map, uint32_t key, bool *out)
+msg_get_i64(const struct msg_node *map, uint32_t key, int64_t *out)
 {
-	const struct msg_node *n = msg_get(map, key);
+	return msg_node_i64(msg_get(map, key), out);
+}
+
+int
+msg_node_bool(const struct msg_node *n, bool *out)
+{
 	struct head h;
 
 	if (n == NULL)
@@ -468,16 +532,22 @@ msg_get_bool(const struct msg_node *map, uint32_t key, bool *out)
 }
 
 int
+msg_get_bool(const struct msg_node *map, uint32_t key, bool *out)
+{
+	return msg_node_bool(msg_get(map, key), out);
+}
+
+int
 msg_get_bin(const struct msg_node *map, uint32_t key, size_t max, struct bytes *out)
 {
 	return msg_node_bin(msg_get(map, key), max, out);
 }
 
 int
-msg_get_fixed(const struct msg_node *map, uint32_t key, void *out, size_t len)
+msg_node_fixed(const struct msg_node *n, void *out, size_t len)
 {
 	struct bytes b;
-	int err = msg_node_bin(msg_get(map, key), len, &b);
+	int err = msg_node_bin(n, len, &b);
 
 	if (err != ERR_OK)
 		return err;
@@ -486,6 +556,12 @@ msg_get_fixed(const struct msg_node *map, uint32_t key, void *out, size_t len)
 	if (len > 0)
 		memcpy(out, b.data, len);
 	return ERR_OK;
+}
+
+int
+msg_get_fixed(const struct msg_node *map, uint32_t key, void *out, size_t len)
+{
+	return msg_node_fixed(msg_get(map, key), out, len);
 }
 
 int

@@ -67,7 +67,17 @@ int msg_get_str(const struct msg_node *map, uint32_t key, char *out,
 int msg_get_array(const struct msg_node *map, uint32_t key, size_t max, const struct msg_node **out,
     size_t *count);
 const struct msg_node *msg_item(const struct msg_node *array, size_t index);
+
+/*
+ * The values of keys 0 to count − 1, NULL where there is none, in one pass over the map; each
+ * msg_get_*() takes one of its own. For those maps of which nearly all is read.
+ */
+void msg_values(const struct msg_node *map, const struct msg_node **out, size_t count);
+/* As msg_get_*() of that value. */
 int msg_node_u64(const struct msg_node *n, uint64_t max, uint64_t *out);
+int msg_node_i64(const struct msg_node *n, int64_t *out);
+int msg_node_bool(const struct msg_node *n, bool *out);
 int msg_node_bin(const struct msg_node *n, size_t max, struct bytes *out);
+int msg_node_fixed(const struct msg_node *n, void *out, size_t len);
 
 #endif

@@ -219,13 +219,38 @@ START_TEST(maps_are_as_wide_as_the_limit)
 }
 END_TEST
 
+/* A key twice is refused where it is small and where it is large. */
+START_TEST(keys_are_there_once)
+{
+	ck_assert_int_eq(PARSE("\x82\x05\x01\x06\x01"), ERR_OK);
+	ck_assert_int_eq(PARSE("\x82\x05\x01\x05\x01"), ERR_INVALID);
+	ck_assert_int_eq(PARSE("\x82\x3f\x01\x40\x01"), ERR_OK);
+	ck_assert_int_eq(PARSE("\x83\x40\x01\x00\x01\x40\x01"), ERR_INVALID);
+	ck_assert_int_eq(PARSE("\x83\x40\x01\x00\x01\xcc\x40\x01"), ERR_INVALID);
+	ck_assert_int_eq(PARSE("\x82\x00\x01\xce\x00\x01\x00\x00\x01"), ERR_OK);
+}
+END_TEST
+
+/* All values in one pass are those that are found one by one. */
+static void
+values_agree(const struct msg_node *map)
+{
+	const struct msg_node *at[9];
+
+	msg_values(map, at, ARRAY_LEN(at));
+	for (uint32_t key = 0; key < ARRAY_LEN(at); key++)
+		ck_assert_ptr_eq(at[key], msg_get(map, key));
+}
+
 /* Random bytes and damaged messages: no crash, and the tree is only made of what was scanned. */
 START_TEST(noise_is_survived)
 {
 	static const uint8_t good[] = "\x83\x01\x92\xc4\x02xy\x05\x02\x81\x07\xa3"
 				      "abc\x03\xcd\x01\x00";
-	uint32_t seed = 1;
+	uint32_t seed = 1, sound = 0;
+	struct msg *m;
 
+	values_agree(NULL);
 	ck_assert_int_eq(parse(good, sizeof(good) - 1), ERR_OK);
 	for (int round = 0; round < 20000; round++) {
 		uint8_t bytes[sizeof(good) - 1];
@@ -236,7 +261,13 @@ START_TEST(noise_is_survived)
 			bytes[(seed >> 8) % sizeof(bytes)] = (uint8_t)(seed >> 24);
 		}
 		(void)parse(bytes, 1 + (seed >> 3) % sizeof(bytes));
+		if (msg_parse(bytes_of(bytes, sizeof(bytes)), &m) == ERR_OK) {
+			values_agree(msg_root(m));
+			msg_free(m);
+			sound++;
+		}
 	}
+	ck_assert_uint_gt(sound, 100);
 }
 END_TEST
 
@@ -267,7 +298,7 @@ main(void)
 	Suite *s = suite_create("overlay/base/msg");
 
 	suite_add(s, "msg", 60, round_trip, readers_check_type_and_range, bad_bytes_are_refused,
-	    depth_ends_at_the_limit, maps_are_as_wide_as_the_limit, noise_is_survived,
-	    writer_error_sticks, NULL);
+	    depth_ends_at_the_limit, maps_are_as_wide_as_the_limit, keys_are_there_once,
+	    noise_is_survived, writer_error_sticks, NULL);
 	return suite_main(s);
 }
