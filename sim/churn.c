@@ -50,10 +50,11 @@ plan_end(struct churn *c, const struct member *m, bool first)
 {
 	const struct lifetime *l = &fleet_scenario(c->fleet)->session;
 	uint64_t now = sim_now(fleet_world(c->fleet)), life = c->life_ends[m->index];
-	uint64_t session = is_set(l) ? draw(c, l, m) : UINT64_MAX;
+	uint64_t session = UINT64_MAX;
 
-	if (first && session != UINT64_MAX)
-		session = sim_random_below(&c->random, session + 1);
+	if (is_set(l))
+		session = first ? lifetime_rest(l, &c->random, now, sim_place_zone(&m->place))
+				: draw(c, l, m);
 	if (life != UINT64_MAX)
 		session = MIN(session, life > now ? life - now : 0);
 	if (session != UINT64_MAX)

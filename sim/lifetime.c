@@ -153,6 +153,27 @@ lifetime_draw(const struct lifetime *l, struct sim_random *r, uint64_t now_ns, i
 	return MIN(MAX(v, LEAST), DAYS(36500));
 }
 
+/* Candidates for the one that is met. Among few the long ones would be too rare; see the test. */
+#define REST_DRAWS 64
+
+uint64_t
+lifetime_rest(const struct lifetime *l, struct sim_random *r, uint64_t now_ns, int zone_minutes)
+{
+	uint64_t drawn[REST_DRAWS], sum = 0, at;
+	size_t i = 0;
+
+	/* Without memory the one, and its end told by the clock the other. */
+	if (l->kind == LIFETIME_EXPONENTIAL || l->kind == LIFETIME_DIURNAL)
+		return lifetime_draw(l, r, now_ns, zone_minutes);
+	/* A moment somewhere in all of them: as likely in each as that is long. */
+	for (; i < REST_DRAWS; i++)
+		sum += drawn[i] = lifetime_draw(l, r, now_ns, zone_minutes);
+	at = sim_random_below(r, sum);
+	for (i = 0; at >= drawn[i]; i++)
+		at -= drawn[i];
+	return MAX(drawn[i] - at, LEAST);
+}
+
 /* ---- text ---- */
 
 #define RIGHT                                                                                      \

@@ -54,6 +54,14 @@ void lifetime_fini(struct lifetime *l);
 uint64_t lifetime_draw(
     const struct lifetime *l, struct sim_random *r, uint64_t now_ns, int zone_minutes);
 
+/*
+ * What is left, in ns, of one that is under way at a moment that has nothing to do with it. A long
+ * one is met more often than a short one: the rest of an exponential is as long as a whole one, and
+ * not half of it.
+ */
+uint64_t lifetime_rest(
+    const struct lifetime *l, struct sim_random *r, uint64_t now_ns, int zone_minutes);
+
 /* ---- fixed point, for tests too: 32 bits behind the point ---- */
 int64_t fixed_log2(uint64_t v); /* of v as a whole number, v > 0 */
 uint64_t fixed_exp2(int64_t v); /* 2^v rounded to a whole number; UINT64_MAX when over */

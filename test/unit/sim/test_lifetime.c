@@ -9,6 +9,7 @@
 #include "sim/units.h"
 
 #define DRAWS 20001
+#define RESTS 5000
 
 static char error[LIFETIME_TEXT_MAX];
 
@@ -51,6 +52,31 @@ START_TEST(draws_have_their_quartiles)
 	quartiles(
 	    "lognormal median 2h sigma 1.2", 2 * exp(-0.6745 * 1.2), 2, 2 * exp(0.6745 * 1.2));
 	quartiles("fixed 5h", 5, 5, 5);
+}
+END_TEST
+
+/* The mean of what is left is E[X²] / 2 E[X]; in hours, within 10 %. */
+static void
+rest(const char *text, double right)
+{
+	struct lifetime l;
+	struct sim_random r;
+	double sum = 0;
+
+	sim_random_init(&r, 6, 0);
+	ck_assert_int_eq(lifetime_parse(text, &l, error), ERR_OK);
+	for (size_t i = 0; i < RESTS; i++)
+		sum += (double)lifetime_rest(&l, &r, 0, 0) / (double)HOURS(1);
+	ck_assert_msg(sum / RESTS > right * 0.9 && sum / RESTS < right * 1.1,
+	    "%s: the mean rest is %.3f h, right would be %.3f h", text, sum / RESTS, right);
+}
+
+START_TEST(long_ones_are_met_more_often)
+{
+	rest("exponential mean 3h", 3);
+	rest("fixed 5h", 2.5);
+	rest("weibull scale 3h shape 0.6", 3 * tgamma(1 + 2 / 0.6) / tgamma(1 + 1 / 0.6) / 2);
+	rest("lognormal median 2h sigma 0.8", 2 * exp(1.5 * 0.8 * 0.8) / 2);
 }
 END_TEST
 
@@ -143,8 +169,8 @@ main(void)
 {
 	Suite *s = suite_create("sim/lifetime");
 
-	suite_add(s, "draws", 0, draws_have_their_quartiles, days_follow_the_place,
-	    traces_are_drawn_from, NULL);
+	suite_add(s, "draws", 0, draws_have_their_quartiles, long_ones_are_met_more_often,
+	    days_follow_the_place, traces_are_drawn_from, NULL);
 	suite_add(s, "text", 0, wrong_text_is_refused, fixed_point_agrees_with_libm,
 	    units_are_read_exactly, NULL);
 	return suite_main(s);
