@@ -98,6 +98,9 @@ publish_self(struct dht *d)
 		err = record_read(bytes_of(d->self_record, d->self_record_len), d->net, r);
 	if (err == ERR_OK)
 		err = dht_put(d, r, NULL);
+	/* The record of a peer lies around its own id. */
+	if (err == ERR_OK)
+		dht_neighbourhood_seen(d);
 	free(r);
 	return err;
 }

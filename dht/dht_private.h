@@ -100,6 +100,8 @@ void dht_serve_init(struct dht *d); /* registers the methods */
 void dht_upkeep_init(struct dht *d);
 void dht_upkeep_start(struct dht *d);
 void dht_upkeep_stop(struct dht *d);
+/* All around the own id have just been asked, for another reason: as good as a whole refresh. */
+void dht_neighbourhood_seen(struct dht *d);
 void dht_observe(struct dht *d); /* the endpoint tells the table who answers */
 /* Whether a contact can be one of this network at all: address, own id, proof of work. */
 bool dht_contact_ok(const struct dht *d, const struct contact *c);

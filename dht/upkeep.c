@@ -1,18 +1,22 @@
 /*
  * Keeping the table true without storms: a contact is pinged when nothing was heard of it for
- * half an hour, and again soon when it does not answer, one at a time; a bucket is looked up only
- * when it lacks contacts and nothing else went there for an hour, the own neighbourhood every
- * twenty minutes, mostly by a short lookup that ends at the nearest few. Strangers that call us are
- * asked back before they enter the table. All through timers that start a task or a single request;
- * a failure of any shows in the table, and the next round tries again.
+ * three quarters of an hour, and again soon when it does not answer, one at a time; a bucket is
+ * looked up only when it lacks contacts and nothing else went there for an hour, the own
+ * neighbourhood every twenty minutes, mostly by a short lookup that ends at the nearest few.
+ * Strangers that call us are asked back before they enter the table. All through timers that start
+ * a task or a single request; a failure of any shows in the table, and the next round tries again.
  */
 #include <stdlib.h>
 
 #include "dht/dht_private.h"
 
-#define PING_MIN          SECONDS(5)  /* between two pings; the pause is drawn from here … */
-#define PING_SPREAD       SECONDS(5)  /* … and so much more: 240 contacts in half an hour */
-#define PING_FRESH        MINUTES(30) /* heard so lately, a contact needs no ping */
+#define PING_MIN          SECONDS(5) /* between two pings; the pause is drawn from here … */
+#define PING_SPREAD       SECONDS(5) /* … and so much more: 360 contacts in that time */
+/*
+ * Heard so lately, a contact needs no ping. Where sessions last 2 h at the median, 173 min in the
+ * mean, a seventh of a table is dead then at worst; lookups are measured with 15 %.
+ */
+#define PING_FRESH        MINUTES(45)
 #define PING_DOUBTED      SECONDS(30) /* unless it failed then */
 #define BUCKET_IDLE       HOURS(1)
 #define NEIGHBOURHOOD     MINUTES(20) /* newcomers make themselves known; this is for the rest */
@@ -335,6 +339,14 @@ refresh_choose(struct dht *d)
 		return;
 	d->sampled_at = now;
 	refresh_start(d, REFRESH_SAMPLE, idle ? &target : &random);
+}
+
+void
+dht_neighbourhood_seen(struct dht *d)
+{
+	d->neighbourhood_at = env_now(d->env);
+	d->short_refreshes = 0;
+	d->crowded = false;
 }
 
 /* ---- once a minute ---- */
