@@ -7,6 +7,7 @@
 
 #include "object/cloud_delegate.h"
 #include "object/cloud_recover.h"
+#include "object/lease_signing.h"
 #include "test/scenario/machine.h"
 #include "test/unit/suite.h"
 
@@ -25,6 +26,22 @@ delegate(struct machine *m, const char *bucket, uint8_t rights)
 	ck_assert_uint_eq(given.count, 1);
 }
 
+/* Nodes that know the account's owner key take what the delegate leases. */
+static void
+check_grant(struct machine *m)
+{
+	struct network_id net = endpoint_net(node_endpoint(world_client(m->w)));
+	const struct delegated_bucket *b = &given.buckets[0];
+	struct lease_signing signing;
+	struct pubkey owner;
+
+	account_owner(&machine_account, &owner);
+	lease_signing_bucket(
+	    &signing, world_client_env(m->w), net, &b->record.seed.secret, NULL, &b->grant);
+	ck_assert(signing.granted && grant_opens(&signing.grant, net, &owner, &signing.pub));
+	ck_assert(!grant_opens(&signing.grant, net, &signing.pub, &signing.pub));
+}
+
 static int
 make_and_delegate(struct machine *m)
 {
@@ -36,6 +53,7 @@ make_and_delegate(struct machine *m)
 		    ERR_OK);
 	ck_assert_int_eq(write_in(m, "shared", put_v, "by the owner", true), ERR_OK);
 	delegate(m, "shared", ACCESS_READ | ACCESS_WRITE);
+	check_grant(m);
 	return ERR_OK;
 }
 
