@@ -94,6 +94,9 @@ struct view {
 	uint8_t known_count, alive_count;
 	bool patient; /* who said that he would be away is not counted as gone */
 	bool edited;  /* f->siblings is not what the store has */
+	/* Of each of f->siblings, NULL: ourselves, or no memory. Found once, as a tour does little
+	 * else; valid until something suspends. */
+	struct neighbour *of[SHARDS_MAX];
 };
 
 static bool
@@ -114,10 +117,21 @@ count_alive(struct view *v, uint8_t index)
 }
 
 static void
-see(struct keeper *k, const struct chunk_facts *f, struct view *v, uint64_t grace)
+find_siblings(struct keeper *k, const struct chunk_facts *f, struct view *v)
 {
 	uint64_t now = env_now(k->env);
 
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		const struct sibling *s = &f->siblings.at[i];
+
+		if (s->index < f->n && !keeper_is_self(k, &s->node))
+			v->of[i] = neighbours_get(k->neighbours, &s->node, now);
+	}
+}
+
+static void
+see(struct keeper *k, const struct chunk_facts *f, struct view *v, uint64_t grace)
+{
 	memset(v->alive, 0, sizeof(v->alive));
 	memset(v->known, 0, sizeof(v->known));
 	v->alive_count = v->known_count = 0;
@@ -125,11 +139,10 @@ see(struct keeper *k, const struct chunk_facts *f, struct view *v, uint64_t grac
 		count_alive(v, f->indices[i]);
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
-		struct neighbour *one;
+		const struct neighbour *one = v->of[i];
 
-		if (s->index >= f->n || keeper_is_self(k, &s->node))
+		if (s->index >= f->n || (one == NULL && keeper_is_self(k, &s->node)))
 			continue;
-		one = neighbours_get(k->neighbours, &s->node, now);
 		/* Nobody is taken for gone because we had no memory to ask. */
 		if (one == NULL || !gone(k, v, one, grace))
 			count_alive(v, s->index);
@@ -148,8 +161,8 @@ mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t 
 
 	for (size_t i = 0; i < f->siblings.count;) {
 		const struct sibling *s = &f->siblings.at[i];
-		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
-		bool untrue = keeper_is_self(k, &s->node) && !facts_has(f, s->index);
+		const struct neighbour *one = v->of[i];
+		bool untrue = one == NULL && keeper_is_self(k, &s->node) && !facts_has(f, s->index);
 		bool replaced = one != NULL && v->alive[s->index] && gone(k, v, one, grace);
 
 		/* Who is only silent may be the other half of a network. */
@@ -157,6 +170,7 @@ mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t 
 			replaced = neighbour_gone(one, now, forget);
 		if (replaced || untrue || s->index >= f->n) {
 			f->siblings.at[i] = f->siblings.at[--f->siblings.count];
+			v->of[i] = v->of[f->siblings.count];
 			v->edited = true;
 		} else {
 			i++;
@@ -250,10 +264,13 @@ note_twin(struct keeper *k, const struct chunk_facts *f, struct held *h)
 	h->twinned = false;
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
-		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
+		const struct neighbour *one;
 
-		if (s->index != h->index || keeper_is_self(k, &s->node) || one == NULL ||
-		    one->silent_at != 0 || one->asked_at == 0 || auditor_out(k->auditor, &s->node))
+		if (s->index != h->index || keeper_is_self(k, &s->node))
+			continue;
+		one = neighbours_find(k->neighbours, &s->node);
+		if (one == NULL || one->silent_at != 0 || one->asked_at == 0 ||
+		    auditor_out(k->auditor, &s->node))
 			continue;
 		/* It may still believe that we are gone. */
 		h->twinned = true;
@@ -356,6 +373,7 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 	int err = ERR_OK;
 
 	/* The nearer the end, the less patience, and none because of what somebody said. */
+	find_siblings(k, f, v);
 	see(k, f, v, keeper_short_grace(k));
 	if (v->alive_count > f->k + 1) {
 		v->patient = true;
