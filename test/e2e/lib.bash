@@ -91,6 +91,10 @@ alive() {
 	awk '/^State:/ { ended = $2 == "Z" || $2 == "X" } END { exit !(NR && !ended) }' \
 	    "/proc/$1/status" 2> /dev/null
 }
+# Whether a process in the background is the program already: before, it is the shell, whose traps swallow a signal.
+has_become() {
+	[ "/proc/$1/exe" -ef "$SKERRY" ]
+}
 # until_true SECONDS command...: waits for a condition.
 until_true() {
 	local deadline=$((SECONDS + $1))
