@@ -377,7 +377,6 @@ START_TEST(questions_follow_what_is_to_spare)
 }
 END_TEST
 
-/* A dozen questions in a day of silence, one lookup before the shorter grace is over. */
 /* As many as end within a claim's time; at least one. */
 START_TEST(a_slow_line_repairs_one_after_the_other)
 {
@@ -401,6 +400,7 @@ START_TEST(a_slow_line_repairs_one_after_the_other)
 }
 END_TEST
 
+/* A dozen questions in a day of silence, one lookup before the shorter grace is over. */
 START_TEST(the_silent_are_asked_ever_more_rarely)
 {
 	uint64_t at = 0, asked = 0, sought_at = 0, sought = 0;
