@@ -5,7 +5,9 @@
 #ifndef TEST_UNIT_STORAGE_STORE_FIXTURE_H
 #define TEST_UNIT_STORAGE_STORE_FIXTURE_H
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "storage/store.h"
 
@@ -166,6 +168,38 @@ fx_generation(struct store *s, const struct hash *chunk, uint64_t owner)
 	}
 	free(found);
 	return generation;
+}
+
+/* ---- a store on real files ---- */
+
+static inline int
+fx_remove_name(void *arg, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", (const char *)arg, name);
+	unlink(path);
+	return ERR_OK;
+}
+
+/* As if it had been lost. */
+static inline void
+fx_remove_index(const char *dir)
+{
+	char index[128];
+
+	snprintf(index, sizeof(index), "%s/index", dir);
+	disk_list(disk_real(), index, fx_remove_name, index);
+	rmdir(index);
+}
+
+/* With all that is in it; 0, or what rmdir() gives. */
+static inline int
+fx_remove_store(const char *dir)
+{
+	fx_remove_index(dir);
+	disk_list(disk_real(), dir, fx_remove_name, (void *)(uintptr_t)dir);
+	return rmdir(dir);
 }
 
 #endif

@@ -38,26 +38,6 @@ keep_line(void *arg, enum log_level level, const char *line)
 	snprintf(c->logged + len, sizeof(c->logged) - len, "%s\n", line);
 }
 
-static int
-remove_name(void *arg, const char *name)
-{
-	char path[200];
-
-	snprintf(path, sizeof(path), "%s/%s", (const char *)arg, name);
-	unlink(path);
-	return ERR_OK;
-}
-
-static void
-remove_index(const char *dir)
-{
-	char index[128];
-
-	snprintf(index, sizeof(index), "%s/index", dir);
-	disk_list(disk_real(), index, remove_name, index);
-	rmdir(index);
-}
-
 static void
 ctx_init(struct ctx *c)
 {
@@ -77,9 +57,7 @@ ctx_init(struct ctx *c)
 static void
 ctx_fini(struct ctx *c)
 {
-	remove_index(c->dir);
-	disk_list(disk_real(), c->dir, remove_name, c->dir);
-	ck_assert_int_eq(rmdir(c->dir), 0);
+	ck_assert_int_eq(fx_remove_store(c->dir), 0);
 	log_free(c->log);
 }
 
@@ -276,7 +254,7 @@ START_TEST(rebuilt_index_is_the_old_one)
 	ck_assert_int_eq(tell(&c, check_story), ERR_OK);
 	ck_assert_uint_eq(findings, 0);
 	before = dump_index(&c);
-	remove_index(c.dir);
+	fx_remove_index(c.dir);
 	ck_assert_int_eq(tell(&c, prove_all), ERR_OK);
 	ck_assert_ptr_nonnull(strstr(c.logged, "rebuilt"));
 	after = dump_index(&c);
@@ -425,7 +403,7 @@ START_TEST(killed_at_random)
 	for (size_t i = 0; i < SMALL; i++)
 		total += confirmed[i];
 	ck_assert_uint_gt(total, 5);
-	remove_index(c.dir);
+	fx_remove_index(c.dir);
 	ck_assert_int_eq(tell(&c, check_confirmed), ERR_OK);
 	for (size_t i = 0; i < SMALL; i++)
 		fx_chunk_fini(&small[i]);
@@ -512,7 +490,7 @@ START_TEST(thousand_shards_start_in_a_second)
 		fx_chunk_init(&wide[i], i, 1, 250, 3000);
 	ck_assert_int_eq(tell(&c, put_thousand), ERR_OK);
 	ck_assert_int_eq(tell(&c, timed_open), ERR_OK);
-	remove_index(c.dir);
+	fx_remove_index(c.dir);
 	ck_assert_int_eq(tell(&c, timed_open), ERR_OK);
 	for (size_t i = 0; i < 4; i++)
 		fx_chunk_fini(&wide[i]);
@@ -594,12 +572,12 @@ START_TEST(flipped_bits_are_found)
 		ck_assert_uint_gt(checked.bad_shards + checked.index_stray, 0);
 		ck_assert_uint_eq(checked.shards, 2);
 		/* without the index the others are found all the same */
-		remove_index(c.dir);
+		fx_remove_index(c.dir);
 		ck_assert_int_eq(tell(&c, verify_three), ERR_OK);
 		ck_assert_uint_eq(whole, 5);
 		/* back again: whole */
 		flip(c.dir, FIRST_SEGMENT, at, (unsigned)i % 8);
-		remove_index(c.dir);
+		fx_remove_index(c.dir);
 		ck_assert_int_eq(tell(&c, verify_three), ERR_OK);
 		ck_assert_uint_eq(whole, 7);
 		three_fini(&c);

@@ -2,7 +2,6 @@
  * The store on the real environment and a real directory, with both indexes: putting, reading,
  * leases, siblings, values, drops, refusals.
  */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "overlay/base/buf.h"
@@ -20,28 +19,6 @@ struct ctx {
 	struct store_opts opts;
 	struct store *store;
 };
-
-static int
-remove_name(void *arg, const char *name)
-{
-	char path[200];
-
-	snprintf(path, sizeof(path), "%s/%s", (const char *)arg, name);
-	unlink(path);
-	return ERR_OK;
-}
-
-static void
-remove_dir(const char *dir)
-{
-	char index[128];
-
-	snprintf(index, sizeof(index), "%s/index", dir);
-	disk_list(disk_real(), index, remove_name, index);
-	rmdir(index);
-	disk_list(disk_real(), dir, remove_name, (void *)dir);
-	rmdir(dir);
-}
 
 static void
 with_store(bool in_memory, uint64_t capacity, int (*story)(void *arg))
@@ -61,18 +38,7 @@ with_store(bool in_memory, uint64_t capacity, int (*story)(void *arg))
 		.index_in_memory = in_memory };
 	ck_assert_int_eq(env_real_run(c.env, story, &c), ERR_OK);
 	env_real_free(c.env);
-	remove_dir(c.dir);
-}
-
-/* As if it had been lost. */
-static void
-forget_index(const struct ctx *c)
-{
-	char index[128];
-
-	snprintf(index, sizeof(index), "%s/index", c->dir);
-	disk_list(disk_real(), index, remove_name, index);
-	rmdir(index);
+	ck_assert_int_eq(fx_remove_store(c.dir), 0);
 }
 
 static SUSPENDS void
@@ -626,7 +592,7 @@ a_year_of_puts_and_deletions(void *arg)
 	ck_assert_uint_le(s.bytes_used, MIB(6));
 	/* Built anew from the segments it knows the same, and nothing is back. */
 	store_close(c->store);
-	forget_index(c);
+	fx_remove_index(c->dir);
 	open_store(c);
 	store_status(c->store, &s);
 	ck_assert_uint_eq(s.shards, KEPT);

@@ -3,7 +3,6 @@
  * bring the index up to date; read and walked; found again after a close, after a kill, and without
  * the index. And what the store saves by not telling its index each time.
  */
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -53,26 +52,6 @@ key_at(size_t i)
 	return h;
 }
 
-static int
-remove_name(void *arg, const char *name)
-{
-	char path[200];
-
-	snprintf(path, sizeof(path), "%s/%s", (const char *)arg, name);
-	unlink(path);
-	return ERR_OK;
-}
-
-static void
-remove_index(const struct ctx *c)
-{
-	char index[128];
-
-	snprintf(index, sizeof(index), "%s/index", c->dir);
-	disk_list(disk_real(), index, remove_name, index);
-	rmdir(index);
-}
-
 static void
 ctx_init(struct ctx *c)
 {
@@ -94,9 +73,7 @@ ctx_init(struct ctx *c)
 static void
 ctx_fini(struct ctx *c)
 {
-	remove_index(c);
-	disk_list(disk_real(), c->dir, remove_name, c->dir);
-	ck_assert_int_eq(rmdir(c->dir), 0);
+	ck_assert_int_eq(fx_remove_store(c->dir), 0);
 	fx_chunk_fini(&c->chunk);
 	munmap(c->m, sizeof(*c->m));
 }
@@ -252,7 +229,7 @@ START_TEST(values_are_those_of_a_table)
 	for (int i = 0; i < 3; i++) {
 		tell(&c, work);
 		if (i == 1)
-			remove_index(&c);
+			fx_remove_index(c.dir);
 		tell(&c, look);
 	}
 	ctx_fini(&c);
@@ -274,7 +251,7 @@ START_TEST(values_outlive_a_kill)
 		ck_assert_int_eq(waitpid(child, &status, 0), child);
 		ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 		if (i == 1)
-			remove_index(&c);
+			fx_remove_index(c.dir);
 		tell(&c, look);
 	}
 	ctx_fini(&c);
