@@ -309,6 +309,9 @@ take(struct batch *b, bool with_records)
 		add_to_batch(b, &end, c);
 		if (c->kind == COMMIT_SHARD && c->writer->lost)
 			commit_settle(c, ERR_IO);
+		/* That one's batch has failed; within one batch all fail. */
+		if (c->after != NULL && c->after->settled && c->after->result != ERR_OK)
+			commit_settle(c, c->after->result);
 	}
 	while (with_records && s->lazy != NULL && b->count < BATCH_MAX) {
 		struct commit *c = s->lazy;
@@ -334,7 +337,7 @@ values_alone(const struct batch *b, size_t *values, size_t *bytes)
 {
 	*values = *bytes = 0;
 	for (const struct commit *c = b->first; c != NULL; c = c->next) {
-		if (c->kind == COMMIT_FLUSH)
+		if (c->kind == COMMIT_FLUSH || c->settled)
 			continue;
 		if (c->kind != COMMIT_RECORD || c->record.kind != RECORD_VALUE || c->copies)
 			return false;
@@ -356,7 +359,7 @@ prepare_young(struct batch *b)
 		return;
 	b->young = malloc(values * sizeof(struct young_value *));
 	for (struct commit *c = b->first; b->young != NULL && c != NULL; c = c->next) {
-		if (c->kind != COMMIT_RECORD)
+		if (c->kind != COMMIT_RECORD || c->settled)
 			continue;
 		b->young[b->young_count] = young_value_new(&c->record);
 		if (b->young[b->young_count] != NULL) {

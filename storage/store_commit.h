@@ -57,6 +57,9 @@ struct commit {
 	const struct catalog_sweep *sweep_at; /* COMMIT_SWEEP; lent, as the next */
 	struct catalog_sweep *sweep_next;
 	bool lazy; /* nobody waits: freed after its batch */
+	/* Not without that one, which was queued before and is lent until this one is settled; or
+	 * NULL. */
+	const struct commit *after;
 };
 
 static inline void

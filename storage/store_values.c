@@ -42,6 +42,7 @@ store_set_values(
 			.chunk = at[i].key,
 			.index = (uint8_t)space,
 			.value = at[i].value };
+		c[i].after = i > 0 ? &c[i - 1] : NULL;
 	}
 	err = store_commit_all(s, c, count);
 	free(c);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "storage/store_compact.h"
+#include "storage/store_values.h"
 #include "test/scenario/ground.h"
 #include "test/scenario/store_life.h"
 #include "test/unit/suite.h"
@@ -190,6 +191,64 @@ START_TEST(rot_does_not_hold_up_compaction)
 }
 END_TEST
 
+/* ---- values that belong together ---- */
+
+/* More than two groups of records take. */
+#define TOGETHER 60
+
+static int
+together_task(void *arg)
+{
+	static const uint8_t bytes[STORE_VALUE_MAX];
+	struct run *r = arg;
+	struct store_value at[TOGETHER];
+	bool before = true;
+	struct buf got;
+
+	for (size_t i = 0; i < TOGETHER; i++)
+		at[i] =
+		    (struct store_value){ { { 'T', (uint8_t)i } }, bytes_of(bytes, sizeof(bytes)) };
+	sim_disk_arm(r->disk,
+	    &(struct sim_disk_fault){
+		.skip = r->nth, .ops = SIM_DISK_CREATE | SIM_DISK_ALLOCATE, .err = ERR_NO_SPACE });
+	if (store_set_values(r->store, STORE_REGISTER, at, TOGETHER) != ERR_OK)
+		r->failures++;
+	r->nth = sim_disk_strikes(r->disk) == 0 ? UINT64_MAX : r->nth + 1;
+	sim_disk_arm(r->disk, NULL);
+	buf_init(&got, STORE_VALUE_MAX);
+	for (size_t i = 0; i < TOGETHER; i++) {
+		bool there = store_value(r->store, STORE_REGISTER, &at[i].key, &got) == ERR_OK;
+
+		if (there && !before)
+			wrong(&r->model, "value %zu is there, and the one before is not", i);
+		before = there;
+	}
+	buf_fini(&got);
+	return ERR_OK;
+}
+
+/* A segment that cannot be made fails one batch: what comes in the next one does not go on alone.
+ */
+START_TEST(of_many_values_none_is_there_without_those_before)
+{
+	uint64_t nth = 0, failures = 0;
+
+	while (nth != UINT64_MAX) {
+		struct run r;
+
+		run_init(&r, 1);
+		node_up(&r);
+		r.nth = nth;
+		ck_assert(live(&r, together_task));
+		ck_assert_str_eq(r.model.wrong, "");
+		nth = r.nth;
+		failures += r.failures;
+		run_fini(&r);
+	}
+	ck_assert_uint_gt(failures, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -198,6 +257,7 @@ main(void)
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "faults", 120, every_operation_fails_once,
 	    every_operation_fails_for_want_of_space, disk_fails_for_a_while,
-	    rot_does_not_hold_up_compaction, NULL);
+	    rot_does_not_hold_up_compaction, of_many_values_none_is_there_without_those_before,
+	    NULL);
 	return suite_main(s);
 }
