@@ -6,8 +6,7 @@
  *	→ one sync per segment touched → one index transaction → wake all
  *
  * so that 64 leases and trailers cost one sync. A batch of values alone leaves the transaction to a
- * later one (young.h). There is never more than one batch, thus one
- * writer of the index.
+ * later one (young.h). There is never more than one batch, thus one writer of the index.
  *
  * How it can fail. A segment that cannot be created fails the records of the batch and nothing
  *else. After a failed write, sync or index transaction nobody knows what is on the disk: all that
@@ -75,9 +74,7 @@ struct batch {
 	bool synced;  /* with the write, in one job */
 	uint64_t syncs;
 	struct carried carried; /* room for the marks, filled when the batch fails */
-	/* A batch of values alone: copies, which stay out of the index for now. */
-	struct young_value **young;
-	size_t young_count;
+	bool young; /* values alone, and each has its copy: they stay out of the index for now */
 };
 
 /* ---- inside the first job: records ---- */
@@ -132,7 +129,7 @@ write_records(void *arg)
 {
 	struct batch *b = arg;
 	struct store *s = b->store;
-	int err = b->young != NULL ? ERR_OK : index_read(s->index, check_records, b);
+	int err = b->young ? ERR_OK : index_read(s->index, check_records, b);
 	size_t len;
 
 	if (err != ERR_OK)
@@ -228,7 +225,7 @@ make_durable(void *arg)
 		if (c->kind == COMMIT_SHARD && !c->settled)
 			err = sync_once(b, c->shard.place.segment, &last);
 	}
-	if (err == ERR_OK && b->young == NULL) {
+	if (err == ERR_OK && !b->young) {
 		err = index_update(b->store->index, apply_batch, b);
 		b->indexed = err == ERR_OK;
 	}
@@ -347,30 +344,28 @@ values_alone(const struct batch *b, size_t *values, size_t *bytes)
 	return *values > 0;
 }
 
+static bool
+copy_values(struct batch *b)
+{
+	for (struct commit *c = b->first; c != NULL; c = c->next) {
+		if (c->kind != COMMIT_RECORD || c->settled)
+			continue;
+		c->young = young_value_new(&c->record);
+		if (c->young == NULL)
+			return false;
+	}
+	return true;
+}
+
 /* Without room or memory the batch goes by the index, and takes the young there. */
 static void
 prepare_young(struct batch *b)
 {
-	struct store *s = b->store;
+	struct young *y = &b->store->young;
 	size_t values, bytes;
 
-	if (!values_alone(b, &values, &bytes) || !young_fits(&s->young, values, bytes) ||
-	    young_prepare(&s->young) != ERR_OK)
-		return;
-	b->young = malloc(values * sizeof(struct young_value *));
-	for (struct commit *c = b->first; b->young != NULL && c != NULL; c = c->next) {
-		if (c->kind != COMMIT_RECORD || c->settled)
-			continue;
-		b->young[b->young_count] = young_value_new(&c->record);
-		if (b->young[b->young_count] != NULL) {
-			b->young_count++;
-			continue;
-		}
-		while (b->young_count > 0)
-			young_value_free(b->young[--b->young_count]);
-		free(b->young);
-		b->young = NULL;
-	}
+	b->young = values_alone(b, &values, &bytes) && young_fits(y, values, bytes) &&
+		   young_prepare(y) == ERR_OK && copy_values(b);
 }
 
 /* Once the batch is durable. */
@@ -381,11 +376,13 @@ settle_young(struct batch *b)
 
 	if (b->indexed)
 		young_clear(y);
-	if (b->young == NULL || b->group_bytes == 0)
+	if (!b->young || b->group_bytes == 0)
 		return;
-	for (size_t i = 0; i < b->young_count; i++)
-		young_put(y, b->young[i]);
-	b->young_count = 0;
+	for (struct commit *c = b->first; c != NULL; c = c->next) {
+		if (c->young != NULL)
+			young_put(y, c->young);
+		c->young = NULL;
+	}
 	young_add_group(y, b->group.place, b->group_bytes);
 }
 
@@ -440,6 +437,7 @@ finish(struct batch *b)
 			writer_unlist(c->writer);
 			c->writer->in_batch = false;
 		}
+		young_value_free(c->young);
 		if (c->lazy)
 			free(c);
 		else
@@ -449,9 +447,6 @@ finish(struct batch *b)
 	s->status.commits += b->count;
 	free(b->text);
 	free(b->carried.marks);
-	while (b->young_count > 0)
-		young_value_free(b->young[--b->young_count]);
-	free(b->young);
 }
 
 /* ---- failing and coming back ---- */
@@ -520,7 +515,7 @@ write_batch_records(struct batch *b)
 	/* Who begins a shard meanwhile waits for that sync; with some waiting it is not done. */
 	if (b->text != NULL && b->carried.marks != NULL)
 		err = env_offload(s->env, WORK_DISK,
-		    b->young != NULL && s->gate.head == NULL ? write_durably : write_records, b,
+		    b->young && s->gate.head == NULL ? write_durably : write_records, b,
 		    b->text_cap);
 	if (seglog_head(s->log).segment != 0)
 		s->head = seglog_head(s->log);

@@ -56,7 +56,8 @@ struct commit {
 	uint64_t segment;                     /* COMMIT_RETIRE */
 	const struct catalog_sweep *sweep_at; /* COMMIT_SWEEP; lent, as the next */
 	struct catalog_sweep *sweep_next;
-	bool lazy; /* nobody waits: freed after its batch */
+	bool lazy;                 /* nobody waits: freed after its batch */
+	struct young_value *young; /* own: a copy of a value that is to be young */
 	/* Not without that one, which was queued before and is lent until this one is settled; or
 	 * NULL. */
 	const struct commit *after;
