@@ -85,9 +85,8 @@ struct carried {
 SUSPENDS int store_commit(struct store *s, struct commit *c);
 /* The same for many, which then share batches; the first error. */
 SUSPENDS int store_commit_all(struct store *s, struct commit *c, size_t count);
-/* store_records.c: one of a kind that brings nothing but itself. */
-SUSPENDS int store_commit_record(struct store *s, const struct record *r, bool needs_chunk);
-/* fn with the index, in a worker; damage of the index says nothing about what is kept: ERR_IO. */
+/* store_records.c: fn with the index, in a worker; damage of the index says nothing about what is
+ * kept: ERR_IO. */
 SUSPENDS int store_look_up(struct store *s, index_fn *fn, void *arg);
 /* ERR_OK, or why not; tries to come back when it is time. */
 SUSPENDS int store_ready(struct store *s);

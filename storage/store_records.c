@@ -32,8 +32,8 @@ store_look_up(struct store *s, index_fn *fn, void *arg)
 	return env_offload(s->env, WORK_DISK, lookup_run, &l, 0);
 }
 
-int
-store_commit_record(struct store *s, const struct record *r, bool needs_chunk)
+static SUSPENDS int
+commit_record(struct store *s, const struct record *r, bool needs_chunk)
 {
 	struct commit c = { .kind = COMMIT_RECORD, .record = *r, .needs_chunk = needs_chunk };
 
@@ -46,7 +46,7 @@ store_drop(struct store *s, const struct hash *chunk, uint8_t index)
 {
 	struct record r = { .kind = RECORD_DROP, .chunk = *chunk, .index = index };
 
-	return store_commit_record(s, &r, false);
+	return commit_record(s, &r, false);
 }
 
 /* ---- leases ---- */
@@ -199,7 +199,7 @@ store_set_siblings(
 	if (err == ERR_OK && q.found == ERR_OK && q.sequence >= sequence)
 		err = compare_siblings(&q, sequence, siblings);
 	else if (err == ERR_OK && s->lazy_count >= LAZY_MAX)
-		err = store_commit_record(s, &r, true);
+		err = commit_record(s, &r, true);
 	else if (err == ERR_OK)
 		err = store_commit_lazy(s, &r);
 	buf_fini(&there);

@@ -10,18 +10,6 @@
 static_assert(STORE_VALUE_MAX == RECORD_VALUE_MAX, "one limit");
 
 int
-store_set_value(struct store *s, enum store_space space, const struct hash *key, struct bytes value)
-{
-	struct record r = {
-		.kind = RECORD_VALUE, .chunk = *key, .index = (uint8_t)space, .value = value
-	};
-
-	if (value.len > STORE_VALUE_MAX)
-		return ERR_TOO_BIG;
-	return store_commit_record(s, &r, false);
-}
-
-int
 store_set_values(
     struct store *s, enum store_space space, const struct store_value *at, size_t count)
 {
@@ -47,6 +35,12 @@ store_set_values(
 	err = store_commit_all(s, c, count);
 	free(c);
 	return err;
+}
+
+int
+store_set_value(struct store *s, enum store_space space, const struct hash *key, struct bytes value)
+{
+	return store_set_values(s, space, &(struct store_value){ *key, value }, 1);
 }
 
 /* ---- looking up ---- */
