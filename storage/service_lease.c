@@ -90,31 +90,21 @@ keep_siblings(struct service *s, struct chunk_facts *f, const struct siblings_no
 }
 
 static SUSPENDS int
-accept_lease(struct service *s, struct lease_update *m, struct chunk_facts *f, uint64_t group)
-{
-	struct agreed_time now;
-	int err = store_held_facts(s->opts.store, &m->lease.chunk, f);
-
-	endpoint_agreed_time(s->opts.endpoint, &now);
-	if (err == ERR_OK)
-		err = facts_accept(f, s->opts.admission, &m->lease, group, &now);
-	return err;
-}
-
-static SUSPENDS int
 keep_lease(struct service *s, struct lease_update *m, struct chunk_facts *f, uint64_t group)
 {
-	int err = accept_lease(s, m, f, group);
+	struct agreed_time now;
+	int err, tries = 0;
 
-	/* Siblings first: the lease's sync carries them along. */
-	if (err == ERR_OK)
-		err = keep_siblings(s, f, &m->note);
-	/* Another list came while this one was joined to what had been there. */
-	for (int tries = 0; tries < JOIN_TRIES && err == ERR_STALE; tries++) {
-		err = accept_lease(s, m, f, group);
+	/* Once more where another list came while this one was joined to what had been there. */
+	do {
+		err = store_held_facts(s->opts.store, &m->lease.chunk, f);
+		endpoint_agreed_time(s->opts.endpoint, &now);
+		if (err == ERR_OK)
+			err = facts_accept(f, s->opts.admission, &m->lease, group, &now);
+		/* Siblings first: the lease's sync carries them along. */
 		if (err == ERR_OK)
 			err = keep_siblings(s, f, &m->note);
-	}
+	} while (err == ERR_STALE && tries++ < JOIN_TRIES);
 	if (err == ERR_OK)
 		err = store_lease(s->opts.store, &m->lease);
 	return err;
