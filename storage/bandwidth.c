@@ -9,10 +9,16 @@ time_of(uint64_t bytes, uint64_t bytes_s)
 	return bytes / bytes_s * second + bytes % bytes_s * micro / bytes_s * (second / micro);
 }
 
+bool
+byte_rate_limits(const struct byte_rate *r)
+{
+	return r->bytes_s > 0 && r->bytes_s <= RATE_MAX;
+}
+
 uint64_t
 byte_rate_take(struct byte_rate *r, uint64_t now, uint64_t bytes)
 {
-	if (r->bytes_s == 0 || r->bytes_s > RATE_MAX)
+	if (!byte_rate_limits(r))
 		return 0;
 	r->full_at = MAX(r->full_at, now) + time_of(bytes, r->bytes_s);
 	return r->full_at > now + RATE_SAVED_NS ? r->full_at - now - RATE_SAVED_NS : 0;

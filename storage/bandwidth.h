@@ -13,9 +13,10 @@
 #define RATE_MAX      ((uint64_t)1 << 40)
 
 struct byte_rate {
-	uint64_t bytes_s; /* 0: no limit */
+	uint64_t bytes_s; /* 0, or more than RATE_MAX: no limit */
 	uint64_t full_at; /* when the bucket is full again */
 };
+bool byte_rate_limits(const struct byte_rate *r);
 /* Takes so many bytes; nanoseconds to wait before they are moved. */
 uint64_t byte_rate_take(struct byte_rate *r, uint64_t now, uint64_t bytes);
 

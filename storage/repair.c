@@ -174,13 +174,13 @@ repair_task(void *arg)
 static uint64_t
 rate_of(const struct keeper *k)
 {
-	uint64_t rates[] = { k->repair_rate.bytes_s, k->opts.bandwidth->up.bytes_s,
-		k->opts.bandwidth->down.bytes_s };
+	const struct byte_rate *rates[] = { &k->repair_rate, &k->opts.bandwidth->up,
+		&k->opts.bandwidth->down };
 	uint64_t least = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
-		if (rates[i] != 0 && rates[i] <= RATE_MAX && (least == 0 || rates[i] < least))
-			least = rates[i];
+		if (byte_rate_limits(rates[i]) && (least == 0 || rates[i]->bytes_s < least))
+			least = rates[i]->bytes_s;
 	}
 	return least;
 }
