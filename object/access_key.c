@@ -167,13 +167,6 @@ access_sees(const struct access_key *k, uint64_t now_ms, const char *bucket)
 
 /* ---- as it is kept ---- */
 
-static void
-pack_text(struct packer *p, const char *text)
-{
-	pack_u8(p, (uint8_t)strlen(text));
-	pack_str(p, text);
-}
-
 int
 access_key_pack(const struct access_key *k, struct buf *out)
 {
@@ -204,27 +197,12 @@ access_key_pack(const struct access_key *k, struct buf *out)
 	return ERR_OK;
 }
 
-/* Into a field of cap bytes; fails the cursor for longer ones, and for a NUL inside. */
-static void
-unpack_text(struct unpacker *u, char *out, size_t cap, size_t len)
-{
-	struct bytes text = unpack_lend(u, len);
-
-	if (len >= cap || (text.data != NULL && memchr(text.data, '\0', text.len) != NULL))
-		u->failed = true;
-	if (u->failed)
-		return;
-	if (text.len > 0)
-		memcpy(out, text.data, text.len);
-	out[text.len] = '\0';
-}
-
 static void
 unpack_grant(struct unpacker *u, struct access_grant *g)
 {
 	g->rights = unpack_u8(u);
-	unpack_text(u, g->bucket, sizeof(g->bucket), unpack_u8(u));
-	unpack_text(u, g->prefix, sizeof(g->prefix), unpack_u8(u));
+	unpack_text(u, g->bucket, sizeof(g->bucket));
+	unpack_text(u, g->prefix, sizeof(g->prefix));
 	if (g->rights == 0 || (g->rights & ~ACCESS_ALL) != 0)
 		u->failed = true;
 }
@@ -238,11 +216,11 @@ access_key_unpack(struct bytes in, struct access_key *out)
 
 	if (err != ERR_OK)
 		return err == ERR_VERSION ? err : ERR_CORRUPT;
-	unpack_text(&u, k.id, sizeof(k.id), ACCESS_ID_TEXT - 1);
-	unpack_text(&u, k.secret, sizeof(k.secret), ACCESS_SECRET_TEXT - 1);
+	unpack_str(&u, k.id, sizeof(k.id) - 1);
+	unpack_str(&u, k.secret, sizeof(k.secret) - 1);
 	k.created_ms = unpack_u64(&u);
 	k.expires_ms = unpack_u64(&u);
-	unpack_text(&u, k.label, sizeof(k.label), unpack_u8(&u));
+	unpack_text(&u, k.label, sizeof(k.label));
 	k.grants_count = unpack_u8(&u);
 	if (k.grants_count > ACCESS_GRANTS_MAX)
 		u.failed = true;

@@ -81,8 +81,7 @@ bucket_record_pack(
 	pack_u64(&p, r->created_ms);
 	pack_raw(&p, r->seed.salt, sizeof(r->seed.salt));
 	pack_raw(&p, r->seed.secret.b, sizeof(r->seed.secret.b));
-	pack_u8(&p, (uint8_t)strlen(r->location.text));
-	pack_str(&p, r->location.text);
+	pack_text(&p, r->location.text);
 	pack_raw(&p, charter, len);
 	must(pack_ok(&p));
 	return p.len;
@@ -92,17 +91,9 @@ static int
 unpack_location(struct unpacker *u, struct bucket_location *out)
 {
 	char text[BUCKET_LOCATION_TEXT];
-	size_t len = unpack_u8(u);
-	struct bytes in = unpack_lend(u, len);
 
-	if (u->failed || len >= sizeof(text))
-		return ERR_CORRUPT;
-	if (len > 0)
-		memcpy(text, in.data, len);
-	text[len] = '\0';
-	if (strlen(text) != len || bucket_location_parse(text, out) != ERR_OK)
-		return ERR_CORRUPT;
-	return ERR_OK;
+	unpack_text(u, text, sizeof(text));
+	return u->failed || bucket_location_parse(text, out) != ERR_OK ? ERR_CORRUPT : ERR_OK;
 }
 
 static int

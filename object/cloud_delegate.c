@@ -23,13 +23,6 @@ note_key(const char *id)
 	return cloud_table_key(TABLE_DELEGATES, id, strlen(id));
 }
 
-static void
-pack_text(struct packer *p, const char *text)
-{
-	pack_u8(p, (uint8_t)strlen(text));
-	pack_str(p, text);
-}
-
 static size_t
 note_pack(const struct cloud_delegate *d, uint8_t out[NOTE_BYTES_MAX])
 {
@@ -49,21 +42,6 @@ note_pack(const struct cloud_delegate *d, uint8_t out[NOTE_BYTES_MAX])
 	}
 	must(pack_ok(&p));
 	return p.len;
-}
-
-static void
-unpack_text(struct unpacker *u, char *out, size_t cap)
-{
-	size_t len = unpack_u8(u);
-	struct bytes text = unpack_lend(u, len);
-
-	if (len >= cap)
-		u->failed = true;
-	if (u->failed)
-		return;
-	memset(out, 0, cap);
-	if (text.len > 0)
-		memcpy(out, text.data, text.len);
 }
 
 static int

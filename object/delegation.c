@@ -18,13 +18,6 @@ delegation_writer(const struct delegated_bucket *b, struct identity *out)
 /* ---- as a file ---- */
 
 static void
-pack_text(struct packer *p, const char *text)
-{
-	pack_u8(p, (uint8_t)strlen(text));
-	pack_str(p, text);
-}
-
-static void
 pack_bucket(struct packer *p, const struct delegated_bucket *b, struct network_id net)
 {
 	uint8_t record[BUCKET_RECORD_BYTES_MAX];
@@ -114,21 +107,6 @@ delegation_pack(const struct delegation *d, struct network_id net, struct buf *o
 	for (size_t i = 0; i < d->count && err == ERR_OK; i++)
 		err = buf_append(out, d->buckets[i].word.b, sizeof(d->buckets[i].word.b));
 	return err;
-}
-
-static void
-unpack_text(struct unpacker *u, char *out, size_t cap)
-{
-	size_t len = unpack_u8(u);
-	struct bytes text = unpack_lend(u, len);
-
-	if (len >= cap || (text.data != NULL && memchr(text.data, '\0', text.len) != NULL))
-		u->failed = true;
-	if (u->failed)
-		return;
-	if (text.len > 0)
-		memcpy(out, text.data, text.len);
-	out[text.len] = '\0';
 }
 
 static int

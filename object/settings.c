@@ -99,8 +99,7 @@ settings_put(struct kv *txn, const struct settings *s)
 	pack_u8(&p, s->default_mode);
 	pack_u32(&p, s->default_count);
 	pack_u64(&p, s->created_ms);
-	pack_u8(&p, (uint8_t)strlen(s->owner.text));
-	pack_str(&p, s->owner.text);
+	pack_text(&p, s->owner.text);
 	pack_u8(&p, (uint8_t)s->region.len);
 	pack_raw(&p, s->region.data, s->region.len);
 	must(pack_ok(&p));

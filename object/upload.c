@@ -27,8 +27,7 @@ upload_pack(const struct upload *u, struct buf *out)
 
 	pack_u8(&p, UPLOAD_VERSION);
 	pack_u64(&p, u->created_ms);
-	pack_u8(&p, (uint8_t)strlen(u->initiator.text));
-	pack_str(&p, u->initiator.text);
+	pack_text(&p, u->initiator.text);
 	must(pack_ok(&p));
 	err = buf_append(out, text, p.len);
 	return err != ERR_OK ? err : entry_pack(&u->entry, out);
@@ -40,16 +39,13 @@ upload_unpack(struct bytes in, struct upload *out)
 	struct unpacker u = unpacker_on(in);
 	uint8_t version = unpack_u8(&u);
 	struct upload up = { .created_ms = unpack_u64(&u) };
-	struct bytes who = unpack_lend(&u, unpack_u8(&u));
 	int err;
 
-	if (u.failed || who.len > ACCOUNT_ID_MAX ||
-	    (who.len > 0 && memchr(who.data, 0, who.len) != NULL))
+	unpack_text(&u, up.initiator.text, sizeof(up.initiator.text));
+	if (u.failed)
 		return ERR_CORRUPT;
 	if (version != UPLOAD_VERSION)
 		return ERR_VERSION;
-	if (who.len > 0)
-		memcpy(up.initiator.text, who.data, who.len);
 	err = entry_unpack(bytes_of(in.data + u.pos, in.len - u.pos), &up.entry);
 	if (err == ERR_OK && (up.entry.marker || up.entry.content.len > 0))
 		err = ERR_CORRUPT;

@@ -97,15 +97,6 @@ record_valid(const struct peer_record *r)
 
 /* ---- packing ---- */
 
-static void
-pack_text(struct packer *p, const char *text)
-{
-	size_t len = strlen(text);
-
-	pack_u8(p, (uint8_t)len); /* record_valid has bounded it */
-	pack_raw(p, text, len);
-}
-
 int
 peer_record_pack(const struct peer_record *r, const struct identity *who,
     const struct network_id *net, uint8_t *out, size_t cap, size_t *out_len)
@@ -148,21 +139,6 @@ peer_record_pack(const struct peer_record *r, const struct identity *who,
 
 /* ---- unpacking ---- */
 
-/* out has max + 1 bytes. A NUL inside would be a second form of a shorter text. */
-static void
-unpack_text(struct unpacker *u, char *out, size_t max)
-{
-	size_t len = unpack_u8(u);
-
-	if (len > max) {
-		u->failed = true;
-		return;
-	}
-	unpack_raw(u, out, len);
-	if (memchr(out, '\0', len) != NULL)
-		u->failed = true;
-}
-
 /* From behind the domain to before the signature. */
 static void
 unpack_fields(struct unpacker *u, struct peer_record *r)
@@ -177,7 +153,7 @@ unpack_fields(struct unpacker *u, struct peer_record *r)
 	for (size_t i = 0; i < r->addrs_count; i++)
 		addr_unpack(u, &r->addrs[i]);
 	unpack_raw(u, r->country, sizeof(r->country));
-	unpack_text(u, r->region, PEER_REGION_MAX);
+	unpack_text(u, r->region, sizeof(r->region));
 
 	uint8_t countersigned = unpack_u8(u);
 
@@ -193,7 +169,7 @@ unpack_fields(struct unpacker *u, struct peer_record *r)
 	r->capacity_bytes = unpack_u64(u);
 	r->version_min = unpack_u16(u);
 	r->version_max = unpack_u16(u);
-	unpack_text(u, r->software, PEER_SOFTWARE_MAX);
+	unpack_text(u, r->software, sizeof(r->software));
 	r->sequence = unpack_u64(u);
 	r->issued_ms = unpack_u64(u);
 }

@@ -94,6 +94,17 @@ pack_str(struct packer *p, const char *s)
 	pack_raw(p, s, strlen(s));
 }
 
+void
+pack_text(struct packer *p, const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len > UINT8_MAX)
+		p->failed = true;
+	pack_u8(p, (uint8_t)len);
+	pack_raw(p, s, len);
+}
+
 bool
 pack_ok(const struct packer *p)
 {
@@ -190,6 +201,30 @@ unpack_lend(struct unpacker *u, size_t len)
 	const uint8_t *at = take(u, len);
 
 	return at != NULL ? bytes_of(at, len) : bytes_of(NULL, 0);
+}
+
+void
+unpack_str(struct unpacker *u, char *out, size_t len)
+{
+	unpack_raw(u, out, len);
+	out[len] = '\0';
+	if (u->failed || strlen(out) != len) {
+		u->failed = true;
+		out[0] = '\0';
+	}
+}
+
+void
+unpack_text(struct unpacker *u, char *out, size_t cap)
+{
+	size_t len = unpack_u8(u);
+
+	if (len < cap) {
+		unpack_str(u, out, len);
+		return;
+	}
+	u->failed = true;
+	out[0] = '\0';
 }
 
 void

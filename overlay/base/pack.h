@@ -30,7 +30,8 @@ void pack_u32(struct packer *p, uint32_t v);
 void pack_u64(struct packer *p, uint64_t v);
 void pack_raw(struct packer *p, const void *data, size_t len);
 void pack_zero(struct packer *p, size_t len);
-void pack_str(struct packer *p, const char *s); /* the letters, no NUL, no length */
+void pack_str(struct packer *p, const char *s);  /* the letters, no NUL, no length */
+void pack_text(struct packer *p, const char *s); /* the length in one byte, then the letters */
 bool pack_ok(const struct packer *p);
 
 /*
@@ -47,6 +48,14 @@ uint64_t unpack_u64(struct unpacker *u);
 void unpack_raw(struct unpacker *u, void *out, size_t len);
 /* Lends len bytes of the input; {NULL, 0} after an overrun. */
 struct bytes unpack_lend(struct unpacker *u, size_t len);
+/*
+ * So many letters and a NUL into out, which has len + 1 bytes. Fails the cursor for a NUL inside,
+ * which would be a second form of a shorter text; out is empty then.
+ */
+void unpack_str(struct unpacker *u, char *out, size_t len);
+/* What pack_text() wrote, into a field of cap bytes; fails the cursor, too, where it does not fit.
+ */
+void unpack_text(struct unpacker *u, char *out, size_t cap);
 /* Consumes the literal; fails the cursor when it is not there. */
 void unpack_expect(struct unpacker *u, const char *literal);
 /*

@@ -141,6 +141,60 @@ START_TEST(domains_are_told_apart)
 }
 END_TEST
 
+START_TEST(texts_come_back_and_fit)
+{
+	char long_text[UINT8_MAX + 2], back[UINT8_MAX + 1];
+	uint8_t out[1 + UINT8_MAX];
+
+	memset(long_text, 'a', sizeof(long_text) - 1);
+	for (size_t len = 0; len <= UINT8_MAX + 1; len++) {
+		struct packer p = packer_on(out, sizeof(out));
+
+		long_text[len] = '\0';
+		pack_text(&p, long_text);
+		ck_assert_int_eq(pack_ok(&p), len <= UINT8_MAX);
+		if (len <= UINT8_MAX) {
+			struct unpacker u = unpacker_on(bytes_of(out, p.len));
+
+			ck_assert_uint_eq(p.len, 1 + len);
+			unpack_text(&u, back, len + 1);
+			ck_assert(unpack_done(&u));
+			ck_assert_str_eq(back, long_text);
+			/* A field that is too small, an input that is cut. */
+			u = unpacker_on(bytes_of(out, p.len));
+			unpack_text(&u, back, MAX(len, (size_t)1));
+			ck_assert_int_eq(unpack_done(&u), len == 0);
+			ck_assert_str_eq(back, "");
+			u = unpacker_on(bytes_of(out, p.len - 1));
+			unpack_text(&u, back, sizeof(back));
+			ck_assert(u.failed);
+			ck_assert_str_eq(back, "");
+		}
+		long_text[len] = 'a';
+	}
+}
+END_TEST
+
+START_TEST(no_nul_inside_a_text)
+{
+	static const uint8_t in[] = { 3, 'a', 0, 'b' };
+	char back[4];
+
+	struct unpacker u = unpacker_on(bytes_of(in, sizeof(in)));
+
+	unpack_text(&u, back, sizeof(back));
+	ck_assert(u.failed);
+	ck_assert_str_eq(back, "");
+	u = unpacker_on(bytes_of(in + 1, 3));
+	unpack_str(&u, back, 3);
+	ck_assert(u.failed);
+	u = unpacker_on(bytes_of(in + 1, 3));
+	unpack_str(&u, back, 1);
+	ck_assert_str_eq(back, "a");
+	ck_assert_uint_eq(unpack_left(&u), 2);
+}
+END_TEST
+
 START_TEST(every_error_has_name_and_text)
 {
 	ck_assert_str_eq(err_name(ERR_OK), "OK");
@@ -165,6 +219,7 @@ main(void)
 
 	suite_add(s, "pack", 0, writes_big_endian, overruns_are_sticky_and_write_nothing,
 	    huge_lengths_do_not_wrap, a_failed_read_leaves_zeros, empty_input_is_done,
-	    domains_are_told_apart, every_error_has_name_and_text, NULL);
+	    domains_are_told_apart, texts_come_back_and_fit, no_nul_inside_a_text,
+	    every_error_has_name_and_text, NULL);
 	return suite_main(s);
 }
