@@ -194,18 +194,12 @@ make_and_fill(struct filling *f)
 }
 
 static SUSPENDS int
-fill_task(struct client *c, void *arg)
+fill_task(void *arg)
 {
 	struct filling *f = arg;
-	int err = buckets_open(&f->buckets, c, CLOUD_FOUND);
+	int err = make_and_fill(f);
 
-	if (err == ERR_OK) {
-		err = make_and_fill(f);
-		if (err != ERR_OK)
-			(void)buckets_fail(c, err, "fill the bucket");
-	}
-	buckets_close(&f->buckets);
-	return client_exit_code(err);
+	return err == ERR_OK ? EXIT_OK : buckets_fail(f->buckets.c, err, "fill the bucket");
 }
 
 /* No thread of ours runs yet, so the child is a whole process. */
@@ -221,9 +215,10 @@ start_filling(void *arg)
 		return pid;
 	options.dir = x->net.net;
 	options.quiet = true;
-	_exit(client_run(&(struct client_work){ .command = x->net.b->command,
+	_exit(buckets_run(&(struct buckets_work){ .command = x->net.b->command,
 	    .options = &options,
-	    .account = true,
+	    .how = CLOUD_FOUND,
+	    .buckets = &f.buckets,
 	    .run = fill_task,
 	    .arg = &f }));
 }
