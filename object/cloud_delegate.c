@@ -109,7 +109,7 @@ no_key(const struct pubkey *k)
 {
 	static const struct pubkey none;
 
-	return memcmp(k->b, none.b, sizeof(none.b)) == 0;
+	return pubkey_equal(k, &none);
 }
 
 /* Of the bucket with this id; where the name is another one's by now, there is nothing to do. */

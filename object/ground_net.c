@@ -193,16 +193,17 @@ change_writers(struct configuration *c, const struct pubkey *writer, bool may)
 {
 	uint8_t i = 0;
 
-	while (i < c->writers_count && memcmp(c->writers[i].b, writer->b, sizeof(writer->b)) != 0)
-		i++;
-	if ((i < c->writers_count) == may)
+	if (configuration_writer(c, writer) == may)
 		return ERR_EXISTS;
 	if (may && c->writers_count == WRITERS_MAX)
 		return ERR_FULL;
-	if (may)
+	if (may) {
 		c->writers[c->writers_count++] = *writer;
-	else
-		c->writers[i] = c->writers[--c->writers_count];
+		return ERR_OK;
+	}
+	while (!pubkey_equal(&c->writers[i], writer))
+		i++;
+	c->writers[i] = c->writers[--c->writers_count];
 	return ERR_OK;
 }
 
