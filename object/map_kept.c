@@ -27,33 +27,27 @@ struct kept_job {
 	struct map *m;
 	struct buf plain, sealed;
 	uint8_t nonce[CRYPTO_XNONCE_BYTES];
-	char *path, *temporary;
+	char *path;
 };
-
-static char *
-path_of(const struct map *m, const char *suffix)
-{
-	size_t len = strlen(m->cache_dir.path) + 1 + sizeof(name) + strlen(suffix);
-	char *path = malloc(len);
-
-	if (path != NULL)
-		(void)snprintf(path, len, "%s/%s%s", m->cache_dir.path, name, suffix);
-	return path;
-}
 
 /* False: there is no directory, or no memory. */
 static bool
 job_init(struct kept_job *j, struct map *m)
 {
+	size_t len;
+
 	memset(j, 0, sizeof(*j));
 	j->m = m;
 	buf_init_secret(&j->plain, PLAIN_MAX);
 	buf_init(&j->sealed, SEALED_MAX);
 	if (m->cache_dir.path == NULL)
 		return false;
-	j->path = path_of(m, "");
-	j->temporary = path_of(m, ".new");
-	return j->path != NULL && j->temporary != NULL;
+	len = strlen(m->cache_dir.path) + 1 + sizeof(name);
+	j->path = malloc(len);
+	if (j->path == NULL)
+		return false;
+	(void)snprintf(j->path, len, "%s/%s", m->cache_dir.path, name);
+	return true;
 }
 
 static void
@@ -62,7 +56,6 @@ job_fini(struct kept_job *j)
 	buf_wipe(&j->plain);
 	buf_fini(&j->sealed);
 	free(j->path);
-	free(j->temporary);
 }
 
 /* ---- writing ---- */
@@ -92,22 +85,11 @@ static int
 write_work(void *arg)
 {
 	struct kept_job *j = arg;
-	struct disk *d = j->m->env->disk;
 	struct sealing_text text = { SEALING_KEPT, 0, buf_bytes(&j->plain) };
-	struct file *f;
 	int err = sealing_seal(&j->m->sealing, &text, j->nonce, &j->sealed);
 
-	if (err == ERR_OK)
-		err = disk_open(d, j->temporary, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &f);
-	if (err != ERR_OK)
-		return err;
-	err = file_write(f, 0, j->sealed.data, j->sealed.len);
-	file_close(f);
-	if (err == ERR_OK)
-		err = disk_rename(d, j->temporary, j->path);
-	if (err != ERR_OK)
-		disk_unlink(d, j->temporary);
-	return err;
+	return err == ERR_OK ? disk_replace_file(j->m->env->disk, j->path, buf_bytes(&j->sealed))
+			     : err;
 }
 
 static bool

@@ -137,9 +137,9 @@ directory_of(const char *path)
 	return joined(path, slash == path ? 1 : (size_t)(slash - path), "");
 }
 
-/* A new file with this content, as durable as the file system makes it. */
+/* A new file with this content; synced: as durable as the file system makes it. */
 static int
-write_synced(struct disk *d, const char *path, struct bytes data)
+write_new(struct disk *d, const char *path, struct bytes data, bool synced)
 {
 	struct file *f;
 	int err = disk_open(d, path, FILE_WRITE | FILE_CREATE | FILE_TRUNCATE, &f);
@@ -147,34 +147,46 @@ write_synced(struct disk *d, const char *path, struct bytes data)
 	if (err != ERR_OK)
 		return err;
 	err = file_write(f, 0, data.data, data.len);
-	if (err == ERR_OK)
+	if (err == ERR_OK && synced)
 		err = file_sync(f);
 	file_close(f);
+	return err;
+}
+
+static int
+replace(struct disk *d, const char *path, struct bytes data, bool synced)
+{
+	char *beside = joined(path, strlen(path), ".new");
+	int err;
+
+	if (beside == NULL)
+		return ERR_NOMEM;
+	err = write_new(d, beside, data, synced);
+	if (err == ERR_OK)
+		err = disk_rename(d, beside, path);
+	/* The first error counts; a left-over is overwritten by the next attempt. */
+	if (err != ERR_OK)
+		(void)disk_unlink(d, beside);
+	free(beside);
 	return err;
 }
 
 int
 disk_write_file(struct disk *d, const char *path, struct bytes data)
 {
-	char *beside = joined(path, strlen(path), ".new");
 	char *directory = directory_of(path);
-	int err = ERR_NOMEM;
+	int err = directory == NULL ? ERR_NOMEM : replace(d, path, data, true);
 
-	if (beside == NULL || directory == NULL)
-		goto out;
-	err = write_synced(d, beside, data);
 	if (err == ERR_OK)
-		err = disk_rename(d, beside, path);
-	if (err != ERR_OK) {
-		/* The first error counts; a left-over is overwritten by the next attempt. */
-		(void)disk_unlink(d, beside);
-		goto out;
-	}
-	err = disk_sync_dir(d, directory);
-out:
+		err = disk_sync_dir(d, directory);
 	free(directory);
-	free(beside);
 	return err;
+}
+
+int
+disk_replace_file(struct disk *d, const char *path, struct bytes data)
+{
+	return replace(d, path, data, false);
 }
 
 static int

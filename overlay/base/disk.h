@@ -89,10 +89,12 @@ struct disk *disk_real(void);
 /*
  * Small whole files (keys, tables): write_file is atomic (temporary name, sync,
  * rename, sync of the directory), but has one writer per path at a time; read_file appends,
- * and refuses more than out->max with ERR_TOO_BIG.
+ * and refuses more than out->max with ERR_TOO_BIG. replace_file does without the syncs, for what
+ * may be lost: after a crash of the machine there may be anything.
  */
 struct buf;
 int disk_write_file(struct disk *d, const char *path, struct bytes data);
+int disk_replace_file(struct disk *d, const char *path, struct bytes data);
 int disk_read_file(struct disk *d, const char *path, struct buf *out);
 
 #endif

@@ -266,10 +266,17 @@ START_TEST(whole_files)
 	/* a target that cannot be replaced leaves no temporary file */
 	ck_assert_int_eq(disk_mkdir(d, path("c")), ERR_OK);
 	ck_assert_int_lt(disk_write_file(d, path("c"), bytes_of("x", 1)), 0);
+	ck_assert_int_lt(disk_replace_file(d, path("c"), bytes_of("x", 1)), 0);
 	all = (struct listing){ .stop = 0 };
 	ck_assert_int_eq(disk_list(d, dir, note, &all), ERR_OK);
 	ck_assert_int_eq(all.count, 3);
 	ck_assert_int_eq(disk_write_file(d, path("x/y"), bytes_of("x", 1)), ERR_NOT_FOUND);
+	ck_assert_int_eq(disk_replace_file(d, path("x/y"), bytes_of("x", 1)), ERR_NOT_FOUND);
+	buf_init(&out, 10);
+	ck_assert_int_eq(disk_replace_file(d, path("a"), bytes_of("third", 5)), ERR_OK);
+	ck_assert_int_eq(disk_read_file(d, path("a"), &out), ERR_OK);
+	ck_assert_str_eq(buf_str(&out), "third");
+	buf_fini(&out);
 }
 END_TEST
 
