@@ -42,6 +42,7 @@ get_text_task(void *arg)
 
 	if (err != ERR_OK)
 		return err;
+	t->stale_ms = map_view_stale_ms(v);
 	buf_init(&value, KV_VALUE_MAX);
 	err = kv_get(map_view_kv(v), TEXT(t->key), &value);
 	if (err == ERR_OK)

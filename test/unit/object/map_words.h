@@ -22,6 +22,7 @@ struct get_text {
 	enum map_fresh fresh;
 	const char *key;
 	char value[64];
+	uint64_t stale_ms; /* as of the view */
 };
 int get_text_task(void *arg);
 /* What is there is what is wanted. */

@@ -15,36 +15,32 @@ static const struct map_opts with_cache = {
 };
 
 struct recall {
-	struct map *map;
+	struct get_text get;
 	struct env *env;
-	const char *key;
-	char value[64];
-	uint64_t stale_ms, took, sleep;
+	uint64_t took, sleep;
 };
+
+static struct recall
+recall_of(struct gateway *g, uint64_t pause)
+{
+	return (struct recall){
+		.get = { .map = g->map, .fresh = MAP_RECALL, .key = "x" },
+		.env = g->w->env,
+		.sleep = pause,
+	};
+}
 
 static int
 recall_task(void *arg)
 {
 	struct recall *t = arg;
-	struct env *env = t->env;
 	uint64_t began;
-	struct map_view *v;
-	struct buf value;
-	int err = t->sleep == 0 ? ERR_OK : task_sleep(env, t->sleep);
+	int err = t->sleep == 0 ? ERR_OK : task_sleep(t->env, t->sleep);
 
-	began = env_now(env);
+	began = env_now(t->env);
 	if (err == ERR_OK)
-		err = map_view(t->map, MAP_RECALL, &v);
-	t->took = env_now(env) - began;
-	if (err != ERR_OK)
-		return err;
-	t->stale_ms = map_view_stale_ms(v);
-	buf_init(&value, KV_VALUE_MAX);
-	err = kv_get(map_view_kv(v), TEXT(t->key), &value);
-	if (err == ERR_OK)
-		snprintf(t->value, sizeof(t->value), "%s", buf_str(&value));
-	buf_fini(&value);
-	map_view_release(v);
+		err = get_text_task(&t->get);
+	t->took = env_now(t->env) - began;
 	return err;
 }
 
@@ -52,18 +48,18 @@ recall_task(void *arg)
 static void
 check_recall(struct gateway *g, uint64_t pause, const char *want, bool stale)
 {
-	struct recall t = { .map = g->map, .env = g->w->env, .key = "x", .sleep = pause };
+	struct recall t = recall_of(g, pause);
 
 	ck_assert_int_eq(mem_run(g->w, recall_task, &t), ERR_OK);
-	ck_assert_str_eq(t.value, want);
-	ck_assert_int_eq(t.stale_ms != 0, stale);
+	ck_assert_str_eq(t.get.value, want);
+	ck_assert_int_eq(t.get.stale_ms != 0, stale);
 }
 
 START_TEST(what_is_known_is_told_as_old)
 {
 	struct mem_world *w = mem_world_new(1);
 	struct gateway *a = gateway_open(w, NULL), *b = gateway_open(w, NULL);
-	struct recall t = { .map = a->map, .env = w->env, .key = "x" };
+	struct recall t = recall_of(a, 0);
 	uint64_t before, after;
 
 	/* Nothing is known: nothing is told. */
@@ -82,13 +78,13 @@ START_TEST(what_is_known_is_told_as_old)
 	check_recall(a, 0, "2", true);
 	t.sleep = SECONDS(5);
 	ck_assert_int_eq(mem_run(w, recall_task, &t), ERR_OK);
-	ck_assert_uint_ge(t.stale_ms, before + 20000);
-	ck_assert_uint_le(t.stale_ms, after + 30000);
+	ck_assert_uint_ge(t.get.stale_ms, before + 20000);
+	ck_assert_uint_le(t.get.stale_ms, after + 30000);
 	ck_assert_int_eq(put_text(a, "x", "3"), ERR_UNREACHABLE);
 	ck_assert_int_eq(get_text(a, MAP_CURRENT, "x", "2"), ERR_UNREACHABLE);
 	/* Back: who comes first may be told the old, while it is asked beside; then no one. */
 	w->unreachable = w->fail = 0;
-	t.map = b->map;
+	t.get.map = b->map;
 	t.sleep = SECONDS(2);
 	ck_assert_int_eq(mem_run(w, recall_task, &t), ERR_OK);
 	check_recall(b, SECONDS(1), "2", false);
@@ -105,7 +101,7 @@ START_TEST(only_the_first_waits)
 {
 	struct mem_world *w = mem_world_new(2);
 	struct gateway *a = gateway_open(w, NULL);
-	struct recall t = { .map = a->map, .env = w->env, .key = "x" };
+	struct recall t = recall_of(a, 0);
 
 	ck_assert_int_eq(put_text(a, "x", "1"), ERR_OK);
 	w->unreachable = 1000;
@@ -116,7 +112,7 @@ START_TEST(only_the_first_waits)
 		t.sleep = SECONDS(2);
 		ck_assert_int_eq(mem_run(w, recall_task, &t), ERR_OK);
 		ck_assert_uint_eq(t.took, 0);
-		ck_assert_uint_ne(t.stale_ms, 0);
+		ck_assert_uint_ne(t.get.stale_ms, 0);
 	}
 	gateway_close(a);
 	mem_world_free(w);
@@ -128,7 +124,7 @@ START_TEST(a_new_process_recalls_what_was_kept)
 {
 	struct mem_world *w = mem_world_new(3);
 	struct gateway *a = gateway_open(w, &with_cache);
-	struct recall t = { .env = w->env, .key = "x" };
+	struct recall t = recall_of(a, 0);
 	char key[16];
 
 	for (int i = 0; i < 50; i++) {
@@ -144,9 +140,9 @@ START_TEST(a_new_process_recalls_what_was_kept)
 	check_recall(a, SECONDS(100), "1", true);
 	ck_assert_int_eq(get_text(a, MAP_ANY, "k0", "v"), ERR_OK);
 	ck_assert_int_eq(get_text(a, MAP_ANY, "k49", "v"), ERR_OK);
-	t.map = a->map;
+	t.get.map = a->map;
 	ck_assert_int_eq(mem_run(w, recall_task, &t), ERR_OK);
-	ck_assert_uint_ge(env_wall_ms(w->env), t.stale_ms + 100000);
+	ck_assert_uint_ge(env_wall_ms(w->env), t.get.stale_ms + 100000);
 	/* It goes on from there when they answer. */
 	w->unreachable = w->fail = 0;
 	ck_assert_int_eq(put_text(a, "x", "2"), ERR_OK);
@@ -155,7 +151,7 @@ START_TEST(a_new_process_recalls_what_was_kept)
 	/* Of another bucket, or spoilt: nothing. */
 	w->unreachable = w->fail = 1000;
 	a = gateway_open(w, NULL);
-	t.map = a->map;
+	t.get.map = a->map;
 	ck_assert_int_eq(mem_run(w, recall_task, &t), ERR_UNREACHABLE);
 	gateway_close(a);
 	mem_world_free(w);
@@ -182,7 +178,7 @@ START_TEST(what_was_kept_is_sealed)
 {
 	struct mem_world *w = mem_world_new(4);
 	struct gateway *a = gateway_open(w, &with_cache);
-	struct recall t = { .env = w->env, .key = "x" };
+	struct recall t = recall_of(a, 0);
 	struct file *f;
 	uint64_t bytes;
 	struct buf all;
@@ -200,7 +196,7 @@ START_TEST(what_was_kept_is_sealed)
 	for (uint64_t at = 0; at < bytes; at++) {
 		flip(w->env->disk, at);
 		a = gateway_open(w, &with_cache);
-		t.map = a->map;
+		t.get.map = a->map;
 		ck_assert_int_eq(mem_run(w, recall_task, &t), ERR_UNREACHABLE);
 		gateway_close(a);
 		flip(w->env->disk, at);
