@@ -1,6 +1,8 @@
 /* Up, the story, down; each in one task of the world's. */
 #include "test/scenario/machine.h"
 
+#include <stdio.h>
+
 #include "test/unit/suite.h"
 
 const struct account machine_account = { { { 4, 5, 6 } } };
@@ -132,4 +134,59 @@ holds(struct machine *m, const char *name, const char *text)
 	map_view_release(v);
 	cloud_bucket_close(b);
 	return same;
+}
+
+/* ---- anchors ---- */
+
+#define BUCKETS_TO_LOSE 16
+
+static const struct configuration *
+configuration_of(struct ground_bucket *g)
+{
+	return head_client_configuration(ground_net_client(g));
+}
+
+/* How many of the bucket's first so many anchors keep the account's head, too. */
+static unsigned
+shared_with_account(struct machine *m, struct cloud_bucket *b, uint8_t first)
+{
+	const struct configuration *own = configuration_of(m->cloud->own.ground);
+	const struct configuration *c = configuration_of(cloud_bucket_ground(b));
+	unsigned n = 0;
+
+	for (uint8_t i = 0; i < first; i++)
+		n += configuration_anchor(own, &c->anchors[i].key) >= 0;
+	return n;
+}
+
+struct cloud_bucket *
+bucket_to_lose(struct machine *m, uint8_t lost, char name[16])
+{
+	for (int i = 0; i < BUCKETS_TO_LOSE; i++) {
+		struct cloud_bucket *b;
+
+		ck_assert_int_gt(snprintf(name, 16, "photos-%02d", i), 0);
+		ck_assert_int_eq(
+		    cloud_bucket_create(m->cloud, &(struct cloud_create){ .name = name }), ERR_OK);
+		ck_assert_int_eq(cloud_bucket_open(m->cloud, name, &b), ERR_OK);
+		if (shared_with_account(m, b, lost) <= 2)
+			return b;
+		cloud_bucket_close(b);
+	}
+	ck_abort_msg("all buckets lie with the account");
+	return NULL;
+}
+
+void
+lose_anchors(struct machine *m, struct ground_bucket *g, uint8_t count)
+{
+	const struct configuration *c = configuration_of(g);
+
+	ck_assert_uint_eq(c->anchors_count, 5);
+	for (uint8_t i = 0; i < count; i++) {
+		size_t at = world_node_of(m->w, &c->anchors[i].key);
+
+		ck_assert_uint_ne(at, SIZE_MAX);
+		world_kill(m->w, at);
+	}
 }

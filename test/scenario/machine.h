@@ -38,4 +38,9 @@ int put_v(void *arg, struct kv *txn);
 int write_in(struct machine *m, const char *name, map_fn *fn, const char *text, bool checkpoint);
 bool holds(struct machine *m, const char *name, const char *text);
 
+/* A new bucket, open; losing so many of its first anchors leaves the account a quorum. */
+struct cloud_bucket *bucket_to_lose(struct machine *m, uint8_t lost, char name[16]);
+/* So many of its five. */
+void lose_anchors(struct machine *m, struct ground_bucket *g, uint8_t count);
+
 #endif

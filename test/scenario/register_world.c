@@ -355,10 +355,7 @@ bucket_anchor(const struct bucket *b, size_t writer, uint8_t i)
 {
 	const struct configuration *c = head_client_configuration(b->writers[writer].hc);
 
-	for (size_t n = 0; n < b->w->opts.nodes; n++)
-		if (pubkey_equal(&b->w->nodes[n].identity.pub, &c->anchors[i].key))
-			return n;
-	return SIZE_MAX;
+	return world_node_of(b->w, &c->anchors[i].key);
 }
 
 const struct acceptor *

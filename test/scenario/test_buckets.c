@@ -149,66 +149,7 @@ END_TEST
 
 /* ---- the quorum is gone ---- */
 
-#define RECOVER_NODES   11 /* so that registers have five anchors */
-#define RECOVER_BUCKETS 16
-
-static struct head_client *
-client_of(struct ground_bucket *g)
-{
-	return ground_net_client(g);
-}
-
-/* How many of the bucket's first so many anchors keep the account's head, too. */
-static unsigned
-shared_with_account(struct machine *m, struct cloud_bucket *b, uint8_t first)
-{
-	const struct configuration *own =
-	    head_client_configuration(client_of(m->cloud->own.ground));
-	const struct configuration *c =
-	    head_client_configuration(client_of(cloud_bucket_ground(b)));
-	unsigned n = 0;
-
-	for (uint8_t i = 0; i < first; i++)
-		n += configuration_anchor(own, &c->anchors[i].key) >= 0;
-	return n;
-}
-
-/* A new bucket; losing so many of its anchors leaves the account a quorum. */
-static struct cloud_bucket *
-bucket_to_lose(struct machine *m, uint8_t lost, char name[16])
-{
-	for (int i = 0; i < RECOVER_BUCKETS; i++) {
-		struct cloud_bucket *b;
-
-		ck_assert_int_gt(snprintf(name, 16, "photos-%02d", i), 0);
-		ck_assert_int_eq(
-		    cloud_bucket_create(m->cloud, &(struct cloud_create){ .name = name }), ERR_OK);
-		ck_assert_int_eq(cloud_bucket_open(m->cloud, name, &b), ERR_OK);
-		if (shared_with_account(m, b, lost) <= 2)
-			return b;
-		cloud_bucket_close(b);
-	}
-	ck_abort_msg("all buckets lie with the account");
-	return NULL;
-}
-
-static void
-lose_anchors(struct machine *m, struct ground_bucket *g, uint8_t count)
-{
-	const struct configuration *c = head_client_configuration(client_of(g));
-
-	ck_assert_uint_eq(c->anchors_count, 5);
-	for (uint8_t i = 0; i < count; i++) {
-		size_t at = 0;
-		struct contact who = world_contact(m->w, at);
-
-		while (!pubkey_equal(&who.pub, &c->anchors[i].key)) {
-			ck_assert_uint_lt(++at, RECOVER_NODES);
-			who = world_contact(m->w, at);
-		}
-		world_kill(m->w, at);
-	}
-}
+#define RECOVER_NODES 11 /* so that registers have five anchors */
 
 static int
 put_w(void *arg, struct kv *txn)

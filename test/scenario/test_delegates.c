@@ -2,7 +2,6 @@
  * Gateways without the seed on a simulated network: one writes with what it was given, and nothing
  * else; what is taken back, or has ended, the anchors take no more; a recovery lets it in again.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "object/cloud_delegate.h"
@@ -163,62 +162,19 @@ END_TEST
 
 /* ---- a bucket whose anchors are gone ---- */
 
-static void
-lose_three(struct machine *m, struct cloud_bucket *b)
-{
-	const struct configuration *c =
-	    head_client_configuration(ground_net_client(cloud_bucket_ground(b)));
-
-	ck_assert_uint_eq(c->anchors_count, 5);
-	for (uint8_t i = 0; i < 3; i++) {
-		size_t at = 0;
-		struct contact who = world_contact(m->w, at);
-
-		while (!pubkey_equal(&who.pub, &c->anchors[i].key))
-			who = world_contact(m->w, ++at);
-		world_kill(m->w, at);
-	}
-}
-
-/* Of its first three anchors two at most are the account's, so that this keeps a quorum. */
-static struct cloud_bucket *
-bucket_to_lose(struct machine *m, char name[16])
-{
-	const struct configuration *own =
-	    head_client_configuration(ground_net_client(m->cloud->own.ground));
-
-	for (int i = 0;; i++) {
-		const struct configuration *c;
-		struct cloud_bucket *b;
-		unsigned shared = 0;
-
-		ck_assert_int_lt(i, 16);
-		ck_assert_int_gt(snprintf(name, 16, "bucket-%02d", i), 0);
-		ck_assert_int_eq(
-		    cloud_bucket_create(m->cloud, &(struct cloud_create){ .name = name }), ERR_OK);
-		ck_assert_int_eq(cloud_bucket_open(m->cloud, name, &b), ERR_OK);
-		c = head_client_configuration(ground_net_client(cloud_bucket_ground(b)));
-		for (uint8_t j = 0; j < 3; j++)
-			shared += configuration_anchor(own, &c->anchors[j].key) >= 0;
-		if (shared <= 2)
-			return b;
-		cloud_bucket_close(b);
-	}
-}
-
 static char lost_name[16];
 
 static int
 delegate_lose_recover(struct machine *m)
 {
 	struct cloud_recovered found;
-	struct cloud_bucket *b = bucket_to_lose(m, lost_name);
+	struct cloud_bucket *b = bucket_to_lose(m, 3, lost_name);
 
 	ck_assert_int_eq(write_in(m, lost_name, put_v, "before", true), ERR_OK);
 	delegate(m, lost_name, ACCESS_READ | ACCESS_WRITE);
 	ck_assert_int_eq(write_in(m, lost_name, put_v, "before", false), ERR_OK);
 	ck_assert_int_eq(task_sleep(world_client_env(m->w), SECONDS(90)), ERR_OK);
-	lose_three(m, b);
+	lose_anchors(m, cloud_bucket_ground(b), 3);
 	cloud_bucket_close(b);
 	return cloud_bucket_recover(m->cloud, lost_name, &found);
 }

@@ -289,6 +289,16 @@ world_contact(const struct world *w, size_t i)
 	return w->nodes[i].contact;
 }
 
+size_t
+world_node_of(const struct world *w, const struct pubkey *key)
+{
+	for (size_t i = 0; i < w->opts.nodes; i++) {
+		if (pubkey_equal(&w->nodes[i].identity.pub, key))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
 int
 world_run(struct world *w, int (*fn)(void *arg), void *arg)
 {

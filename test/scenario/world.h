@@ -62,6 +62,7 @@ void world_new_client(struct world *w);
 struct node *world_client(struct world *w);
 struct env *world_client_env(struct world *w);
 struct contact world_contact(const struct world *w, size_t node);
+size_t world_node_of(const struct world *w, const struct pubkey *key); /* SIZE_MAX: nobody's */
 /* One more client process beside that, with the name's key; ended before the world is. */
 struct node *world_client_start(struct world *w, uint8_t name, struct env **env);
 void world_client_stop(struct world *w, struct env *env, struct node *client);

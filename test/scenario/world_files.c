@@ -302,11 +302,7 @@ world_holder(struct world *w, const char *name, uint64_t chunk, uint8_t index)
 
 	r.link = find_file(w, name)->link;
 	ck_assert_int_eq(sim_run_task(w->sim, w->client_env, survey_task, &r), ERR_OK);
-	for (size_t i = 0; r.found && i < w->opts.nodes; i++) {
-		if (pubkey_equal(&w->nodes[i].identity.pub, &r.holder))
-			return i;
-	}
-	return SIZE_MAX;
+	return r.found ? world_node_of(w, &r.holder) : SIZE_MAX;
 }
 
 /* ---- leases ---- */
