@@ -425,15 +425,15 @@ commit_batch(struct batch *b)
 	m->forked |= err == ERR_OK && outcome == OUT_FORKED;
 	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED)) {
 		m->stale = m->away = false;
-		m->current_ms = MAX(m->current_ms, began_ms);
-		m->current_at = MAX(m->current_at, began);
 		if (outcome == OUT_COMMITTED) {
 			m->counts.commits++;
 			m->counts.written_records += b->sealed.len;
 			m->own_head_id = m->opts.reg->head(m->opts.reg)->id;
 		}
 		/* What is committed stays so; where following fails, the next call does it. */
-		if (map_follow(m) != ERR_OK)
+		if (map_follow(m) == ERR_OK)
+			map_was_current(m, began, began_ms);
+		else
 			log_debug(m->env, "a commit is not applied yet");
 	}
 	finish_all(b, err, outcome);

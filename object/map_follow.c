@@ -230,9 +230,16 @@ map_follow(struct map *m)
 	if (err == ERR_OK) {
 		map_checkpoint_arm(m);
 		map_roll_if_due(m);
-		map_kept_arm(m);
 	}
 	return err;
+}
+
+void
+map_was_current(struct map *m, uint64_t at, uint64_t at_ms)
+{
+	m->current_at = MAX(m->current_at, at);
+	m->current_ms = MAX(m->current_ms, at_ms);
+	map_kept_arm(m);
 }
 
 int
@@ -260,8 +267,6 @@ map_read_head(struct map *m)
 		int asked = m->opts.reg->read(m->opts.reg);
 
 		m->stale = asked != ERR_OK;
-		if (asked == ERR_OK)
-			m->current_at = MAX(m->current_at, began);
 		m->forked |= asked == ERR_CORRUPT;
 		if (asked != ERR_CANCELED && asked != ERR_TIMEOUT)
 			m->away = asked == ERR_UNREACHABLE;
@@ -270,10 +275,8 @@ map_read_head(struct map *m)
 			return asked;
 		err = map_follow(m);
 		if (err == ERR_OK)
-			m->current_ms = MAX(m->current_ms, now_ms);
+			map_was_current(m, began, now_ms);
 	}
-	if (err == ERR_OK)
-		map_kept_arm(m);
 	return err == ERR_NOT_FOUND ? ERR_UNREACHABLE : err;
 }
 

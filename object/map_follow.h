@@ -12,6 +12,8 @@ struct map_target {
 /* Of the register's head, what is newer than seq; the caller frees records, also after errors. */
 int map_target_take(struct map *m, uint64_t seq, struct map_target *t);
 SUSPENDS int map_follow(struct map *m);
+/* What is known has been followed to what a quorum had after then (the loop's and wall clock). */
+void map_was_current(struct map *m, uint64_t at, uint64_t at_ms);
 SUSPENDS int map_follow_to(struct map *m, const struct map_target *t);
 int map_asker(void *map);                  /* map_read_head in the background */
 SUSPENDS int map_read_head(struct map *m); /* asks the register, then follows */

@@ -76,6 +76,31 @@ START_TEST(what_is_recent_is_believed_for_a_while)
 }
 END_TEST
 
+/* The head was read, but what it names is not to be had: what is known is no newer for that. */
+START_TEST(what_could_not_be_followed_is_not_recent)
+{
+	struct mem_world *w = mem_world_new(1);
+	struct gateway *a = gateway_open(w, NULL), *b = gateway_open(w, NULL);
+	struct mem_chunk *chunks;
+
+	ck_assert_int_eq(put_text(a, "x", "1"), ERR_OK);
+	ck_assert_int_eq(get_text(b, MAP_CURRENT, "x", "1"), ERR_OK);
+	ck_assert_int_eq(put_text(a, "x", "2"), ERR_OK);
+	ck_assert_int_eq(checkpoint(a), ERR_OK);
+	ck_assert_int_eq(mem_run(w, sleep_task, w), ERR_OK);
+	chunks = w->chunks;
+	w->chunks = NULL;
+	ck_assert_int_eq(get_text(b, MAP_CURRENT, "x", "2"), ERR_UNREACHABLE);
+	ck_assert_int_eq(get_text(b, MAP_RECENT, "x", "2"), ERR_UNREACHABLE);
+	ck_assert_int_eq(get_text(b, MAP_ANY, "x", "1"), ERR_OK);
+	w->chunks = chunks;
+	ck_assert_int_eq(get_text(b, MAP_RECENT, "x", "2"), ERR_OK);
+	gateway_close(a);
+	gateway_close(b);
+	mem_world_free(w);
+}
+END_TEST
+
 START_TEST(a_function_that_declines_writes_nothing)
 {
 	struct mem_world *w = mem_world_new(2);
@@ -393,8 +418,8 @@ main(void)
 	Suite *s = suite_create("object/map");
 
 	suite_add(s, "simple", 20, what_is_put_is_there, what_is_recent_is_believed_for_a_while,
-	    a_function_that_declines_writes_nothing, a_fork_ends_writing,
-	    transactions_have_a_largest_size, NULL);
+	    what_could_not_be_followed_is_not_recent, a_function_that_declines_writes_nothing,
+	    a_fork_ends_writing, transactions_have_a_largest_size, NULL);
 	suite_add(s, "many", 30, two_gateways_count_together, counting_survives_faults,
 	    a_steady_writer_does_not_wait, many_updates_are_few_commits, NULL);
 	return suite_main(s);
