@@ -206,15 +206,15 @@ follow_epoch(struct cloud *c, const struct map *old_map)
 }
 
 static SUSPENDS int
-view_own(struct cloud *c, struct map_view **out)
+view_own(struct cloud *c, enum map_fresh fresh, struct map_view **out)
 {
 	struct map *map = c->own.map;
-	int err = map_view(map, MAP_CURRENT, out);
+	int err = map_view(map, fresh, out);
 
 	if (err != ERR_STALE)
 		return err;
 	err = follow_epoch(c, map);
-	return err == ERR_OK ? map_view(c->own.map, MAP_CURRENT, out) : err;
+	return err == ERR_OK ? map_view(c->own.map, fresh, out) : err;
 }
 
 /* Asks the anchors and remembers how it went. */
@@ -222,7 +222,7 @@ static SUSPENDS int
 view_current(struct cloud *c, struct map_view **out)
 {
 	uint64_t asked = env_now(c->env);
-	int err = view_own(c, out);
+	int err = view_own(c, MAP_CURRENT, out);
 
 	c->away = err == ERR_UNREACHABLE;
 	if (err == ERR_OK)
@@ -257,7 +257,7 @@ cloud_view(struct cloud *c, enum map_fresh fresh, struct map_view **out)
 	if (fresh == MAP_CURRENT)
 		return view_current(c, out);
 	if (fresh == MAP_RECALL)
-		return map_view(c->own.map, fresh, out);
+		return view_own(c, fresh, out);
 	if (env_now(c->env) >= c->believed_until && !c->away) {
 		err = view_current(c, out);
 		if (err != ERR_UNREACHABLE)

@@ -305,9 +305,34 @@ set_name_at_last(struct machine *m, const char *name)
 }
 
 static int
+count_bucket(void *arg, const struct cloud_facts *f)
+{
+	(void)f;
+	++*(size_t *)arg;
+	return ERR_OK;
+}
+
+/* So does who only lists, and is told the old meanwhile. */
+static void
+list_at_last(struct machine *m)
+{
+	uint64_t stale_ms = 1;
+
+	for (int tries = 0; stale_ms != 0; tries++) {
+		size_t count = 0;
+
+		ck_assert_int_lt(tries, FOLLOW_TRIES);
+		ck_assert_int_eq(cloud_buckets(m->cloud, &stale_ms, count_bucket, &count), ERR_OK);
+		ck_assert_uint_eq(count, 1);
+		ck_assert_int_eq(task_sleep(world_client_env(m->w), SECONDS(10)), ERR_OK);
+	}
+}
+
+static int
 lose_the_account(struct machine *m)
 {
 	struct machine other = { .w = m->w, .how = CLOUD_FIND };
+	struct machine reader = { .w = m->w, .how = CLOUD_FIND };
 	struct cloud_recovered found;
 	char name[CLOUD_NAME_MAX + 1];
 
@@ -315,6 +340,7 @@ lose_the_account(struct machine *m)
 	    cloud_bucket_create(m->cloud, &(struct cloud_create){ .name = "photos" }), ERR_OK);
 	ck_assert_int_eq(cloud_set_name(m->cloud, "before"), ERR_OK);
 	ck_assert_int_eq(cloud_recover(m->cloud, &found), ERR_EXISTS);
+	ck_assert_int_eq(machine_up(&reader), ERR_OK);
 	lose_anchors(m, m->cloud->own.ground, 3);
 	ck_assert_int_ne(cloud_set_name(m->cloud, "unknown"), ERR_OK);
 	/* Another machine, which cannot even begin. */
@@ -328,7 +354,9 @@ lose_the_account(struct machine *m)
 	/* Those who are left had accepted the change that no quorum answered for. */
 	ck_assert(strcmp(name, "before") == 0 || strcmp(name, "unknown") == 0);
 	ck_assert_int_eq(cloud_set_name(other.cloud, "recovered"), ERR_OK);
+	list_at_last(&reader);
 	set_name_at_last(m, "followed");
+	machine_down(&reader);
 	machine_down(&other);
 	return ERR_OK;
 }
