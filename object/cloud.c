@@ -323,13 +323,60 @@ cloud_table_each(struct kv *kv, enum cloud_table t,
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+static int
+count_one(void *arg, struct bytes name, struct bytes value)
+{
+	(void)name;
+	(void)value;
+	++*(size_t *)arg;
+	return ERR_OK;
+}
+
+SUSPENDS int
+cloud_table_room(struct kv *kv, enum cloud_table t, size_t most)
+{
+	size_t count = 0;
+	int err = cloud_table_each(kv, t, count_one, &count);
+
+	return err == ERR_OK && count >= most ? ERR_FULL : err;
+}
+
+SUSPENDS int
+cloud_table_list(struct cloud *c, enum cloud_table t, uint64_t *stale_ms,
+    int (*each)(void *arg, struct bytes name, struct bytes value), void *arg)
+{
+	struct map_view *v;
+	int err = cloud_view(c, stale_ms != NULL ? MAP_RECALL : MAP_CURRENT, &v);
+
+	if (err != ERR_OK)
+		return err;
+	if (stale_ms != NULL)
+		*stale_ms = map_view_stale_ms(v);
+	err = cloud_table_each(map_view_kv(v), t, each, arg);
+	map_view_release(v);
+	return err;
+}
+
+SUSPENDS int
+cloud_get(
+    struct cloud *c, enum map_fresh fresh, const struct cloud_key_text *key, struct buf *value)
+{
+	struct map_view *v;
+	int err = cloud_view(c, fresh, &v);
+
+	if (err != ERR_OK)
+		return err;
+	err = kv_get(map_view_kv(v), cloud_key_bytes(key), value);
+	map_view_release(v);
+	return err;
+}
+
 /* ---- its name ---- */
 
 SUSPENDS int
 cloud_name(struct cloud *c, char out[CLOUD_NAME_MAX + 1])
 {
 	struct cloud_key_text key = cloud_table_key(TABLE_ACCOUNT, name_key, strlen(name_key));
-	struct map_view *v;
 	struct buf value;
 	int err;
 
@@ -338,12 +385,8 @@ cloud_name(struct cloud *c, char out[CLOUD_NAME_MAX + 1])
 		memcpy(out, c->delegation->account, CLOUD_NAME_MAX + 1);
 		return ERR_OK;
 	}
-	err = cloud_view(c, MAP_ANY, &v);
-	if (err != ERR_OK)
-		return err;
 	buf_init(&value, KV_VALUE_MAX);
-	err = kv_get(map_view_kv(v), cloud_key_bytes(&key), &value);
-	map_view_release(v);
+	err = cloud_get(c, MAP_ANY, &key, &value);
 	if (err == ERR_NOT_FOUND) {
 		memcpy(out, name_default, sizeof(name_default));
 		err = ERR_OK;

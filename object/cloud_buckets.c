@@ -167,20 +167,9 @@ cloud_buckets(struct cloud *c, uint64_t *stale_ms,
     int (*each)(void *arg, const struct cloud_facts *facts), void *arg)
 {
 	struct list l = { c, each, arg };
-	struct map_view *v;
-	int err;
 
-	if (c->delegation != NULL)
-		return list_delegated(&l, stale_ms);
-	err = cloud_view(c, stale_ms != NULL ? MAP_RECALL : MAP_CURRENT, &v);
-
-	if (err != ERR_OK)
-		return err;
-	if (stale_ms != NULL)
-		*stale_ms = map_view_stale_ms(v);
-	err = cloud_table_each(map_view_kv(v), TABLE_BUCKETS, list_one, &l);
-	map_view_release(v);
-	return err;
+	return c->delegation != NULL ? list_delegated(&l, stale_ms)
+				     : cloud_table_list(c, TABLE_BUCKETS, stale_ms, list_one, &l);
 }
 
 /* ---- create ---- */
@@ -192,19 +181,7 @@ struct creation {
 	struct bucket_record record; /* that is worked on */
 	/* In a transaction: the record that may be replaced, if it still is there; zeros: none. */
 	struct hash instead;
-	size_t buckets;
 };
-
-static int
-count_one(void *arg, struct bytes name, struct bytes value)
-{
-	struct creation *n = arg;
-
-	(void)name;
-	(void)value;
-	n->buckets++;
-	return ERR_OK;
-}
 
 /* Puts n->record, unless somebody was faster: then ERR_BUSY. */
 static SUSPENDS int
@@ -226,13 +203,8 @@ put_draft(void *arg, struct kv *txn)
 		return err;
 	if (!hash_equal(&n->instead, &nobody))
 		return ERR_BUSY;
-	n->buckets = 0;
-	err = cloud_table_each(txn, TABLE_BUCKETS, count_one, n);
-	if (err != ERR_OK)
-		return err;
-	if (n->buckets >= CLOUD_BUCKETS_MAX)
-		return ERR_FULL;
-	return cloud_record_put(n->c, txn, n->w->name, &n->record);
+	err = cloud_table_room(txn, TABLE_BUCKETS, CLOUD_BUCKETS_MAX);
+	return err == ERR_OK ? cloud_record_put(n->c, txn, n->w->name, &n->record) : err;
 }
 
 /* A new bucket's record, committed; instead: of a founding that is given up. */

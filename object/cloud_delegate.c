@@ -69,26 +69,14 @@ note_unpack(struct bytes in, struct cloud_delegate *out)
 	return unpack_done(&u) ? ERR_OK : ERR_CORRUPT;
 }
 
-static int
-count_one(void *arg, struct bytes name, struct bytes value)
-{
-	(void)name;
-	(void)value;
-	++*(size_t *)arg;
-	return ERR_OK;
-}
-
 static SUSPENDS int
 put_note(void *arg, struct kv *txn)
 {
 	const struct cloud_delegate *d = arg;
 	struct cloud_key_text key = note_key(d->id);
 	uint8_t form[NOTE_BYTES_MAX];
-	size_t count = 0;
-	int err = cloud_table_each(txn, TABLE_DELEGATES, count_one, &count);
+	int err = cloud_table_room(txn, TABLE_DELEGATES, CLOUD_DELEGATES_MAX);
 
-	if (err == ERR_OK && count >= CLOUD_DELEGATES_MAX)
-		err = ERR_FULL;
 	return err != ERR_OK
 		   ? err
 		   : kv_put(txn, cloud_key_bytes(&key), bytes_of(form, note_pack(d, form)));
@@ -279,14 +267,8 @@ SUSPENDS int
 cloud_delegates(struct cloud *c, int (*each)(void *arg, const struct cloud_delegate *d), void *arg)
 {
 	struct listing l = { each, arg };
-	struct map_view *v;
-	int err = cloud_view(c, MAP_CURRENT, &v);
 
-	if (err != ERR_OK)
-		return err;
-	err = cloud_table_each(map_view_kv(v), TABLE_DELEGATES, list_one, &l);
-	map_view_release(v);
-	return err;
+	return cloud_table_list(c, TABLE_DELEGATES, NULL, list_one, &l);
 }
 
 static SUSPENDS int
@@ -304,19 +286,14 @@ cloud_delegate_revoke(struct cloud *c, const char *id)
 {
 	struct cloud_key_text key;
 	struct cloud_delegate d;
-	struct map_view *v;
 	struct buf value;
 	int err;
 
 	if (!access_id_valid(id, strlen(id)))
 		return ERR_NOT_FOUND;
-	err = cloud_view(c, MAP_CURRENT, &v);
-	if (err != ERR_OK)
-		return err;
 	key = note_key(id);
 	buf_init(&value, KV_VALUE_MAX);
-	err = kv_get(map_view_kv(v), cloud_key_bytes(&key), &value);
-	map_view_release(v);
+	err = cloud_get(c, MAP_CURRENT, &key, &value);
 	if (err == ERR_OK)
 		err = note_unpack(buf_bytes(&value), &d);
 	buf_fini(&value);

@@ -10,28 +10,14 @@ key_of(const char *id)
 	return cloud_table_key(TABLE_KEYS, id, strlen(id));
 }
 
-static int
-count_one(void *arg, struct bytes name, struct bytes value)
-{
-	size_t *count = arg;
-
-	(void)name;
-	(void)value;
-	(*count)++;
-	return ERR_OK;
-}
-
 static SUSPENDS int
 put_key(void *arg, struct kv *txn)
 {
 	const struct access_key *k = arg;
 	struct cloud_key_text key = key_of(k->id);
 	struct buf form;
-	size_t count = 0;
-	int err = cloud_table_each(txn, TABLE_KEYS, count_one, &count);
+	int err = cloud_table_room(txn, TABLE_KEYS, CLOUD_KEYS_MAX);
 
-	if (err == ERR_OK && count >= CLOUD_KEYS_MAX)
-		err = ERR_FULL;
 	if (err != ERR_OK)
 		return err;
 	buf_init_secret(&form, ACCESS_KEY_BYTES_MAX);
@@ -60,17 +46,13 @@ static SUSPENDS int
 find_in(struct cloud *c, enum map_fresh fresh, const char *id, struct access_key *out)
 {
 	struct cloud_key_text key = key_of(id);
-	struct map_view *v;
 	struct buf value;
-	int err = cloud_view(c, fresh, &v);
+	int err;
 
-	if (err != ERR_OK)
-		return err;
 	buf_init_secret(&value, KV_VALUE_MAX);
-	err = kv_get(map_view_kv(v), cloud_key_bytes(&key), &value);
+	err = cloud_get(c, fresh, &key, &value);
 	if (err == ERR_OK)
 		err = access_key_unpack(buf_bytes(&value), out);
-	map_view_release(v);
 	buf_wipe(&value);
 	return err;
 }
@@ -144,14 +126,6 @@ cloud_keys(struct cloud *c, uint64_t *stale_ms,
     int (*each)(void *arg, const struct access_key *key), void *arg)
 {
 	struct list l = { each, arg };
-	struct map_view *v;
-	int err = cloud_view(c, stale_ms != NULL ? MAP_RECALL : MAP_CURRENT, &v);
 
-	if (err != ERR_OK)
-		return err;
-	if (stale_ms != NULL)
-		*stale_ms = map_view_stale_ms(v);
-	err = cloud_table_each(map_view_kv(v), TABLE_KEYS, list_one, &l);
-	map_view_release(v);
-	return err;
+	return cloud_table_list(c, TABLE_KEYS, stale_ms, list_one, &l);
 }

@@ -98,6 +98,14 @@ struct bytes cloud_key_bytes(const struct cloud_key_text *k);
  */
 SUSPENDS int cloud_table_each(struct kv *kv, enum cloud_table t,
     int (*each)(void *arg, struct bytes name, struct bytes value), void *arg);
+/* ERR_FULL: it has so many, or more. */
+SUSPENDS int cloud_table_room(struct kv *kv, enum cloud_table t, size_t most);
+/* Of the account's current state; with stale_ms as MAP_RECALL has it. */
+SUSPENDS int cloud_table_list(struct cloud *c, enum cloud_table t, uint64_t *stale_ms,
+    int (*each)(void *arg, struct bytes name, struct bytes value), void *arg);
+/* Of a view for this alone; appends. ERR_NOT_FOUND. */
+SUSPENDS int cloud_get(
+    struct cloud *c, enum map_fresh fresh, const struct cloud_key_text *key, struct buf *value);
 
 /* NULL: not delegated. */
 const struct delegated_bucket *cloud_delegated(const struct cloud *c, const struct hash *bucket);

@@ -244,13 +244,8 @@ duties_now(struct duties *d, struct duties_sight *out)
 {
 	struct deleted all = { .d = d };
 	struct duties_sight sight = { 0 };
-	struct map_view *v;
-	int err = cloud_view(d->cloud, MAP_CURRENT, &v);
+	int err = cloud_table_list(d->cloud, TABLE_DELETED, NULL, note_deleted, &all);
 
-	if (err != ERR_OK)
-		return err;
-	err = cloud_table_each(map_view_kv(v), TABLE_DELETED, note_deleted, &all);
-	map_view_release(v);
 	for (size_t i = 0; i < all.count && err == ERR_OK; i++)
 		err = one_deleted(d, &all.at[i], &sight);
 	crypto_wipe(all.at, all.count * sizeof(*all.at));
@@ -272,7 +267,6 @@ turn(void *arg)
 
 	if (err == ERR_OK && leads(d))
 		err = cloud_delegates_expire(d->cloud, &expired);
-
 	if (err != ERR_OK && err != ERR_CANCELED)
 		log_info(d->env, "deleted buckets and ended delegates are looked at later: %s",
 		    err_text(err));
