@@ -10,9 +10,14 @@
 #include "cmd/json.h"
 #include "cmd/say.h"
 
+/* A delegate ends by itself, also where nobody says when. */
+#define DELEGATE_DAYS_DEFAULT 90
+
 struct key_command {
 	struct client_options client;
-	const char *verb, *id, *label;
+	const struct verb *verb;
+	const char *operand; /* behind the verb: a key's id, a delegate's file */
+	const char *label;
 	const char *rights_text;
 	uint64_t days;
 	struct key_places {
@@ -144,43 +149,69 @@ do_new(struct key_command *a)
 }
 
 static SUSPENDS int
-key_work(void *arg)
+do_delegate(struct key_command *a)
 {
-	struct key_command *a = arg;
-	struct client *c = a->buckets.c;
-	int err;
+	uint64_t days = a->days != 0 ? a->days : DELEGATE_DAYS_DEFAULT;
 
-	if (strcmp(a->verb, "new") == 0)
-		return do_new(a);
-	if (strcmp(a->verb, "delegate") == 0)
-		return delegate_make(
-		    &a->buckets, a->id, &a->key, a->days != 0 ? a->days : 90, a->client.json);
-	if (strcmp(a->verb, "list") == 0) {
-		err = cloud_keys(a->buckets.cloud, NULL, each_key, a);
-		if (err == ERR_OK)
-			err = cloud_delegates(a->buckets.cloud, each_delegate, a);
-		return err == ERR_OK ? EXIT_OK : buckets_fail(c, err, "list the keys");
-	}
-	err = cloud_key_revoke(a->buckets.cloud, a->id);
+	return delegate_make(&a->buckets, a->operand, &a->key, days, a->client.json);
+}
+
+static SUSPENDS int
+do_list(struct key_command *a)
+{
+	int err = cloud_keys(a->buckets.cloud, NULL, each_key, a);
+
+	if (err == ERR_OK)
+		err = cloud_delegates(a->buckets.cloud, each_delegate, a);
+	return err == ERR_OK ? EXIT_OK : buckets_fail(a->buckets.c, err, "list the keys");
+}
+
+static SUSPENDS int
+do_revoke(struct key_command *a)
+{
+	struct client *c = a->buckets.c;
+	int err = cloud_key_revoke(a->buckets.cloud, a->operand);
+	bool delegate = err == ERR_NOT_FOUND;
+
+	if (delegate)
+		err = cloud_delegate_revoke(a->buckets.cloud, a->operand);
 	if (err == ERR_NOT_FOUND) {
-		err = cloud_delegate_revoke(a->buckets.cloud, a->id);
-		if (err == ERR_OK) {
-			if (!a->client.quiet)
-				say_note("revoked: the anchors take nothing from it any more; what "
-					 "it could read it has the secrets of");
-			return EXIT_OK;
-		}
-	}
-	if (err == ERR_NOT_FOUND) {
-		say_error(c->command, "there is no key %s", a->id);
+		say_error(c->command, "there is no key %s", a->operand);
 		return EXIT_FAILED;
 	}
 	if (err != ERR_OK)
 		return buckets_fail(c, err, "revoke the key");
-	if (!a->client.quiet)
+	if (a->client.quiet)
+		return EXIT_OK;
+	if (delegate)
+		say_note("revoked: the anchors take nothing from it any more; what it could read "
+			 "it has the secrets of");
+	else
 		say_note("revoked; running gateways take it for %d seconds more at most",
 		    (int)(CLOUD_BELIEVED / SECONDS(1)));
 	return EXIT_OK;
+}
+
+static const struct verb {
+	const char *name;
+	size_t operands; /* with the verb */
+	enum cloud_start how;
+	bool makes; /* a key, with grants */
+	bool named; /* buckets only: a delegate's */
+	SUSPENDS int (*run)(struct key_command *a);
+} verbs[] = {
+	{ "new", 1, CLOUD_FOUND, .makes = true, .run = do_new },
+	{ "delegate", 2, CLOUD_FIND, .makes = true, .named = true, .run = do_delegate },
+	{ "list", 1, CLOUD_FIND, .run = do_list },
+	{ "revoke", 2, CLOUD_FIND, .run = do_revoke },
+};
+
+static SUSPENDS int
+key_work(void *arg)
+{
+	struct key_command *a = arg;
+
+	return a->verb->run(a);
 }
 
 /* ---- before ---- */
@@ -188,8 +219,7 @@ key_work(void *arg)
 static bool
 read_grants(const struct command *self, struct key_command *a)
 {
-	bool delegates = strcmp(a->verb, "delegate") == 0;
-	uint8_t rights = delegates ? ACCESS_READ | ACCESS_WRITE : ACCESS_ALL;
+	uint8_t rights = a->verb->named ? ACCESS_READ | ACCESS_WRITE : ACCESS_ALL;
 
 	if (a->rights_text != NULL && access_rights_parse(a->rights_text, &rights) != ERR_OK) {
 		say_error(
@@ -202,7 +232,7 @@ read_grants(const struct command *self, struct key_command *a)
 	}
 	if (a->label != NULL)
 		memcpy(a->key.label, a->label, strlen(a->label) + 1);
-	if (a->places.count == 0 && delegates) {
+	if (a->places.count == 0 && a->verb->named) {
 		say_error(self->name, "a delegate gets named buckets: --for BUCKET");
 		return false;
 	}
@@ -229,17 +259,12 @@ read_grants(const struct command *self, struct key_command *a)
 static bool
 read_verb(const struct command *self, struct key_command *a, const struct operands *o)
 {
-	size_t want = 1;
-
-	a->verb = o->text[0];
-	if (strcmp(a->verb, "revoke") == 0 || strcmp(a->verb, "delegate") == 0)
-		want = 2;
-	else if (strcmp(a->verb, "new") != 0 && strcmp(a->verb, "list") != 0)
-		want = 0;
-	if (want == o->count) {
-		a->id = o->text[1];
-		return (strcmp(a->verb, "new") != 0 && strcmp(a->verb, "delegate") != 0) ||
-		       read_grants(self, a);
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		a->verb = &verbs[i];
+		if (strcmp(o->text[0], a->verb->name) != 0 || o->count != a->verb->operands)
+			continue;
+		a->operand = o->text[1];
+		return !a->verb->makes || read_grants(self, a);
 	}
 	say_error(self->name,
 	    "right would be: %s key new, %s key delegate FILE, %s key list, or %s key revoke ID",
@@ -264,7 +289,7 @@ key_run(const struct command *self, int argc, char **argv)
 			code = buckets_run(&(struct buckets_work){
 			    .command = self->name,
 			    .options = &a->client,
-			    .how = strcmp(a->verb, "new") == 0 ? CLOUD_FOUND : CLOUD_FIND,
+			    .how = a->verb->how,
 			    .buckets = &a->buckets,
 			    .run = key_work,
 			    .arg = a,
