@@ -29,10 +29,10 @@ struct access_question {
 /* The same for what an operation asks besides. */
 SUSPENDS int access_ask(struct request *r, const struct access_question *q);
 /* In a bucket other than the request's; settings: its own. */
-/* What access_check() asked of an operation that decides late, in its transaction. */
-SUSPENDS int access_check_late(struct request *r, struct kv *txn, const struct settings *settings);
 SUSPENDS int access_ask_in(struct request *r, struct realm_bucket *b, struct kv *view,
     const struct settings *settings, const struct access_question *q);
+/* What access_check() asked of an operation that decides late, in its transaction. */
+SUSPENDS int access_check_late(struct request *r, struct kv *txn, const struct settings *settings);
 /* err, or S3_AccessDenied where the caller may not list: nobody else is told what is missing. */
 SUSPENDS int access_missing(struct request *r, int err);
 
