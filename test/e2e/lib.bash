@@ -11,11 +11,14 @@ BIG_MIB=48			# several chunks' worth of rows
 [ "${E2E_SMALL:-0}" != 1 ] || BIG_MIB=3
 START_SECONDS_MAX=60
 RUN_SECONDS_MAX=120
+ANSWER_SECONDS_MAX=60		# of a gateway: to its start, to a request
 
 passed=0 failed=0 skipped=0
 work=
 testnet=			# process of the network under way
+net_dir=			# its directory
 pids=()				# of its peers
+declare -A gateways=()		# processes that gateway_start has started, by name
 
 [ -x "$SKERRY" ] || { echo "no program $SKERRY"; echo "0 passed, 1 failed"; exit 1; }
 
@@ -33,6 +36,7 @@ place_choose() {
 
 cleanup() {
 	trap - EXIT INT TERM HUP
+	gateway_stop || true
 	net_stop || true
 	[ -z "$work" ] || rm -rf "$work"
 }
@@ -115,6 +119,7 @@ gone() {
 net_start() {
 	local dir=$1 peers=$2 code=$3
 	shift 3
+	net_dir=$dir
 	: > "$work/net.json"		# what a former network said
 	"$SKERRY" testnet --dir "$dir" --peers "$peers" --code "$code" --json "$@" \
 	    > "$work/net.json" 2> "$work/net.err" < /dev/null &
@@ -158,6 +163,58 @@ peers_kill() {
 	done
 	kill -KILL "${victims[@]}"
 	until_true 10 gone "${victims[@]}" || no "killed peers still run"
+}
+
+# contact, network: where the network under way is reached, and its name.
+contact() {
+	sed 's/.*"bootstrap":\["\([^"]*\)".*/\1/' "$work/net.json"
+}
+network() {
+	sed -n 's/^network = //p' "$net_dir/skerry.conf"
+}
+# account_make DIR: an account in that network, whose words go to $work/words.
+account_make() {
+	sk init --dir "$1" --network "$(network)" --bootstrap "$(contact)" --test-network \
+	    --pow-bits 0 > "$work/words"
+}
+
+# field FILE NAME: the first text of that name in what a program said in JSON.
+field() {
+	grep -o "\"$2\":\"[^\"]*\"" "$1" | head -n 1 | cut -d '"' -f 4
+}
+# gateway_start NAME PROGRAM [argument...]: what it said is in $work/NAME.json.
+gateway_start() {
+	local name=$1
+	shift
+	: > "$work/$name.json"		# what a former one said
+	"$@" > "$work/$name.json" 2> "$work/$name.err" < /dev/null &
+	gateways[$name]=$!
+	until_true "$ANSWER_SECONDS_MAX" grep -q endpoint "$work/$name.json" ||
+	    no "no gateway: $(cat "$work/$name.err")"
+}
+# gateway_stop [NAME...]: these, or all; an exit code that was not 0.
+gateway_stop() {
+	local name status=0
+	[ $# -gt 0 ] || set -- "${!gateways[@]}"
+	for name in "$@"; do
+		kill -TERM "${gateways[$name]}" 2> /dev/null
+		wait "${gateways[$name]}" 2> /dev/null || status=$?
+		unset "gateways[$name]"
+	done
+	return $status
+}
+# s3_answers STATUS KEYS GATEWAY METHOD PATH [curl option...]: with the keys that the file KEYS has, of the gateway
+# of that name; head and body are in $work/head and $work/body.
+s3_answers() {
+	local want=$1 keys=$2 gateway=$3 method=$4 path=$5 got verb
+	shift 5
+	verb=(-X "$method")
+	[ "$method" != HEAD ] || verb=(--head)
+	got=$(curl -sS -m "$ANSWER_SECONDS_MAX" --aws-sigv4 aws:amz:us-east-1:s3 -D "$work/head" -o "$work/body" \
+	    -w '%{http_code}' -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' "${verb[@]}" "$@" \
+	    --user "$(field "$keys" access_key):$(field "$keys" secret_key)" \
+	    "$(field "$work/$gateway.json" endpoint)$path" 2> "$work/err")
+	[ "$got" = "$want" ] || no "$method $path: $got, not $want: $(head -c 400 "$work/body") $(cat "$work/err")"
 }
 
 # random_file FILE BYTES
