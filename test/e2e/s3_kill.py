@@ -68,7 +68,7 @@ class Client(threading.Thread):
         if what < 2:
             compare(key, read(self.s3, key), may)
         elif what == 2:
-            listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=key + "", Delimiter="/").get("Contents", [])
+            listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=key, Delimiter="/").get("Contents", [])
             if not listed and None not in may or listed and may == {None}:
                 raise Wrong("%s is listed %d times, may be one of %s" % (key, len(listed), may))
         elif what == 3:
@@ -119,7 +119,7 @@ def settle(load, seen):
             c.may[key] = {n for n in values if seen[key] == (None if n is None else body(key, n))}
 
 
-def one_round(net, load, victim, r):
+def one_round(net, load, victim):
     s3 = net.client(net.gateways[0].endpoint)
     for c in load:
         c.begin(s3)
@@ -168,7 +168,7 @@ def main():
         net.client(net.s3["endpoint"]).create_bucket(Bucket=BUCKET)
         for r in range(rounds):
             victim, done, began = victims[r % len(victims)], sum(c.done for c in load), time.monotonic()
-            keys = one_round(net, load, victim, r)
+            keys = one_round(net, load, victim)
             print("round %d, %s: %d done, %d keys as they may be, %.1f s"
                   % (r, victim, sum(c.done for c in load) - done, keys, time.monotonic() - began), flush=True)
         if sum(c.done for c in load) == 0:
