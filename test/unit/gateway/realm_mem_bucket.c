@@ -224,7 +224,7 @@ known_get(struct kv *kv, struct bytes key, struct buf *value)
 			continue;
 		if (u->before.key.data == NULL)
 			return ERR_NOT_FOUND;
-		return value == NULL ? ERR_OK : copy_out(value, u->before.value);
+		return copy_out(value, u->before.value);
 	}
 	return mem_get(&b->kv, key, value);
 }
