@@ -198,6 +198,7 @@ gateway_stop() {
 	[ $# -gt 0 ] || set -- "${!gateways[@]}"
 	for name in "$@"; do
 		kill -TERM "${gateways[$name]}" 2> /dev/null
+		until_true 30 gone "${gateways[$name]}" || kill -KILL "${gateways[$name]}" 2> /dev/null
 		wait "${gateways[$name]}" 2> /dev/null || status=$?
 		unset "gateways[$name]"
 	done
