@@ -123,9 +123,7 @@ buckets_fail(const struct client *c, int err, const char *fmt, ...)
 static uint64_t
 seconds_since(const struct buckets *b, uint64_t stale_ms)
 {
-	uint64_t now_ms = env_wall_ms(b->c->env);
-
-	return now_ms > stale_ms ? (now_ms - stale_ms + 999) / 1000 : 0;
+	return realm_stale_seconds(stale_ms, env_wall_ms(b->c->env));
 }
 
 void

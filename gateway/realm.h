@@ -89,6 +89,20 @@ struct realm_bucket {
 	uint64_t stale_ms; /* of the oldest view so far that was no current one; 0: none */
 };
 
+/* The older of two such times. */
+static inline uint64_t
+realm_staler(uint64_t a_ms, uint64_t b_ms)
+{
+	return a_ms == 0 || b_ms == 0 ? MAX(a_ms, b_ms) : MIN(a_ms, b_ms);
+}
+
+/* How long ago that was, as answers say it: a second begun is one. */
+static inline uint64_t
+realm_stale_seconds(uint64_t stale_ms, uint64_t now_ms)
+{
+	return now_ms > stale_ms ? (now_ms - stale_ms + 999) / 1000 : 0;
+}
+
 struct realm_listed {
 	const char *name;
 	const char *region;

@@ -212,8 +212,7 @@ net_list(struct realm *realm, const struct account_id *owner, uint64_t *stale_ms
 			continue;
 		err =
 		    cloud_buckets(n->accounts[i], stale_ms != NULL ? &stale : NULL, each_facts, &l);
-		if (stale != 0 && (oldest == 0 || stale < oldest))
-			oldest = stale;
+		oldest = realm_staler(oldest, stale);
 	}
 	if (stale_ms != NULL)
 		*stale_ms = oldest;

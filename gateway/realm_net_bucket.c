@@ -53,16 +53,13 @@ net_view(struct realm_bucket *bucket, enum realm_fresh fresh, struct kv **out)
 	enum map_fresh as = fresh == REALM_KNOWN ? MAP_RECENT
 			    : bucket->recalls    ? MAP_RECALL
 						 : MAP_CURRENT;
-	uint64_t stale_ms;
 	int err = h == NULL ? ERR_NOMEM : cloud_bucket_view(b->opts.bucket, as, &h->view);
 
 	if (err != ERR_OK) {
 		free(h);
 		return err;
 	}
-	stale_ms = map_view_stale_ms(h->view);
-	if (stale_ms != 0 && (bucket->stale_ms == 0 || stale_ms < bucket->stale_ms))
-		bucket->stale_ms = stale_ms;
+	bucket->stale_ms = realm_staler(bucket->stale_ms, map_view_stale_ms(h->view));
 	h->next = b->views;
 	b->views = h;
 	*out = map_view_kv(h->view);

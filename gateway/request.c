@@ -195,13 +195,11 @@ reply_headerf(struct request *r, const char *name, const char *fmt, ...)
 int
 reply_stale(struct request *r, uint64_t stale_ms)
 {
-	uint64_t now_ms = env_wall_ms(r->env);
-
 	if (stale_ms == 0 || r->marked)
 		return ERR_OK;
 	r->marked = true;
 	return reply_headerf(r, "x-skerry-stale", "%llu",
-	    (unsigned long long)(now_ms > stale_ms ? (now_ms - stale_ms + 999) / 1000 : 0));
+	    (unsigned long long)realm_stale_seconds(stale_ms, env_wall_ms(r->env)));
 }
 
 int
