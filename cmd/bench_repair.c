@@ -46,8 +46,8 @@
 /* Until the tables of all have let go of the dead one. On other networks repair begins hours after
  * that; here it would cost each of the first puts three seconds. */
 #define SETTLE_S   25.0
-/* What is put before, as often: the repair lasts until the pairs are made. */
-#define COPIES     3
+/* So much is put before: its repair lasts until the pairs are made. */
+#define STOCK      GIB(3)
 
 struct progress {
 	uint64_t fetched, sent, due;
@@ -301,7 +301,7 @@ measure_courtesy(struct bench_net *w, struct load *rest, struct load *beside, si
 	if (err == ERR_OK)
 		err = bench_net_start(w);
 	/* What will be repaired; then what is put and got beside. */
-	for (unsigned i = 0; i < COPIES && err == ERR_OK; i++)
+	for (uint64_t put = 0; put < STOCK && err == ERR_OK; put += w->input_bytes)
 		err = bench_put_once(w, &unused);
 	w->input_bytes = LOAD_BYTES;
 	if (err == ERR_OK)
