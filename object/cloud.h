@@ -55,8 +55,9 @@ SUSPENDS void cloud_free(struct cloud *c);
 
 /*
  * Before anything else. CLOUD_FIND: ERR_NOT_FOUND when this network knows no bucket of the account.
- * CLOUD_FOUND: then it begins here. ERR_UNREACHABLE: it exists, but its anchors do not answer, and
- * nothing was kept of it here.
+ * CLOUD_FOUND: then it begins here, unless the cache directory says that it had begun.
+ * ERR_UNREACHABLE: it exists, but its anchors do not answer, and what was kept of it here is of no
+ * use.
  * Once ERR_OK, later calls do nothing.
  */
 enum cloud_start { CLOUD_FIND, CLOUD_FOUND };

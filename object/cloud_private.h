@@ -74,6 +74,8 @@ struct cloud_store_wish {
 SUSPENDS int cloud_store_open(
     struct cloud *c, const struct cloud_store_wish *w, struct cloud_store *out);
 SUSPENDS void cloud_store_close(struct cloud *c, struct cloud_store *s);
+/* Whether this machine keeps something of it: then it was somewhere, whoever knows of it now. */
+SUSPENDS bool cloud_store_seen(struct cloud *c, const struct bucket_seed *seed);
 /* Salt and secret are drawn, a charter is made for them and signed: nobody is told yet. */
 SUSPENDS int cloud_store_draft(struct cloud *c, const struct bucket_seed *seed,
     const struct bucket_location *location, struct charter *out);

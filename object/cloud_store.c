@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "object/cloud_private.h"
+#include "object/map_kept.h"
 
 /* By the epoch's first configuration: who holds the seed writes. */
 static void
@@ -81,6 +82,30 @@ cache_of(const struct cloud *c, const struct hash *bucket)
 	if (path != NULL)
 		(void)snprintf(path, len, "%s/%s", c->cache_dir, name);
 	return path;
+}
+
+static void
+id_of(const struct cloud *c, const struct bucket_seed *seed, struct hash *out)
+{
+	struct identity owner;
+
+	bucket_owner(&c->account, seed, &owner);
+	bucket_id(&owner.pub, seed->salt, out);
+	identity_wipe(&owner);
+}
+
+SUSPENDS bool
+cloud_store_seen(struct cloud *c, const struct bucket_seed *seed)
+{
+	struct hash bucket;
+	char *cache;
+	bool seen;
+
+	id_of(c, seed, &bucket);
+	cache = cache_of(c, &bucket);
+	seen = cache != NULL && map_kept_in(c->env, cache);
+	free(cache);
+	return seen;
 }
 
 static SUSPENDS int
@@ -209,19 +234,15 @@ open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store
     struct cloud_store *out)
 {
 	struct register_chain *chain = calloc(1, sizeof(*chain));
-	struct identity owner;
 	struct hash bucket;
 	int err;
 
 	if (chain == NULL)
 		return ERR_NOMEM;
-	if (w->charter != NULL) {
+	if (w->charter != NULL)
 		bucket = w->charter->bucket;
-	} else {
-		bucket_owner(&c->account, w->seed, &owner);
-		bucket_id(&owner.pub, w->seed->salt, &bucket);
-		identity_wipe(&owner);
-	}
+	else
+		id_of(c, w->seed, &bucket);
 	err = c->opts.ground->find(c->opts.ground, w->seed, &bucket, chain);
 	if (err == ERR_OK && at->map != NULL && !chain->handed &&
 	    hash_equal(&chain->charter.id, &w->charter->id)) {

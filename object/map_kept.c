@@ -30,24 +30,29 @@ struct kept_job {
 	char *path;
 };
 
+/* NULL: no memory. */
+static char *
+path_in(const char *cache_dir)
+{
+	size_t len = strlen(cache_dir) + 1 + sizeof(name);
+	char *path = malloc(len);
+
+	if (path != NULL)
+		(void)snprintf(path, len, "%s/%s", cache_dir, name);
+	return path;
+}
+
 /* False: there is no directory, or no memory. */
 static bool
 job_init(struct kept_job *j, struct map *m)
 {
-	size_t len;
-
 	memset(j, 0, sizeof(*j));
 	j->m = m;
 	buf_init_secret(&j->plain, PLAIN_MAX);
 	buf_init(&j->sealed, SEALED_MAX);
-	if (m->cache_dir.path == NULL)
-		return false;
-	len = strlen(m->cache_dir.path) + 1 + sizeof(name);
-	j->path = malloc(len);
-	if (j->path == NULL)
-		return false;
-	(void)snprintf(j->path, len, "%s/%s", m->cache_dir.path, name);
-	return true;
+	if (m->cache_dir.path != NULL)
+		j->path = path_in(m->cache_dir.path);
+	return j->path != NULL;
 }
 
 static void
@@ -211,4 +216,34 @@ map_kept_read(struct map *m)
 	}
 	buf_fini(&t.records);
 	return err;
+}
+
+/* ---- looking ---- */
+
+struct look {
+	struct disk *disk;
+	char *path;
+};
+
+static int
+look_work(void *arg)
+{
+	struct look *l = arg;
+	struct file *f;
+	int err = disk_open(l->disk, l->path, FILE_READ, &f);
+
+	if (err == ERR_OK)
+		file_close(f);
+	return err;
+}
+
+SUSPENDS bool
+map_kept_in(struct env *env, const char *cache_dir)
+{
+	struct look l = { env->disk, path_in(cache_dir) };
+	bool there =
+	    l.path != NULL && env_offload(env, WORK_DISK, look_work, &l, WORK_INLINE_MAX) == ERR_OK;
+
+	free(l.path);
+	return there;
 }

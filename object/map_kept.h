@@ -19,5 +19,7 @@ int map_keeper(void *map);
  * ERR_AUTH, ERR_CORRUPT; ERR_UNREACHABLE: what it names is not to be had.
  */
 SUSPENDS int map_kept_read(struct map *m);
+/* Whether something was kept in that cache directory, whatever it is worth. Errors: nothing was. */
+SUSPENDS bool map_kept_in(struct env *env, const char *cache_dir);
 
 #endif

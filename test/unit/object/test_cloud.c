@@ -47,7 +47,7 @@ run(struct machine *m, int (*call)(struct machine *m), const char *name)
 }
 
 static void
-machine_on(struct machine *m, struct mem_ground *g)
+machine_with_cache(struct machine *m, struct mem_ground *g, const char *cache)
 {
 	memset(m, 0, sizeof(*m));
 	m->ground = g;
@@ -56,10 +56,17 @@ machine_on(struct machine *m, struct mem_ground *g)
 				 .env = g->env,
 				 .account = &account,
 				 .ground = &g->ground,
+				 .cache_dir = cache,
 				 .checkpoint_after = UINT64_MAX,
 			     },
 			     &m->cloud),
 	    ERR_OK);
+}
+
+static void
+machine_on(struct machine *m, struct mem_ground *g)
+{
+	machine_with_cache(m, g, NULL);
 }
 
 static int
@@ -430,6 +437,38 @@ START_TEST(half_an_account_is_completed)
 }
 END_TEST
 
+/* A network that was broken in two: on this side nobody knows of the account, but this machine
+ * does.
+ */
+START_TEST(what_was_seen_is_not_begun_again)
+{
+	struct mem_ground *g = mem_ground_new(61);
+	struct machine a, other;
+
+	ck_assert_int_eq(disk_mkdir(g->env->disk, "cache"), ERR_OK);
+	machine_with_cache(&a, g, "cache");
+	ck_assert_int_eq(start(&a, CLOUD_FOUND), ERR_OK);
+	ck_assert_int_eq(create(&a, "photos"), ERR_OK);
+	machine_off(&a);
+	ck_assert_uint_eq(g->count, 2);
+	g->hidden = true;
+	machine_with_cache(&a, g, "cache");
+	ck_assert_int_eq(start(&a, CLOUD_FIND), ERR_NOT_FOUND);
+	ck_assert_int_eq(start(&a, CLOUD_FOUND), ERR_UNREACHABLE);
+	ck_assert_uint_eq(g->count, 2);
+	g->hidden = false;
+	ck_assert_int_eq(start(&a, CLOUD_FOUND), ERR_OK);
+	ck_assert_str_eq(list(&a), "photos ");
+	machine_off(&a);
+	/* Another cache knows of nothing. */
+	machine_with_cache(&other, g, "elsewhere");
+	ck_assert_int_eq(start(&other, CLOUD_FOUND), ERR_OK);
+	ck_assert_str_eq(list(&other), "photos ");
+	machine_off(&other);
+	mem_ground_free(g);
+}
+END_TEST
+
 /* ---- access keys ---- */
 
 static int
@@ -528,7 +567,8 @@ main(void)
 {
 	Suite *s = suite_create("object/cloud");
 
-	suite_add(s, "account", 30, begins_once, half_an_account_is_completed, NULL);
+	suite_add(s, "account", 30, begins_once, half_an_account_is_completed,
+	    what_was_seen_is_not_begun_again, NULL);
 	suite_add(s, "buckets", 60, two_machines_see_the_same, deletion_shuts_writers_out,
 	    deletion_broken_off_is_ended, creation_broken_off_is_ended, lost_founding_is_replaced,
 	    unused_buckets_are_closed, NULL);
