@@ -95,7 +95,10 @@ struct bench_net {
 };
 
 int bench_dir_make(struct bench *b);
-void bench_dir_remove(struct bench *b);
+/* Everything in it goes; it stays. */
+int bench_dir_empty(const struct bench *b);
+/* Runs it in a child and removes the directory whatever ends it; an exit code. */
+int bench_dir_guard(struct bench *b, int (*run)(struct bench *b));
 int bench_failed(struct bench_net *w, const char *what); /* says it; ERR_STATE */
 double bench_wall_now(void);
 int bench_net_init(struct bench_net *w, struct bench *b); /* paths; input_bytes as the bench's */

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -339,35 +338,4 @@ bench_same_files(struct bench_net *w)
 	if (b != NULL)
 		(void)fclose(b);
 	return same ? ERR_OK : bench_failed(w, "what was read back is not what was stored");
-}
-
-int
-bench_dir_make(struct bench *b)
-{
-	char template[PATH_BYTES_MAX];
-	int err = dirs_path(b->place, "skerry-bench.XXXXXX", template);
-
-	if (err != ERR_OK)
-		return err;
-	if (mkdtemp(template) == NULL)
-		return err_from_errno(errno);
-	memcpy(b->dir, template, sizeof(b->dir));
-	return ERR_OK;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	(void)st;
-	(void)kind;
-	(void)at;
-	return remove(path);
-}
-
-/* Only below the directory that bench_dir_make made; links are not followed. */
-void
-bench_dir_remove(struct bench *b)
-{
-	if (b->dir[0] != '\0' && nftw(b->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0)
-		say_error(b->command, "cannot remove %s: %s", b->dir, strerror(errno));
 }

@@ -390,9 +390,9 @@ say_json(const struct bench *b, const struct speed *speed, size_t runs, const st
 static int
 next_dir(struct bench *b, struct bench_net *w)
 {
-	bench_dir_remove(b);
-	b->dir[0] = '\0';
-	return bench_dir_make(b) == ERR_OK ? bench_net_init(w, b) : ERR_IO;
+	int err = bench_dir_empty(b);
+
+	return err == ERR_OK ? bench_net_init(w, b) : err;
 }
 
 int

@@ -241,11 +241,9 @@ run(struct bench *b, const struct what *what)
 	int err = bench_dir_make(b);
 
 	if (err == ERR_OK)
-		err = what->run(b);
-	bench_dir_remove(b);
-	if (err != ERR_OK && !b->told)
-		say_error(b->command, "cannot measure in %s: %s", b->place, err_text(err));
-	return err;
+		return bench_dir_guard(b, what->run);
+	say_error(b->command, "cannot measure in %s: %s", b->place, err_text(err));
+	return EXIT_FAILED;
 }
 
 static bool
@@ -287,7 +285,7 @@ bench_run_command(const struct command *self, int argc, char **argv)
 		else if (!make_results(b))
 			say_error(self->name, "out of memory");
 		else
-			code = run(b, what) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+			code = run(b, what);
 	}
 	for (size_t i = 0; i < BENCH_WAYS; i++)
 		free(b->result[i]);
