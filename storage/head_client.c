@@ -10,22 +10,7 @@
 #include "storage/head_client_private.h"
 
 /* A reader that must lead a round by itself now. */
-#define LEAD       1
-/* Records of a committed head are asked for so often before the head counts as gone. */
-#define TAIL_TRIES 3
-/* From one to the next: as a proposer's round. */
-#define TAIL_WAIT  PROPOSER_ROUND_NS
-
-enum op_kind { OP_READ, OP_COMMIT, OP_STOP, OP_REPLACE };
-struct op {
-	enum op_kind kind;
-	const struct head_decide *decide;
-	const struct configuration *next;
-	const struct identity *owner;
-	uint64_t deadline;
-	bool lost; /* the head that it stood on is gone: begin again */
-};
-
+#define LEAD 1
 /* ---- life ---- */
 
 int
@@ -72,56 +57,7 @@ head_client_free(struct head_client *hc)
 	free(hc);
 }
 
-/* ---- the view ---- */
-
-static void
-show(struct head_client *hc)
-{
-	hc->shown = (struct value){ .present = hc->p.known.present, .head = hc->p.known.head };
-	hc->shelf.pinned[0] = hc->shown.head.tail;
-}
-
-static void
-view_of(struct head_client *hc, struct head_view *out)
-{
-	const struct shelf_tail *t = NULL;
-
-	*out = (struct head_view){ .current_at = hc->current_at, .stale = hc->stale };
-	if (hc->shown.present)
-		t = shelf_find(&hc->shelf, &hc->shown.head.tail);
-	if (t == NULL)
-		return;
-	out->head = &hc->shown.head;
-	out->tail = &t->tail;
-	out->records = t->records;
-}
-
-void
-head_client_view(const struct head_client *hc, struct head_view *out)
-{
-	view_of((struct head_client *)hc, out);
-}
-
 /* ---- driving ---- */
-
-/* Until something happens or the time; ERR_TIMEOUT only for the task's own deadline. */
-static SUSPENDS int
-wait_until(struct head_client *hc, uint64_t at)
-{
-	uint64_t now = env_now(hc->env);
-	struct wait w;
-	int err;
-
-	if (at <= now)
-		return ERR_OK;
-	wait_init(&w);
-	hc->event = &w;
-	err = wait_for(hc->env, &w, at - now);
-	hc->event = NULL;
-	if (err == ERR_TIMEOUT && env_now(hc->env) >= at)
-		err = ERR_OK;
-	return err;
-}
 
 /* Now, whatever is about: as if its time were over. */
 static void
@@ -138,164 +74,8 @@ give_up(struct head_client *hc)
 	must(hc->done);
 }
 
-/* The records of the committed head are here. ERR_NOT_FOUND: nobody has them, it has moved on. */
 static SUSPENDS int
-have_tail(struct head_client *hc, uint64_t deadline)
-{
-	struct hash wanted = hc->p.known.head.tail;
-	int err = ERR_OK;
-
-	if (!hc->p.known.present)
-		return ERR_OK;
-	for (int i = 0; i < TAIL_TRIES && err == ERR_OK; i++) {
-		uint64_t until = MIN(env_now(hc->env) + TAIL_WAIT, deadline);
-
-		if (shelf_find(&hc->shelf, &wanted) != NULL)
-			return ERR_OK;
-		if (env_now(hc->env) >= deadline)
-			return ERR_NOT_FOUND;
-		head_ask_tails(hc);
-		while (err == ERR_OK && env_now(hc->env) < until &&
-		       shelf_find(&hc->shelf, &wanted) == NULL)
-			err = wait_until(hc, until);
-	}
-	if (err == ERR_OK && shelf_find(&hc->shelf, &wanted) == NULL)
-		err = ERR_NOT_FOUND;
-	return err;
-}
-
-/* One more segment; the records are lent. */
-static int
-put_behind(struct tail_part *part, struct tail *made, struct bytes records)
-{
-	struct hash sum;
-	int err;
-
-	if (records.len > TAIL_BYTES_MAX)
-		return ERR_FULL;
-	crypto_sha256(&sum, records.data, records.len);
-	err = tail_append(made, &sum, (uint32_t)records.len);
-	if (err != ERR_OK)
-		return err;
-	part->at[part->count].sum = sum;
-	part->at[part->count++].records = records;
-	return ERR_OK;
-}
-
-/* The head that puts the proposal on what is committed; its records go to the shelf. */
-static int
-make_head(struct head_client *hc, const struct head_proposal *d, struct value *out)
-{
-	const struct value *base = &hc->p.known;
-	const struct shelf_tail *old = NULL;
-	struct tail_part *part = calloc(1, sizeof(*part));
-	struct tail made;
-	struct head *h = &out->head;
-	int err = ERR_OK;
-
-	if (part == NULL)
-		return ERR_NOMEM;
-	memset(out, 0, sizeof(*out));
-	tail_begin(&made, &d->root);
-	part->extends = made.empty;
-	if (base->present)
-		old = shelf_find(&hc->shelf, &base->head.tail);
-	/* A new root keeps the segments that it does not cover. */
-	for (uint16_t i = d->covered; old != NULL && i < old->tail.count && err == ERR_OK; i++)
-		err = put_behind(part, &made, old->records[i]);
-	for (uint16_t i = 0; d->carried != NULL && i < d->carried->count && err == ERR_OK; i++)
-		err = put_behind(part, &made, d->carried->at[i].records);
-	if (err == ERR_OK && d->records.len > 0)
-		err = put_behind(part, &made, d->records);
-	if (err == ERR_OK) {
-		out->present = true;
-		h->bucket = hc->p.bucket;
-		h->epoch = hc->p.epoch;
-		h->seq = (base->present ? base->head.seq : hc->p.base_seq) + 1;
-		h->previous = base->present ? base->head.id : hc->p.charter;
-		h->root = d->root;
-		h->tail = tail_hash(&made);
-		for (uint16_t i = 0; i < made.count; i++)
-			h->tail_bytes += made.at[i].bytes;
-		h->tail_segments = made.count;
-		head_sign(h, hc->net, &hc->writer.sign, &hc->writer.pub);
-		err = shelf_put(&hc->shelf, part, h);
-		hc->shelf.pinned[1] = h->tail;
-	}
-	free(part);
-	return err;
-}
-
-static void
-make_stop(struct head_client *hc, const struct op *op, struct value *out)
-{
-	const struct value *base = &hc->p.known;
-
-	memset(out, 0, sizeof(*out));
-	out->present = base->present;
-	out->head = base->head;
-	out->stops = true;
-	out->stop.bucket = hc->p.bucket;
-	out->stop.epoch = hc->p.epoch;
-	out->stop.head = value_head_id(base);
-	out->stop.next = *op->next;
-	out->stop.next.number = hc->p.conf.number + 1;
-	stop_seal(&out->stop, hc->net, op->owner);
-}
-
-/* The members that are wanted are there already: it was done before. */
-static bool
-is_there(const struct head_client *hc, const struct configuration *next)
-{
-	struct configuration as = *next;
-
-	as.number = hc->p.conf.number;
-	return configuration_equal(&hc->p.conf, &as);
-}
-
-/* What the caller decides. Any other error than ERR_OK ends the operation. */
-static SUSPENDS int
-evaluate(struct head_client *hc, struct op *op)
-{
-	struct head_proposal d = { .reply = REPLY_DECLINE };
-	struct head_view view;
-	struct value v;
-	int err;
-
-	hc->evaluate = false;
-	err = have_tail(hc, op->deadline);
-	if (hc->done || hc->evaluate || hc->p.phase != PH_ASKING)
-		return err == ERR_NOT_FOUND ? ERR_OK : err;
-	if (err == ERR_NOT_FOUND)
-		op->lost = true;
-	if (err != ERR_OK)
-		return err;
-	if (op->kind == OP_COMMIT) {
-		show(hc);
-		view_of(hc, &view);
-		d.root = hc->shown.head.root;
-		err = op->decide->decide(op->decide->arg, &view, &d);
-		if (hc->done || hc->evaluate || hc->p.phase != PH_ASKING)
-			return hc->done || err == ERR_CANCELED ? err : ERR_OK;
-		if (err == ERR_OK && d.reply == REPLY_PROPOSE)
-			err = make_head(hc, &d, &v);
-	} else if (is_there(hc, op->next)) {
-		d.reply = REPLY_FOUND;
-	} else {
-		d.reply = REPLY_PROPOSE;
-		make_stop(hc, op, &v);
-		if (!stop_may_end(&v.stop, &hc->p.conf, &hc->p.bucket, hc->p.epoch, &hc->p.owner))
-			err = ERR_INVALID;
-	}
-	if (err != ERR_OK)
-		return err;
-	proposer_reply(&hc->p, d.reply, &v, env_now(hc->env), &hc->out);
-	head_act(hc);
-	return ERR_OK;
-}
-
-static SUSPENDS int
-drive(struct head_client *hc, struct op *op)
+drive(struct head_client *hc, struct head_op *op)
 {
 	int err = ERR_OK;
 
@@ -310,13 +90,13 @@ drive(struct head_client *hc, struct op *op)
 		if (err != ERR_OK)
 			break;
 		if (hc->evaluate) {
-			err = evaluate(hc, op);
+			err = head_evaluate(hc, op);
 			continue;
 		}
 		if (hc->p.wake != 0)
 			next = MIN(next, hc->p.wake);
 		if (now < next) {
-			err = wait_until(hc, next);
+			err = head_wait_until(hc, next);
 			continue;
 		}
 		env_random(hc->env, &random, sizeof(random));
@@ -329,7 +109,7 @@ drive(struct head_client *hc, struct op *op)
 
 /* With hc->op held. What the errors mean, see the callers. */
 static SUSPENDS int
-run_once(struct head_client *hc, struct op *op)
+run_once(struct head_client *hc, struct head_op *op)
 {
 	uint64_t now = env_now(hc->env);
 
@@ -354,11 +134,11 @@ run_once(struct head_client *hc, struct op *op)
 static SUSPENDS int
 learnt(struct head_client *hc, uint64_t began, uint64_t deadline)
 {
-	int err = have_tail(hc, deadline);
+	int err = head_have_tail(hc, deadline);
 
 	if (err != ERR_OK)
 		return err == ERR_NOT_FOUND ? ERR_UNREACHABLE : err;
-	show(hc);
+	head_show(hc);
 	hc->current_at = began;
 	hc->stale = false;
 	head_publish(hc);
@@ -367,7 +147,7 @@ learnt(struct head_client *hc, uint64_t began, uint64_t deadline)
 
 /* ERR_OK: hc->outcome. */
 static SUSPENDS int
-run(struct head_client *hc, struct op *op)
+run(struct head_client *hc, struct head_op *op)
 {
 	uint64_t began;
 	int err;
@@ -412,7 +192,7 @@ run(struct head_client *hc, struct op *op)
 static SUSPENDS int
 lead_round(struct head_client *hc, uint64_t deadline)
 {
-	struct op op = { .kind = OP_READ, .deadline = deadline };
+	struct head_op op = { .kind = OP_READ, .deadline = deadline };
 	int err;
 
 	hc->counters.reads++;
@@ -525,9 +305,9 @@ count(struct head_client *hc)
 }
 
 static SUSPENDS int
-write_gated(struct head_client *hc, struct op *op)
+write_gated(struct head_client *hc, struct head_op *op)
 {
-	struct op read = { .kind = OP_READ, .deadline = op->deadline };
+	struct head_op read = { .kind = OP_READ, .deadline = op->deadline };
 	int err;
 
 	if (op->kind == OP_REPLACE) {
@@ -550,7 +330,7 @@ write_gated(struct head_client *hc, struct op *op)
 }
 
 static SUSPENDS int
-write_op(struct head_client *hc, struct op *op, enum proposer_outcome *outcome)
+write_op(struct head_client *hc, struct head_op *op, enum proposer_outcome *outcome)
 {
 	uint64_t old;
 	int err;
@@ -579,7 +359,7 @@ int
 head_client_commit(struct head_client *hc, const struct head_decide *decide, uint64_t timeout,
     enum proposer_outcome *outcome)
 {
-	struct op op = {
+	struct head_op op = {
 		.kind = OP_COMMIT, .decide = decide, .deadline = env_now(hc->env) + timeout
 	};
 
@@ -590,7 +370,7 @@ int
 head_client_reconfigure(struct head_client *hc, const struct configuration *next,
     const struct identity *owner, uint64_t timeout, enum proposer_outcome *outcome)
 {
-	struct op op = { .kind = OP_STOP,
+	struct head_op op = { .kind = OP_STOP,
 		.next = next,
 		.owner = owner,
 		.deadline = env_now(hc->env) + timeout };
@@ -602,12 +382,20 @@ int
 head_client_replace(struct head_client *hc, const struct configuration *next, uint64_t timeout,
     enum proposer_outcome *outcome)
 {
-	struct op op = { .kind = OP_REPLACE, .next = next, .deadline = env_now(hc->env) + timeout };
+	struct head_op op = {
+		.kind = OP_REPLACE, .next = next, .deadline = env_now(hc->env) + timeout
+	};
 
 	return write_op(hc, &op, outcome);
 }
 
 /* ---- sight ---- */
+
+void
+head_client_view(const struct head_client *hc, struct head_view *out)
+{
+	head_view_of((struct head_client *)hc, out);
+}
 
 const struct configuration *
 head_client_configuration(const struct head_client *hc)

@@ -10,6 +10,8 @@
 #define HEAD_PEERS_MAX   (3 * ANCHORS_MAX)
 /* Questions on their way to one anchor; who is dead gathers no more. */
 #define HEAD_FLIGHTS_MAX 4
+/* From one question for a committed head's records to the next: as a proposer's round. */
+#define TAIL_WAIT        PROPOSER_ROUND_NS
 /* The finder record lives two days at its storers. */
 #define FINDER_EVERY     HOURS(12)
 /* The record of the newest head: when the root has moved, but a busy writer moves it each second.
@@ -57,6 +59,26 @@ struct head_client {
 	bool stale;
 	struct head_client_counters counters;
 };
+
+enum op_kind { OP_READ, OP_COMMIT, OP_STOP, OP_REPLACE };
+struct head_op {
+	enum op_kind kind;
+	const struct head_decide *decide;
+	const struct configuration *next;
+	const struct identity *owner;
+	uint64_t deadline;
+	bool lost; /* the head that it stood on is gone: begin again */
+};
+
+/* head_decide.c */
+void head_show(struct head_client *hc); /* what is known becomes the view */
+void head_view_of(struct head_client *hc, struct head_view *out);
+/* Until something happens or the time; ERR_TIMEOUT only for the task's own deadline. */
+SUSPENDS int head_wait_until(struct head_client *hc, uint64_t at);
+/* The records of the committed head are here. ERR_NOT_FOUND: nobody has them, it has moved on. */
+SUSPENDS int head_have_tail(struct head_client *hc, uint64_t deadline);
+/* What the caller decides. Any other error than ERR_OK ends the operation. */
+SUSPENDS int head_evaluate(struct head_client *hc, struct head_op *op);
 
 /* head_talk.c */
 /* Carries out hc->out; never suspends. */
