@@ -127,7 +127,7 @@ static SUSPENDS int
 first_head(const struct ground_net_opts *o, const struct ground_open *w, const struct salvage *from,
     struct head *out)
 {
-	struct head_decide decide = { carry_over, (void *)from };
+	struct head_decide decide = { carry_over, (void *)from, NULL };
 	enum proposer_outcome outcome = OUT_FAILED;
 	struct head_client *client;
 	struct head_view v;

@@ -37,6 +37,7 @@ head_client_new(const struct head_client_opts *opts, struct head_client **out)
 	env_random(hc->env, &session, sizeof(session));
 	proposer_init(
 	    &hc->p, opts->charter, opts->handover, hc->writes ? &hc->writer.pub : &nobody, session);
+	hc->p.watches = hc->writes;
 	hc->conf = hc->p.conf;
 	shelf_init(&hc->shelf);
 	semaphore_init(&hc->op, 1);
@@ -63,6 +64,7 @@ head_client_free(struct head_client *hc)
 static void
 give_up(struct head_client *hc)
 {
+	bool asked = hc->p.phase == PH_ASKING;
 	uint64_t now = env_now(hc->env);
 
 	if (hc->done)
@@ -70,7 +72,10 @@ give_up(struct head_client *hc)
 	hc->p.deadline = now;
 	proposer_tick(&hc->p, now, 0, &hc->out);
 	head_act(hc);
-	hc->p.leads = false;
+	/* Nothing is about under the ballot of who was only asked (a tail that is full, say): it
+	 * can go on, and is told when another has taken the next one. */
+	if (!asked)
+		hc->p.leads = false;
 	must(hc->done);
 }
 
@@ -93,6 +98,10 @@ drive(struct head_client *hc, struct head_op *op)
 			err = head_evaluate(hc, op);
 			continue;
 		}
+		if (hc->look) {
+			err = head_look(hc, op);
+			continue;
+		}
 		if (hc->p.wake != 0)
 			next = MIN(next, hc->p.wake);
 		if (now < next) {
@@ -113,14 +122,17 @@ run_once(struct head_client *hc, struct head_op *op)
 {
 	uint64_t now = env_now(hc->env);
 
-	hc->done = hc->evaluate = op->lost = false;
+	hc->done = hc->evaluate = hc->look = hc->overtaken = op->lost = false;
 	switch (op->kind) {
 	case OP_READ:
 		proposer_read(&hc->p, now, op->deadline, &hc->out);
 		break;
 	case OP_COMMIT:
 	case OP_STOP:
-		proposer_write(&hc->p, now, op->deadline, &hc->out);
+		if (!hc->p.leads && turns_crowded(&hc->turns, now))
+			proposer_write_later(&hc->p, now, op->deadline, &hc->out);
+		else
+			proposer_write(&hc->p, now, op->deadline, &hc->out);
 		break;
 	case OP_REPLACE:
 		proposer_replace(&hc->p, op->next, now, op->deadline, &hc->out);

@@ -67,6 +67,11 @@ struct head_proposal {
 struct head_decide {
 	int (*decide)(void *arg, const struct head_view *now, struct head_proposal *out);
 	void *arg;
+	/*
+	 * Called while another writer has its turn, with what that has committed. So what decide
+	 * needs can be fetched while it disturbs nobody. *found: as REPLY_FOUND. May be NULL.
+	 */
+	void (*watch)(void *arg, const struct head_view *now, bool *found);
 };
 /*
  * ERR_OK: see *outcome; for OUT_COMMITTED and OUT_DECLINED the view is current. ERR_FULL: the tail

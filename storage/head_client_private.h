@@ -5,6 +5,7 @@
 #include "storage/head_client.h"
 #include "storage/salvage.h"
 #include "storage/shelf.h"
+#include "storage/turns.h"
 
 /* Members of now and of before, to whom something is on its way. */
 #define HEAD_PEERS_MAX   (3 * ANCHORS_MAX)
@@ -47,8 +48,13 @@ struct head_client {
 	struct head_peer peers[HEAD_PEERS_MAX];
 	struct task_group group;
 	struct semaphore op; /* one operation at a time */
-	struct wait *event;  /* of the task that drives it */
-	bool evaluate, done, superseded, following, publishing, keeping;
+	struct wait *event;  /* of the task that drives it, and */
+	uint64_t sleeps_until;
+	struct turns turns; /* beside other writers */
+	bool leads_before;  /* when the last operation ended */
+	struct ballot by;   /* overtaken: whose */
+	bool overtaken;     /* an anchor shows what another has committed over the own ballot */
+	bool evaluate, look, done, superseded, following, publishing, keeping;
 	enum proposer_outcome outcome;
 	/* Readers that wait for a round which has not begun; somebody leads it. */
 	bool gathering;
@@ -79,6 +85,8 @@ SUSPENDS int head_wait_until(struct head_client *hc, uint64_t at);
 SUSPENDS int head_have_tail(struct head_client *hc, uint64_t deadline);
 /* What the caller decides. Any other error than ERR_OK ends the operation. */
 SUSPENDS int head_evaluate(struct head_client *hc, struct head_op *op);
+/* Another writer has the ballot: whether to take it now. */
+SUSPENDS int head_look(struct head_client *hc, const struct head_op *op);
 
 /* head_talk.c */
 /* Carries out hc->out; never suspends. */

@@ -20,6 +20,7 @@ head_wait_until(struct head_client *hc, uint64_t at)
 		return ERR_OK;
 	wait_init(&w);
 	hc->event = &w;
+	hc->sleeps_until = at;
 	err = wait_for(hc->env, &w, at - now);
 	hc->event = NULL;
 	if (err == ERR_TIMEOUT && env_now(hc->env) >= at)
@@ -59,7 +60,7 @@ head_have_tail(struct head_client *hc, uint64_t deadline)
 
 	if (!hc->p.known.present)
 		return ERR_OK;
-	for (int i = 0; i < TAIL_TRIES && err == ERR_OK; i++) {
+	for (int i = 0; i < TAIL_TRIES && err == ERR_OK && !hc->overtaken; i++) {
 		uint64_t until = MIN(env_now(hc->env) + TAIL_WAIT, deadline);
 
 		if (shelf_find(&hc->shelf, &wanted) != NULL)
@@ -67,7 +68,7 @@ head_have_tail(struct head_client *hc, uint64_t deadline)
 		if (env_now(hc->env) >= deadline)
 			return ERR_NOT_FOUND;
 		head_ask_tails(hc);
-		while (err == ERR_OK && env_now(hc->env) < until &&
+		while (err == ERR_OK && env_now(hc->env) < until && !hc->overtaken &&
 		       shelf_find(&hc->shelf, &wanted) == NULL)
 			err = head_wait_until(hc, until);
 	}
@@ -165,6 +166,18 @@ is_there(const struct head_client *hc, const struct configuration *next)
 	return configuration_equal(&hc->p.conf, &as);
 }
 
+/* As if the ballot had been refused. */
+static void
+give_way(struct head_client *hc)
+{
+	uint64_t random;
+
+	hc->overtaken = false;
+	hc->p.top = MAX(hc->p.top, hc->by.counter);
+	env_random(hc->env, &random, sizeof(random));
+	proposer_wait(&hc->p, turns_lost(&hc->turns, &hc->by, env_now(hc->env), random));
+}
+
 int
 head_evaluate(struct head_client *hc, struct head_op *op)
 {
@@ -177,6 +190,10 @@ head_evaluate(struct head_client *hc, struct head_op *op)
 	err = head_have_tail(hc, op->deadline);
 	if (hc->done || hc->evaluate || hc->p.phase != PH_ASKING)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	if (err == ERR_NOT_FOUND && hc->overtaken) {
+		give_way(hc);
+		return ERR_OK;
+	}
 	if (err == ERR_NOT_FOUND)
 		op->lost = true;
 	if (err != ERR_OK)
@@ -201,6 +218,64 @@ head_evaluate(struct head_client *hc, struct head_op *op)
 	if (err != ERR_OK)
 		return err;
 	proposer_reply(&hc->p, d.reply, &v, env_now(hc->env), &hc->out);
+	head_act(hc);
+	return ERR_OK;
+}
+
+/* ---- beside other writers ---- */
+
+static bool
+still_looks(const struct head_client *hc)
+{
+	return !hc->done && !hc->evaluate && !hc->look && hc->p.phase == PH_LOOKING;
+}
+
+static void
+take_or_wait(struct head_client *hc)
+{
+	const struct proposer *p = &hc->p;
+	struct turns_sight sight = { .promised = p->met,
+		.accepted = p->changed,
+		.place = p->changed_place,
+		.own = pubkey_equal(&p->met.writer, &p->self) && p->met.session == p->session };
+	uint64_t now = env_now(hc->env), at, random;
+
+	env_random(hc->env, &random, sizeof(random));
+	at = turns_look(&hc->turns, &sight, now, random);
+	if (at == 0) {
+		proposer_take(&hc->p, turns_rank(&hc->turns), now, &hc->out);
+		head_act(hc);
+	} else {
+		proposer_wait(&hc->p, at);
+	}
+}
+
+int
+head_look(struct head_client *hc, const struct head_op *op)
+{
+	struct head_view view;
+	bool found = false;
+	int err = ERR_OK;
+
+	hc->look = false;
+	if (!hc->p.moving)
+		err = head_have_tail(hc, op->deadline);
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	if (!still_looks(hc))
+		return ERR_OK;
+	if (err == ERR_OK && !hc->p.moving && op->kind == OP_COMMIT && op->decide->watch != NULL) {
+		head_show(hc);
+		head_view_of(hc, &view);
+		op->decide->watch(op->decide->arg, &view, &found);
+		if (!still_looks(hc))
+			return ERR_OK;
+	}
+	if (!found) {
+		take_or_wait(hc);
+		return ERR_OK;
+	}
+	proposer_reply(&hc->p, REPLY_FOUND, NULL, env_now(hc->env), &hc->out);
 	head_act(hc);
 	return ERR_OK;
 }

@@ -117,6 +117,31 @@ bring_records(struct head_client *hc, uint8_t at, const struct register_answer *
 	send_to(hc, &hc->last, (uint8_t)(1u << at));
 }
 
+/* A promise brings the head without its records: they come while others still promise. */
+static void
+need_records(struct head_client *hc, const struct value *v)
+{
+	if (hc->p.phase != PH_PREPARING || !v->present || v->head.tail_segments == 0 ||
+	    hash_equal(&hc->wanted, &v->head.tail) || shelf_find(&hc->shelf, &v->head.tail) != NULL)
+		return;
+	hc->wanted = v->head.tail;
+	head_ask_tails(hc);
+}
+
+/* Who waits for the records of a head that another has gone on from would wait in vain. */
+static void
+note_overtaken(struct head_client *hc, const struct register_answer *a)
+{
+	if (hc->p.phase != PH_ASKING || !hc->p.watches || hc->p.replaces || hc->overtaken ||
+	    a->epoch != hc->p.epoch || a->configuration != hc->p.conf.number ||
+	    ballot_compare(&a->accepted, &hc->p.ballot) <= 0 ||
+	    !configuration_writer(&hc->p.conf, &a->accepted.writer))
+		return;
+	hc->overtaken = true;
+	hc->by = a->accepted;
+	head_wake(hc);
+}
+
 static void
 take_answer(struct head_client *hc, const struct flight *f)
 {
@@ -125,10 +150,14 @@ take_answer(struct head_client *hc, const struct flight *f)
 	uint64_t random;
 
 	hc->counters.answered++;
-	if (a->kind == ANS_STATE && a->value.present && hash_equal(&a->bucket, &hc->p.bucket))
+	if (a->kind == ANS_STATE && a->value.present && hash_equal(&a->bucket, &hc->p.bucket)) {
 		take_records(hc, a);
+		note_overtaken(hc, a);
+	}
 	if (at < 0)
 		return;
+	if (a->kind == ANS_PROMISED)
+		need_records(hc, &a->value);
 	env_random(hc->env, &random, sizeof(random));
 	proposer_answer(&hc->p, (uint8_t)at, a, env_now(hc->env), random, &hc->out);
 	if (a->kind == ANS_NEED_TAIL && hc->out.send_to == 0 && hc->out.handover_to == 0)
@@ -421,10 +450,38 @@ want_records(struct head_client *hc, const struct register_message *m)
 	head_ask_tails(hc);
 }
 
+/* When this writer has to give way to others, and how long it takes to be the one again. */
+static void
+note_turns(struct head_client *hc)
+{
+	const struct proposer_out *o = &hc->out;
+	uint64_t now = env_now(hc->env), random;
+	bool read_away;
+
+	if (o->send_to != 0 && o->message.kind == REG_PREPARE)
+		turns_begin(&hc->turns, now);
+	if (hc->p.lost && hc->p.phase == PH_BACKING_OFF) {
+		env_random(hc->env, &random, sizeof(random));
+		proposer_wait(&hc->p, turns_lost(&hc->turns, &hc->p.met, now, random));
+	}
+	hc->p.lost = false;
+	if (!o->done)
+		return;
+	read_away = hc->leads_before && !hc->p.leads && o->outcome == OUT_READ;
+	hc->leads_before = hc->p.leads;
+	turns_end(&hc->turns, o->outcome == OUT_COMMITTED, now);
+	if (read_away) {
+		env_random(hc->env, &random, sizeof(random));
+		(void)turns_lost(&hc->turns, &hc->p.known_ballot, now, random);
+	}
+}
+
 void
 head_act(struct head_client *hc)
 {
 	struct proposer_out *o = &hc->out;
+
+	note_turns(hc);
 
 	if (o->moved)
 		moved(hc);
@@ -439,13 +496,14 @@ head_act(struct head_client *hc)
 		hc->following = task_spawn(&hc->group, "follow", follow_task, hc) == ERR_OK;
 	if (o->evaluate)
 		hc->evaluate = true;
+	if (o->look)
+		hc->look = true;
 	if (o->done) {
 		hc->done = true;
 		hc->outcome = o->outcome;
 	}
-	if (o->evaluate || o->done)
-		head_wake(hc);
-	/* What wakes the proposer may be earlier now. */
-	else if (o->send_to != 0 || o->moved)
+	/* What wakes the proposer may be earlier now than who drives it knows. */
+	if (o->evaluate || o->look || o->done || o->moved ||
+	    (hc->p.wake != 0 && hc->p.wake < hc->sleeps_until))
 		head_wake(hc);
 }

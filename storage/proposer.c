@@ -98,6 +98,7 @@ proposer_begin(
 {
 	p->phase = phase;
 	p->answered = p->refused = 0;
+	memset(&p->met, 0, sizeof(p->met));
 	memset(p->seen, 0, sizeof(p->seen));
 	p->wake = now + PROPOSER_ROUND_NS;
 	if (phase == PH_READING)
@@ -127,6 +128,7 @@ proposer_back_off(struct proposer *p, uint64_t now, uint64_t random)
 	uint64_t span = PROPOSER_BACK_OFF_MAX_NS - PROPOSER_BACK_OFF_MIN_NS;
 
 	p->leads = false;
+	p->lost = p->watches;
 	p->phase = PH_BACKING_OFF;
 	p->wake = now + PROPOSER_BACK_OFF_MIN_NS + random % (span + 1);
 }
@@ -135,10 +137,71 @@ proposer_back_off(struct proposer *p, uint64_t now, uint64_t random)
 static void
 again(struct proposer *p, uint64_t now, struct proposer_out *out)
 {
-	bool may = p->replaces || configuration_writer(&p->conf, &p->self);
+	bool may = p->replaces || (configuration_writer(&p->conf, &p->self) && !p->watches);
 
 	p->declining = false;
 	proposer_begin(p, may && p->writing ? PH_PREPARING : PH_READING, now, out);
+}
+
+/* The answer that shows the most. */
+static uint8_t
+furthest(const struct proposer *p)
+{
+	uint8_t top = ANCHORS_MAX;
+
+	for (uint8_t i = 0; i < p->conf.anchors_count; i++) {
+		int order = top == ANCHORS_MAX
+				? 1
+				: ballot_compare(&p->seen[i].accepted, &p->seen[top].accepted);
+
+		if ((p->answered & 1 << i) != 0 &&
+		    (order > 0 || (order == 0 && p->seen[i].place > p->seen[top].place)))
+			top = i;
+	}
+	return top;
+}
+
+/* Whether it is this writer's turn. Until the caller says so it disturbs nobody. */
+static void
+look(struct proposer *p, bool moving, struct proposer_out *out)
+{
+	const struct seen *top = &p->seen[furthest(p)];
+
+	p->declining = false;
+	p->changed = top->accepted;
+	p->changed_place = top->place;
+	p->moving = moving;
+	p->phase = PH_LOOKING;
+	p->wake = 0;
+	out->look = true;
+}
+
+static bool
+looks_on(const struct proposer *p)
+{
+	return p->watches && p->writing && !p->replaces && configuration_writer(&p->conf, &p->self);
+}
+
+void
+proposer_differ(struct proposer *p, uint64_t now, struct proposer_out *out)
+{
+	const struct seen *top = &p->seen[furthest(p)];
+	int order = ballot_compare(&top->accepted, &p->changed);
+
+	if (looks_on(p)) {
+		look(p, true, out);
+		return;
+	}
+	p->declining = false;
+	if (p->watches && p->rereads < PROPOSER_REREADS &&
+	    (order > 0 || (order == 0 && top->place > p->changed_place))) {
+		p->rereads++;
+		p->changed = top->accepted;
+		p->changed_place = top->place;
+		proposer_begin(p, PH_READING, now, out);
+	} else {
+		proposer_begin(p, PH_PREPARING, now, out);
+	}
 }
 
 /* ---- what is committed ---- */
@@ -246,7 +309,10 @@ proposer_committed(struct proposer *p, const struct value *v, const struct ballo
 		bool leads = p->leads && same;
 
 		if (p->writing && !(p->declining && same)) {
-			again(p, now, out);
+			if (looks_on(p))
+				look(p, false, out);
+			else
+				again(p, now, out);
 			return;
 		}
 		proposer_finish(p, p->writing ? OUT_DECLINED : OUT_READ, out);
@@ -269,6 +335,9 @@ start(struct proposer *p, bool writing, uint64_t deadline)
 	p->confirmed = false;
 	p->deadline = deadline;
 	p->behind = 0;
+	p->rereads = 0;
+	memset(&p->changed, 0, sizeof(p->changed));
+	p->changed_place = 0;
 }
 
 void
@@ -296,6 +365,32 @@ proposer_write(struct proposer *p, uint64_t now, uint64_t deadline, struct propo
 }
 
 void
+proposer_write_later(struct proposer *p, uint64_t now, uint64_t deadline, struct proposer_out *out)
+{
+	memset(out, 0, sizeof(*out));
+	start(p, true, deadline);
+	proposer_begin(p, PH_READING, now, out);
+}
+
+void
+proposer_take(struct proposer *p, uint8_t ahead, uint64_t now, struct proposer_out *out)
+{
+	must(p->phase == PH_LOOKING);
+	memset(out, 0, sizeof(*out));
+	p->top += ahead;
+	proposer_begin(p, PH_PREPARING, now, out);
+}
+
+void
+proposer_wait(struct proposer *p, uint64_t until)
+{
+	must(p->phase == PH_LOOKING || p->phase == PH_BACKING_OFF || p->phase == PH_ASKING);
+	p->leads = false;
+	p->phase = PH_BACKING_OFF;
+	p->wake = until;
+}
+
+void
 proposer_replace(struct proposer *p, const struct configuration *next, uint64_t now,
     uint64_t deadline, struct proposer_out *out)
 {
@@ -312,7 +407,7 @@ proposer_reply(struct proposer *p, enum proposer_reply r, const struct value *v,
 {
 	struct hash known = value_head_id(&p->known);
 
-	must(p->phase == PH_ASKING);
+	must(p->phase == PH_ASKING || (p->phase == PH_LOOKING && !p->moving && r == REPLY_FOUND));
 	memset(out, 0, sizeof(*out));
 	if (r == REPLY_FOUND) {
 		proposer_finish(p, OUT_COMMITTED, out);
@@ -369,11 +464,11 @@ proposer_tick(struct proposer *p, uint64_t now, uint64_t random, struct proposer
 		p->wake = now + PROPOSER_ROUND_NS;
 	} else if (p->phase == PH_READING) {
 		/* A quorum answered and differs: it may stay so as long as others are dead. */
-		bool differ = mask_count(p->answered) >= p->conf.quorum &&
-			      configuration_writer(&p->conf, &p->self);
-
-		p->declining = p->declining && !differ;
-		proposer_begin(p, differ ? PH_PREPARING : PH_READING, now, out);
+		if (mask_count(p->answered) >= p->conf.quorum &&
+		    configuration_writer(&p->conf, &p->self))
+			proposer_differ(p, now, out);
+		else
+			proposer_begin(p, PH_READING, now, out);
 	} else if (p->refused != 0) {
 		proposer_back_off(p, now, random);
 	} else {

@@ -6,6 +6,9 @@
  * tail.extends, or all of them), and decides what is written: the machine asks it with the
  * committed head at hand (`evaluate`), as often as that changes.
  *
+ * A writer beside others (`watches`) looks on before it takes a ballot from another: it reads, and
+ * asks its caller whether it is its turn (`look`). Nothing that is safe stands on the answer.
+ *
  * Not durable: after a restart there is a new session, so no ballot is ever used twice. Answers
  * have passed register_answer_unpack, and come from the anchor that they are given in the name of.
  */
@@ -18,9 +21,13 @@
 #define PROPOSER_ROUND_NS        SECONDS(2)
 /* A quorum has answered a read, and differs: those who are left, if they live, have so long. */
 #define PROPOSER_DIFFER_NS       MILLISECONDS(300)
-/* Whoever was refused waits that long, at random, so that one of two gets through. */
+/* Whoever was refused, and does not look on, waits that long, at random: one of two gets through.
+ */
 #define PROPOSER_BACK_OFF_MIN_NS MILLISECONDS(50)
 #define PROPOSER_BACK_OFF_MAX_NS MILLISECONDS(500)
+/* Answers to a read that differ may be those of a commit on its way: it is read again, as long as
+ * they change, but not more often. */
+#define PROPOSER_REREADS         3
 
 enum proposer_phase {
 	PH_IDLE,
@@ -30,6 +37,7 @@ enum proposer_phase {
 	PH_ASKING,     /* the caller, what to write */
 	PH_ACCEPTING,
 	PH_BACKING_OFF,
+	PH_LOOKING,      /* the caller, whether it is its turn to take a ballot */
 	PH_HANDING_OVER, /* a new configuration, until a quorum of it has begun */
 };
 enum proposer_outcome {
@@ -48,6 +56,7 @@ struct seen {
 	bool cosigned;
 	struct cosignature cosignature;
 	struct claim claim;
+	uint64_t place;
 };
 
 struct proposer {
@@ -82,6 +91,13 @@ struct proposer {
 	struct warrant warrant;
 	uint8_t answered, refused, behind; /* bit i: anchor i of conf */
 	struct seen seen[ANCHORS_MAX];
+	bool watches;           /* set by the caller, and stays */
+	bool moving;            /* LOOKING: no quorum agrees, somebody is at work */
+	bool lost;              /* a ballot was refused: the caller takes note, and takes it back */
+	struct ballot met;      /* the highest that an answer to this round shows as promised */
+	struct ballot changed;  /* what was accepted highest when answers differed, or LOOKING, */
+	uint64_t changed_place; /* and where */
+	uint8_t rereads;
 	uint64_t wake, deadline; /* call proposer_tick then; wake 0: not armed */
 };
 
@@ -91,6 +107,7 @@ struct proposer_out {
 	uint8_t handover_to;              /* the same, for: */
 	struct register_message handover; /* who does not know the configuration */
 	bool evaluate;                    /* call proposer_reply */
+	bool look;    /* call proposer_take or proposer_wait; or reply FOUND, unless moving */
 	bool moved;   /* conf is new: tell the old members and the finder (message handover) */
 	bool missing; /* an answer spoke of a later epoch or of handovers not shown: look them up */
 	bool done;
@@ -104,6 +121,13 @@ void proposer_init(struct proposer *p, const struct charter *c, const struct han
 /* One operation at a time. */
 void proposer_read(struct proposer *p, uint64_t now, uint64_t deadline, struct proposer_out *out);
 void proposer_write(struct proposer *p, uint64_t now, uint64_t deadline, struct proposer_out *out);
+/* The same where others have been about: a look comes before the ballot is taken. */
+void proposer_write_later(
+    struct proposer *p, uint64_t now, uint64_t deadline, struct proposer_out *out);
+/* After `look`: takes a ballot now, which outranks others of this moment by so much; or looks again
+ * at that time, also after `evaluate`, when another one's higher ballot was met. */
+void proposer_take(struct proposer *p, uint8_t ahead, uint64_t now, struct proposer_out *out);
+void proposer_wait(struct proposer *p, uint64_t until);
 /* By an anchor: next puts one in a silent one's place. `evaluate` wants the stop. */
 void proposer_replace(struct proposer *p, const struct configuration *next, uint64_t now,
     uint64_t deadline, struct proposer_out *out);

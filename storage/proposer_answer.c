@@ -46,6 +46,12 @@ note(struct proposer *p, uint8_t i, const struct register_answer *a)
 	p->answered |= (uint8_t)(1 << i);
 	if (configuration_writer(&p->conf, &a->accepted.writer))
 		p->top = MAX(p->top, a->accepted.counter);
+	if (p->watches && ballot_compare(&a->promised, &p->met) > 0 &&
+	    configuration_writer(&p->conf, &a->promised.writer)) {
+		p->met = a->promised;
+		p->top = MAX(p->top, a->promised.counter);
+	}
+	p->seen[i].place = value_place(&a->value);
 	p->seen[i].accepted = a->accepted;
 	p->seen[i].id = value_id(&a->value);
 	p->seen[i].cosigned =
@@ -74,8 +80,7 @@ on_state(struct proposer *p, uint8_t i, const struct register_answer *a, uint64_
 	/* They differ: only a round can tell. Who may not make one reads again when woken. */
 	if (most + n - mask_count(p->answered) < p->conf.quorum &&
 	    configuration_writer(&p->conf, &p->self)) {
-		p->declining = false;
-		proposer_begin(p, PH_PREPARING, now, out);
+		proposer_differ(p, now, out);
 	} else if (mask_count(p->answered) >= p->conf.quorum) {
 		/* Whose answer would decide may be dead. */
 		p->wake = MIN(p->wake, now + PROPOSER_DIFFER_NS);
@@ -160,6 +165,8 @@ on_refused(
 	    (!writer && configuration_anchor(&p->conf, &a->promised.writer) < 0))
 		return;
 	p->refused |= (uint8_t)(1 << i);
+	if (p->watches && writer && ballot_compare(&a->promised, &p->met) > 0)
+		p->met = a->promised;
 	/* Ballots of anchors are not proven by a writer: more must tell of them than may lie. */
 	if (writer || mask_count(p->refused) > liars_of(p->conf.anchors_count))
 		p->top = MAX(p->top, a->promised.counter);

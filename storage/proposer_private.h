@@ -22,6 +22,8 @@ void proposer_begin(
     struct proposer *p, enum proposer_phase phase, uint64_t now, struct proposer_out *out);
 void proposer_propose(struct proposer *p, enum proposer_phase phase, const struct value *v,
     uint64_t now, struct proposer_out *out);
+/* Those who were read differ: again, if what they have changes; else only a round can tell. */
+void proposer_differ(struct proposer *p, uint64_t now, struct proposer_out *out);
 void proposer_back_off(struct proposer *p, uint64_t now, uint64_t random);
 void proposer_move(struct proposer *p, const struct handover *l, const struct value *head,
     uint64_t now, struct proposer_out *out);

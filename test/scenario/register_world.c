@@ -256,7 +256,7 @@ bucket_append_in(struct bucket *b, size_t writer, uint32_t mark, uint64_t timeou
     enum proposer_outcome *outcome, struct bucket_list *list)
 {
 	struct append *a = calloc(1, sizeof(*a));
-	struct head_decide d = { decide, a };
+	struct head_decide d = { decide, a, NULL };
 	struct head_view v;
 	int err;
 

@@ -6,8 +6,8 @@
 #include "test/unit/storage/register_model_private.h"
 
 static const char *const event_text[] = { "", "message to anchor", "answer to writer",
-	"start of writer", "timer of writer", "deadline of writer", "restart of writer",
-	"crash of anchor" };
+	"start of writer", "timer of writer", "turn of writer", "deadline of writer",
+	"restart of writer", "crash of anchor" };
 
 /* ---- small tables ---- */
 
@@ -67,8 +67,8 @@ packet_put(struct model *m, struct packet *p)
 	return (int32_t)n;
 }
 
-static void
-wrong(struct model *m, const char *what)
+void
+model_wrong(struct model *m, const char *what)
 {
 	uint32_t at = m->now, length = 0;
 
@@ -176,6 +176,15 @@ client_mark(const struct client *c, uint8_t writer)
 	return fixture_mark(writer, 0, c->op);
 }
 
+static bool
+client_has_written(const struct model *m, const struct client *c, uint8_t writer)
+{
+	struct hash id = value_head_id(&c->p.known);
+
+	return c->doing != 'C' &&
+	       fixture_has(&m->book, fixture_find(&m->book, &id), client_mark(c, writer));
+}
+
 /* The application: looks for its mutation, else adds it to what is committed. */
 static void
 client_reply(struct model *m, uint8_t writer)
@@ -195,6 +204,8 @@ client_reply(struct model *m, uint8_t writer)
 		fixture_next(&c->p.conf, 2, 3, &next);
 		fixture_stop(&m->charter, &c->p.known, &next, &v);
 		proposer_reply(&c->p, REPLY_PROPOSE, &v, NOW_WAKE, &m->out);
+	} else if (c->doing == 'E') {
+		proposer_tick(&c->p, NOW_DEADLINE, 0, &m->out);
 	} else if (fixture_has(&m->book, known, mark)) {
 		proposer_reply(&c->p, REPLY_FOUND, NULL, NOW_WAKE, &m->out);
 	} else if (c->doing == 'D' && known != 0) {
@@ -233,6 +244,7 @@ client_after(struct model *m, struct effect *e, uint8_t writer)
 			break;
 		client_reply(m, writer);
 	}
+	c->p.lost = false;
 	if (c->p.wake != 0)
 		c->p.wake = NOW_WAKE;
 	e->next = intern_put(&m->clients, c, sizeof(*c), NULL);
@@ -264,95 +276,7 @@ answer(struct model *m, uint32_t client, uint8_t writer, uint16_t packet)
 	return e;
 }
 
-/* ---- what is chosen ---- */
-
-struct vote {
-	struct ballot ballot;
-	uint32_t conf, head;
-	bool stops;
-	uint8_t by, quorum;
-};
-
-static uint32_t
-votes_in(struct model *m, const struct soup *s, struct vote votes[SOUP_MAX])
-{
-	uint32_t n = 0;
-
-	for (uint16_t i = 0; i < s->count; i++) {
-		struct hash id;
-		struct vote v;
-		uint32_t j;
-
-		intern_get(&m->packets, s->at[i], &m->packet, sizeof(m->packet));
-		if (!m->packet.is_answer || m->packet.a.kind != ANS_ACCEPTED)
-			continue;
-		id = value_head_id(&m->packet.a.value);
-		v = (struct vote){ m->packet.a.accepted, m->packet.a.configuration,
-			fixture_find(&m->book, &id), m->packet.a.value.stops, 0,
-			m->charter.founding.quorum };
-		for (j = 0; j < n; j++)
-			if (ballot_compare(&votes[j].ballot, &v.ballot) == 0 &&
-			    votes[j].conf == v.conf && votes[j].head == v.head &&
-			    votes[j].stops == v.stops)
-				break;
-		if (j == n)
-			votes[n++] = v;
-		votes[j].by |= (uint8_t)(1 << m->packet.node);
-	}
-	return n;
-}
-
-static bool
-chosen(const struct vote *v)
-{
-	return mask_count(v->by) >= v->quorum;
-}
-
-static bool
-is_before(const struct fixture_book *book, uint32_t head, uint32_t of)
-{
-	while (of != head && of != 0)
-		of = book->at[of].before;
-	return of == head;
-}
-
-/* The invariants over everything that was ever accepted. The result: the highest chosen head. */
-static uint32_t
-soup_check(struct model *m, const struct soup *s)
-{
-	struct vote votes[SOUP_MAX];
-	uint32_t n = votes_in(m, s, votes), top = 0, end = m->top_before;
-
-	for (uint32_t i = 0; i < n; i++)
-		if (chosen(&votes[i]) && m->book.at[votes[i].head].seq > m->book.at[top].seq)
-			top = votes[i].head;
-	for (uint32_t i = 0; i < n; i++) {
-		if (!chosen(&votes[i]))
-			continue;
-		if (!is_before(&m->book, votes[i].head, top))
-			wrong(m, "a committed head was lost, or two are at one seq");
-		for (uint32_t j = 0; j < n && votes[i].stops; j++)
-			if (chosen(&votes[j]) && votes[j].conf == votes[i].conf &&
-			    m->book.at[votes[j].head].seq > m->book.at[votes[i].head].seq)
-				wrong(m, "a head was committed in a configuration that had ended");
-	}
-	if (!is_before(&m->book, top, end) && !is_before(&m->book, end, top))
-		wrong(m, "a committed head was lost, or two are at one seq");
-	/* What is below the end was looked at when that was chosen. */
-	for (uint32_t h = top; h != 0 && h != end && !is_before(&m->book, h, end);
-	     h = m->book.at[h].before) {
-		bool was = false;
-
-		for (uint32_t i = 0; i < n; i++)
-			was = was || (votes[i].head == h && chosen(&votes[i]));
-		if (!was)
-			wrong(m, "a head was committed on one that was not");
-		if (fixture_has(&m->book, m->book.at[h].before, m->book.at[h].mark))
-			wrong(m, "a mutation was committed twice");
-	}
-	m->r->heads_chosen = (uint32_t)MAX(m->r->heads_chosen, m->book.at[top].seq);
-	return m->book.at[top].seq > m->book.at[end].seq ? top : end;
-}
+/* ---- what is on its way ---- */
 
 static void
 soup_add(struct model *m, struct state *state, const struct effect *e)
@@ -378,7 +302,7 @@ soup_add(struct model *m, struct state *state, const struct effect *e)
 		return;
 	model_soup_put(m, state, &s);
 	m->top_before = state->top;
-	state->top = soup_check(m, &s);
+	state->top = model_soup_check(m, &s);
 }
 
 /* ---- states ---- */
@@ -424,19 +348,19 @@ check_done(struct model *m, struct state *s, const struct effect *e)
 	switch (e->outcome) {
 	case OUT_READ:
 	case OUT_DECLINED:
-		if (!is_before(&m->book, e->head, top))
-			wrong(m, "a read saw what is not committed");
+		if (!model_is_before(&m->book, e->head, top))
+			model_wrong(m, "a read saw what is not committed");
 		if (seq < e->floor)
-			wrong(m, "a read went backwards");
+			model_wrong(m, "a read went backwards");
 		m->r->read += e->outcome == OUT_READ;
 		m->r->declined += e->outcome == OUT_DECLINED;
 		break;
 	case OUT_COMMITTED:
 		m->r->committed++;
 		if (e->doing != 'C' && !fixture_has(&m->book, top, e->mark))
-			wrong(m, "a write was confirmed and is not committed");
+			model_wrong(m, "a write was confirmed and is not committed");
 		if (seq < e->floor)
-			wrong(m, "a write went backwards");
+			model_wrong(m, "a write went backwards");
 		break;
 	case OUT_FAILED:
 		m->r->failed++;
@@ -446,7 +370,7 @@ check_done(struct model *m, struct state *s, const struct effect *e)
 		m->r->unknown++;
 		return;
 	case OUT_FORKED:
-		wrong(m, "a fork was reported");
+		model_wrong(m, "a fork was reported");
 		return;
 	}
 	if (e->outcome != OUT_FAILED)
@@ -504,7 +428,17 @@ client_event(struct model *m, const struct state *from, enum event event, uint8_
 		c->doing = 0;
 		c->floor = 0;
 		proposer_init(&c->p, &m->charter, NULL, &key, 1000u * c->life + 100u * writer);
+		c->p.watches = m->b->watches;
+	} else if (event == EV_TAKE) {
+		if (c->p.phase != PH_LOOKING)
+			return;
+		if (!c->p.moving && client_has_written(m, c, writer))
+			proposer_reply(&c->p, REPLY_FOUND, NULL, NOW_WAKE, &m->out);
+		else
+			proposer_take(&c->p, 0, NOW_WAKE, &m->out);
 	} else {
+		if (event == EV_TICK && c->p.phase == PH_LOOKING)
+			proposer_wait(&c->p, NOW_WAKE);
 		if (c->doing == 0 || (event == EV_TICK && c->p.wake == 0) ||
 		    (event == EV_GIVE_UP && !m->b->give_up))
 			return;
@@ -558,7 +492,7 @@ expand(struct model *m, const struct state *from)
 	for (uint32_t bit = 0; bit < 16 && from->failed != 0; bit++)
 		if ((from->failed & 1u << bit) != 0 &&
 		    fixture_has(&m->book, from->top, fixture_mark((uint8_t)(bit / 8), 0, bit & 7)))
-			wrong(m, "a write was said to have failed and is committed");
+			model_wrong(m, "a write was said to have failed and is committed");
 }
 
 static void
@@ -584,6 +518,7 @@ first_state(struct model *m, struct state *s)
 
 		memset(&m->client, 0, sizeof(m->client));
 		proposer_init(&m->client.p, &m->charter, NULL, &key, 100u * i);
+		m->client.p.watches = m->b->watches;
 		s->client[i] = intern_put(&m->clients, &m->client, sizeof(m->client), NULL);
 	}
 }

@@ -15,13 +15,15 @@
 struct model_bounds {
 	/*
 	 * What each writer does, one letter after the other: W writes, R reads, D writes if the
-	 * register is empty, C puts anchor 3 in the place of anchor 2.
+	 * register is empty, E is asked what to write and ends instead, C puts anchor 3 in the
+	 * place of anchor 2.
 	 */
 	const char *ops[MODEL_WRITERS];
 	uint8_t counters[MODEL_WRITERS]; /* ballots up to this counter */
 	uint8_t reads;                   /* read rounds for each life of a writer */
 	uint8_t restarts;                /* of writers, together */
 	bool give_up;                    /* operations may also end at their deadline */
+	bool watches; /* writers look on before each ballot but the first; turns come at any time */
 	uint32_t states_max;
 };
 struct model_result {

@@ -45,7 +45,16 @@ struct came { /* how */
 	uint8_t event, who;
 	uint16_t packet, depth;
 };
-enum event { EV_DELIVER = 1, EV_ANSWER, EV_START, EV_TICK, EV_GIVE_UP, EV_RESTART, EV_CRASH };
+enum event {
+	EV_DELIVER = 1,
+	EV_ANSWER,
+	EV_START,
+	EV_TICK,
+	EV_TAKE,
+	EV_GIVE_UP,
+	EV_RESTART,
+	EV_CRASH
+};
 
 /* What of the interned things decides whether a packet can still do anything. */
 struct packet_view {
@@ -128,6 +137,11 @@ model_mix(uint64_t x)
 	return x ^ x >> 27;
 }
 
+/* An invariant does not hold: the first one is kept, and how it came to that is printed. */
+void model_wrong(struct model *m, const char *what);
+bool model_is_before(const struct fixture_book *book, uint32_t head, uint32_t of); /* or the same */
+/* The invariants. The result: the highest chosen head. */
+uint32_t model_soup_check(struct model *m, const struct soup *s);
 void model_soup_put(struct model *m, struct state *s, const struct soup *soup);
 /*
  * Takes out of the state what can do nothing any more, so that states which differ only in that

@@ -84,6 +84,44 @@ START_TEST(one_round_commits)
 }
 END_TEST
 
+START_TEST(writers_that_look_on)
+{
+	struct model_result r = explored("two writers that look on, and find what others finished",
+	    (struct model_bounds){ .ops = { "WW", "W" },
+		.counters = { 2, 1 },
+		.reads = 2,
+		.watches = true,
+		.states_max = 60000 });
+
+	ck_assert_uint_gt(r.committed, 0);
+	ck_assert_uint_ge(r.depth, 10);
+}
+END_TEST
+
+START_TEST(a_caller_that_gives_up)
+{
+	struct model_result r = explored("a write under the ballot of one that ended when asked",
+	    (struct model_bounds){
+		.ops = { "EW", "W" }, .counters = { 2, 1 }, .states_max = 60000 });
+
+	ck_assert_uint_gt(r.committed, 0);
+	ck_assert_uint_gt(r.failed, 0);
+}
+END_TEST
+
+START_TEST(readers_that_read_again)
+{
+	struct model_result r = explored(
+	    "a write beside a reader that reads again", (struct model_bounds){ .ops = { "W", "R" },
+							    .counters = { 1, 1 },
+							    .reads = 3,
+							    .watches = true,
+							    .states_max = 60000 });
+
+	ck_assert_uint_gt(r.read, 0);
+}
+END_TEST
+
 START_TEST(members_change)
 {
 	struct model_result r = explored("a change of members beside a write",
@@ -101,6 +139,7 @@ main(void)
 
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "explored", deep() ? 36000 : 300, reader_beside_writer, two_writers, takeover,
-	    one_round_commits, members_change, NULL);
+	    one_round_commits, writers_that_look_on, a_caller_that_gives_up,
+	    readers_that_read_again, members_change, NULL);
 	return suite_main(s);
 }

@@ -48,7 +48,7 @@ struct sim {
 	uint32_t flights_count;
 	struct linear_op ops[LINEAR_OPS_MAX];
 	uint32_t ops_count, failed[LINEAR_OPS_MAX], failed_count;
-	uint32_t committed, read, unknown, lies;
+	uint32_t committed, read, unknown, lies, looks;
 	struct register_answer answer;
 	struct proposer_out out;
 };
@@ -211,6 +211,22 @@ ended(struct sim *s, struct writer_life *w)
 	w->next_start = s->now + MILLISECONDS(below(s, 2000));
 }
 
+/* Its turn comes at any time. False: it waits. */
+static bool
+look(struct sim *s, uint8_t writer)
+{
+	struct writer_life *w = &s->writers[writer];
+	uint64_t now = clock_of(s, w);
+
+	if (!w->p.moving && fixture_has(&s->book, known_head(s, w), s->ops[w->op].mark))
+		proposer_reply(&w->p, REPLY_FOUND, NULL, now, &s->out);
+	else if (below(s, 2) == 0)
+		proposer_take(&w->p, (uint8_t)below(s, 3), now, &s->out);
+	else
+		proposer_wait(&w->p, now + MILLISECONDS(below(s, 300)));
+	return w->p.phase != PH_BACKING_OFF;
+}
+
 static void
 after(struct sim *s, uint8_t writer)
 {
@@ -224,8 +240,18 @@ after(struct sim *s, uint8_t writer)
 			send_to(s, writer, s->out.send_to, &s->out.message);
 		if (s->out.done)
 			ended(s, w);
+		if (s->out.look) {
+			s->looks++;
+			if (look(s, writer))
+				continue;
+			return;
+		}
 		if (!ask)
 			return;
+		if (w->p.watches && below(s, 20) == 0) { /* another one's ballot was met */
+			proposer_wait(&w->p, clock_of(s, w) + MILLISECONDS(below(s, 300)));
+			return;
+		}
 		if (fixture_has(&s->book, known_head(s, w), s->ops[w->op].mark)) {
 			proposer_reply(&w->p, REPLY_FOUND, NULL, clock_of(s, w), &s->out);
 			continue;
@@ -250,6 +276,8 @@ begin(struct sim *s, uint8_t writer, bool read)
 		.mark = read ? 0 : fixture_mark(writer, 0, w->begun) };
 	if (read)
 		proposer_read(&w->p, now, until, &s->out);
+	else if (w->p.watches && below(s, 2) == 0)
+		proposer_write_later(&w->p, now, until, &s->out);
 	else
 		proposer_write(&w->p, now, until, &s->out);
 	after(s, writer);
@@ -262,6 +290,8 @@ new_session(struct sim *s, uint8_t writer)
 	struct pubkey key = fixture_writer(writer);
 
 	proposer_init(&w->p, &s->charter, NULL, &key, (uint64_t)writer << 40 | ++w->sessions << 20);
+	/* Some look on, others do not. */
+	w->p.watches = below(s, 4) != 0;
 	w->doing = 0;
 }
 
@@ -403,7 +433,7 @@ histories(uint8_t anchors, uint32_t calm, uint32_t writes_min)
 {
 	const char *more = getenv("SKERRY_REGISTER_SEEDS");
 	uint64_t seeds = more != NULL ? strtoull(more, NULL, 10) : 600;
-	uint32_t committed = 0, read = 0, unknown = 0, lies = 0;
+	uint32_t committed = 0, read = 0, unknown = 0, lies = 0, looks = 0;
 	struct sim *s = malloc(sizeof(*s));
 
 	must(s != NULL);
@@ -413,10 +443,13 @@ histories(uint8_t anchors, uint32_t calm, uint32_t writes_min)
 		read += s->read;
 		unknown += s->unknown;
 		lies += s->lies;
+		looks += s->looks;
 	}
 	free(s);
-	printf("%u anchors: %ju histories, %u writes, %u reads, %u of unknown fate, %u lies\n",
-	    anchors, (uintmax_t)seeds, committed, read, unknown, lies);
+	printf("%u anchors: %ju histories, %u writes, %u reads, %u of unknown fate, %u lies, "
+	       "%u looks\n",
+	    anchors, (uintmax_t)seeds, committed, read, unknown, lies, looks);
+	ck_assert_uint_gt(looks, seeds);
 	ck_assert_uint_gt(committed, writes_min * seeds);
 	ck_assert_uint_gt(read, seeds);
 	ck_assert(lies > 0 || liars_of(anchors) == 0);
