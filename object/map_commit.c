@@ -13,6 +13,7 @@
 #include "object/map_chunks.h"
 #include "object/map_follow.h"
 #include "object/map_roots.h"
+#include "object/map_space.h"
 
 /* Others that arrive within this time come along; and as long as they do, up to the maximum. */
 #define GATHER_STEP   MILLISECONDS(1)
@@ -23,6 +24,8 @@
 #define UNKNOWN_TRIES 2
 /* A commit that finds the tail full waits for new roots; other gateways may fill it meanwhile. */
 #define FULL_PATIENCE SECONDS(30)
+/* From one look at what others do about it to the next: a part of their turn. */
+#define FULL_LOOK     MILLISECONDS(50)
 /* Checkpoints that a commit waits for when the log's memory is used up. */
 #define MEMORY_TRIES  2
 /* Updates that wait; a gateway has fewer requests at a time. */
@@ -55,7 +58,9 @@ struct map_request {
 struct batch {
 	struct map *m;
 	struct map_request *first; /* by next */
+	bool found;                /* all are committed, by another who took over the head */
 	struct buf records, sealed;
+	size_t room;            /* for records: of the tail, and of a commit */
 	struct buf writes;      /* of the transaction that runs, as records */
 	struct overlay overlay; /* of all, by number of the request from 1 */
 };
@@ -153,7 +158,7 @@ run_one(struct batch *b, struct map_view *base, struct map_request *r, uint64_t 
 	if (b->writes.len == 0)
 		return;
 	if (r->err == ERR_OK && before > 0 &&
-	    before + MAP_LOG_TXN_BYTES + r->result.len + b->writes.len > MAP_BATCH_BYTES)
+	    before + MAP_LOG_TXN_BYTES + r->result.len + b->writes.len > b->room)
 		r->state = REQUEST_DEFERRED;
 	else if (r->err == ERR_OK)
 		r->err = keep_writes(b, r);
@@ -169,6 +174,7 @@ static int
 run_all(struct batch *b, uint64_t *seq)
 {
 	struct map *m = b->m;
+	struct map_space space = map_space_of(m);
 	struct map_view *base;
 	uint64_t number = 0;
 	int err = map_view_new(m, &base);
@@ -177,6 +183,7 @@ run_all(struct batch *b, uint64_t *seq)
 		return err;
 	base->inside = true;
 	*seq = base->seq;
+	b->room = map_space_records(&space);
 	buf_reset(&b->records);
 	overlay_fini(&b->overlay);
 	overlay_init(&b->overlay, m->seq ^ m->counts.commits);
@@ -272,28 +279,18 @@ propose(struct batch *b, struct map_proposal *out)
 	struct map *m = b->m;
 	struct map_register *reg = m->opts.reg;
 	const struct map_head *h = reg->head(reg);
-	struct map_pending *p = m->pending;
-	uint32_t covered_bytes = 0;
+	struct map_space s = map_space_of(m);
 
 	*out = (struct map_proposal){ .reply = REPLY_PROPOSE, .root = h->root };
-	if (p != NULL && hash_equal(&p->base, &h->root)) {
-		out->root = p->ref.id;
-		while (out->covered < h->segments) {
-			struct bytes segment = reg->segment(reg, out->covered);
-			uint64_t seq;
-
-			if (map_segment_seq(segment, &seq) != ERR_OK || seq > p->covers)
-				break;
-			covered_bytes += (uint32_t)segment.len;
-			out->covered++;
-		}
+	if (s.rooted) {
+		out->root = m->pending->ref.id;
+		out->covered = s.covered;
 	} else if (b->sealed.len == 0) {
 		out->reply = reply_without_records(b);
 		return ERR_OK;
 	}
 	if (b->sealed.len > 0 &&
-	    (h->segments - out->covered >= TAIL_SEGMENTS_MAX ||
-		h->tail_bytes - covered_bytes + b->sealed.len > TAIL_BYTES_MAX)) {
+	    (s.segments >= s.segments_max || s.bytes + b->sealed.len > s.bytes_max)) {
 		if (hash_equal(&out->root, &h->root))
 			return ERR_FULL;
 		defer_all(b);
@@ -336,6 +333,28 @@ static int
 decide(void *arg, struct map_proposal *out)
 {
 	return decide_once(arg, out);
+}
+
+/*
+ * Others have their turn: their roots and logs are fetched now, since it would lengthen ours. And
+ * who takes over a head from us ends what we had under way: then all is done.
+ */
+static bool
+watch(void *arg)
+{
+	struct batch *b = arg;
+
+	if (map_follow(b->m) != ERR_OK || find_committed(b) != ERR_OK)
+		return false;
+	/* A root alone: another one's has come first, or it still waits. */
+	if (b->first == NULL && b->m->pending != NULL)
+		return false;
+	for (const struct map_request *r = b->first; r != NULL; r = r->next) {
+		if (r->state != REQUEST_FOUND)
+			return false;
+	}
+	b->found = true;
+	return true;
 }
 
 /* ---- outcomes ---- */
@@ -396,9 +415,17 @@ finish_all(struct batch *b, int err, enum proposer_outcome outcome)
 static int
 make_room(struct map *m)
 {
+	int err;
+
 	if (m->pending == NULL)
 		map_start(m, MAP_WORK_ROLL);
-	return map_wait_root(m, MAP_WORK_ROLL);
+	if (!map_beside_others(m))
+		return map_wait_root(m, MAP_WORK_ROLL);
+	/* Another one's root may come first, and it is not told here. */
+	err = task_sleep(m->env, FULL_LOOK);
+	if (err == ERR_OK && m->pending == NULL)
+		err = m->opts.reg->read(m->opts.reg);
+	return err == ERR_UNREACHABLE ? ERR_OK : err;
 }
 
 static void
@@ -413,7 +440,8 @@ commit_batch(struct batch *b)
 	for (;;) {
 		outcome = OUT_FAILED;
 		began_ms = env_wall_ms(m->env);
-		err = m->opts.reg->commit(m->opts.reg, decide, b, &outcome);
+		err = m->opts.reg->commit(
+		    m->opts.reg, &(struct map_decide){ decide, watch, b }, &outcome);
 		if (err == ERR_FULL && env_now(m->env) - began < FULL_PATIENCE &&
 		    make_room(m) == ERR_OK)
 			continue;
@@ -425,7 +453,7 @@ commit_batch(struct batch *b)
 	m->forked |= err == ERR_OK && outcome == OUT_FORKED;
 	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED)) {
 		m->stale = m->away = false;
-		if (outcome == OUT_COMMITTED) {
+		if (outcome == OUT_COMMITTED && !b->found) {
 			m->counts.commits++;
 			m->counts.written_records += b->sealed.len;
 			m->own_head_id = m->opts.reg->head(m->opts.reg)->id;

@@ -13,6 +13,7 @@
 #include "object/map_follow.h"
 #include "object/map_kept.h"
 #include "object/map_roots.h"
+#include "object/map_space.h"
 
 int
 map_target_take(struct map *m, uint64_t seq, struct map_target *t)
@@ -190,6 +191,10 @@ go_to(struct map *m, const struct map_target *t)
 	m->seq = h->seq;
 	m->head_id = h->id;
 	m->loaded = true;
+	if (!hash_equal(&h->id, &m->own_head_id)) {
+		m->others_at = env_now(m->env);
+		m->others_due = map_tail_due(h) ? h->root : (struct hash){ { 0 } };
+	}
 	return ERR_OK;
 }
 

@@ -41,7 +41,7 @@ decide(void *arg, const struct head_view *now, struct head_proposal *out)
 {
 	struct map_head_register *r = arg;
 	struct map_proposal p;
-	int err = r->decide(r->decide_arg, &p);
+	int err = r->decide->decide(r->decide->arg, &p);
 
 	(void)now; /* is what the client shows */
 	if (err == ERR_OK)
@@ -49,16 +49,25 @@ decide(void *arg, const struct head_view *now, struct head_proposal *out)
 	return err;
 }
 
+static void
+watch(void *arg, const struct head_view *now, bool *found)
+{
+	struct map_head_register *r = arg;
+
+	(void)now;
+	*found = r->decide->watch(r->decide->arg);
+}
+
 /* One at a time: a map has one committer. */
 static int
-head_commit(struct map_register *reg, map_decide_fn *fn, void *arg, enum proposer_outcome *outcome)
+head_commit(struct map_register *reg, const struct map_decide *d, enum proposer_outcome *outcome)
 {
 	struct map_head_register *r = container_of(reg, struct map_head_register, reg);
 
-	r->decide = fn;
-	r->decide_arg = arg;
-	return head_client_commit(
-	    r->client, &(struct head_decide){ decide, r }, MAP_COMMIT_TIMEOUT, outcome);
+	r->decide = d;
+	return head_client_commit(r->client,
+	    &(struct head_decide){ decide, r, d->watch == NULL ? NULL : watch }, MAP_COMMIT_TIMEOUT,
+	    outcome);
 }
 
 void

@@ -17,8 +17,7 @@ struct map_head_register {
 	struct map_register reg; /* what a map is given */
 	struct head_client *client;
 	struct map_head head;
-	map_decide_fn *decide; /* of the commit that goes on */
-	void *decide_arg;
+	const struct map_decide *decide; /* of the commit that goes on */
 };
 
 /* The client is lent. writes: it was made with a writer's identity. */

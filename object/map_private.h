@@ -1,11 +1,10 @@
 /*
  * Shared by the files behind map.h.
  *
- *   map.c, map_state.c   its work; what is known of the committed state, views that hold parts of
- * it map_follow.c         brings it to the register's head: root, list, logs, tail map_read.c views
- * and transactions as struct kv: writes over overlay over pages map_blobs.c, map_cache.c chunks in
- * and out, by way of the cache; unpacked pages map_commit.c, map_roots.c       the queue, and
- * commits; new roots, rolling of the tail map_checkpoint.c, map_merge.c   a new snapshot
+ *	map, map_state, map_follow	its work; the committed state as far as it is known
+ *	map_read	views and transactions as struct kv: writes over overlay over pages
+ *	map_blobs, map_cache	chunks in and out, by way of the cache
+ *	map_commit, map_roots, map_checkpoint, map_merge	commits; rolling; new snapshots
  */
 #ifndef OBJECT_MAP_PRIVATE_H
 #define OBJECT_MAP_PRIVATE_H
@@ -76,14 +75,15 @@ struct map {
 	struct cache_dir cache_dir;
 	/* pages in memory, the one used last first: map_cache.c */
 	struct cached_page *pages, *pages_end;
-	size_t pages_count;
+	size_t pages_count, ahead; /* ahead: being fetched before anybody asks */
 	uint64_t pages_bytes;
-	size_t ahead; /* pages that are being fetched before anybody asks */
 
 	/* ---- the committed state as far as it is known ---- */
 	bool loaded, stale, forked, away;
 	uint64_t away_at; /* away: no quorum had answered the last question, until then */
 	uint64_t current_ms, current_at; /* wall clock, loop's: committed then at the earliest */
+	uint64_t others_at;              /* another one's head was met then, */
+	struct hash others_due; /* and that one rolls: its tail was half full, behind this root */
 	uint64_t epoch, seq;
 	uint64_t record_seq;                       /* of the newest record */
 	struct hash head_id, root_id, own_head_id; /* own: that this map committed last */

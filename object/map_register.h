@@ -27,6 +27,17 @@ struct map_proposal {
 };
 /* May suspend; an error of it ends the commit: nothing was written. */
 typedef int map_decide_fn(void *arg, struct map_proposal *out);
+/*
+ * May suspend. Called while other writers have their turn, with what they have committed at hand:
+ * whether all that is to be proposed is among that.
+ */
+typedef bool map_watch_fn(void *arg);
+
+struct map_decide {
+	map_decide_fn *decide;
+	map_watch_fn *watch; /* NULL: nothing is to be done meanwhile */
+	void *arg;
+};
 
 struct map_register {
 	/*
@@ -41,7 +52,7 @@ struct map_register {
 	 * Moves the head. decide is called with the committed one at hand, again whenever that
 	 * changed; its last answer counts. ERR_OK: *outcome tells (proposer.h). NULL: read only.
 	 */
-	SUSPENDS int (*commit)(struct map_register *r, map_decide_fn *decide, void *arg,
+	SUSPENDS int (*commit)(struct map_register *r, const struct map_decide *decide,
 	    enum proposer_outcome *outcome);
 };
 

@@ -7,15 +7,13 @@
 
 #include "object/map_chunks.h"
 #include "object/map_roots.h"
+#include "object/map_space.h"
 
 /* A commit comes to an end by then, so it is asked for again; so many times. */
 #define PENDING_PATIENCE SECONDS(30)
 #define PENDING_TRIES    4
 /* Of a roll that others overtake: another one follows from the next head that is met. */
 #define ROLL_TRIES       3
-/* Half of a tail. */
-#define ROLL_SEGMENTS    (TAIL_SEGMENTS_MAX / 2)
-#define ROLL_BYTES       (TAIL_BYTES_MAX / 2)
 
 /* ---- who waits for a root ---- */
 
@@ -316,16 +314,18 @@ roll(struct map *m)
 static bool
 is_due(const struct map *m)
 {
-	const struct map_head *h = m->opts.reg->head(m->opts.reg);
-
-	return h->segments >= ROLL_SEGMENTS || h->tail_bytes >= ROLL_BYTES;
+	return map_tail_due(m->opts.reg->head(m->opts.reg));
 }
 
 void
 map_roll_if_due(struct map *m)
 {
-	/* Two that roll the same tail are in each other's way. */
-	if (map_leads(m) && !m->forked && is_due(m))
+	const struct map_head *h = m->opts.reg->head(m->opts.reg);
+
+	/* Two that roll the same tail are in each other's way: who does is the one that has filled
+	 * it. Where that has gone, the tail will be full, and a commit has it rolled. */
+	if (map_leads(m) && !m->forked && is_due(m) &&
+	    !(map_beside_others(m) && hash_equal(&m->others_due, &h->root)))
 		map_start(m, MAP_WORK_ROLL);
 }
 

@@ -338,12 +338,115 @@ START_TEST(a_minority_of_all_may_be_gone)
 }
 END_TEST
 
+/* ---- at once ---- */
+
+enum { ACTORS = 8, VALUE_BYTES = 4000 };
+
+struct actor {
+	struct gateway *g;
+	unsigned number, done;
+	uint64_t longest;
+	bool stop;
+};
+
+/* Small contents lie in the map itself, so the tail is full after some dozens of them. */
+static int
+large_fn(void *arg, struct kv *txn)
+{
+	struct actor *a = arg;
+	char key[32];
+	uint8_t value[VALUE_BYTES];
+
+	snprintf(key, sizeof(key), "key-%zu-%u-%u", a->g->writer, a->number, a->done % 16);
+	env_random(a->g->b->writers[a->g->writer].env, value, sizeof(value));
+	return kv_put(txn, TEXT(key), bytes_of(value, sizeof(value)));
+}
+
+static int
+actor_task(void *arg)
+{
+	struct actor *a = arg;
+	struct env *env = a->g->b->writers[a->g->writer].env;
+
+	while (!a->stop) {
+		uint64_t began = env_now(env);
+		int err = map_update(a->g->map, large_fn, a);
+
+		/* Nobody is refused because others write, too. */
+		ck_assert_msg(err == ERR_OK, "writer %zu: %s", a->g->writer, err_text(err));
+		a->longest = MAX(a->longest, env_now(env) - began);
+		a->done++;
+	}
+	return ERR_OK;
+}
+
+struct count {
+	unsigned together, least;
+	uint64_t longest;
+};
+
+static struct count
+write_at_once(unsigned gateways, uint64_t seed)
+{
+	struct actor actors[2][ACTORS];
+	struct task_group groups[2];
+	struct count c = { .least = UINT32_MAX };
+	struct bucket b;
+	struct gateway g[2];
+
+	begin(&b, g, seed);
+	for (unsigned i = 0; i < gateways; i++) {
+		task_group_init(&groups[i], b.writers[i].env);
+		for (unsigned j = 0; j < ACTORS; j++) {
+			actors[i][j] = (struct actor){ .g = &g[i], .number = j };
+			must(task_spawn(&groups[i], "actor", actor_task, &actors[i][j]) == ERR_OK);
+		}
+	}
+	sim_run_for(world_sim(b.w), SECONDS(5));
+	for (unsigned i = 0; i < gateways; i++) {
+		struct map_sight sight;
+		unsigned done = 0;
+		uint64_t longest = 0;
+
+		for (unsigned j = 0; j < ACTORS; j++) {
+			done += actors[i][j].done;
+			longest = MAX(longest, actors[i][j].longest);
+			actors[i][j].stop = true;
+		}
+		map_sight(g[i].map, &sight);
+		printf("%u of %u: %u updates in %u commits, %u rolls, longest %u ms\n", i + 1,
+		    gateways, done, (unsigned)sight.commits, (unsigned)sight.rolls,
+		    (unsigned)(longest / 1000000));
+		c.together += done;
+		c.least = MIN(c.least, done);
+		c.longest = MAX(c.longest, longest);
+	}
+	for (unsigned i = 0; i < gateways; i++) {
+		while (task_group_live(&groups[i]) > 0)
+			sim_run_for(world_sim(b.w), SECONDS(1));
+	}
+	end(&b, g);
+	return c;
+}
+
+START_TEST(two_gateways_write_at_once)
+{
+	struct count alone = write_at_once(1, 8), two = write_at_once(2, 9);
+
+	ck_assert_uint_ge(two.together, alone.together / 3);
+	ck_assert_uint_ge(two.least, two.together / 5);
+	ck_assert_uint_le(two.longest, SECONDS(3));
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("map on nodes");
 
 	suite_add(s, "map", 300, two_gateways_share_a_bucket, a_tail_is_rolled_into_chunks,
-	    a_gateway_dies_in_the_middle, a_minority_of_all_may_be_gone, NULL);
+	    a_gateway_dies_in_the_middle, a_minority_of_all_may_be_gone, two_gateways_write_at_once,
+	    NULL);
+	suite_add(s, "at once", 300, two_gateways_write_at_once, NULL);
 	return suite_main(s);
 }

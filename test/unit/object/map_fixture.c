@@ -187,7 +187,7 @@ make_next(struct mem_world *w, const struct mem_head *from, const struct map_pro
 }
 
 static int
-reg_commit(struct map_register *reg, map_decide_fn *fn, void *arg, enum proposer_outcome *outcome)
+reg_commit(struct map_register *reg, const struct map_decide *d, enum proposer_outcome *outcome)
 {
 	struct gateway *g = container_of(reg, struct gateway, reg);
 	struct mem_world *w = g->w;
@@ -209,7 +209,7 @@ reg_commit(struct map_register *reg, map_decide_fn *fn, void *arg, enum proposer
 			break;
 		mem_settle(w, mem_draw(w, 2) == 0);
 		copy_head(&g->known, &w->now);
-		err = fn(arg, &p);
+		err = d->decide(d->arg, &p);
 		if (err != ERR_OK)
 			break;
 		*outcome = p.reply == REPLY_FOUND ? OUT_COMMITTED : OUT_DECLINED;
