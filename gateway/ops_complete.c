@@ -250,7 +250,7 @@ reply_completed(struct completing *c, const struct bucket_done *done)
 	const char *host = request_header(r, "host");
 	struct buf body, location;
 	struct xml x;
-	int err = reply_done(r, done);
+	int err = reply_written(r, done);
 
 	if (err == ERR_OK)
 		err = reply_sse(r, c->u.upload.entry.sse);

@@ -190,7 +190,7 @@ reply_copied(struct copying *c, const struct bucket_done *done)
 	struct request *r = c->r;
 	struct buf body;
 	struct xml x;
-	int err = reply_done(r, done);
+	int err = reply_written(r, done);
 
 	if (err == ERR_OK)
 		err = reply_copy_source(r, &c->source);

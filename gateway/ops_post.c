@@ -291,7 +291,7 @@ post(struct posting *p)
 	if (err == ERR_OK)
 		err = request_update(r, post_txn, p, &done);
 	if (err == ERR_OK)
-		err = reply_done(r, &done);
+		err = reply_written(r, &done);
 	if (err == ERR_OK)
 		return reply_posted(p);
 	if (err != ERR_UNKNOWN)

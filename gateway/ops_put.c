@@ -145,7 +145,7 @@ reply_put(struct putting *p, const struct bucket_done *done)
 	int err = reply_headerf(r, "ETag", "\"%s\"", etag_text(&p->stored.etag, text));
 
 	if (err == ERR_OK)
-		err = reply_done(r, done);
+		err = reply_written(r, done);
 	if (err == ERR_OK)
 		err = reply_stored_checksum(r, &p->stored.checksum);
 	if (err == ERR_OK)

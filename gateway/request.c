@@ -217,6 +217,12 @@ reply_done(struct request *r, const struct bucket_done *done)
 }
 
 int
+reply_written(struct request *r, const struct bucket_done *done)
+{
+	return done->null ? ERR_OK : reply_done(r, done);
+}
+
+int
 reply_version(struct request *r)
 {
 	char text[VERSION_TEXT_MAX];

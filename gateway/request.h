@@ -108,6 +108,9 @@ int reply_headerf(struct request *r, const char *name, const char *fmt, ...)
 int reply_stale(struct request *r, uint64_t stale_ms);
 /* x-amz-version-id, x-amz-delete-marker, as `done` says. */
 int reply_done(struct request *r, const struct bucket_done *done);
+/* The same of what was written anew. That it is the null version S3 does not say to the writer,
+ * only to who reads, lists, changes or deletes it. */
+int reply_written(struct request *r, const struct bucket_done *done);
 /* x-amz-version-id of the request's entry, where the bucket has versions. */
 int reply_version(struct request *r);
 int reply_empty(struct request *r, unsigned status);

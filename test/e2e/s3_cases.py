@@ -246,8 +246,21 @@ def versions():
     alice.delete_object(Bucket=b, Key="k", VersionId=v2)
     assert body(b, "k") == b"1"
     alice.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Suspended"})
-    assert alice.put_object(Bucket=b, Key="k", Body=b"3").get("VersionId") in (None, "null")
-    assert body(b, "k", VersionId="null") == b"3"
+    r = alice.put_object(Bucket=b, Key="k", Body=b"3")
+    assert "VersionId" not in r  # the null version is not named to its writer, but to all others
+    r = alice.get_object(Bucket=b, Key="k", VersionId="null")
+    assert r["Body"].read() == b"3" and r["VersionId"] == "null"
+    assert alice.put_object_tagging(Bucket=b, Key="k", Tagging={"TagSet": []})["VersionId"] == "null"
+    assert "VersionId" not in alice.copy_object(Bucket=b, Key="copy", CopySource={"Bucket": b, "Key": "k"})
+    u = alice.create_multipart_upload(Bucket=b, Key="parts")["UploadId"]
+    e = alice.upload_part(Bucket=b, Key="parts", UploadId=u, PartNumber=1, Body=b"1")["ETag"]
+    r = alice.complete_multipart_upload(Bucket=b, Key="parts", UploadId=u,
+                                        MultipartUpload={"Parts": [{"ETag": e, "PartNumber": 1}]})
+    assert "VersionId" not in r
+    r = alice.delete_object(Bucket=b, Key="k", VersionId="null")
+    assert r["VersionId"] == "null" and "DeleteMarker" not in r
+    r = alice.delete_object(Bucket=b, Key="copy")
+    assert r["VersionId"] == "null" and r["DeleteMarker"]
     fails("NoSuchVersion", 404, alice.get_object, Bucket=b, Key="k", VersionId=v2)
     fails("InvalidArgument", 400, alice.get_object, Bucket=b, Key="k", VersionId="bad")
 
