@@ -67,16 +67,6 @@ read_md5(struct body *b)
 	return decode_base64(b->md5_wanted, 16, text) == ERR_OK ? ERR_OK : S3_InvalidDigest;
 }
 
-static enum sum_algo
-algo_of_header(const char *name)
-{
-	for (int i = SUM_CRC32; i < SUM_ALGOS; i++) {
-		if (strcasecmp(name, sum_header((enum sum_algo)i)) == 0)
-			return (enum sum_algo)i;
-	}
-	return SUM_NONE;
-}
-
 /* One checksum, in a header or announced as trailer; the algorithm's name alone says only what the
  * object is to have. */
 static int
@@ -88,7 +78,7 @@ read_sums(struct body *b)
 
 	b->trailer = request_header(b->r, "x-amz-trailer");
 	for (size_t i = 0; i < count; i++) {
-		enum sum_algo algo = algo_of_header(h[i].name);
+		enum sum_algo algo = sum_by_header(h[i].name);
 
 		if (algo == SUM_NONE || b->opts.no_sums)
 			continue;
@@ -106,7 +96,7 @@ read_sums(struct body *b)
 		}
 	}
 	if (b->trailer != NULL) {
-		enum sum_algo algo = algo_of_header(b->trailer);
+		enum sum_algo algo = sum_by_header(b->trailer);
 
 		if (algo == SUM_NONE || b->sum_said) {
 			b->r->message =

@@ -91,6 +91,7 @@ check(struct request *r, struct copy_source *s)
 SUSPENDS int
 copy_source_open(struct request *r, struct copy_source *s)
 {
+	const char *expected = request_header(r, "x-amz-source-expected-bucket-owner");
 	char name[REALM_BUCKET_MAX];
 	struct kv *view;
 	int err;
@@ -109,6 +110,8 @@ copy_source_open(struct request *r, struct copy_source *s)
 		err = r->realm->ops->bucket(r->realm, name, &s->bucket);
 	if (err != ERR_OK)
 		return err == ERR_NOT_FOUND ? S3_NoSuchBucket : err;
+	if (expected != NULL && strcmp(expected, s->bucket->owner.id.text) != 0)
+		return S3_AccessDenied;
 	err = s->bucket->ops->view(s->bucket, REALM_CURRENT, &view);
 	if (err != ERR_OK)
 		return err;

@@ -9,6 +9,7 @@
 #include "gateway/gateway_private.h"
 #include "gateway/ops.h"
 #include "gateway/sigv2.h"
+#include "gateway/sum.h"
 
 /* ---- who asks ---- */
 
@@ -82,6 +83,30 @@ check_access(struct request *r)
 	return err == ERR_OK ? access_check(r) : err;
 }
 
+/*
+ * Headers that make another thing of an operation, or ask for a promise that would not be kept: an
+ * append is no overwriting, a checksum that nobody computes checks nothing.
+ */
+static int
+check_headers(struct request *r)
+{
+	static const char *const names[] = { "x-amz-write-offset-bytes",
+		"x-amz-object-lock-event-hold", "x-amz-object-lock-event-hold-duration-days",
+		"x-amz-object-lock-event-hold-duration-years", "x-amz-if-match-initiated-time" };
+	size_t count;
+	const struct web_header *h = web_headers(r->web, &count);
+	bool refused = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		refused = refused || request_header(r, names[i]) != NULL;
+	for (size_t i = 0; i < count; i++)
+		refused = refused || sum_header_unknown(h[i].name);
+	if (!refused)
+		return ERR_OK;
+	r->message = "A header you provided implies functionality that is not implemented.";
+	return S3_NotImplemented;
+}
+
 static SUSPENDS int
 run(struct request *r)
 {
@@ -111,9 +136,9 @@ run(struct request *r)
 	if (r->op->run == NULL)
 		return S3_NotImplemented;
 	err = check_access(r);
-	if (err != ERR_OK)
-		return err;
-	return r->op->run(r);
+	if (err == ERR_OK)
+		err = check_headers(r);
+	return err == ERR_OK ? r->op->run(r) : err;
 }
 
 static void

@@ -162,6 +162,10 @@ read_sum(struct posting *p)
 		if (sum_parse(p->algo, text, p->sum) != ERR_OK)
 			return S3_InvalidRequest;
 	}
+	for (size_t i = 0; i < form_count(p->form); i++) {
+		if (sum_header_unknown(form_at(p->form, i).name))
+			return S3_NotImplemented;
+	}
 	return ERR_OK;
 }
 

@@ -183,6 +183,10 @@ op_put_object(struct request *r)
 	struct putting *p;
 	int err;
 
+	if (target_has(&r->target, "versionId")) {
+		r->message = "This operation does not accept a version-id.";
+		return S3_InvalidArgument;
+	}
 	if (request_header(r, "x-amz-copy-source") != NULL)
 		return op_copy_object(r);
 	p = calloc(1, sizeof(*p));

@@ -66,6 +66,27 @@ sum_header(enum sum_algo algo)
 	return algos[algo].header;
 }
 
+enum sum_algo
+sum_by_header(const char *name)
+{
+	for (int i = SUM_CRC32; i < SUM_ALGOS; i++) {
+		if (strcasecmp(algos[i].header, name) == 0)
+			return (enum sum_algo)i;
+	}
+	return SUM_NONE;
+}
+
+bool
+sum_header_unknown(const char *name)
+{
+	static const char prefix[] = "x-amz-checksum-";
+	const char *rest = name + sizeof(prefix) - 1;
+
+	return strncasecmp(name, prefix, sizeof(prefix) - 1) == 0 &&
+	       sum_by_header(name) == SUM_NONE && strcasecmp(rest, "algorithm") != 0 &&
+	       strcasecmp(rest, "type") != 0 && strcasecmp(rest, "mode") != 0;
+}
+
 const char *
 sum_element(enum sum_algo algo)
 {

@@ -24,6 +24,10 @@ const char *sum_type_name(enum sum_type type);
 enum sum_algo sum_by_name(const char *name);
 /* "x-amz-checksum-crc32c". */
 const char *sum_header(enum sum_algo algo);
+/* By that, in any case; SUM_NONE: unknown. */
+enum sum_algo sum_by_header(const char *name);
+/* "x-amz-checksum-sha512": a value is given by an algorithm that is none of ours. */
+bool sum_header_unknown(const char *name);
 /* "ChecksumCRC32C": its element in XML. */
 const char *sum_element(enum sum_algo algo);
 size_t sum_bytes(enum sum_algo algo);

@@ -641,4 +641,52 @@ def what_is_never_there():
     alice.delete_bucket(Bucket=b)
 
 
+@case
+def what_is_not_done_changes_nothing():
+    # Of what S3 can and we cannot, what would overwrite, delete, or check nothing if it were taken for the plain thing.
+    b, empty = bucket(), bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"kept")
+
+    def asked(operation, query, f, **kw):
+        c = client(0)
+
+        def add(params, **_):
+            params["url"] += "?" + query
+        c.meta.events.register("before-call.s3." + operation, add)
+        return lambda: getattr(c, f)(**kw)
+    for query in ("renameObject", "encryption", "annotation&annotationName=n"):
+        fails("NotImplemented", 501, asked("PutObject", query, "put_object", Bucket=b, Key="k", Body=b"other"))
+    fails("NotImplemented", 501, asked("DeleteObject", "annotation&annotationName=n", "delete_object", Bucket=b, Key="k"))
+    fails("InvalidArgument", 400, asked("PutObject", "versionId=null", "put_object", Bucket=b, Key="k", Body=b"other"))
+    for query in ("metadataConfiguration", "metadataTable"):
+        fails("NotImplemented", 501, asked("DeleteBucket", query, "delete_bucket", Bucket=empty))
+    alice.head_bucket(Bucket=empty)
+    for name, value in (("x-amz-write-offset-bytes", "4"), ("x-amz-checksum-sha512", "AAAA"),
+                        ("x-amz-object-lock-event-hold", "ON")):
+        c = client(0)
+        with_header(c, "PutObject", name, value)
+        fails("NotImplemented", 501, c.put_object, Bucket=b, Key="k", Body=b"other")
+    assert post_form(b, [("key", "k"), ("x-amz-checksum-sha512", "AAAA")])[0] != 204
+    u = alice.create_multipart_upload(Bucket=b, Key="k")["UploadId"]
+    c = client(0)
+    with_header(c, "AbortMultipartUpload", "x-amz-if-match-initiated-time", "Thu, 01 Jan 2015 00:00:00 GMT")
+    fails("NotImplemented", 501, c.abort_multipart_upload, Bucket=b, Key="k", UploadId=u)
+    alice.list_parts(Bucket=b, Key="k", UploadId=u)
+    assert body(b, "k") == b"kept"
+    alice.put_bucket_acl(Bucket=b, ACL="public-read-write")
+    assert post_form(b, [("key", "form"), ("x-amz-checksum-sha512", "AAAA")])[0] == 501
+
+
+@case
+def copies_from_whom_they_say():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"x")
+    u = alice.create_multipart_upload(Bucket=b, Key="parts")["UploadId"]
+    src = {"Bucket": b, "Key": "k"}
+    fails("AccessDenied", 403, alice.copy_object, Bucket=b, Key="to", CopySource=src, ExpectedSourceBucketOwner=BOB)
+    fails("AccessDenied", 403, alice.upload_part_copy, Bucket=b, Key="parts", UploadId=u, PartNumber=1, CopySource=src,
+          ExpectedSourceBucketOwner=BOB)
+    alice.copy_object(Bucket=b, Key="to", CopySource=src, ExpectedSourceBucketOwner=ALICE)
+
+
 run()

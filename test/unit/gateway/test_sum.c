@@ -87,6 +87,14 @@ START_TEST(names)
 	ck_assert_int_eq(sum_by_name("crc32c"), SUM_CRC32C);
 	ck_assert_int_eq(sum_by_name("CRC64NVME"), SUM_CRC64NVME);
 	ck_assert_int_eq(sum_by_name("MD5"), SUM_NONE);
+	ck_assert_int_eq(sum_by_header("X-Amz-Checksum-SHA1"), SUM_SHA1);
+	ck_assert_int_eq(sum_by_header("x-amz-checksum-type"), SUM_NONE);
+	ck_assert_int_eq(sum_by_header(""), SUM_NONE);
+	ck_assert(sum_header_unknown("X-Amz-Checksum-SHA512"));
+	ck_assert(sum_header_unknown("x-amz-checksum-"));
+	ck_assert(!sum_header_unknown("x-amz-checksum-sha256"));
+	ck_assert(!sum_header_unknown("x-amz-checksum-Mode"));
+	ck_assert(!sum_header_unknown("x-amz-checksum"));
 	ck_assert(!sum_can(SUM_CRC64NVME, SUM_COMPOSITE));
 	ck_assert(!sum_can(SUM_SHA256, SUM_FULL_OBJECT));
 	ck_assert(sum_can(SUM_CRC32, SUM_FULL_OBJECT));
