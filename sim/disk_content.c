@@ -1,9 +1,9 @@
 /*
- * The bytes of one simulated file. They live in pages; a change first notes
- * what it overwrites, so that a power loss can take any unsynced sector back.
- * Versions of a sector form a chain durable, v1 … vn (what reads see): walking the
- * notes from newest to oldest, the first one drawn as "kept" decides the sector.
- * Fails only for want of simulated space (ERR_NO_SPACE) or size (ERR_TOO_BIG).
+ * The bytes of one simulated file. They live in pages, without the zeros at their ends; a change
+ * first notes what it overwrites, so that a power loss can take any unsynced sector back. Versions
+ * of a sector form a chain durable, v1 … vn (what reads see): walking the notes from newest to
+ * oldest, the first one drawn as "kept" decides the sector. Fails only for want of simulated space
+ * (ERR_NO_SPACE) or size (ERR_TOO_BIG).
  */
 #include "sim/disk_impl.h"
 
@@ -24,28 +24,71 @@ pages_for(uint64_t bytes)
 	return (bytes + SIM_PAGE_BYTES - 1) / SIM_PAGE_BYTES;
 }
 
-static uint8_t *
+static struct sim_page *
 page_at(const struct sim_inode *n, uint64_t page)
 {
 	return page < n->pages_cap ? n->pages[page] : NULL;
 }
 
-/* The page to write into; the space is paid for already. */
-static uint8_t *
-page_make(struct sim_inode *n, uint64_t page)
+static void
+page_read(const struct sim_page *p, size_t from, uint8_t *dst, size_t len)
 {
+	size_t held = p == NULL || from >= p->len ? 0 : MIN(len, p->len - from);
+
+	if (held > 0)
+		memcpy(dst, p->bytes + from, held);
+	if (held < len)
+		memset(dst + held, 0, len - held);
+}
+
+static void
+page_clear(struct sim_page *p, size_t from, size_t end)
+{
+	end = MIN(end, p->len);
+	if (from < end)
+		memset(p->bytes + from, 0, end - from);
+}
+
+/* The page to write bytes [0, end) of; the space is paid for already. */
+static struct sim_page *
+page_make(struct sim_inode *n, uint64_t page, size_t end)
+{
+	size_t len = (end + SIM_SECTOR_BYTES - 1) / SIM_SECTOR_BYTES * SIM_SECTOR_BYTES;
+	struct sim_page *p;
+
 	if (page >= n->pages_cap) {
 		size_t cap = MAX(n->pages_cap * 2, (size_t)page + 1);
-		uint8_t **pages = realloc(n->pages, cap * sizeof(*pages));
+		struct sim_page **pages = realloc(n->pages, cap * sizeof(*pages));
 
 		must(pages != NULL);
 		memset(pages + n->pages_cap, 0, (cap - n->pages_cap) * sizeof(*pages));
 		n->pages = pages;
 		n->pages_cap = cap;
 	}
-	if (n->pages[page] == NULL)
-		n->pages[page] = sim_alloc(SIM_PAGE_BYTES);
-	return n->pages[page];
+	p = n->pages[page];
+	if (p == NULL || p->len < len) {
+		size_t had = p == NULL ? 0 : p->len;
+
+		p = realloc(p, sizeof(*p) + len);
+		must(p != NULL);
+		memset(p->bytes + had, 0, len - had);
+		p->len = (uint32_t)len;
+		n->pages[page] = p;
+	}
+	return p;
+}
+
+static void
+page_write(struct sim_inode *n, uint64_t page, size_t at, const uint8_t *src, size_t len)
+{
+	struct sim_page *p = page_at(n, page);
+	size_t held = p == NULL ? 0 : p->len, end = at + len;
+
+	while (end > held && end > at && src[end - at - 1] == 0)
+		end--;
+	p = page_make(n, page, end > at ? end : 0);
+	if (at < p->len)
+		memcpy(p->bytes + at, src, MIN(len, p->len - at));
 }
 
 /* ---- space: pages that exist or were reserved ahead ---- */
@@ -134,13 +177,13 @@ static void
 undo_note(struct sim_inode *n, struct sim_undo *u, uint64_t page, unsigned first, unsigned end)
 {
 	struct sim_part *part = &u->parts[u->parts_count++];
-	const uint8_t *now = page_at(n, page);
+	const struct sim_page *now = page_at(n, page);
 	size_t bytes = (size_t)(end - first) * SIM_SECTOR_BYTES;
 
 	*part = (struct sim_part){ .page = page, .first = first, .count = end - first };
 	if (now != NULL) {
 		part->old = sim_alloc(bytes);
-		memcpy(part->old, now + (size_t)first * SIM_SECTOR_BYTES, bytes);
+		page_read(now, (size_t)first * SIM_SECTOR_BYTES, part->old, bytes);
 	}
 	u->bytes += bytes;
 	n->unsynced_bytes += bytes;
@@ -162,12 +205,8 @@ inode_read(const struct sim_inode *n, uint64_t offset, void *dst, size_t len, si
 		uint64_t at = offset + done;
 		size_t inside = (size_t)(at % SIM_PAGE_BYTES);
 		size_t part = MIN(len - done, SIM_PAGE_BYTES - inside);
-		const uint8_t *page = page_at(n, at / SIM_PAGE_BYTES);
 
-		if (page != NULL)
-			memcpy(to + done, page + inside, part);
-		else
-			memset(to + done, 0, part);
+		page_read(page_at(n, at / SIM_PAGE_BYTES), inside, to + done, part);
 		done += part;
 	}
 	*got = len;
@@ -199,7 +238,7 @@ inode_write(struct sim_disk *d, struct sim_inode *n, uint64_t offset, const void
 
 		undo_note(n, u, page, (unsigned)(low / SIM_SECTOR_BYTES),
 		    (unsigned)((high + SIM_SECTOR_BYTES - 1) / SIM_SECTOR_BYTES));
-		memcpy(page_make(n, page) + low, from + (start + low - offset), high - low);
+		page_write(n, page, low, from + (start + low - offset), high - low);
 	}
 	n->size = u->new_size;
 	while (n->unsynced_bytes > SIM_UNSYNCED_MAX)
@@ -215,7 +254,7 @@ cut(struct sim_inode *n, uint64_t size)
 	size_t inside = (size_t)(size % SIM_PAGE_BYTES);
 
 	if (inside != 0 && page_at(n, page) != NULL)
-		memset(n->pages[page] + inside, 0, SIM_PAGE_BYTES - inside);
+		page_clear(n->pages[page], inside, SIM_PAGE_BYTES);
 	for (page += inside != 0; page < n->pages_cap; page++) {
 		free(n->pages[page]);
 		n->pages[page] = NULL;
@@ -327,10 +366,10 @@ scatter_part(struct sim_inode *n, const struct sim_part *part, enum fate fate,
 		if (kept)
 			decided->masks[part->page] |= bit;
 		else if (part->old != NULL)
-			memcpy(page_make(n, part->page) + at,
-			    part->old + (size_t)i * SIM_SECTOR_BYTES, SIM_SECTOR_BYTES);
+			page_write(n, part->page, at, part->old + (size_t)i * SIM_SECTOR_BYTES,
+			    SIM_SECTOR_BYTES);
 		else if (page_at(n, part->page) != NULL)
-			memset(n->pages[part->page] + at, 0, SIM_SECTOR_BYTES);
+			page_clear(n->pages[part->page], at, at + SIM_SECTOR_BYTES);
 	}
 }
 
@@ -368,7 +407,8 @@ inode_flip(struct sim_inode *n, uint64_t offset, unsigned bit)
 {
 	if (offset >= n->size || bit > 7)
 		return ERR_INVALID;
-	page_make(n, offset / SIM_PAGE_BYTES)[offset % SIM_PAGE_BYTES] ^= (uint8_t)(1u << bit);
+	page_make(n, offset / SIM_PAGE_BYTES, offset % SIM_PAGE_BYTES + 1)
+	    ->bytes[offset % SIM_PAGE_BYTES] ^= (uint8_t)(1u << bit);
 	return ERR_OK;
 }
 

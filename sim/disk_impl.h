@@ -12,6 +12,12 @@
 #define SIM_PAGE_SECTORS (SIM_PAGE_BYTES / SIM_SECTOR_BYTES)
 #define SIM_NAME_MAX     255 /* as on Linux */
 
+/* What a page holds up to its last sector that is not all zeros: most records fill only one. */
+struct sim_page {
+	uint32_t len; /* whole sectors */
+	uint8_t bytes[];
+};
+
 /* Sectors of one page as they were before a change; old NULL: zeros. */
 struct sim_part {
 	uint64_t page;
@@ -49,7 +55,7 @@ struct sim_inode {
 	uint64_t size;
 	uint64_t reserved_pages; /* allocated ahead: [0, reserved_pages) is paid for */
 	uint64_t charged_pages;
-	uint8_t **pages; /* NULL entries read as zeros */
+	struct sim_page **pages; /* NULL entries read as zeros */
 	size_t pages_cap;
 	struct sim_undo *newest, *oldest;
 	uint64_t unsynced_bytes;

@@ -230,6 +230,12 @@ flat_step(struct flat *flat, struct file *f, struct sim_random *r, int byte)
 		ck_assert_int_eq(file_sync(f), ERR_OK);
 		break;
 	default:
+		/* Some within a page; some of zeros, of which a page keeps only those before
+		 * others. */
+		if (sim_random_below(r, 2) == 0)
+			len = MIN(len, (uint64_t)FLAT_PAGE / 4);
+		if (sim_random_below(r, 3) == 0)
+			byte = 0;
 		put(f, at, byte, len);
 		memset(flat->bytes + at, byte, len);
 		flat->size = MAX(flat->size, at + len);
