@@ -92,6 +92,7 @@ SUSPENDS int
 copy_source_open(struct request *r, struct copy_source *s)
 {
 	const char *expected = request_header(r, "x-amz-source-expected-bucket-owner");
+	uint64_t body = web_body_length(r->web);
 	char name[REALM_BUCKET_MAX];
 	struct kv *view;
 	int err;
@@ -100,6 +101,11 @@ copy_source_open(struct request *r, struct copy_source *s)
 	buf_init(&s->key, TARGET_BYTES_MAX);
 	buf_init(&s->value, KV_VALUE_MAX);
 	buf_init(&s->settings_value, KV_VALUE_MAX);
+	if (body != 0 && body != UINT64_MAX) {
+		r->message = "The request included a body. Requests of this type must not include "
+			     "a non-empty body.";
+		return S3_InvalidRequest;
+	}
 	err = parse(r, s, name);
 	if (err != ERR_OK)
 		return err;

@@ -15,7 +15,11 @@ int cors_check(const struct xml_node *root);
 int website_check(const struct xml_node *root);
 int encryption_check(const struct xml_node *root);
 
-/* A TagSet, appended as pairs (object/pairs.h). S3_MalformedXML, REFUSAL_TAG, REFUSAL_TAGS_MANY. */
-int tags_of_xml(const struct xml_node *root, struct buf *out, size_t max);
+/* A bucket's tags, as pairs (object/pairs.h). */
+#define TAGS_DOCUMENT "tagging"
+
+/* A list of Tag, appended as pairs. set is NULL: there is none. S3_MalformedXML, REFUSAL_TAG,
+ * REFUSAL_TAGS_MANY. */
+int tags_of_xml(const struct xml_node *set, struct buf *out, size_t max);
 
 #endif

@@ -93,14 +93,20 @@ check_headers(struct request *r)
 	static const char *const names[] = { "x-amz-write-offset-bytes",
 		"x-amz-object-lock-event-hold", "x-amz-object-lock-event-hold-duration-days",
 		"x-amz-object-lock-event-hold-duration-years", "x-amz-if-match-initiated-time" };
+	const char *space = request_header(r, "x-amz-bucket-namespace");
+	bool refused = space != NULL && strcmp(space, "global") != 0;
 	size_t count;
 	const struct web_header *h = web_headers(r->web, &count);
-	bool refused = false;
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		refused = refused || request_header(r, names[i]) != NULL;
 	for (size_t i = 0; i < count; i++)
 		refused = refused || sum_header_unknown(h[i].name);
+	if (request_header(r, "x-amz-copy-source") != NULL &&
+	    strcmp(web_method(r->web), "PUT") != 0) {
+		r->message = "You can only specify a copy source header for copy requests.";
+		return S3_InvalidArgument;
+	}
 	if (!refused)
 		return ERR_OK;
 	r->message = "A header you provided implies functionality that is not implemented.";

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/acl_text.h"
+#include "gateway/document.h"
 #include "gateway/gateway_private.h"
 #include "object/bucket_record.h"
 
@@ -12,7 +13,7 @@
 struct creating {
 	struct request *r;
 	struct settings settings;
-	struct buf acl;
+	struct buf acl, tags; /* object/acl.h, object/pairs.h; empty: none */
 	char region[SETTINGS_REGION_MAX + 1];
 };
 
@@ -25,6 +26,8 @@ first_state(void *arg, struct kv *txn)
 
 	if (err == ERR_OK && c->acl.len > 0)
 		err = setting_put(txn, "acl", buf_bytes(&c->acl));
+	if (err == ERR_OK && c->tags.len > 0)
+		err = setting_put(txn, TAGS_DOCUMENT, buf_bytes(&c->tags));
 	return err;
 }
 
@@ -48,6 +51,7 @@ read_region(struct creating *c, const struct xml_node *root)
 static SUSPENDS int
 read_body(struct creating *c)
 {
+	const struct xml_node *tags;
 	struct xml_doc *doc;
 	int err = request_xml(c->r, "CreateBucketConfiguration", &doc);
 
@@ -55,7 +59,13 @@ read_body(struct creating *c)
 		return ERR_OK;
 	if (err != ERR_OK)
 		return err;
-	err = read_region(c, xml_root(doc));
+	tags = xml_child(xml_root(doc), "Tags");
+	if (xml_child(xml_root(doc), "Bucket") != NULL)
+		err = S3_NotImplemented; /* a directory bucket */
+	if (err == ERR_OK)
+		err = read_region(c, xml_root(doc));
+	if (err == ERR_OK && tags != NULL)
+		err = tags_of_xml(tags, &c->tags, TAGS_BUCKET_MAX);
 	xml_free(doc);
 	return err;
 }
@@ -172,6 +182,7 @@ op_create_bucket(struct request *r)
 		return ERR_NOMEM;
 	c->r = r;
 	buf_init(&c->acl, ACL_BYTES_MAX);
+	buf_init(&c->tags, SETTING_BYTES_MAX);
 	if (err == ERR_OK)
 		err = read_body(c);
 	if (err == ERR_OK)
@@ -192,6 +203,7 @@ op_create_bucket(struct request *r)
 			err = taken(c);
 	}
 	buf_fini(&c->acl);
+	buf_fini(&c->tags);
 	free(c);
 	if (err == ERR_OK)
 		err = reply_headerf(r, "Location", "/%s", r->target.bucket);

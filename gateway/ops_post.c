@@ -143,7 +143,7 @@ read_tags(struct posting *p)
 	err = document_parse(p->r, bytes_of(text, strlen(text)), &doc);
 	if (err != ERR_OK)
 		return err;
-	err = tags_of_xml(xml_root(doc), &p->tags, TAGS_MAX);
+	err = tags_of_xml(xml_child(xml_root(doc), "TagSet"), &p->tags, TAGS_MAX);
 	xml_free(doc);
 	p->attributes.entry.tags = buf_bytes(&p->tags);
 	return err;

@@ -187,6 +187,10 @@ op_put_object(struct request *r)
 		r->message = "This operation does not accept a version-id.";
 		return S3_InvalidArgument;
 	}
+	if (target_has(&r->target, "partNumber")) { /* it would overwrite the whole object */
+		r->message = "This operation does not accept partNumber without uploadId";
+		return S3_InvalidArgument;
+	}
 	if (request_header(r, "x-amz-copy-source") != NULL)
 		return op_copy_object(r);
 	p = calloc(1, sizeof(*p));

@@ -5,8 +5,6 @@
 
 #include "gateway/document.h"
 
-#define TAGS_DOCUMENT "tagging"
-
 struct tagging {
 	struct request *r;
 	struct version_ref which;
@@ -99,9 +97,8 @@ commit(struct tagging *t, unsigned status)
 }
 
 int
-tags_of_xml(const struct xml_node *root, struct buf *out, size_t max)
+tags_of_xml(const struct xml_node *set, struct buf *out, size_t max)
 {
-	const struct xml_node *set = xml_child(root, "TagSet");
 	int err = set == NULL ? S3_MalformedXML : ERR_OK;
 
 	for (const struct xml_node *n = set == NULL ? NULL : set->child; n != NULL && err == ERR_OK;
@@ -129,7 +126,8 @@ op_put_tags(struct request *r)
 	if (err != ERR_OK)
 		return err;
 	buf_init(&t.tags, of_object(r) ? PAIRS_BYTES_MAX : SETTING_BYTES_MAX);
-	err = tags_of_xml(xml_root(doc), &t.tags, of_object(r) ? TAGS_MAX : TAGS_BUCKET_MAX);
+	err = tags_of_xml(
+	    xml_child(xml_root(doc), "TagSet"), &t.tags, of_object(r) ? TAGS_MAX : TAGS_BUCKET_MAX);
 	xml_free(doc);
 	if (err == ERR_OK)
 		err = commit(&t, of_object(r) ? 200 : 204);

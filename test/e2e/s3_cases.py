@@ -658,6 +658,14 @@ def what_is_not_done_changes_nothing():
         fails("NotImplemented", 501, asked("PutObject", query, "put_object", Bucket=b, Key="k", Body=b"other"))
     fails("NotImplemented", 501, asked("DeleteObject", "annotation&annotationName=n", "delete_object", Bucket=b, Key="k"))
     fails("InvalidArgument", 400, asked("PutObject", "versionId=null", "put_object", Bucket=b, Key="k", Body=b"other"))
+    fails("InvalidArgument", 400, asked("PutObject", "partNumber=1", "put_object", Bucket=b, Key="k", Body=b"other"))
+    for operation, f in (("DeleteObject", "delete_object"), ("GetObject", "get_object")):
+        c = client(0)
+        with_header(c, operation, "x-amz-copy-source", b + "/k")
+        fails("InvalidArgument", 400, getattr(c, f), Bucket=b, Key="k")
+    c = client(0)
+    with_header(c, "PutObject", "x-amz-copy-source", b + "/k")
+    fails("InvalidRequest", 400, c.put_object, Bucket=b, Key="copy", Body=b"a copy has none")
     for query in ("metadataConfiguration", "metadataTable"):
         fails("NotImplemented", 501, asked("DeleteBucket", query, "delete_bucket", Bucket=empty))
     alice.head_bucket(Bucket=empty)
@@ -675,6 +683,30 @@ def what_is_not_done_changes_nothing():
     assert body(b, "k") == b"kept"
     alice.put_bucket_acl(Bucket=b, ACL="public-read-write")
     assert post_form(b, [("key", "form"), ("x-amz-checksum-sha512", "AAAA")])[0] == 501
+
+
+@case
+def buckets_with_tags():
+    def create(text, **headers):
+        c, name = client(0), bucket() + "-x"
+
+        def send(params, **_):
+            params["body"] = ('<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">%s'
+                              '</CreateBucketConfiguration>' % text).encode()
+            params["headers"].update(headers)
+        c.meta.events.register("before-call.s3.CreateBucket", send)
+        return name, lambda: c.create_bucket(Bucket=name)
+    tag = "<Tag><Key>%s</Key><Value>v</Value></Tag>"
+    name, go = create("<Tags>" + tag % "b" + tag % "a" + "</Tags>")
+    go()
+    assert alice.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "a", "Value": "v"}, {"Key": "b", "Value": "v"}]
+    for text, code, status, headers in (
+            ("<Tags>" + tag % "a" * 2 + "</Tags>", "InvalidTag", 400, {}), ("<Tags><Other/></Tags>", "MalformedXML", 400, {}),
+            ("<Bucket><Type>Directory</Type></Bucket>", "NotImplemented", 501, {}),
+            ("", "NotImplemented", 501, {"x-amz-bucket-namespace": "account-regional"})):
+        name, go = create(text, **headers)
+        fails(code, status, go)
+        fails("404", 404, alice.head_bucket, Bucket=name)
 
 
 @case
