@@ -322,16 +322,32 @@ op_put_empty(struct request *r)
 
 /* ---- encryption: always on; what can be set is what is so anyway ---- */
 
-int
-encryption_check(const struct xml_node *root)
+static int
+encryption_rule_check(const struct xml_node *rule)
 {
-	const struct xml_node *rule = xml_child(root, "Rule");
 	const char *algorithm =
 	    xml_text(xml_child(rule, "ApplyServerSideEncryptionByDefault"), "SSEAlgorithm");
+	const struct xml_node *blocked = xml_child(rule, "BlockedEncryptionTypes");
 
-	if (rule == NULL || algorithm == NULL)
+	if (algorithm == NULL)
 		return S3_MalformedXML;
 	if (strncmp(algorithm, "aws:kms", 7) == 0)
 		return S3_NotImplemented;
+	/* Nobody's key is refused: a rule that says so would not be kept. */
+	for (const struct xml_node *n = blocked == NULL ? NULL : blocked->child; n != NULL;
+	     n = n->next) {
+		if (xml_is(n, "EncryptionType") && strcmp(n->text, "NONE") != 0)
+			return S3_NotImplemented;
+	}
 	return strcmp(algorithm, "AES256") == 0 ? ERR_OK : S3_MalformedXML;
+}
+
+int
+encryption_check(const struct xml_node *root)
+{
+	int err = xml_child(root, "Rule") == NULL ? S3_MalformedXML : ERR_OK;
+
+	for (const struct xml_node *n = root->child; n != NULL && err == ERR_OK; n = n->next)
+		err = xml_is(n, "Rule") ? encryption_rule_check(n) : S3_MalformedXML;
+	return err;
 }

@@ -351,6 +351,26 @@ def documents():
     alice.put_bucket_encryption(Bucket=b, ServerSideEncryptionConfiguration={
         "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]})
     assert alice.get_bucket_encryption(Bucket=b)["ServerSideEncryptionConfiguration"]["Rules"]
+    rule = "<Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm>" \
+        "</ApplyServerSideEncryptionByDefault>%s</Rule>"
+    blocked = "<BlockedEncryptionTypes><EncryptionType>%s</EncryptionType></BlockedEncryptionTypes>"
+
+    def encryption(rules):
+        c = client(0)
+
+        def send(params, **_):
+            text = "<ServerSideEncryptionConfiguration>" + rules + "</ServerSideEncryptionConfiguration>"
+            params["body"] = text.encode()
+            params["headers"]["Content-MD5"] = base64.b64encode(hashlib.md5(text.encode()).digest()).decode()
+            for name in [n for n in params["headers"] if n.lower().startswith("x-amz-checksum-")]:
+                del params["headers"][name]
+        c.meta.events.register("before-call.s3.PutBucketEncryption", send)
+        return lambda: c.put_bucket_encryption(Bucket=b, ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]})
+    encryption(rule % (blocked % "NONE"))()
+    fails("NotImplemented", 501, encryption(rule % (blocked % "SSE-C")))
+    fails("NotImplemented", 501, encryption(rule % "" + (rule % "").replace("AES256", "aws:kms")))
+    fails("MalformedXML", 400, encryption(""))
     logging, payment = alice.put_bucket_logging, alice.put_bucket_request_payment
     logging(Bucket=b, BucketLoggingStatus={})
     payment(Bucket=b, RequestPaymentConfiguration={"Payer": "BucketOwner"})
