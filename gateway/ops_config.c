@@ -113,6 +113,7 @@ change_txn(void *arg, struct kv *txn)
 static SUSPENDS int
 check_policy(struct request *r, struct bytes text)
 {
+	enum policy_keys keys;
 	struct policy *policy;
 	const char *why;
 	int err = policy_parse(text, r->bucket->name, &policy, &why);
@@ -123,8 +124,15 @@ check_policy(struct request *r, struct bytes text)
 	}
 	if (err != ERR_OK)
 		return err;
-	if ((r->settings.public_block & BLOCK_PUBLIC_POLICY) && policy_public(policy))
+	keys = policy_keys(policy);
+	if (keys == POLICY_KEYS_STRANGE) {
+		r->message = "Policy has an invalid condition key";
+		err = S3_MalformedPolicy;
+	} else if (keys == POLICY_KEYS_UNSUPPORTED) {
+		err = S3_NotImplemented;
+	} else if ((r->settings.public_block & BLOCK_PUBLIC_POLICY) && policy_public(policy)) {
 		err = S3_AccessDenied;
+	}
 	policy_free(policy);
 	return err;
 }

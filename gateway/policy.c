@@ -202,6 +202,20 @@ policy_free(struct policy *p)
 	free(p);
 }
 
+enum policy_keys
+policy_keys(const struct policy *p)
+{
+	enum policy_keys worst = POLICY_KEYS_KNOWN;
+	const struct js *s;
+
+	for (size_t i = 0; (s = statement(p, i)) != NULL; i++) {
+		enum policy_keys keys = policy_condition_keys(js_member(s, "Condition"));
+
+		worst = MAX(worst, keys);
+	}
+	return worst;
+}
+
 /* ---- judging ---- */
 
 /* "arn:aws:iam::ID:root", "arn:aws:iam::ID:user/NAME", "ID" or "*"; also as CanonicalUser. */

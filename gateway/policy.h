@@ -32,6 +32,13 @@ struct policy;
  */
 int policy_parse(struct bytes json, const char *bucket, struct policy **out, const char **why);
 void policy_free(struct policy *p);
+/*
+ * Whether all condition keys of S3's own are looked at here: a Deny by one that nobody looks at
+ * would deny nothing. POLICY_KEYS_STRANGE: one is not even Amazon's. To be asked of what is to be
+ * kept.
+ */
+enum policy_keys { POLICY_KEYS_KNOWN, POLICY_KEYS_UNSUPPORTED, POLICY_KEYS_STRANGE };
+enum policy_keys policy_keys(const struct policy *p);
 enum policy_verdict policy_judge(const struct policy *p, const struct policy_question *q);
 /* Whether it lets in anybody without a condition that narrows who ("Blocking public access"). */
 bool policy_public(const struct policy *p);

@@ -275,6 +275,57 @@ policy_condition_wrong(const struct js *condition)
 	return NULL;
 }
 
+/* ---- which of S3's keys are looked at (gateway/access.c), and which Amazon has besides ---- */
+
+static bool
+listed(const char *key, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(list[i]);
+
+		if (list[i][len - 1] == '/' || list[i][len - 1] == '-'
+			? strncasecmp(key, list[i], len) == 0
+			: strcasecmp(key, list[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum policy_keys
+key_known(const char *key)
+{
+	static const char *const known[] = { "s3:prefix", "s3:delimiter", "s3:max-keys",
+		"s3:versionid", "s3:if-match", "s3:if-none-match", "s3:authType",
+		"s3:ObjectCreationOperation", "s3:signatureversion", "s3:locationconstraint",
+		"s3:ExistingObjectTag/", "s3:RequestObjectTag/", "s3:x-amz-" };
+	static const char *const others[] = { "s3:AccessGrantsInstanceArn",
+		"s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:BucketTag/",
+		"s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:DestinationRegion",
+		"s3:InventoryAccessibleOptionalFields", "s3:isReplicationPauseRequest",
+		"s3:JobSuspendedCause", "s3:object-lock-", "s3:RequestJobOperation",
+		"s3:RequestJobPriority", "s3:RequestObjectTagKeys", "s3:ResourceAccount",
+		"s3:signatureAge", "s3:TlsVersion" };
+
+	if (strncasecmp(key, "s3:", 3) != 0 || listed(key, known, ARRAY_LEN(known)))
+		return POLICY_KEYS_KNOWN; /* others' keys no request has: as with Amazon's S3 */
+	return listed(key, others, ARRAY_LEN(others)) ? POLICY_KEYS_UNSUPPORTED
+						      : POLICY_KEYS_STRANGE;
+}
+
+enum policy_keys
+policy_condition_keys(const struct js *condition)
+{
+	enum policy_keys worst = POLICY_KEYS_KNOWN;
+	const struct js *keys;
+	const char *name, *key;
+
+	for (size_t i = 0; (keys = js_named(condition, i, &name)) != NULL; i++) {
+		for (size_t k = 0; js_named(keys, k, &key) != NULL; k++)
+			worst = MAX(worst, key_known(key));
+	}
+	return worst;
+}
+
 bool
 policy_condition_narrows(const struct js *condition)
 {

@@ -92,6 +92,12 @@ def policies_that_want_conditions():
             "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": p["ETag"]}]}}
     fails("AccessDenied", 403, alice.complete_multipart_upload, **what)
     c.complete_multipart_upload(**what)
+    # A Deny by a key that nobody looks at would deny nothing.
+    for key, code, status in (("s3:TlsVersion", "NotImplemented", 501), ("s3:NoSuchKey", "MalformedPolicy", 400)):
+        fails(code, status, alice.put_bucket_policy, Bucket=b, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::" + b,
+             "Condition": {"StringEquals": {key: "1"}}}]}))
+    assert "TlsVersion" not in alice.get_bucket_policy(Bucket=b)["Policy"]
 
 
 # In the gateway of memory what is known always lacks the last transaction, as if another gateway had made it.

@@ -157,6 +157,42 @@ START_TEST(what_is_no_policy)
 }
 END_TEST
 
+START_TEST(keys_that_are_looked_at)
+{
+	static const struct {
+		const char *key;
+		enum policy_keys is;
+	} cases[] = {
+		{ "s3:prefix", POLICY_KEYS_KNOWN },
+		{ "S3:Max-Keys", POLICY_KEYS_KNOWN },
+		{ "s3:x-amz-acl", POLICY_KEYS_KNOWN },
+		{ "s3:ExistingObjectTag/a", POLICY_KEYS_KNOWN },
+		{ "aws:SourceVpce", POLICY_KEYS_KNOWN },
+		{ "s3:TlsVersion", POLICY_KEYS_UNSUPPORTED },
+		{ "s3:object-lock-remaining-retention-days", POLICY_KEYS_UNSUPPORTED },
+		{ "s3:RequestObjectTagKeys", POLICY_KEYS_UNSUPPORTED },
+		{ "s3:prefixes", POLICY_KEYS_STRANGE },
+		{ "s3:", POLICY_KEYS_STRANGE },
+	};
+	char text[400];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct policy *p;
+		const char *why;
+
+		(void)snprintf(text, sizeof(text),
+		    "{\"Statement\":[{\"Effect\":\"Deny\",\"Principal\":\"*\",\"Action\":\"s3:*\","
+		    "\"Resource\":\"arn:aws:s3:::bucket\",\"Condition\":{\"StringEquals\":{"
+		    "\"aws:UserAgent\":\"a\",\"%s\":\"b\"}}}]}",
+		    cases[i].key);
+		ck_assert_int_eq(
+		    policy_parse(bytes_of(text, strlen(text)), "bucket", &p, &why), ERR_OK);
+		ck_assert_msg(policy_keys(p) == cases[i].is, "%s", cases[i].key);
+		policy_free(p);
+	}
+}
+END_TEST
+
 START_TEST(depth_is_bounded)
 {
 	char *deep = calloc(1, POLICY_BYTES_MAX);
@@ -244,7 +280,7 @@ main(void)
 	Suite *s = suite_create("gateway/policy");
 
 	suite_add(s, "policy", 0, deny_wins_and_silence_is_nothing, principals, conditions,
-	    what_is_no_policy, depth_is_bounded, what_is_public, wildcards_against_a_plain_matcher,
-	    NULL);
+	    what_is_no_policy, keys_that_are_looked_at, depth_is_bounded, what_is_public,
+	    wildcards_against_a_plain_matcher, NULL);
 	return suite_main(s);
 }
