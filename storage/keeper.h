@@ -37,6 +37,8 @@ struct keeper_opts {
 	struct bandwidth *bandwidth;
 	uint64_t grace; /* a sibling may be silent so long, divided by pace; 0: by the code */
 	bool unaudited; /* simulation: audits nobody */
+	void (*turned)(void *arg); /* it takes shards from now on, or none any more; may be NULL */
+	void *arg;
 };
 /* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
 int keeper_new(const struct keeper_opts *opts, struct keeper **out);
@@ -67,8 +69,7 @@ bool keeper_drains(const struct keeper *k);
 bool keeper_leaves(const struct keeper *k);
 /* What else is here that must go before a leave is done; NULL: nothing. */
 void keeper_on_leave(struct keeper *k, size_t (*left)(void *arg), void *arg);
-/* Neither drains nor leaves. */
-bool keeper_takes_shards(const struct keeper *k);
+bool keeper_takes_shards(const struct keeper *k); /* neither drains nor leaves */
 
 /* alive − k of 0 … KEEPER_MARGINS−2, and all above in the last; [0] also what is below. */
 #define KEEPER_MARGINS 34

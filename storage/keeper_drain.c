@@ -29,6 +29,13 @@ keeper_takes_shards(const struct keeper *k)
 }
 
 void
+keeper_turned(struct keeper *k)
+{
+	if (k->opts.turned != NULL)
+		k->opts.turned(k->opts.arg);
+}
+
+void
 keeper_drain_word(const struct keeper *k, struct drain *out)
 {
 	*out = (struct drain){ 0 };
@@ -143,8 +150,10 @@ keeper_drain(struct keeper *k, uint64_t until_s)
 		err = task_spawn(&k->group, "draining", remember_task, k);
 		k->drain_saving = err == ERR_OK;
 	}
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
 		k->drain = next;
+		keeper_turned(k);
+	}
 	return err;
 }
 

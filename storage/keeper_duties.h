@@ -70,6 +70,7 @@ void keeper_tallied(struct keeper *k);
 SUSPENDS int keeper_describe(struct keeper *k);
 
 /* keeper_drain.c */
+void keeper_turned(struct keeper *k); /* tells the owner that it takes shards, or none */
 SUSPENDS void keeper_drain_load(struct keeper *k); /* what was said before the last start */
 /* What goes into each question and answer; issued_ms 0: nothing. */
 void keeper_drain_word(const struct keeper *k, struct drain *out);

@@ -131,6 +131,7 @@ keeper_leave(struct keeper *k)
 		return ERR_OK;
 	k->leaving = true;
 	k->leave_total = keeper_leave_left(k);
+	keeper_turned(k);
 	return task_spawn(&k->group, "leaving", remember_task, k);
 }
 

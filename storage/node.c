@@ -121,6 +121,13 @@ reach_changed(void *arg)
 		announce_self(n);
 }
 
+/* Who asks for room now is not to hear of the former state for a minute. */
+static void
+shards_changed(void *arg)
+{
+	announce_self(arg);
+}
+
 /* ---- up ---- */
 
 static int
@@ -264,6 +271,8 @@ open_services(struct node *n, bool first)
 			.bandwidth = &n->bandwidth,
 			.grace = n->opts.grace,
 			.unaudited = n->opts.unaudited,
+			.turned = shards_changed,
+			.arg = n,
 		    },
 		    &n->keeper);
 	if (err == ERR_OK && n->store != NULL)
