@@ -11,6 +11,7 @@
 
 /* A reader that must lead a round by itself now. */
 #define LEAD 1
+
 /* ---- life ---- */
 
 int

@@ -328,9 +328,10 @@ proposer_committed(struct proposer *p, const struct value *v, const struct ballo
 /* ---- starting ---- */
 
 static void
-start(struct proposer *p, bool writing, uint64_t deadline)
+start(struct proposer *p, bool writing, uint64_t deadline, struct proposer_out *out)
 {
 	must(p->phase == PH_IDLE);
+	memset(out, 0, sizeof(*out));
 	p->writing = writing;
 	p->confirmed = false;
 	p->deadline = deadline;
@@ -343,16 +344,14 @@ start(struct proposer *p, bool writing, uint64_t deadline)
 void
 proposer_read(struct proposer *p, uint64_t now, uint64_t deadline, struct proposer_out *out)
 {
-	memset(out, 0, sizeof(*out));
-	start(p, false, deadline);
+	start(p, false, deadline, out);
 	proposer_begin(p, PH_READING, now, out);
 }
 
 void
 proposer_write(struct proposer *p, uint64_t now, uint64_t deadline, struct proposer_out *out)
 {
-	memset(out, 0, sizeof(*out));
-	start(p, true, deadline);
+	start(p, true, deadline, out);
 	if (!configuration_writer(&p->conf, &p->self)) {
 		/* It may have been let in since: a read would be told of it. */
 		proposer_begin(p, PH_READING, now, out);
@@ -367,8 +366,7 @@ proposer_write(struct proposer *p, uint64_t now, uint64_t deadline, struct propo
 void
 proposer_write_later(struct proposer *p, uint64_t now, uint64_t deadline, struct proposer_out *out)
 {
-	memset(out, 0, sizeof(*out));
-	start(p, true, deadline);
+	start(p, true, deadline, out);
 	proposer_begin(p, PH_READING, now, out);
 }
 
@@ -394,8 +392,7 @@ void
 proposer_replace(struct proposer *p, const struct configuration *next, uint64_t now,
     uint64_t deadline, struct proposer_out *out)
 {
-	memset(out, 0, sizeof(*out));
-	start(p, true, deadline);
+	start(p, true, deadline, out);
 	p->replaces = true;
 	p->next = *next;
 	proposer_begin(p, PH_PREPARING, now, out);

@@ -40,17 +40,24 @@ agreeing(const struct proposer *p, uint8_t i)
 	return who;
 }
 
+/* The highest that an answer shows as promised; by a writer's, which it has signed. */
+static void
+meet(struct proposer *p, const struct ballot *promised)
+{
+	if (!p->watches || ballot_compare(promised, &p->met) <= 0 ||
+	    !configuration_writer(&p->conf, &promised->writer))
+		return;
+	p->met = *promised;
+	p->top = MAX(p->top, promised->counter);
+}
+
 static void
 note(struct proposer *p, uint8_t i, const struct register_answer *a)
 {
 	p->answered |= (uint8_t)(1 << i);
 	if (configuration_writer(&p->conf, &a->accepted.writer))
 		p->top = MAX(p->top, a->accepted.counter);
-	if (p->watches && ballot_compare(&a->promised, &p->met) > 0 &&
-	    configuration_writer(&p->conf, &a->promised.writer)) {
-		p->met = a->promised;
-		p->top = MAX(p->top, a->promised.counter);
-	}
+	meet(p, &a->promised);
 	p->seen[i].place = value_place(&a->value);
 	p->seen[i].accepted = a->accepted;
 	p->seen[i].id = value_id(&a->value);
@@ -165,8 +172,7 @@ on_refused(
 	    (!writer && configuration_anchor(&p->conf, &a->promised.writer) < 0))
 		return;
 	p->refused |= (uint8_t)(1 << i);
-	if (p->watches && writer && ballot_compare(&a->promised, &p->met) > 0)
-		p->met = a->promised;
+	meet(p, &a->promised);
 	/* Ballots of anchors are not proven by a writer: more must tell of them than may lie. */
 	if (writer || mask_count(p->refused) > liars_of(p->conf.anchors_count))
 		p->top = MAX(p->top, a->promised.counter);

@@ -74,7 +74,7 @@ struct batch {
 	bool synced;  /* with the write, in one job */
 	uint64_t syncs;
 	struct carried carried; /* room for the marks, filled when the batch fails */
-	bool young; /* values alone, and each has its copy: they stay out of the index for now */
+	bool young; /* values alone, and each has its copy: a later batch takes them to the index */
 };
 
 /* ---- inside the first job: records ---- */

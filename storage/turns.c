@@ -64,7 +64,6 @@ static void
 meet(struct turns *t, const struct ballot *b, uint64_t now, uint64_t random)
 {
 	uint64_t step = takeover(t);
-
 	bool same = pubkey_equal(&b->writer, &t->rival.writer) && b->session == t->rival.session;
 
 	if (ballot_compare(b, &t->rival) <= 0)
