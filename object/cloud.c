@@ -137,12 +137,10 @@ start(struct cloud *c, enum cloud_start how)
 	uint64_t now = env_now(c->env);
 	int err = cloud_store_open(c, &w, &c->own);
 
-	/* On this side of a broken network nobody knows of it: a second one would hide the first.
-	 */
-	if (err == ERR_NOT_FOUND && how == CLOUD_FOUND && cloud_store_seen(c, &c->seed))
-		err = ERR_UNREACHABLE;
 	if (err == ERR_NOT_FOUND && how == CLOUD_FOUND) {
-		err = found_own(c);
+		/* Perhaps only this side of a broken network does not know of it: a second one
+		 * would hide the first. */
+		err = cloud_store_seen(c, &c->bucket) ? ERR_UNREACHABLE : found_own(c);
 		if (err == ERR_OK)
 			err = cloud_store_open(c, &w, &c->own);
 	}

@@ -67,7 +67,7 @@ struct cloud_bucket {
 struct cloud_store_wish {
 	const struct bucket_seed *seed;
 	const struct bucket_location *location; /* NULL: anywhere */
-	const struct charter *charter;          /* NULL: it is found first */
+	const struct charter *charter;          /* NULL: the account's own, which is found first */
 };
 /* ERR_NOT_FOUND: nobody knows the register; ERR_UNREACHABLE. *out is zeroed on errors. */
 /* Where no quorum answers it is opened with what was kept of it here, if there is something. */
@@ -75,7 +75,7 @@ SUSPENDS int cloud_store_open(
     struct cloud *c, const struct cloud_store_wish *w, struct cloud_store *out);
 SUSPENDS void cloud_store_close(struct cloud *c, struct cloud_store *s);
 /* Whether this machine keeps something of it: then it was somewhere, whoever knows of it now. */
-SUSPENDS bool cloud_store_seen(struct cloud *c, const struct bucket_seed *seed);
+SUSPENDS bool cloud_store_seen(struct cloud *c, const struct hash *bucket);
 /* Salt and secret are drawn, a charter is made for them and signed: nobody is told yet. */
 SUSPENDS int cloud_store_draft(struct cloud *c, const struct bucket_seed *seed,
     const struct bucket_location *location, struct charter *out);

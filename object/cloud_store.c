@@ -84,26 +84,12 @@ cache_of(const struct cloud *c, const struct hash *bucket)
 	return path;
 }
 
-static void
-id_of(const struct cloud *c, const struct bucket_seed *seed, struct hash *out)
-{
-	struct identity owner;
-
-	bucket_owner(&c->account, seed, &owner);
-	bucket_id(&owner.pub, seed->salt, out);
-	identity_wipe(&owner);
-}
-
 SUSPENDS bool
-cloud_store_seen(struct cloud *c, const struct bucket_seed *seed)
+cloud_store_seen(struct cloud *c, const struct hash *bucket)
 {
-	struct hash bucket;
-	char *cache;
-	bool seen;
+	char *cache = cache_of(c, bucket);
+	bool seen = cache != NULL && map_kept_in(c->env, cache);
 
-	id_of(c, seed, &bucket);
-	cache = cache_of(c, &bucket);
-	seen = cache != NULL && map_kept_in(c->env, cache);
 	free(cache);
 	return seen;
 }
@@ -234,16 +220,12 @@ open_found(struct cloud *c, const struct cloud_store_wish *w, struct cloud_store
     struct cloud_store *out)
 {
 	struct register_chain *chain = calloc(1, sizeof(*chain));
-	struct hash bucket;
+	const struct hash *bucket = w->charter != NULL ? &w->charter->bucket : &c->bucket;
 	int err;
 
 	if (chain == NULL)
 		return ERR_NOMEM;
-	if (w->charter != NULL)
-		bucket = w->charter->bucket;
-	else
-		id_of(c, w->seed, &bucket);
-	err = c->opts.ground->find(c->opts.ground, w->seed, &bucket, chain);
+	err = c->opts.ground->find(c->opts.ground, w->seed, bucket, chain);
 	if (err == ERR_OK && at->map != NULL && !chain->handed &&
 	    hash_equal(&chain->charter.id, &w->charter->id)) {
 		err = ERR_UNREACHABLE; /* there it was asked */
