@@ -87,21 +87,30 @@ check_access(struct request *r)
  * Headers that make another thing of an operation, or ask for a promise that would not be kept: an
  * append is no overwriting, a checksum that nobody computes checks nothing.
  */
-static int
-check_headers(struct request *r)
+static bool
+header_unsupported(const char *name)
 {
 	static const char *const names[] = { "x-amz-write-offset-bytes",
 		"x-amz-object-lock-event-hold", "x-amz-object-lock-event-hold-duration-days",
 		"x-amz-object-lock-event-hold-duration-years", "x-amz-if-match-initiated-time" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	}
+	return sum_header_unknown(name);
+}
+
+static int
+check_headers(struct request *r)
+{
 	const char *space = request_header(r, "x-amz-bucket-namespace");
 	bool refused = space != NULL && strcmp(space, "global") != 0;
 	size_t count;
 	const struct web_header *h = web_headers(r->web, &count);
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		refused = refused || request_header(r, names[i]) != NULL;
 	for (size_t i = 0; i < count; i++)
-		refused = refused || sum_header_unknown(h[i].name);
+		refused = refused || header_unsupported(h[i].name);
 	if (request_header(r, "x-amz-copy-source") != NULL &&
 	    strcmp(web_method(r->web), "PUT") != 0) {
 		r->message = "You can only specify a copy source header for copy requests.";

@@ -50,30 +50,32 @@ sum_type_name(enum sum_type type)
 	return type == SUM_COMPOSITE ? "COMPOSITE" : "FULL_OBJECT";
 }
 
-enum sum_algo
-sum_by_name(const char *name)
-{
-	for (int i = SUM_CRC32; i < SUM_ALGOS; i++) {
-		if (strcasecmp(algos[i].name, name) == 0)
-			return (enum sum_algo)i;
-	}
-	return SUM_NONE;
-}
-
 const char *
 sum_header(enum sum_algo algo)
 {
 	return algos[algo].header;
 }
 
+static enum sum_algo
+sum_by(const char *(*text_of)(enum sum_algo), const char *text)
+{
+	for (enum sum_algo i = SUM_CRC32; i < SUM_ALGOS; i++) {
+		if (strcasecmp(text_of(i), text) == 0)
+			return i;
+	}
+	return SUM_NONE;
+}
+
+enum sum_algo
+sum_by_name(const char *name)
+{
+	return sum_by(sum_name, name);
+}
+
 enum sum_algo
 sum_by_header(const char *name)
 {
-	for (int i = SUM_CRC32; i < SUM_ALGOS; i++) {
-		if (strcasecmp(algos[i].header, name) == 0)
-			return (enum sum_algo)i;
-	}
-	return SUM_NONE;
+	return sum_by(sum_header, name);
 }
 
 bool
