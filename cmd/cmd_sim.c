@@ -23,6 +23,7 @@
 
 #define NODES_DEFAULT     1000
 #define HOURS_DEFAULT     HOURS(24)
+#define MINUTES_DEFAULT   10 /* of fuzz */
 /* Up to here the real cryptography is fast enough (doc/simulation.md has the figures). */
 #define REAL_CRYPTO_NODES 1000
 #define REPORT_BYTES_MAX  MIB(16)
@@ -381,23 +382,51 @@ sim_keys(void)
 	return EXIT_OK;
 }
 
+/* An option of the other kind would be passed over: a run meant for minutes lasts a day. */
+static bool
+options_fit(const struct sim_command *c, const char *kind)
+{
+	const struct {
+		const char *kind, *option;
+		bool given;
+	} all[] = {
+		{ "run", "nodes", c->nodes != 0 },
+		{ "run", "hours", c->span != 0 },
+		{ "run", "lookups", c->lookups != 0 },
+		{ "run", "set", c->sets.count != 0 },
+		{ "run", "report", c->report != NULL },
+		{ "fuzz", "minutes", c->minutes != 0 },
+		{ "fuzz", "stories", c->stories != 0 },
+		{ "fuzz", "without", c->without != 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (all[i].given && strcmp(all[i].kind, kind) != 0) {
+			say_error(c->name, "--%s is an option of %s sim %s, not of %s",
+			    all[i].option, PROGRAM_NAME, all[i].kind, kind);
+			return false;
+		}
+	}
+	return true;
+}
+
 static int
 sim_run_command(const struct command *self, int argc, char **argv)
 {
-	struct sim_command c = { .name = self->name,
-		.nodes = NODES_DEFAULT,
-		.span = HOURS_DEFAULT,
-		.minutes = 10,
-		.weather = true,
-		.churn = true,
-		.records = true,
-		.shrink = true };
+	struct sim_command c = {
+		.name = self->name, .weather = true, .churn = true, .records = true, .shrink = true
+	};
 	struct operands operands;
 	int code;
 
 	if (!command_parse(self, argc, argv, (struct option_group[]){ { sim_options, &c } }, 1,
 		&operands, &code))
 		return code;
+	if (!options_fit(&c, operands.text[0]))
+		return EXIT_USAGE;
+	c.nodes = c.nodes == 0 ? NODES_DEFAULT : c.nodes;
+	c.span = c.span == 0 ? HOURS_DEFAULT : c.span;
+	c.minutes = c.minutes == 0 ? MINUTES_DEFAULT : c.minutes;
 	c.quiet |= isatty(STDERR_FILENO) == 0;
 	(void)sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_signal }, NULL);
 	(void)sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_signal }, NULL);

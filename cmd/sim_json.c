@@ -274,6 +274,7 @@ put_keeping(struct json_value *o, const struct result *r)
 	json_put_number(v, "lost", k->lost);
 	json_put_real(v, "lost_low", k->lost_low);
 	json_put_real(v, "lost_high", k->lost_high);
+	json_put_real(v, "lost_dispersion", k->lost_dispersion);
 	json_put_number(v, "repairs", k->repairs);
 	if (k->times_count > 0) {
 		double sum = 0;

@@ -264,3 +264,24 @@ chain_interval(uint64_t count, double *low, double *high)
 	*low = count == 0 ? 0 : (a + b) / 2;
 	*high = (c + d) / 2;
 }
+
+double
+chain_dispersion(const uint64_t *seen, const double *expected, size_t n)
+{
+	double count = 0, sum = 0, squares = 0, spans = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		count += expected[i] > 0 ? (double)seen[i] : 0;
+		sum += MAX(expected[i], 0.0);
+	}
+	for (size_t i = 0; i < n; i++) {
+		/* Scaled, so that a chain that is wrong does not widen the interval. */
+		double mean = expected[i] > 0 ? expected[i] * count / sum : 0;
+
+		if (mean > 0) {
+			squares += ((double)seen[i] - mean) * ((double)seen[i] - mean) / mean;
+			spans++;
+		}
+	}
+	return spans < 2 ? 1 : MAX(squares / (spans - 1), 1.0);
+}

@@ -45,5 +45,11 @@ double chain_course_at(const struct chain_course *c, const double *values, doubl
 /* Between what means this count or fewer, and this count or more, come to pass once in forty times:
  * the exact 95 % interval of a Poisson count. */
 void chain_interval(uint64_t count, double *low, double *high);
+/*
+ * How much wider counts scatter than Poisson's do: the variance over the mean (Pearson's sum over
+ * its degrees of freedom), at least 1. expected: one for each of n spans, in any unit; spans with
+ * nothing expected do not count, and with fewer than two of them it is 1.
+ */
+double chain_dispersion(const uint64_t *seen, const double *expected, size_t n);
 
 #endif

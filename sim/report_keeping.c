@@ -144,6 +144,8 @@ put_loss(const struct result *r, struct html *h)
 	html_put(h, "<tr><td>lost, measured</td><td>%s</td></tr>", html_count(k->lost, a));
 	html_put(h, "<tr><td>its 95 %% interval</td><td>%.1f &#8211; %.1f</td></tr>", k->lost_low,
 	    k->lost_high);
+	html_put(
+	    h, "<tr><td>variance over Poisson&#8217;s</td><td>%.2f</td></tr>", k->lost_dispersion);
 	if (k->rate > 0) {
 		html_put(h, "<tr><td>lost, by the chain</td><td>%.1f</td></tr>", k->lost_expected);
 		if (isfinite(k->loss_time_ns))

@@ -86,7 +86,8 @@ struct result_keeping {
 	double cycle_ns, loss_time_ns;
 	double course_bytes; /* of the whole run, from whole chunks on */
 	double lost_expected;
-	double lost_low, lost_high; /* 95 % of the measured count */
+	double lost_low, lost_high; /* 95 % of the measured count, by its … */
+	double lost_dispersion;     /* … variance over Poisson's; 1: nothing to measure it by */
 };
 /* Bin of a time, and where it ends, ns; UINT64_MAX: the last one does not. */
 size_t result_risk_bin(uint64_t ns);

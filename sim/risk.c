@@ -6,6 +6,7 @@
 #include "sim/risk.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "sim/chain.h"
@@ -20,7 +21,8 @@
 /* Cycles until repairs of chunks that began whole together are spread evenly: the waves that are
  * left are below a hundredth (doc/simulation.md). */
 #define STEADY_CYCLES 2.0
-#define WORDS         4 /* of 64 bits: SHARDS_MAX indices */
+#define SPANS         24 /* of a run, to see how losses scatter */
+#define WORDS         4  /* of 64 bits: SHARDS_MAX indices */
 
 struct chunk {
 	struct hash id;
@@ -393,6 +395,40 @@ put_times(struct risk *r)
 		out->times[i] = r->times[(2 * i + 1) * r->times_count / (2 * out->times_count)];
 }
 
+/* Chunks on the same dead peers are lost together, so the losses of equal spans of the run scatter
+ * wider than Poisson's: the interval is wider by the root of that. */
+static void
+widen_interval(struct risk *r, const struct chain_course *course)
+{
+	struct result_keeping *out = &r->result->keeping;
+	uint64_t seen[SPANS] = { 0 }, span = r->looked_at / SPANS + 1;
+	double expected[SPANS] = { 0 };
+
+	for (size_t i = 0; i < r->chunks_count; i++) {
+		const struct chunk *one = &r->chunks[i];
+		double before = 0;
+
+		if (one->since == 0)
+			continue;
+		for (size_t j = 0; j < SPANS; j++) {
+			uint64_t end = (j + 1) * span;
+			double age = end > one->since ? (double)(end - one->since) : 0;
+			double lost = age > 0 ? chain_course_at(course, course->lost, age) : 0;
+
+			expected[j] += lost - before;
+			before = lost;
+		}
+		if (one->lost_at != 0)
+			seen[MIN(one->lost_at / span, (uint64_t)SPANS - 1)]++;
+	}
+	out->lost_dispersion = chain_dispersion(seen, expected, SPANS);
+	out->lost_low =
+	    (double)out->lost - ((double)out->lost - out->lost_low) * sqrt(out->lost_dispersion);
+	out->lost_low = MAX(out->lost_low, 0.0);
+	out->lost_high =
+	    (double)out->lost + (out->lost_high - (double)out->lost) * sqrt(out->lost_dispersion);
+}
+
 static void
 put_expected(struct risk *r)
 {
@@ -402,6 +438,7 @@ put_expected(struct risk *r)
 	struct chain c;
 
 	chain_interval(out->lost, &out->lost_low, &out->lost_high);
+	out->lost_dispersion = 1;
 	if (!chain_of(r, &c))
 		return;
 	c.repair = out->times;
@@ -421,6 +458,7 @@ put_expected(struct risk *r)
 		out->course_bytes +=
 		    (double)one->bytes * chain_course_at(&course, course.moved, age);
 	}
+	widen_interval(r, &course);
 	chain_course_fini(&course);
 }
 

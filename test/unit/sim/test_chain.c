@@ -130,6 +130,23 @@ START_TEST(slow_repairs_are_rarer_and_lose)
 }
 END_TEST
 
+START_TEST(counts_scatter_as_poisson_or_wider)
+{
+	static const double even[] = { 1, 1, 1, 1 }, rising[] = { 0, 10, 20, 30 };
+
+	/* Mean 20, squares 2 · 100: 200/20 over three. */
+	ck_assert_double_eq_tol(
+	    chain_dispersion((uint64_t[]){ 10, 20, 20, 30 }, even, 4), 10.0 / 3, 1e-9);
+	/* As expected, though half of it: no wider. */
+	ck_assert_double_eq(chain_dispersion((uint64_t[]){ 0, 5, 10, 15 }, rising, 4), 1);
+	/* (100/10 + 0 + 100/30)/2; what comes where nothing is expected does not count. */
+	ck_assert_double_eq_tol(
+	    chain_dispersion((uint64_t[]){ 7, 20, 20, 20 }, rising, 4), 20.0 / 3, 1e-9);
+	ck_assert_double_eq(chain_dispersion((uint64_t[]){ 9 }, even, 1), 1);
+	ck_assert_double_eq(chain_dispersion((uint64_t[]){ 0, 0 }, even, 2), 1);
+}
+END_TEST
+
 /* Tables of the exact interval: Garwood 1936. */
 START_TEST(intervals_are_those_of_the_tables)
 {
@@ -155,6 +172,7 @@ main(void)
 	Suite *s = suite_create("sim/chain");
 
 	suite_add(s, "chain", 60, the_course_is_what_dice_say, without_time_it_is_the_formula,
-	    slow_repairs_are_rarer_and_lose, intervals_are_those_of_the_tables, NULL);
+	    slow_repairs_are_rarer_and_lose, intervals_are_those_of_the_tables,
+	    counts_scatter_as_poisson_or_wider, NULL);
 	return suite_main(s);
 }
