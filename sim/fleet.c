@@ -293,8 +293,10 @@ start_run(void *arg)
 		who = *m->ground;
 	else
 		fleet_identity(f, m->index, m->generation, &who);
-	memcpy(opts.country, m->place.country, sizeof(opts.country));
-	snprintf(opts.region, sizeof(opts.region), "%s", sim_region_name(m->place.region));
+	if (s->tell_place) {
+		memcpy(opts.country, m->place.country, sizeof(opts.country));
+		snprintf(opts.region, sizeof(opts.region), "%s", sim_region_name(m->place.region));
+	}
 	err = node_start(&opts, &m->node);
 	identity_wipe(&who);
 	if (err == ERR_OK && m->state == MEMBER_STARTING && !sim_node_dead(m->env)) {

@@ -78,6 +78,7 @@ static const struct setting keys[] = {
 	KEY("nodes", "grace", DURATION, grace, RIGHT_DURATION "; repair-pace divides it"),
 	KEY("nodes", "calm", COUNT, calm, RIGHT_COUNT " that multiplies times of DHT upkeep"),
 	KEY("nodes", "announce", FLAG, announce, RIGHT_YES),
+	KEY("nodes", "tell-place", FLAG, tell_place, RIGHT_YES),
 	KEY("nodes", "audits", FLAG, audits, RIGHT_YES),
 	KEY("churn", "session", LIFETIME, session, RIGHT_LIFE),
 	KEY("churn", "absence", LIFETIME, absence, RIGHT_LIFE),
@@ -160,7 +161,7 @@ scenario_init(struct scenario *s)
 	s->capacity_bytes = GIB(1);
 	s->stale_ppm = 150000;
 	s->pace = 1;
-	s->announce = s->audits = true;
+	s->announce = s->audits = s->tell_place = true;
 	s->warmup = MINUTES(5);
 	s->crash_ppm = 500000;
 	s->object_least = KIB(16);

@@ -76,6 +76,7 @@ struct scenario {
 	uint64_t grace;          /* before repair_pace divides it; 0: by the code */
 	uint64_t calm;           /* multiplies upkeep intervals */
 	bool announce;           /* where chunks lie is published */
+	bool tell_place;         /* peers say in which country and region they stand */
 	bool audits;
 
 	/* [churn] */
