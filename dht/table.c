@@ -52,6 +52,7 @@ table_new(const struct table_opts *opts)
 		return NULL;
 	}
 	t->buckets_count = 1;
+	t->buckets[0].doubted_s = t->buckets[0].quiet_s = UINT32_MAX;
 	return t;
 }
 
@@ -109,6 +110,15 @@ list_remove(struct list *l, size_t i)
 	/* Order is age: what stays keeps its place. */
 	memmove(&l->tops[i], &l->tops[i + 1], (l->count - i) * sizeof(*l->tops));
 	memmove(&l->at[i], &l->at[i + 1], (l->count - i) * sizeof(*l->at));
+}
+
+static bool
+live_add(struct bucket *b, uint64_t top, const struct entry *e, uint8_t max)
+{
+	if (!list_add(&b->live, top, e, max))
+		return false;
+	table_bound(b, e);
+	return true;
 }
 
 static struct entry *
@@ -303,7 +313,7 @@ bucket_promote(struct table *t, struct bucket *b, uint32_t now_s)
 
 		if (b->live.count >= max && !bucket_drop_dead(t, b))
 			return;
-		if (!list_add(&b->live, b->spare.tops[best], &e, max))
+		if (!live_add(b, b->spare.tops[best], &e, max))
 			return;
 		list_remove(&b->spare, best);
 	}
@@ -323,7 +333,7 @@ bucket_move(struct table *t, struct list *from, size_t i, bool spare)
 	if (spare)
 		(void)list_add(&to->spare, top, &e, TABLE_SPARES);
 	else
-		(void)list_add(&to->live, top, &e, TABLE_BUCKET_WIDE);
+		(void)live_add(to, top, &e, TABLE_BUCKET_WIDE);
 }
 
 /* Room for one more. */
@@ -351,7 +361,9 @@ table_split(struct table *t, uint32_t now_s)
 	if (t->buckets_count == TABLE_BUCKETS_MAX || !buckets_grow(t))
 		return false;
 	old = &t->buckets[t->buckets_count - 1];
-	t->buckets[t->buckets_count++] = (struct bucket){ .touched_s = old->touched_s };
+	t->buckets[t->buckets_count++] = (struct bucket){
+		.touched_s = old->touched_s, .doubted_s = UINT32_MAX, .quiet_s = UINT32_MAX
+	};
 	for (size_t i = old->live.count; i-- > 0;)
 		if (table_bucket_of(t, old->live.tops[i]) != old)
 			bucket_move(t, &old->live, i, false);
@@ -407,6 +419,7 @@ known_update(struct table *t, struct bucket *b, struct entry *e, const struct co
 	entry_set_rtt(e, rtt);
 	e->checked_s = now_s;
 	e->strikes = 0;
+	table_bound(b, e);
 	if (source == TABLE_OUTBOUND)
 		e->inbound = false;
 	return TABLE_KNOWN;
@@ -464,7 +477,7 @@ offer(
 		if (source == TABLE_INBOUND && inbound_full(&b->live, max))
 			return TABLE_REFUSED;
 		if (b->live.count < max)
-			return list_add(&b->live, top, &fresh, max) ? TABLE_ADDED : TABLE_REFUSED;
+			return live_add(b, top, &fresh, max) ? TABLE_ADDED : TABLE_REFUSED;
 		if (bucket_drop_dead(t, b))
 			continue;
 		if (b != &t->buckets[t->buckets_count - 1] || !table_split(t, now_s))
@@ -496,6 +509,7 @@ table_answered(struct table *t, const struct contact *c, uint64_t rtt, uint64_t 
 	entry_set_rtt(e, rtt);
 	e->checked_s = table_seconds(now);
 	e->strikes = 0;
+	table_bound(b, e);
 }
 
 void
@@ -527,6 +541,7 @@ table_failed(struct table *t, const struct contact *c, uint64_t now)
 	e->checked_s = now_s;
 	if (e->strikes < UINT8_MAX)
 		e->strikes++;
+	table_bound(b, e);
 	if (spare && e->strikes >= TABLE_STRIKES_SILENT) {
 		cell_remove(t, e);
 		list_remove(&b->spare, (size_t)(e - b->spare.at));

@@ -35,6 +35,9 @@ struct list {
 struct bucket {
 	struct list live, spare;
 	uint32_t touched_s;
+	/* No live one's checked_s is less; of those with strikes, and of the others. Contacts are
+	 * heard of far oftener than the stalest is looked for, and nobody looks at all for that. */
+	uint32_t doubted_s, quiet_s;
 };
 
 #define TABLE_CELLS 256 /* as many as a table has entries */
@@ -64,6 +67,16 @@ entry_addr(const struct entry *e)
 
 	memcpy(a.ip, e->ip, sizeof(a.ip));
 	return a;
+}
+
+/* A live one has come, or its strikes or checked_s have changed, other than to be heard of later.
+ */
+static inline void
+table_bound(struct bucket *b, const struct entry *e)
+{
+	uint32_t *bound = e->strikes > 0 ? &b->doubted_s : &b->quiet_s;
+
+	*bound = MIN(*bound, e->checked_s);
 }
 
 static inline struct bucket *

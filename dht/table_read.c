@@ -181,40 +181,69 @@ table_holds_all(const struct table *t)
 
 /* ---- upkeep ---- */
 
+/* The two that are due first, as far as they have been looked for. */
+struct stalest {
+	uint32_t min_s, doubted_s; /* after checked_s, without strikes and with */
+	uint32_t first_s, second_s;
+	const struct entry *first;
+	uint64_t first_top;
+};
+
 static uint32_t
-due_of(const struct entry *e, uint32_t min_s, uint32_t doubted_s)
+later_s(uint32_t checked_s, uint32_t by_s)
 {
-	return e->checked_s + (e->strikes > 0 ? doubted_s : min_s);
+	return checked_s > UINT32_MAX - by_s ? UINT32_MAX : checked_s + by_s;
+}
+
+static void
+stalest_take(struct stalest *s, const struct entry *e, uint64_t top)
+{
+	uint32_t due_s = later_s(e->checked_s, e->strikes > 0 ? s->doubted_s : s->min_s);
+
+	if (due_s >= s->second_s)
+		return;
+	if (due_s >= s->first_s) {
+		s->second_s = due_s;
+		return;
+	}
+	s->second_s = s->first_s;
+	s->first_s = due_s;
+	s->first = e;
+	s->first_top = top;
+}
+
+/* What it is bounded by is what it has, afterwards. */
+static void
+stalest_look(struct stalest *s, struct bucket *b)
+{
+	if (MIN(later_s(b->quiet_s, s->min_s), later_s(b->doubted_s, s->doubted_s)) >= s->second_s)
+		return;
+	b->quiet_s = b->doubted_s = UINT32_MAX;
+	for (size_t i = 0; i < b->live.count; i++) {
+		table_bound(b, &b->live.at[i]);
+		stalest_take(s, &b->live.at[i], b->live.tops[i]);
+	}
 }
 
 bool
-table_stalest(const struct table *t, uint64_t min_age, uint64_t doubted_age, struct contact *out,
-    uint64_t *due)
+table_stalest(struct table *t, uint64_t min_age, uint64_t doubted_age, struct contact *out,
+    uint64_t *due, uint64_t *next)
 {
-	uint32_t min_s = (uint32_t)(min_age / SECONDS(1));
-	uint32_t doubted_s = (uint32_t)(doubted_age / SECONDS(1));
-	uint32_t first_s = UINT32_MAX;
-	const struct entry *first = NULL;
-	uint64_t first_top = 0;
+	struct stalest s = { .min_s = (uint32_t)(min_age / SECONDS(1)),
+		.doubted_s = (uint32_t)(doubted_age / SECONDS(1)),
+		.first_s = UINT32_MAX,
+		.second_s = UINT32_MAX };
 	struct table_view v;
 
 	for (size_t i = 0; i < t->buckets_count; i++)
-		for (size_t j = 0; j < t->buckets[i].live.count; j++) {
-			const struct entry *e = &t->buckets[i].live.at[j];
-			uint32_t due_s = due_of(e, min_s, doubted_s);
-
-			if (due_s < first_s) {
-				first = e;
-				first_top = t->buckets[i].live.tops[j];
-				first_s = due_s;
-			}
-		}
-	if (first == NULL)
+		stalest_look(&s, &t->buckets[i]);
+	if (s.first == NULL)
 		return false;
-	view_of(first_top, first, &v);
+	view_of(s.first_top, s.first, &v);
 	table_contact(&v, out);
 	/* table_seconds() counts from 1, and what happens within a second is of that second. */
-	*due = (first_s - 1) * SECONDS(1);
+	*due = (s.first_s - 1) * SECONDS(1);
+	*next = s.second_s == UINT32_MAX ? UINT64_MAX : (s.second_s - 1) * SECONDS(1);
 	return true;
 }
 

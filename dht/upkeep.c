@@ -204,17 +204,17 @@ ping_start(struct dht *d, const struct contact *to)
 static uint64_t
 ping_stalest(struct dht *d)
 {
-	uint64_t now = env_now(d->env), due, fresh = dht_paced(d, PING_FRESH);
+	uint64_t now = env_now(d->env), due, next, fresh = dht_paced(d, PING_FRESH);
 	struct contact to;
 
 	if (ask_pending(&d->ping_ask))
 		return 0;
-	if (!table_stalest(d->table, fresh, dht_paced(d, PING_DOUBTED), &to, &due))
+	if (!table_stalest(d->table, fresh, dht_paced(d, PING_DOUBTED), &to, &due, &next))
 		return fresh;
 	if (due > now)
 		return MIN(fresh, due - now);
 	ping_start(d, &to);
-	return 0;
+	return next > now ? MIN(fresh, next - now) : 0;
 }
 
 static void

@@ -148,16 +148,12 @@ static int
 seal_envelope(const struct dgram_out *o, const struct sealed_header *h,
     uint8_t wire[SEALED_DATAGRAM_MAX], size_t *len)
 {
+	uint8_t memory[SEALED_BODY_MAX + 1];
 	struct buf plain;
 	int err;
 
-	buf_init(&plain, SEALED_BODY_MAX);
-	/* All at once: most datagrams would double it five times. */
-	err = buf_reserve(
-	    &plain, o->pad ? SEALED_BODY_MAX
-			   : MIN(ENVELOPE_OVERHEAD_MAX + o->envelope->body.len, SEALED_BODY_MAX));
-	if (err == ERR_OK)
-		err = envelope_pack(o->envelope, o->pad ? SEALED_BODY_MAX : 0, &plain);
+	buf_init_on(&plain, memory, sizeof(memory));
+	err = envelope_pack(o->envelope, o->pad ? SEALED_BODY_MAX : 0, &plain);
 	if (err == ERR_OK)
 		err = sealed_pack(h, &o->peer->keys.tx, buf_bytes(&plain), wire, len);
 	buf_wipe(&plain);

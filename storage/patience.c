@@ -37,5 +37,5 @@ patience_repairs(uint64_t bytes_s, uint64_t claim)
 bool
 patience_seek(uint64_t silent_for, uint64_t since)
 {
-	return since >= (since == silent_for ? SEEK_AFTER : SEEK_EVERY);
+	return since >= (since == silent_for ? SEEK_AFTER : MAX(SEEK_EVERY, silent_for / 2));
 }

@@ -21,8 +21,9 @@
 #define GRACE_LAZY          HOURS(2)
 /* Who came back says so himself; that it is asked for serves those who have forgotten us. */
 #define AGAIN_MOST          DAYS(1)
-/* A silent one's address is looked up once before the shorter grace is over, then daily: a lookup
- * costs as much as fifty questions, and who has moved and remembers us asks us himself. */
+/* A silent one's address is looked up once before the shorter grace is over, after a day, and then
+ * whenever it has been silent for twice as long: a lookup costs as much as fifty questions, and who
+ * has moved and remembers us asks us himself. */
 #define SEEK_AFTER          MINUTES(5)
 #define SEEK_EVERY          DAYS(1)
 /* Segments are looked through for dead space: what is full and waits for it waits no longer. */

@@ -29,12 +29,20 @@ buf_init_secret(struct buf *b, size_t max)
 	b->secret = true;
 }
 
+void
+buf_init_on(struct buf *b, void *memory, size_t size)
+{
+	must(size > 0);
+	*b = (struct buf){ .data = memory, .cap = size - 1, .max = size - 1, .lent = true };
+}
+
 static void
 release(struct buf *b, bool wipe)
 {
 	if (wipe && b->data != NULL)
 		explicit_bzero(b->data, b->cap + 1);
-	free(b->data);
+	if (!b->lent)
+		free(b->data);
 	b->data = NULL;
 	b->len = b->cap = 0;
 }
@@ -88,6 +96,7 @@ buf_reserve(struct buf *b, size_t extra)
 
 	if (b->data != NULL && need <= b->cap)
 		return ERR_OK;
+	must(!b->lent); /* what is more than it holds is too big */
 
 	size_t cap = MIN(MAX(need, MAX(2 * b->cap, (size_t)BUF_FIRST_BYTES)), b->max);
 	uint8_t *data = regrow(b, cap);

@@ -14,10 +14,14 @@ struct buf {
 	size_t cap;
 	size_t max;  /* ERR_TOO_BIG beyond */
 	bool secret; /* memory is wiped before it is freed */
+	bool lent;   /* memory is somebody else's and stays as large as it is */
 };
 
 void buf_init(struct buf *b, size_t max);
 void buf_init_secret(struct buf *b, size_t max);
+/* Over memory on a stack, lent until buf_fini: holds size − 1 bytes at most, and never allocates.
+ */
+void buf_init_on(struct buf *b, void *memory, size_t size);
 void buf_fini(struct buf *b);                 /* frees; a fini'ed buf may be init'ed again */
 void buf_wipe(struct buf *b);                 /* like fini, for secrets */
 void buf_reset(struct buf *b);                /* len = 0, memory kept */

@@ -340,22 +340,28 @@ START_TEST(upkeep_finds_the_stalest_and_the_idle)
 	struct contact self, c, got;
 	struct table *t = fresh_table(&d, &self, false);
 	struct id random, target;
-	uint64_t now = HOURS(3), due = 0;
+	uint64_t now = HOURS(3), due = 0, next = 0;
 
-	ck_assert(!table_stalest(t, 0, 0, &got, &due));
+	ck_assert(!table_stalest(t, 0, 0, &got, &due, &next));
+	c = node_random(&d);
+	table_offer(t, &c, 0, TABLE_OUTBOUND, now - MINUTES(6));
+	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due, &next));
+	ck_assert(contact_equal(&got, &c));
+	ck_assert_uint_eq(next, UINT64_MAX);
 	for (size_t i = 0; i < 400; i++) {
 		c = node_random(&d);
 		table_offer(t, &c, 0, TABLE_OUTBOUND, now - MINUTES(i % 7));
 	}
-	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due));
+	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due, &next));
 	ck_assert(table_has(t, &got));
 	ck_assert_uint_eq(due, now + MINUTES(4));
 	/* One that failed comes first, but not at once. */
 	c = got;
 	table_failed(t, &c, now);
-	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due));
+	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due, &next));
 	ck_assert(contact_equal(&got, &c));
 	ck_assert_uint_eq(due, now + SECONDS(30));
+	ck_assert_uint_eq(next, now + MINUTES(4));
 	for (size_t i = 0; i < table_buckets(t); i++) {
 		dice_bytes(&d, random.b, sizeof(random.b));
 		ck_assert(table_idle_bucket(t, HOURS(1), false, now, &random, &target));

@@ -419,6 +419,8 @@ START_TEST(the_silent_are_asked_ever_more_rarely)
 	ck_assert(patience_seek(SEEK_AFTER, SEEK_AFTER));
 	ck_assert_uint_lt(SEEK_AFTER, GRACE_EAGER);
 	ck_assert(!patience_seek(HOURS(3), HOURS(3) - SEEK_AFTER));
+	ck_assert(!patience_seek(DAYS(7), DAYS(3)));
+	ck_assert(patience_seek(DAYS(8), DAYS(4)));
 	ck_assert_uint_eq(patience_again(DAYS(30)), AGAIN_MOST);
 }
 END_TEST

@@ -78,12 +78,30 @@ START_TEST(a_limit_of_zero_takes_nothing)
 }
 END_TEST
 
+START_TEST(lent_memory_is_filled_and_left)
+{
+	uint8_t memory[9];
+	struct buf b;
+
+	buf_init_on(&b, memory, sizeof(memory));
+	ck_assert_int_eq(buf_append(&b, "12345", 5), ERR_OK);
+	ck_assert_int_eq(buf_append(&b, "6789", 4), ERR_TOO_BIG);
+	ck_assert_int_eq(buf_append(&b, "678", 3), ERR_OK);
+	ck_assert_str_eq(buf_str(&b), "12345678");
+	ck_assert_ptr_eq(b.data, memory);
+	buf_wipe(&b);
+	for (size_t i = 0; i < sizeof(memory); i++)
+		ck_assert_uint_eq(memory[i], 0);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("overlay/base/buf");
 
 	suite_add(s, "buf", 0, grows_to_the_limit_and_not_beyond, text_is_terminated_even_when_full,
-	    secrets_grow_and_go, a_limit_of_zero_takes_nothing, NULL);
+	    secrets_grow_and_go, a_limit_of_zero_takes_nothing, lent_memory_is_filled_and_left,
+	    NULL);
 	return suite_main(s);
 }
