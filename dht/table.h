@@ -98,8 +98,8 @@ bool table_holds_all(const struct table *t);
  * if it failed that one. next: when the one after it is; UINT64_MAX: there is only one. False: the
  * table is empty.
  */
-bool table_stalest(struct table *t, uint64_t min_age, uint64_t doubted_age,
-    struct contact *out, uint64_t *due, uint64_t *next);
+bool table_stalest(struct table *t, uint64_t min_age, uint64_t doubted_age, struct contact *out,
+    uint64_t *due, uint64_t *next);
 /*
  * A bucket no lookup went into for idle; gives a target in it from 32 random bytes. poor_only: not
  * one that is full and has spares.

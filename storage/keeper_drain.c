@@ -77,6 +77,9 @@ anybody(const struct keeper *k)
 	const struct neighbour *one;
 	size_t cursor = 0;
 
+	/* Hardly ever is there anything to tell. */
+	if (!drain_tells(&k->drain, keeper_now_unix_s(k, NULL)))
+		return false;
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
 		if (to_be_told(k, one))
 			return true;
