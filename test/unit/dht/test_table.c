@@ -337,7 +337,7 @@ END_TEST
 START_TEST(upkeep_finds_the_stalest_and_the_idle)
 {
 	struct dice d = { 14 };
-	struct contact self, c, got;
+	struct contact self, c, got, other, fresh[20];
 	struct table *t = fresh_table(&d, &self, false);
 	struct id random, target;
 	uint64_t now = HOURS(3), due = 0, next = 0;
@@ -350,6 +350,8 @@ START_TEST(upkeep_finds_the_stalest_and_the_idle)
 	ck_assert_uint_eq(next, UINT64_MAX);
 	for (size_t i = 0; i < 400; i++) {
 		c = node_random(&d);
+		if (i % 7 == 0 && i / 7 < ARRAY_LEN(fresh))
+			fresh[i / 7] = c;
 		table_offer(t, &c, 0, TABLE_OUTBOUND, now - MINUTES(i % 7));
 	}
 	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due, &next));
@@ -362,6 +364,19 @@ START_TEST(upkeep_finds_the_stalest_and_the_idle)
 	ck_assert(contact_equal(&got, &c));
 	ck_assert_uint_eq(due, now + SECONDS(30));
 	ck_assert_uint_eq(next, now + MINUTES(4));
+	/* Another one, of a bucket that had nobody to look for. */
+	other = c;
+	for (size_t i = 0; i < ARRAY_LEN(fresh); i++) {
+		if (table_has(t, &fresh[i]) &&
+		    top_shared_bits(id_top(&fresh[i].id), id_top(&self.id)) !=
+			top_shared_bits(id_top(&c.id), id_top(&self.id)))
+			other = fresh[i];
+	}
+	ck_assert(!contact_equal(&other, &c));
+	table_failed(t, &other, now + SECONDS(5));
+	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due, &next));
+	ck_assert(contact_equal(&got, &c));
+	ck_assert_uint_eq(next, now + SECONDS(35));
 	for (size_t i = 0; i < table_buckets(t); i++) {
 		dice_bytes(&d, random.b, sizeof(random.b));
 		ck_assert(table_idle_bucket(t, HOURS(1), false, now, &random, &target));
