@@ -198,16 +198,12 @@ run(struct walk *w)
 int
 walk_run(struct dht *d, const struct walk_opts *opts, struct walk **out)
 {
-	struct walk *w = malloc(sizeof(*w));
+	struct walk *w = calloc(1, sizeof(*w));
 	struct contact any;
 	int err;
 
 	if (w == NULL)
 		return ERR_NOMEM;
-	/* The rest is room for candidates and requests, which are set when they are used. */
-	memset(w, 0, offsetof(struct walk, state.order));
-	w->stopped = false;
-	w->sent = 0;
 	w->dht = d;
 	w->opts = *opts;
 	wait_init(&w->wake);
@@ -215,10 +211,8 @@ walk_run(struct dht *d, const struct walk_opts *opts, struct walk **out)
 	err = pack_body(w);
 	if (err == ERR_OK)
 		err = run(w);
-	for (size_t i = 0; i < w->state.count; i++) {
-		if (w->state.at[i].state != CANDIDATE_NEW)
-			ask_abandon(&w->asks[i]);
-	}
+	for (size_t i = 0; i < w->state.count; i++)
+		ask_abandon(&w->asks[i]);
 	/* Out of time with some answers is an answer: the closest of those that did. */
 	if (err == ERR_TIMEOUT && !task_canceled(d->env))
 		err = ERR_OK;
@@ -291,15 +285,13 @@ fan_start(struct flight *fl)
 int
 fan_run(const struct fan *f)
 {
-	struct flight *fl = malloc(sizeof(*fl)); /* requests are set when they are used */
+	struct flight *fl = calloc(1, sizeof(*fl));
 	int err = ERR_OK;
 
 	if (fl == NULL)
 		return ERR_NOMEM;
 	must(f->count <= FAN_MAX);
 	fl->fan = f;
-	fl->next = fl->live = 0;
-	fl->enough = false;
 	wait_init(&fl->wake);
 	while (err == ERR_OK && !fl->enough) {
 		fan_start(fl);

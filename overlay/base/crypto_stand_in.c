@@ -279,35 +279,6 @@ struct sums { /* of the sealed words; the second depends on their order (Fletche
 	uint64_t plain, ordered;
 };
 
-/* Four words at once, as far as there are four: nearly all of a datagram. How many bytes. */
-static size_t
-sweep_lanes(
-    uint64_t seed[2], uint8_t *out, const uint8_t *in, size_t len, bool opening, struct sums *s)
-{
-	uint64_t words __attribute__((vector_size(32))), sealed __attribute__((vector_size(32)));
-	uint64_t key __attribute__((vector_size(32))),
-	    plain __attribute__((vector_size(32))) = { 0 };
-	uint64_t ordered __attribute__((vector_size(32))) = { 0 };
-	size_t i = 0;
-
-	for (int lane = 0; lane < 4; lane++)
-		key[lane] = seed[0] + (uint64_t)(lane + 1) * GOLDEN;
-	for (; i + sizeof(words) <= len; i += sizeof(words)) {
-		memcpy(&words, in + i, sizeof(words));
-		sealed = words ^ key ^ (key << 29 | key >> 35) ^ seed[1];
-		memcpy(out + i, &sealed, sizeof(sealed));
-		plain += opening ? words : sealed;
-		ordered += plain;
-		key += 4 * GOLDEN;
-	}
-	for (int lane = 0; lane < 4; lane++) {
-		s->plain += rotate(plain[lane], 7 * (unsigned)lane);
-		s->ordered += rotate(ordered[lane], 11 * (unsigned)lane);
-	}
-	seed[0] = key[0] - GOLDEN;
-	return i;
-}
-
 /*
  * The key stream over in, and the sums of what is sealed, in one pass. Not a mix for each word:
  * nobody but a checker that searches for text reads it.
@@ -317,10 +288,9 @@ sweep(const struct hash *start, uint8_t *out, const uint8_t *in, size_t len, boo
 {
 	struct sums s = { 0, 0 };
 	uint64_t seed[2], word, turned;
-	size_t i;
+	size_t i = 0;
 
 	memcpy(seed, start->b, sizeof(seed));
-	i = sweep_lanes(seed, out, in, len, opening, &s);
 	for (; i + sizeof(word) <= len; i += sizeof(word)) {
 		memcpy(&word, in + i, sizeof(word));
 		seed[0] += GOLDEN;
