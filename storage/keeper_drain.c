@@ -46,8 +46,9 @@ keeper_drain_word(const struct keeper *k, struct drain *out)
 bool
 keeper_drain_unheard(const struct keeper *k, const struct neighbour *one)
 {
-	return drain_tells(&k->drain, keeper_now_unix_s(k, NULL)) &&
-	       one->drain_told < k->drain.issued_ms;
+	/* Hardly ever is there anything to tell: what the time is, is asked last. */
+	return one->drain_told < k->drain.issued_ms &&
+	       drain_tells(&k->drain, keeper_now_unix_s(k, NULL));
 }
 
 void
@@ -77,9 +78,6 @@ anybody(const struct keeper *k)
 	const struct neighbour *one;
 	size_t cursor = 0;
 
-	/* Hardly ever is there anything to tell. */
-	if (!drain_tells(&k->drain, keeper_now_unix_s(k, NULL)))
-		return false;
 	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
 		if (to_be_told(k, one))
 			return true;
