@@ -1,8 +1,9 @@
 /*
  * What lies on disk of a test network: DIR is an account's directory, DIR/peer-N a node's. A peer's
  * address is its own for good: 127.A.N.1 with A drawn once for each network, so that networks do
- * not meet, and a port that the kernel found free for UDP and TCP. Everything is known before the
- * first peer starts, and a second start of the same network is no special case.
+ * not meet, and a port that is free for UDP and TCP, below those that the kernel gives to whoever
+ * asks for any: so it is free at the next start as well. Everything is known before the first peer
+ * starts, and a second start of the same network is no special case.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 #include "cmd/testnet.h"
 
 #define OPERATOR_FILE "operator.key"
-#define PORT_TRIES    32 /* a port that is free for UDP is seldom taken for TCP */
+#define PORT_LEAST    16384
+#define PORTS         16384 /* Linux gives away 32768 and above (ip-sysctl, ip_local_port_range) */
+#define PORT_TRIES    32
 
 static const struct {
 	const char *country, *region;
@@ -60,27 +63,33 @@ ignore_connection(void *arg, struct conn *conn, const struct addr *from)
 	conn_close(conn);
 }
 
+static int
+try_port(struct env *env, const struct addr *addr)
+{
+	struct udp_opts udp_opts = { .bind = *addr, .receive = ignore_datagram };
+	struct listen_opts tcp_opts = { .bind = *addr, .accepted = ignore_connection };
+	struct listener *listener;
+	struct udp *udp;
+	int err = env_udp_open(env, &udp_opts, &udp);
+
+	if (err != ERR_OK)
+		return err;
+	err = env_listen(env, &tcp_opts, &listener);
+	if (err == ERR_OK)
+		listener_close(listener);
+	udp_close(udp);
+	return err;
+}
+
 /* A port of addr that is free for both, left in addr. */
 static int
 find_port(struct env *env, struct addr *addr)
 {
-	struct udp_opts udp_opts = { .bind = *addr, .receive = ignore_datagram };
-	struct listen_opts tcp_opts = { .accepted = ignore_connection };
-	struct listener *listener;
-	struct udp *udp;
 	int err = ERR_BUSY;
 
 	for (unsigned i = 0; i < PORT_TRIES && err != ERR_OK; i++) {
-		err = env_udp_open(env, &udp_opts, &udp);
-		if (err != ERR_OK)
-			return err;
-		udp_local(udp, &tcp_opts.bind);
-		err = env_listen(env, &tcp_opts, &listener);
-		if (err == ERR_OK) {
-			listener_close(listener);
-			*addr = tcp_opts.bind;
-		}
-		udp_close(udp);
+		addr->port = (uint16_t)(PORT_LEAST + env_random_below(env, PORTS));
+		err = try_port(env, addr);
 	}
 	return err;
 }

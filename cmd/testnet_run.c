@@ -23,6 +23,7 @@
 #define ASK_INTERVAL   MILLISECONDS(20)
 #define STOP_PATIENCE  SECONDS(10) /* to finish syncs; killing is safe, only rude */
 #define LOG_BYTES_KEPT MIB(4)      /* of former starts */
+#define LAST_WORDS_MAX 256         /* of a peer's log, told when it ends badly */
 
 /* DIR/peer-N/log, appended to; started anew when it has grown. −1: errno. */
 static int
@@ -69,12 +70,50 @@ testnet_start(struct testnet *t)
 	return ERR_OK;
 }
 
+/* The last line of a peer's log after a colon: why it ended, most often. Empty: nothing to tell. */
+static const char *
+last_words(const struct testnet_peer *p, char out[LAST_WORDS_MAX])
+{
+	char path[PATH_BYTES_MAX], tail[LAST_WORDS_MAX], *line;
+	ssize_t got = 0;
+	struct stat st;
+	int fd = -1;
+
+	out[0] = '\0';
+	if (dirs_path(p->dir, "log", path) == ERR_OK)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return out;
+	if (fstat(fd, &st) == 0)
+		got = pread(fd, tail, sizeof(tail) - 1,
+		    st.st_size < (off_t)sizeof(tail) ? 0 : st.st_size - (off_t)sizeof(tail) + 1);
+	(void)close(fd);
+	while (got > 0 && tail[got - 1] == '\n')
+		got--;
+	if (got <= 0)
+		return out;
+	tail[got] = '\0';
+	line = strrchr(tail, '\n');
+	memcpy(out, ": ", 3);
+	(void)say_clean(line != NULL ? line + 1 : tail, out + 2, LAST_WORDS_MAX - 2);
+	return out;
+}
+
+static void
+tell_ended(const struct testnet_peer *p, int status)
+{
+	char how[SPAWN_ENDED_MAX], words[LAST_WORDS_MAX];
+
+	words[0] = '\0';
+	say_note("peer %u (process %d) %s%s; its log is %s/log", p->number, (int)p->pid,
+	    spawn_ended(status, how), status != 0 ? last_words(p, words) : words, p->dir);
+}
+
 void
 testnet_reap(struct testnet *t)
 {
 	for (size_t i = 0; i < t->peers_count; i++) {
 		struct testnet_peer *p = &t->peers[i];
-		char how[SPAWN_ENDED_MAX];
 		int status;
 
 		if (p->pid == 0 || waitpid(p->pid, &status, WNOHANG) != p->pid)
@@ -82,8 +121,7 @@ testnet_reap(struct testnet *t)
 		/* One that was told to stop ends with 0, or something is wrong with it. */
 		t->bad_end |= t->stopping && status != 0;
 		if (!t->stopping || status != 0)
-			say_note("peer %u (process %d) %s; its log is %s/log", p->number,
-			    (int)p->pid, spawn_ended(status, how), p->dir);
+			tell_ended(p, status);
 		p->pid = 0;
 		t->live--;
 		t->failed |= !p->joined;
