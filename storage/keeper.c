@@ -185,7 +185,7 @@ nothing_here(const struct keeper *k)
 /* When something is to be done that no tour does: silent ones asked, a grace over, a repair begun.
  */
 static uint64_t
-next_tick(const struct keeper *k)
+next_tick(struct keeper *k)
 {
 	uint64_t now = env_now(k->env), soon = now + keeper_time(k, TOUR_EAGER);
 	uint64_t at = MIN(k->tour_due, now + keeper_time(k, TOUR_LAZY));
@@ -310,6 +310,7 @@ look_for_outage(struct keeper *k)
 		k->resumed_until = now + window;
 	k->paused_at = 0;
 	k->resumed_at = now;
+	k->repair_due = 0;
 	keeper_tour_soon(k);
 }
 

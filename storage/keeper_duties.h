@@ -85,7 +85,9 @@ uint64_t keeper_leave_left(const struct keeper *k); /* shards, and what else mus
 
 /* repair.c */
 void keeper_repair_soon(struct keeper *k);
-uint64_t keeper_repair_at(const struct keeper *k); /* the next turn of ours; UINT64_MAX: none */
+uint64_t keeper_repair_at(struct keeper *k); /* the next turn of ours; UINT64_MAX: none */
+/* Its turn may be earlier than it was. */
+void keeper_repair_note(struct keeper *k, const struct held *h);
 /* repair_chunk.c: all leases and siblings of a chunk to one of its holders. */
 SUSPENDS int keeper_hand_over(
     struct keeper *k, const struct chunk_facts *f, const struct contact *to);

@@ -248,6 +248,7 @@ note_due(struct keeper *k, const struct chunk_facts *f, struct held *h, const st
 	h->due = due;
 	if (due)
 		h->rank = our_rank(k, f, grace);
+	keeper_repair_note(k, h);
 }
 
 /* Somebody else who lives and holds one of ours: the lower hash keeps it, the other's clock runs.

@@ -72,6 +72,7 @@ struct keeper {
 	STAILQ_HEAD(, intake) intake;
 	size_t intake_count;
 	bool taking_in, telling, tell_again, asking_silent, compacting;
+	bool to_tell; /* somebody may have something to be told; false: nobody has */
 	bool leaving, leave_runs;
 	size_t (*leave_left)(void *arg); /* what else is to go; may be NULL */
 	void *leave_left_arg;
@@ -79,6 +80,7 @@ struct keeper {
 	bool drain_saving, drain_telling;
 	uint64_t leave_total;   /* shards when it began */
 	uint8_t repairing;      /* tasks */
+	uint64_t repair_due;    /* no turn of ours comes before; env_now scale */
 	size_t collected_today; /* expired ones; a day is counted from day_at */
 	uint64_t day_at;
 	struct timer scrub;

@@ -103,6 +103,7 @@ answered(struct rpc_call *call, int err, struct bytes reply)
 bool
 keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h)
 {
+	k->to_tell |= h->tell;
 	return neighbour_offer(one, h, env_draw, k->env);
 }
 
@@ -306,7 +307,18 @@ keeper_ask_all(struct keeper *k)
 int
 keeper_ask_told(struct keeper *k)
 {
-	return keeper_ask_those(k, to_be_told);
+	const struct neighbour *one;
+	size_t cursor = 0;
+	int err = ERR_OK;
+
+	/* Comes behind each word about a chunk, most of which are passed on to nobody. */
+	if (!k->to_tell)
+		return ERR_OK;
+	err = keeper_ask_those(k, to_be_told);
+	k->to_tell = err != ERR_OK;
+	while (!k->to_tell && (one = neighbours_next(k->neighbours, &cursor)) != NULL)
+		k->to_tell = to_be_told(k, one);
+	return err;
 }
 
 static int

@@ -48,7 +48,7 @@ turn_at(const struct keeper *k, const struct held *h, uint64_t now)
 		return UINT64_MAX;
 	/* Those before us have their time, counted from the last sign of progress. */
 	if (h->progress_at != 0 && now < turn + CLAIMS_HONOURED * claim)
-		turn = MAX(turn, h->progress_at + claim);
+		turn = MIN(MAX(turn, h->progress_at + claim), turn + CLAIMS_HONOURED * claim);
 	return MAX(turn, h->retry_at);
 }
 
@@ -74,16 +74,22 @@ repair_goes_on(const struct keeper *k, const struct hash *chunk, uint64_t began_
 	return now < rank_at(k, h) + CLAIMS_HONOURED * claim ? ERR_BUSY : ERR_OK;
 }
 
-uint64_t
-keeper_repair_at(const struct keeper *k)
+void
+keeper_repair_note(struct keeper *k, const struct held *h)
 {
-	uint64_t now = env_now(k->env), at = UINT64_MAX;
+	k->repair_due = MIN(k->repair_due, turn_at(k, h, env_now(k->env)));
+}
+
+uint64_t
+keeper_repair_at(struct keeper *k)
+{
 	const struct held *h;
 	size_t cursor = 0;
 
+	k->repair_due = UINT64_MAX;
 	while ((h = ledger_next(k->ledger, &cursor)) != NULL)
-		at = MIN(at, turn_at(k, h, now));
-	return at;
+		keeper_repair_note(k, h);
+	return k->repair_due;
 }
 
 static bool
@@ -128,6 +134,7 @@ note_result(struct keeper *k, const struct hash *chunk, int err)
 		h->begun = false;
 		if (err == ERR_OK)
 			h->due = false; /* until the next look */
+		keeper_repair_note(k, h);
 	}
 }
 
@@ -190,10 +197,15 @@ keeper_repair_soon(struct keeper *k)
 {
 	uint8_t most = patience_repairs(rate_of(k), keeper_claim_time(k));
 
+	/* Asked behind each word about a chunk: the ledger is not gone through for nothing. */
+	if (env_now(k->env) < k->repair_due)
+		return;
 	/* Those that find nothing left end at once. */
 	while (k->repairing < most && pick(k) != NULL) {
 		if (task_spawn(&k->group, "repair", repair_task, k) != ERR_OK)
-			break;
+			return;
 		k->repairing++;
 	}
+	if (k->repairing < most)
+		keeper_repair_at(k);
 }
