@@ -23,7 +23,7 @@
 #define ASK_INTERVAL   MILLISECONDS(20)
 #define STOP_PATIENCE  SECONDS(10) /* to finish syncs; killing is safe, only rude */
 #define LOG_BYTES_KEPT MIB(4)      /* of former starts */
-#define LAST_WORDS_MAX 256         /* of a peer's log, told when it ends badly */
+#define LAST_WORDS_MAX 256         /* of a peer's log, told when it gives up by itself */
 
 /* DIR/peer-N/log, appended to; started anew when it has grown. −1: errno. */
 static int
@@ -105,8 +105,10 @@ tell_ended(const struct testnet_peer *p, int status)
 	char how[SPAWN_ENDED_MAX], words[LAST_WORDS_MAX];
 
 	words[0] = '\0';
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		(void)last_words(p, words);
 	say_note("peer %u (process %d) %s%s; its log is %s/log", p->number, (int)p->pid,
-	    spawn_ended(status, how), status != 0 ? last_words(p, words) : words, p->dir);
+	    spawn_ended(status, how), words, p->dir);
 }
 
 void
