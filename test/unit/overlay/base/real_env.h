@@ -36,4 +36,20 @@ in_task(int (*body)(void *arg))
 static const struct addr any_port4 = { .family = ADDR_IPV4, .ip = { 127, 0, 0, 1 } };
 static const struct addr any_port6 = { .family = ADDR_IPV6, .ip = { [15] = 1 } };
 
+/* The same with an address for the body; of IPv6 only where the machine has it and ::1 can be
+ * bound. */
+static void
+in_task_at(int (*body)(void *arg), const struct addr *at)
+{
+	struct listener *listener;
+	struct addr local = *at;
+	int err = env_listen(env, &(struct listen_opts){ .bind = local }, &listener);
+
+	if (at->family == ADDR_IPV6 && (err == ERR_UNSUPPORTED || err == ERR_IO))
+		return;
+	ck_assert_int_eq(err, ERR_OK);
+	listener_close(listener);
+	ck_assert_int_eq(env_real_run(env, body, &local), ERR_OK);
+}
+
 #endif

@@ -340,17 +340,13 @@ udp_body(void *arg)
 
 START_TEST(datagrams_of_ipv4)
 {
-	ck_assert_int_eq(env_real_run(env, udp_body, (void *)(uintptr_t)&any_port4), ERR_OK);
+	in_task_at(udp_body, &any_port4);
 }
 END_TEST
 
 START_TEST(datagrams_of_ipv6)
 {
-	int err = env_real_run(env, udp_body, (void *)(uintptr_t)&any_port6);
-
-	/* a machine without IPv6 cannot bind ::1 */
-	if (err != ERR_UNSUPPORTED && err != ERR_IO)
-		ck_assert_int_eq(err, ERR_OK);
+	in_task_at(udp_body, &any_port6);
 }
 END_TEST
 
