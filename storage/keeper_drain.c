@@ -72,28 +72,15 @@ to_be_told(const struct keeper *k, const struct neighbour *one)
 	return one->silent_at == 0 && keeper_drain_unheard(k, one);
 }
 
-static bool
-anybody(const struct keeper *k)
-{
-	const struct neighbour *one;
-	size_t cursor = 0;
-
-	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
-		if (to_be_told(k, one))
-			return true;
-	}
-	return false;
-}
-
 static int
 tell_task(void *arg)
 {
 	struct keeper *k = arg;
 	int err = ERR_OK;
 
-	for (int i = 0; err == ERR_OK && i < ROUNDS && anybody(k); i++) {
+	for (int i = 0; err == ERR_OK && i < ROUNDS && keeper_anybody(k, to_be_told); i++) {
 		err = keeper_ask_those(k, to_be_told);
-		if (err == ERR_OK && anybody(k))
+		if (err == ERR_OK && keeper_anybody(k, to_be_told))
 			err = task_sleep(k->env, AGAIN);
 	}
 	k->drain_telling = false;
@@ -103,7 +90,7 @@ tell_task(void *arg)
 void
 keeper_drain_tell(struct keeper *k)
 {
-	if (!k->drain_telling && anybody(k))
+	if (!k->drain_telling && keeper_anybody(k, to_be_told))
 		k->drain_telling = task_spawn(&k->group, "tell drain", tell_task, k) == ERR_OK;
 }
 

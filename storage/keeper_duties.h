@@ -19,6 +19,8 @@ SUSPENDS int keeper_ask_all(struct keeper *k);  /* behind a tour */
 SUSPENDS int keeper_ask_told(struct keeper *k); /* those who have something to be told */
 SUSPENDS int keeper_ask_those(
     struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one));
+bool keeper_anybody(
+    const struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one));
 void keeper_ask_silent(struct keeper *k); /* in a task of its own */
 uint64_t keeper_ask_again_at(const struct keeper *k, const struct neighbour *silent);
 /* Tells a sibling that the repair of a chunk has begun; nobody waits for its answer. */

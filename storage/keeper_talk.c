@@ -256,6 +256,20 @@ keeper_ask_those(
 	return err;
 }
 
+bool
+keeper_anybody(
+    const struct keeper *k, bool (*wanted)(const struct keeper *k, const struct neighbour *one))
+{
+	const struct neighbour *one;
+	size_t cursor = 0;
+
+	while ((one = neighbours_next(k->neighbours, &cursor)) != NULL) {
+		if (wanted(k, one))
+			return true;
+	}
+	return false;
+}
+
 uint64_t
 keeper_ask_again_at(const struct keeper *k, const struct neighbour *silent)
 {
@@ -307,17 +321,13 @@ keeper_ask_all(struct keeper *k)
 int
 keeper_ask_told(struct keeper *k)
 {
-	const struct neighbour *one;
-	size_t cursor = 0;
-	int err = ERR_OK;
+	int err;
 
 	/* Comes behind each word about a chunk, most of which are passed on to nobody. */
 	if (!k->to_tell)
 		return ERR_OK;
 	err = keeper_ask_those(k, to_be_told);
-	k->to_tell = err != ERR_OK;
-	while (!k->to_tell && (one = neighbours_next(k->neighbours, &cursor)) != NULL)
-		k->to_tell = to_be_told(k, one);
+	k->to_tell = keeper_anybody(k, to_be_told);
 	return err;
 }
 
@@ -334,14 +344,9 @@ silent_task(void *arg)
 void
 keeper_ask_silent(struct keeper *k)
 {
-	const struct neighbour *one;
-	size_t cursor = 0;
-
-	while (!k->asking_silent && (one = neighbours_next(k->neighbours, &cursor)) != NULL) {
-		if (silent(k, one))
-			k->asking_silent =
-			    task_spawn(&k->group, "ask the silent", silent_task, k) == ERR_OK;
-	}
+	if (!k->asking_silent && keeper_anybody(k, silent))
+		k->asking_silent =
+		    task_spawn(&k->group, "ask the silent", silent_task, k) == ERR_OK;
 }
 
 /* ---- claims ---- */

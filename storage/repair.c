@@ -37,7 +37,7 @@ rank_at(const struct keeper *k, const struct held *h)
 
 /* When we may begin; UINT64_MAX: not before something changes. */
 static uint64_t
-turn_at(const struct keeper *k, const struct held *h, uint64_t now)
+turn_at(const struct keeper *k, const struct held *h)
 {
 	uint64_t claim = keeper_claim_time(k), turn = rank_at(k, h);
 
@@ -47,7 +47,7 @@ turn_at(const struct keeper *k, const struct held *h, uint64_t now)
 	if (keeper_paused(k) && !h->urgent)
 		return UINT64_MAX;
 	/* Those before us have their time, counted from the last sign of progress. */
-	if (h->progress_at != 0 && now < turn + CLAIMS_HONOURED * claim)
+	if (h->progress_at != 0)
 		turn = MIN(MAX(turn, h->progress_at + claim), turn + CLAIMS_HONOURED * claim);
 	return MAX(turn, h->retry_at);
 }
@@ -55,7 +55,7 @@ turn_at(const struct keeper *k, const struct held *h, uint64_t now)
 bool
 repair_our_turn(const struct keeper *k, const struct held *h, uint64_t now)
 {
-	return now >= turn_at(k, h, now);
+	return now >= turn_at(k, h);
 }
 
 int
@@ -77,7 +77,7 @@ repair_goes_on(const struct keeper *k, const struct hash *chunk, uint64_t began_
 void
 keeper_repair_note(struct keeper *k, const struct held *h)
 {
-	k->repair_due = MIN(k->repair_due, turn_at(k, h, env_now(k->env)));
+	k->repair_due = MIN(k->repair_due, turn_at(k, h));
 }
 
 uint64_t
@@ -195,11 +195,12 @@ rate_of(const struct keeper *k)
 void
 keeper_repair_soon(struct keeper *k)
 {
-	uint8_t most = patience_repairs(rate_of(k), keeper_claim_time(k));
+	uint8_t most;
 
 	/* Asked behind each word about a chunk: the ledger is not gone through for nothing. */
 	if (env_now(k->env) < k->repair_due)
 		return;
+	most = patience_repairs(rate_of(k), keeper_claim_time(k));
 	/* Those that find nothing left end at once. */
 	while (k->repairing < most && pick(k) != NULL) {
 		if (task_spawn(&k->group, "repair", repair_task, k) != ERR_OK)
