@@ -63,6 +63,13 @@ int testnet_prepare(struct testnet *t);
 int testnet_start(struct testnet *t);
 /* SIGCHLD came: takes note of who has ended, and tells. */
 void testnet_reap(struct testnet *t);
+/*
+ * The same of one child, which writes to DIR/log: false: it runs, or *pid is 0, as it is when it
+ * has ended. Who ended other than it was told to is told of, with its log's last line when it gave
+ * up by itself. who: "peer 3".
+ */
+bool testnet_ended(
+    struct testnet *t, pid_t *pid, const char *who, const char *dir, const char *log);
 /* Until every peer knows the others. ERR_TIMEOUT; ERR_CLOSED: one has ended. */
 SUSPENDS int testnet_wait_joined(struct testnet *t);
 /* SIGTERM, then SIGKILL for who does not listen; returns when all have ended. */

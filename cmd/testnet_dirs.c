@@ -2,7 +2,7 @@
  * What lies on disk of a test network: DIR is an account's directory, DIR/peer-N a node's. A peer's
  * address is its own for good: 127.A.N.1 with A drawn once for each network, so that networks do
  * not meet, and a port that is free for UDP and TCP, below those that the kernel gives to whoever
- * asks for any: so it is free at the next start as well. Everything is known before the first peer
+ * asks for any, who could have it at the next start. Everything is known before the first peer
  * starts, and a second start of the same network is no special case.
  */
 #include <stdio.h>

@@ -23,7 +23,8 @@
 #define ASK_INTERVAL   MILLISECONDS(20)
 #define STOP_PATIENCE  SECONDS(10) /* to finish syncs; killing is safe, only rude */
 #define LOG_BYTES_KEPT MIB(4)      /* of former starts */
-#define LAST_WORDS_MAX 256         /* of a peer's log, told when it gives up by itself */
+#define LAST_WORDS_MAX 256         /* of a log, told when who wrote it gives up by itself */
+#define LOG_FILE       "log"
 
 /* DIR/peer-N/log, appended to; started anew when it has grown. −1: errno. */
 static int
@@ -33,7 +34,7 @@ open_log(const struct testnet_peer *p)
 	struct stat st;
 	int fd;
 
-	if (dirs_path(p->dir, "log", path) != ERR_OK) {
+	if (dirs_path(p->dir, LOG_FILE, path) != ERR_OK) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
@@ -70,45 +71,49 @@ testnet_start(struct testnet *t)
 	return ERR_OK;
 }
 
-/* The last line of a peer's log after a colon: why it ended, most often. Empty: nothing to tell. */
-static const char *
-last_words(const struct testnet_peer *p, char out[LAST_WORDS_MAX])
+/* ": " and the last line of a log: why a child gave up, most often. Empty: nothing to tell. */
+static void
+last_words(const char *dir, const char *log, char out[LAST_WORDS_MAX])
 {
-	char path[PATH_BYTES_MAX], tail[LAST_WORDS_MAX], *line;
-	ssize_t got = 0;
+	char path[PATH_BYTES_MAX], tail[LAST_WORDS_MAX] = "", *line;
+	int fd = dirs_path(dir, log, path) == ERR_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	struct stat st;
-	int fd = -1;
+	ssize_t len = 0;
 
 	out[0] = '\0';
-	if (dirs_path(p->dir, "log", path) == ERR_OK)
-		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return out;
+		return;
 	if (fstat(fd, &st) == 0)
-		got = pread(fd, tail, sizeof(tail) - 1,
-		    st.st_size < (off_t)sizeof(tail) ? 0 : st.st_size - (off_t)sizeof(tail) + 1);
+		len = pread(fd, tail, sizeof(tail) - 1,
+		    MAX(st.st_size - (off_t)sizeof(tail) + 1, (off_t)0));
 	(void)close(fd);
-	while (got > 0 && tail[got - 1] == '\n')
-		got--;
-	if (got <= 0)
-		return out;
-	tail[got] = '\0';
+	while (len > 0 && tail[len - 1] == '\n')
+		tail[--len] = '\0';
+	if (len <= 0)
+		return;
 	line = strrchr(tail, '\n');
 	memcpy(out, ": ", 3);
 	(void)say_clean(line != NULL ? line + 1 : tail, out + 2, LAST_WORDS_MAX - 2);
-	return out;
 }
 
-static void
-tell_ended(const struct testnet_peer *p, int status)
+bool
+testnet_ended(struct testnet *t, pid_t *pid, const char *who, const char *dir, const char *log)
 {
-	char how[SPAWN_ENDED_MAX], words[LAST_WORDS_MAX];
+	char how[SPAWN_ENDED_MAX], words[LAST_WORDS_MAX] = "";
+	int status;
 
-	words[0] = '\0';
-	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		(void)last_words(p, words);
-	say_note("peer %u (process %d) %s%s; its log is %s/log", p->number, (int)p->pid,
-	    spawn_ended(status, how), words, p->dir);
+	if (*pid == 0 || waitpid(*pid, &status, WNOHANG) != *pid)
+		return false;
+	/* One that was told to stop ends with 0, or something is wrong with it. */
+	t->bad_end |= t->stopping && status != 0;
+	if (WIFEXITED(status) && status != 0)
+		last_words(dir, log, words);
+	if (!t->stopping || status != 0)
+		say_note("%s (process %d) %s%s; its log is %s/%s", who, (int)*pid,
+		    spawn_ended(status, how), words, dir, log);
+	*pid = 0;
+	t->live--;
+	return true;
 }
 
 void
@@ -116,17 +121,11 @@ testnet_reap(struct testnet *t)
 {
 	for (size_t i = 0; i < t->peers_count; i++) {
 		struct testnet_peer *p = &t->peers[i];
-		int status;
+		char who[32];
 
-		if (p->pid == 0 || waitpid(p->pid, &status, WNOHANG) != p->pid)
-			continue;
-		/* One that was told to stop ends with 0, or something is wrong with it. */
-		t->bad_end |= t->stopping && status != 0;
-		if (!t->stopping || status != 0)
-			tell_ended(p, status);
-		p->pid = 0;
-		t->live--;
-		t->failed |= !p->joined;
+		(void)snprintf(who, sizeof(who), "peer %u", p->number);
+		if (testnet_ended(t, &p->pid, who, p->dir, LOG_FILE))
+			t->failed |= !p->joined;
 	}
 	testnet_s3_reap(t);
 	if (t->ended != NULL && t->live == 0)

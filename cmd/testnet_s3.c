@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/dirs.h"
@@ -23,6 +22,7 @@
 		     */
 #define POLL_INTERVAL  MILLISECONDS(20)
 #define LINE_MAX_BYTES KIB(16)
+#define LOG_FILE       "gateway.log"
 
 int
 testnet_s3_prepare(struct testnet *t)
@@ -59,7 +59,7 @@ start(struct testnet *t, int out)
 	int err = dirs_path(t->dir, SECOND_ACCOUNT, second);
 
 	if (err == ERR_OK)
-		err = dirs_path(t->dir, "gateway.log", log);
+		err = dirs_path(t->dir, LOG_FILE, log);
 	if (err != ERR_OK)
 		return err;
 	(void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", (unsigned)t->s3_port);
@@ -118,24 +118,13 @@ testnet_s3_start(struct testnet *t)
 		err = read_line(t, fds[0]);
 	(void)close(fds[0]);
 	if (err != ERR_OK && err != ERR_CANCELED)
-		say_error(t->command,
-		    "the S3 gateway did not come up (%s); its log is %s/gateway.log", err_text(err),
-		    t->dir);
+		say_error(t->command, "the S3 gateway did not come up (%s); its log is %s/%s",
+		    err_text(err), t->dir, LOG_FILE);
 	return err;
 }
 
 void
 testnet_s3_reap(struct testnet *t)
 {
-	char how[SPAWN_ENDED_MAX];
-	int status;
-
-	if (t->s3_pid == 0 || waitpid(t->s3_pid, &status, WNOHANG) != t->s3_pid)
-		return;
-	t->bad_end |= t->stopping && status != 0;
-	if (!t->stopping || status != 0)
-		say_note("the S3 gateway (process %d) %s; its log is %s/gateway.log",
-		    (int)t->s3_pid, spawn_ended(status, how), t->dir);
-	t->s3_pid = 0;
-	t->live--;
+	(void)testnet_ended(t, &t->s3_pid, "the S3 gateway", t->dir, LOG_FILE);
 }
