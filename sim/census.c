@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define CENSUS_PATIENCE MINUTES(1)
+#define NAMES_AT_ONCE   1024
 
 struct shard {
 	struct hash chunk;
@@ -47,22 +48,25 @@ note(struct inventory *v, const struct hash *chunk, uint8_t index)
 }
 
 static int
-walk_store(struct inventory *v, struct store *store)
+walk_store(struct inventory *v, struct store *store, struct shard_name *names)
 {
-	struct hash from = { { 0 } }, chunk;
-	uint8_t indices[SHARDS_MAX];
+	struct hash from = { { 0 } };
 	size_t count = 0;
-	int err;
+	bool first = true, more = true;
 
-	v->count = 0;
-	while ((err = store_next(store, &from, &chunk)) == ERR_OK) {
-		if (store_find(store, &chunk, indices, ARRAY_LEN(indices), &count) == ERR_OK) {
-			for (size_t i = 0; i < MIN(count, ARRAY_LEN(indices)); i++)
-				note(v, &chunk, indices[i]);
+	while (more && store_list(store, &from, names, NAMES_AT_ONCE, &count) == ERR_OK) {
+		if (first)
+			v->count = 0;
+		first = false;
+		for (size_t i = 0; i < count; i++) {
+			const struct shard_name *n = &names[i];
+
+			if (!n->unproven || store_verify(store, &n->chunk, n->index) == ERR_OK)
+				note(v, &n->chunk, n->index);
 		}
-		from = chunk;
-		if (!store_name_after(&from))
-			break;
+		if (count > 0)
+			from = names[count - 1].chunk;
+		more = count > 0 && store_name_after(&from);
 	}
 	return ERR_OK;
 }
@@ -72,8 +76,12 @@ inventory_run(void *arg)
 {
 	struct inventory *v = arg;
 	struct store *store = node_store(v->member->node);
-	int err = store == NULL ? ERR_OK : walk_store(v, store);
+	struct shard_name *names = malloc(NAMES_AT_ONCE * sizeof(*names));
+	int err;
 
+	must(names != NULL);
+	err = store == NULL ? ERR_OK : walk_store(v, store, names);
+	free(names);
 	v->census->running--;
 	return err;
 }

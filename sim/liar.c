@@ -222,18 +222,16 @@ answer_holds(void *arg, const struct rpc_request *req, struct buf *reply)
 static SUSPENDS void
 drop_all(struct store *store)
 {
-	struct hash from = { { 0 } }, chunk;
-	uint8_t indices[SHARDS_MAX];
+	struct shard_name shards[SHARDS_MAX];
+	struct hash from = { { 0 } };
 	size_t count;
 
-	while (store_next(store, &from, &chunk) == ERR_OK) {
-		if (store_find(store, &chunk, indices, ARRAY_LEN(indices), &count) != ERR_OK)
-			return;
+	while (store_list(store, &from, shards, ARRAY_LEN(shards), &count) == ERR_OK && count > 0) {
 		for (size_t i = 0; i < count; i++)
-			(void)store_drop(store, &chunk, indices[i]);
-		from = chunk;
-		for (size_t i = sizeof(from.b); i-- > 0 && ++from.b[i] == 0;)
-			;
+			(void)store_drop(store, &shards[i].chunk, shards[i].index);
+		from = shards[count - 1].chunk;
+		if (!store_name_after(&from))
+			return;
 	}
 }
 

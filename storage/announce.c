@@ -13,6 +13,7 @@
 /* The store is read anew so often: arrivals are added as they come, only drops wait for it. */
 #define REREAD_INTERVAL HOURS(12)
 #define PUBLISHERS      2
+#define NAMES_AT_ONCE   1024
 
 struct entry {
 	struct id key;
@@ -129,37 +130,45 @@ derive_keys(void *arg)
 	return ERR_OK;
 }
 
+/* The chunks of the store, each once. */
+static int
+read_names(struct announce *a, struct shard_name *names, struct entry **entries, size_t *count)
+{
+	struct hash from = { { 0 } };
+	size_t cap = 0, read;
+	int err;
+
+	do {
+		err = store_list(a->opts.store, &from, names, NAMES_AT_ONCE, &read);
+		for (size_t i = 0; err == ERR_OK && i < read; i++) {
+			if (i > 0 && hash_equal(&names[i].chunk, &names[i - 1].chunk))
+				continue;
+			if (!grow(entries, &cap, *count))
+				err = ERR_NOMEM;
+			else
+				(*entries)[(*count)++].chunk = names[i].chunk;
+		}
+		if (err != ERR_OK || read == 0)
+			return err;
+		from = names[read - 1].chunk;
+	} while (store_name_after(&from));
+	return ERR_OK;
+}
+
 static int
 read_store(struct announce *a, struct entry **out, size_t *out_count)
 {
+	struct shard_name *names = malloc(NAMES_AT_ONCE * sizeof(*names));
 	struct entry *entries = NULL;
-	size_t count = 0, cap = 0;
-	struct hash from = { { 0 } };
-	int err;
+	size_t count = 0;
+	int err = names == NULL ? ERR_NOMEM : read_names(a, names, &entries, &count);
 
-	for (;;) {
-		struct hash chunk;
+	free(names);
+	if (err == ERR_OK) {
+		struct derive_job job = { a->net, entries, count };
 
-		err = store_next(a->opts.store, &from, &chunk);
-		if (err != ERR_OK)
-			break;
-		if (!grow(&entries, &cap, count)) {
-			err = ERR_NOMEM;
-			break;
-		}
-		entries[count++].chunk = chunk;
-		from = chunk;
-		if (!store_name_after(&from))
-			break;
+		err = env_offload(a->env, WORK_CPU, derive_keys, &job, count * WORK_INLINE_MAX);
 	}
-	if (err != ERR_OK && err != ERR_NOT_FOUND) {
-		free(entries);
-		return err;
-	}
-
-	struct derive_job job = { a->net, entries, count };
-
-	err = env_offload(a->env, WORK_CPU, derive_keys, &job, count * WORK_INLINE_MAX);
 	if (err != ERR_OK) {
 		free(entries);
 		return err;

@@ -1,7 +1,8 @@
 /*
  * What siblings ask each other. An answer proves that the node lives and says, for a sample of the
- * shared chunks, whether its shards are there; no answer makes it silent. Both sides ask: what
- * arrives unasked proves nothing, because it might be an old datagram sent again.
+ * shared chunks, whether its shards are there; none to a question and its repetition makes it
+ * silent. Both sides ask: what arrives unasked proves nothing, because it might be an old datagram
+ * sent again.
  */
 #include <stdlib.h>
 
@@ -9,7 +10,7 @@
 #include "storage/chunks_private.h"
 #include "storage/auditor.h"
 
-/* A question under way ends within RPC_TIMEOUT. */
+/* A question under way ends within twice RPC_TIMEOUT. */
 #define ASKING_LOOK    MILLISECONDS(100)
 #define ASKS_IN_FLIGHT 16
 /* Most questions only leave, without waiting for anything. */
@@ -82,22 +83,6 @@ unheard(struct keeper *k, struct neighbour *one, int err)
 		fell_silent(k, one);
 }
 
-static void
-answered(struct rpc_call *call, int err, struct bytes reply)
-{
-	struct neighbour *one = call->arg;
-	struct keeper *k = one->owner;
-	struct holds_reply r;
-
-	one->asking = false;
-	if (err == ERR_OK)
-		err = holds_reply_unpack(reply, &r);
-	if (err == ERR_OK)
-		hear(k, one, &r);
-	else
-		unheard(k, one, err);
-}
-
 /* ---- asking ---- */
 
 bool
@@ -131,6 +116,8 @@ find_address(struct keeper *k, struct contact *to, bool seek)
 	return err;
 }
 
+static void answered(struct rpc_call *call, int err, struct bytes reply);
+
 static void
 start_asking(struct keeper *k, struct neighbour *one)
 {
@@ -152,6 +139,28 @@ start_asking(struct keeper *k, struct neighbour *one)
 		unheard(k, one, err);
 	}
 	buf_fini(&body);
+}
+
+static void
+answered(struct rpc_call *call, int err, struct bytes reply)
+{
+	struct neighbour *one = call->arg;
+	struct keeper *k = one->owner;
+	struct holds_reply r;
+
+	one->asking = false;
+	/* One lost datagram is no silence, behind which it would be told all that it knows. */
+	if (err == ERR_TIMEOUT && one->silent_at == 0 && !one->repeated) {
+		one->repeated = true;
+		start_asking(k, one);
+		return;
+	}
+	if (err == ERR_OK)
+		err = holds_reply_unpack(reply, &r);
+	if (err == ERR_OK)
+		hear(k, one, &r);
+	else
+		unheard(k, one, err);
 }
 
 static uint64_t
@@ -204,6 +213,7 @@ keeper_ask(struct keeper *k, struct neighbour *one)
 	if (one->asked == NULL)
 		return ERR_OK;
 	one->asked_at = env_now(k->env);
+	one->repeated = false;
 	/* Nobody knows where it is: as if it did not answer. */
 	if (one->contact.addr.family == ADDR_NONE)
 		unheard(k, one, ERR_UNREACHABLE);

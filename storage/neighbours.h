@@ -33,6 +33,7 @@ struct neighbour {
 	bool described;         /* and it was given once */
 	/* A question under way. */
 	bool asking;
+	bool repeated;       /* asked once more, as no answer came */
 	struct holds *asked; /* the last question */
 	struct rpc_call call;
 	void *owner; /* of the call */

@@ -127,8 +127,18 @@ SUSPENDS int store_set_siblings(
 SUSPENDS int store_siblings(
     struct store *s, const struct hash *chunk, uint64_t *sequence, struct buf *out);
 
-/* ---- walking: chunk ids in order; the smallest ≥ from. ERR_NOT_FOUND at the end ---- */
-SUSPENDS int store_next(struct store *s, const struct hash *from, struct hash *chunk);
+/* ---- walking: a look at the index for many names ---- */
+struct shard_name {
+	struct hash chunk;
+	uint8_t index;
+	bool unproven; /* found by recovery and never read since: perhaps not whole */
+};
+/*
+ * The shards of the chunks ≥ from in order of chunk and index: whole chunks, as many as fit;
+ * cap ≥ SHARDS_MAX. *count 0: the end.
+ */
+SUSPENDS int store_list(
+    struct store *s, const struct hash *from, struct shard_name *out, size_t cap, size_t *count);
 
 /* For the next step of a walk: the name behind h. False: there is none. */
 bool store_name_after(struct hash *h);

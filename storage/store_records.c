@@ -291,26 +291,61 @@ store_forget(struct store *s, const struct hash *chunk)
 
 /* ---- walking ---- */
 
-struct next_query {
+struct list_query {
 	const struct hash *from;
-	struct hash found;
+	struct shard_name *out;
+	size_t cap, count;
 };
 
+/* All shards of a chunk, or none where they do not fit any more: ERR_FULL. */
 static int
-next_chunk(void *arg, struct index_txn *txn)
+list_chunk(struct list_query *q, struct index_txn *txn, const struct hash *chunk)
 {
-	struct next_query *q = arg;
+	size_t before = q->count;
+	unsigned next = 0;
+	struct shard_entry e;
+	int err;
 
-	return catalog_next_chunk(txn, q->from, &q->found);
+	while ((err = catalog_next_shard(txn, chunk, next, &e)) == ERR_OK) {
+		if (q->count == q->cap) {
+			q->count = before;
+			return ERR_FULL;
+		}
+		q->out[q->count++] = (struct shard_name){
+			.chunk = *chunk, .index = e.index, .unproven = e.state == SHARD_UNPROVEN
+		};
+		next = e.index + 1u;
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static int
+list_chunks(void *arg, struct index_txn *txn)
+{
+	struct list_query *q = arg;
+	struct hash from = *q->from, chunk;
+	int err;
+
+	q->count = 0;
+	while ((err = catalog_next_chunk(txn, &from, &chunk)) == ERR_OK) {
+		err = list_chunk(q, txn, &chunk);
+		from = chunk;
+		if (err != ERR_OK || !catalog_hash_next(&from))
+			break;
+	}
+	return err == ERR_FULL || err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 int
-store_next(struct store *s, const struct hash *from, struct hash *chunk)
+store_list(
+    struct store *s, const struct hash *from, struct shard_name *out, size_t cap, size_t *count)
 {
-	struct next_query q = { .from = from };
-	int err = store_look_up(s, next_chunk, &q);
+	struct list_query q = { .from = from, .out = out, .cap = cap };
+	int err;
 
+	must(cap >= SHARDS_MAX);
+	err = store_look_up(s, list_chunks, &q);
 	if (err == ERR_OK)
-		*chunk = q.found;
+		*count = q.count;
 	return err;
 }

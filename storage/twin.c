@@ -11,14 +11,25 @@
 /* Until one of two has dropped its copy; a word that got lost costs no day. */
 #define INTRODUCE_AGAIN HOURS(3)
 
+/* Whether it can be told something now; NULL: nobody, or he is silent. */
+static const struct neighbour *
+within_earshot(const struct keeper *k, const struct pubkey *node)
+{
+	const struct neighbour *one = neighbours_find(k->neighbours, node);
+
+	if (one == NULL || one->contact.addr.family == ADDR_NONE || one->silent_at != 0)
+		return NULL;
+	return one;
+}
+
 static SUSPENDS int
 hand_over(struct keeper *k, const struct chunk_facts *f, const struct pubkey *node)
 {
-	const struct neighbour *one = neighbours_find(k->neighbours, node);
+	const struct neighbour *one = within_earshot(k, node);
 	struct contact to;
 	int err;
 
-	if (one == NULL || one->contact.addr.family == ADDR_NONE || one->silent_at != 0)
+	if (one == NULL)
 		return ERR_OK;
 	to = one->contact;
 	err = keeper_hand_over(k, f, &to);
@@ -77,7 +88,7 @@ keeper_introduce(
 		const struct sibling *s = &f->siblings.at[i];
 
 		if (s->index != index || pubkey_equal(&s->node, node) ||
-		    keeper_is_self(k, &s->node))
+		    keeper_is_self(k, &s->node) || within_earshot(k, &s->node) == NULL)
 			continue;
 		others = true;
 		err = hand_over(k, f, &s->node);
@@ -85,17 +96,22 @@ keeper_introduce(
 	return err == ERR_OK && (others || ours) ? hand_over(k, f, node) : err;
 }
 
-/* Another sibling with the same index behind this one in the list; SIZE_MAX: none. */
+/*
+ * Another sibling with the same index behind this one in the list; SIZE_MAX: none. Both are to hear
+ * of each other now: the list also has those who are gone and were replaced.
+ */
 static size_t
 next_twin(const struct keeper *k, const struct chunk_facts *f, size_t of)
 {
 	const struct sibling *s = &f->siblings.at[of];
 
+	if (keeper_is_self(k, &s->node) || within_earshot(k, &s->node) == NULL)
+		return SIZE_MAX;
 	for (size_t i = of + 1; i < f->siblings.count; i++) {
 		const struct sibling *t = &f->siblings.at[i];
 
 		if (t->index == s->index && !keeper_is_self(k, &t->node) &&
-		    !keeper_is_self(k, &s->node))
+		    within_earshot(k, &t->node) != NULL)
 			return i;
 	}
 	return SIZE_MAX;

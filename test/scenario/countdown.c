@@ -92,17 +92,18 @@ static int
 verify_task(void *arg)
 {
 	struct verify *v = arg;
-	struct hash at = { { 0 } };
-	uint8_t indices[SHARDS_MAX];
+	struct hash from = { { 0 } };
+	struct shard_name names[SHARDS_MAX];
 	size_t count;
 
-	while ((v->err = store_next(v->store, &at, &at)) == ERR_OK) {
-		v->err = store_find(v->store, &at, indices, sizeof(indices), &count);
-		for (size_t i = 0; i < count && v->err == ERR_OK; i++, v->verified++)
-			v->err = store_verify(v->store, &at, indices[i]);
-		if (v->err != ERR_OK || !store_name_after(&at))
-			break;
-	}
+	do {
+		v->err = store_list(v->store, &from, names, ARRAY_LEN(names), &count);
+		for (size_t i = 0; v->err == ERR_OK && i < count; i++) {
+			v->err = store_verify(v->store, &names[i].chunk, names[i].index);
+			v->verified += v->err == ERR_OK;
+			from = names[i].chunk;
+		}
+	} while (v->err == ERR_OK && count > 0 && store_name_after(&from));
 	v->err = v->err == ERR_NOT_FOUND ? ERR_OK : v->err;
 	return ERR_OK;
 }

@@ -319,6 +319,74 @@ timed_open(struct ctx *c)
 	return ERR_OK;
 }
 
+/* Whole chunks of 250 shards each, in order, as many as fit; unproven: as all should say. */
+static void
+list_all(struct ctx *c, size_t cap, size_t chunks_at_once, bool unproven)
+{
+	struct shard_name *names = calloc(cap, sizeof(*names)), last = { .index = 0 };
+	struct hash from = { { 0 } };
+	size_t count, all = 0;
+
+	ck_assert_ptr_nonnull(names);
+	for (;;) {
+		ck_assert_int_eq(store_list(c->store, &from, names, cap, &count), ERR_OK);
+		if (count == 0)
+			break;
+		ck_assert_uint_eq(count, MIN(chunks_at_once * 250, THOUSAND - all));
+		for (size_t i = 0; i < count; i++) {
+			int order = memcmp(names[i].chunk.b, last.chunk.b, sizeof(from.b));
+
+			ck_assert(all + i == 0 || order > 0 ||
+				  (order == 0 && names[i].index > last.index));
+			ck_assert(names[i].unproven == unproven);
+			last = names[i];
+		}
+		all += count;
+		from = last.chunk;
+		ck_assert(store_name_after(&from));
+	}
+	ck_assert_uint_eq(all, THOUSAND);
+	free(names);
+}
+
+static int
+list_proven(struct ctx *c)
+{
+	ck_assert_int_eq(store_open(&c->opts, &c->store), ERR_OK);
+	list_all(c, SHARDS_MAX, 1, false);
+	list_all(c, 600, 2, false);
+	list_all(c, 2 * THOUSAND, 4, false);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+static int
+list_recovered(struct ctx *c)
+{
+	ck_assert_int_eq(store_open(&c->opts, &c->store), ERR_OK);
+	list_all(c, SHARDS_MAX, 1, true);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+START_TEST(names_are_listed_by_whole_chunks)
+{
+	struct ctx c;
+
+	ctx_init(&c);
+	c.opts.segment_bytes = MIB(32);
+	for (size_t i = 0; i < 4; i++)
+		fx_chunk_init(&wide[i], i, 1, 250, 3000);
+	ck_assert_int_eq(tell(&c, put_thousand), ERR_OK);
+	ck_assert_int_eq(tell(&c, list_proven), ERR_OK);
+	fx_remove_index(c.dir);
+	ck_assert_int_eq(tell(&c, list_recovered), ERR_OK);
+	for (size_t i = 0; i < 4; i++)
+		fx_chunk_fini(&wide[i]);
+	ctx_fini(&c);
+}
+END_TEST
+
 START_TEST(thousand_shards_start_in_a_second)
 {
 	struct ctx c;
@@ -344,7 +412,7 @@ main(void)
 
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "index", 30, rebuilt_index_is_the_old_one, damaged_index_is_rebuilt,
-	    thousand_shards_start_in_a_second, NULL);
+	    thousand_shards_start_in_a_second, names_are_listed_by_whole_chunks, NULL);
 	suite_add(s, "kill", 60, killed_at_random, NULL);
 	return suite_main(s);
 }
