@@ -1,8 +1,9 @@
 /*
  * The nodes that hold shards of the same chunks as this one: a node watches sibling *nodes*, not
- * shards ([10]). Who left a question unanswered is silent; who stays silent longer than a grace
- * counts as gone for the chunks that have that grace. The table holds no more than the tours put
- * in; it decides nothing but who is gone and whether too many went at once. Pure.
+ * shards ([10]). Who left a question and its repetition unanswered is silent; who stays silent
+ * longer than a grace counts as gone for the chunks that have that grace. The table holds no more
+ * than the tours put in; it decides nothing but who is gone and whether too many went at once.
+ * Pure.
  */
 #ifndef STORAGE_NEIGHBOURS_H
 #define STORAGE_NEIGHBOURS_H
