@@ -77,11 +77,18 @@ spoils(enum fault_kind kind)
 	return kind == FAULT_GONE || kind == FAULT_DISK_ROT || kind == FAULT_LIE;
 }
 
+/* What has been planned so far, and may not become more than what is survivable. */
+struct planned {
+	unsigned spoiled; /* shards of one chunk */
+	uint64_t jumped;  /* clocks: whose median is wrong at most peers is not agreed on by any */
+};
+
 static void
-plan_fault(struct story *s, struct sim_random *r, enum fault_kind kind, unsigned *spoiled)
+plan_fault(struct story *s, struct sim_random *r, enum fault_kind kind, struct planned *p)
 {
 	struct scenario *sc = &s->scenario;
 	struct fault *f = &sc->faults[sc->faults_count];
+	uint64_t most = MAX(s->nodes / 3, (uint64_t)1);
 
 	memset(f, 0, sizeof(*f));
 	f->kind = kind;
@@ -92,7 +99,7 @@ plan_fault(struct story *s, struct sim_random *r, enum fault_kind kind, unsigned
 	/* Short ones strike between two steps of one operation. */
 	f->span = half(r) ? between(r, MILLISECONDS(100), SECONDS(10))
 			  : between(r, SECONDS(10), s->span / 2);
-	f->count = between(r, 1, MAX(s->nodes / 3, (uint64_t)1));
+	f->count = between(r, 1, most);
 	f->one_way = half(r);
 	f->jump_ms = (int64_t)between(r, 1, 2 * 3600000) - 3600000;
 	f->rate_ppm = kind == FAULT_LOSS ? (uint32_t)between(r, 50000, 300000)
@@ -103,10 +110,16 @@ plan_fault(struct story *s, struct sim_random *r, enum fault_kind kind, unsigned
 		(void)snprintf(f->where, sizeof(f->where), "region %s",
 		    sim_region_name((unsigned)sim_random_below(r, SIM_REGIONS)));
 	if (spoils(kind)) {
-		if (*spoiled >= s->spoils)
+		if (p->spoiled >= s->spoils)
 			return;
-		f->count = between(r, 1, s->spoils - *spoiled);
-		*spoiled += (unsigned)f->count;
+		f->count = between(r, 1, s->spoils - p->spoiled);
+		p->spoiled += (unsigned)f->count;
+	}
+	if (kind == FAULT_CLOCK) {
+		f->count = MIN(f->count, most - p->jumped);
+		if (f->count == 0)
+			return;
+		p->jumped += f->count;
 	}
 	sc->faults_count++;
 }
@@ -117,7 +130,7 @@ story_plan(uint64_t seed, struct story *out)
 	struct sim_random r;
 	enum fault_kind kinds[FAULT_KINDS];
 	size_t kinds_count = 0, faults;
-	unsigned spoiled = 0;
+	struct planned planned = { 0 };
 
 	memset(out, 0, sizeof(*out));
 	sim_random_init(&r, seed, 0x5709);
@@ -141,7 +154,7 @@ story_plan(uint64_t seed, struct story *out)
 	}
 	faults = (size_t)sim_random_below(&r, STORY_FAULTS + 1);
 	for (size_t i = 0; i < faults && kinds_count > 0; i++)
-		plan_fault(out, &r, kinds[sim_random_below(&r, kinds_count)], &spoiled);
+		plan_fault(out, &r, kinds[sim_random_below(&r, kinds_count)], &planned);
 }
 
 void
