@@ -306,7 +306,8 @@ recover_segment(struct recovery *r, const struct segment_info *info)
 	r->read_errors += p.read_errors;
 	if (before.sums.end > MIN(p.first_dead, p.end) || p.bad_ranges > 0)
 		err = count_rot(r, &p, from);
-	if (err == ERR_OK)
+	/* What the disk would not read today may be there tomorrow: nothing is cut behind it. */
+	if (err == ERR_OK && p.read_errors == 0)
 		err = trim(r, info->id, MAX(p.end, before.sums.end));
 	return err;
 }
@@ -402,14 +403,16 @@ wipe(void *arg, struct index_txn *txn)
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-/* All segments must be of one store: files of two in one directory are somebody's mistake. */
+/* All segments must be of one store: files of two in one directory are somebody's mistake. unread:
+ * of some it is not known, as the disk refused to say. */
 static int
-store_id_of_segments(struct recovery *r, struct store_id *out, bool *any)
+store_id_of_segments(struct recovery *r, struct store_id *out, bool *any, bool *unread)
 {
 	struct segment_info info;
 
-	*any = false;
+	*any = *unread = false;
 	for (size_t i = 0; seglog_segment(r->store->log, i, &info); i++) {
+		*unread |= info.unread;
 		if (info.damaged)
 			continue;
 		if (*any && memcmp(out, &info.store, sizeof(*out)) != 0)
@@ -426,8 +429,8 @@ load_index(struct recovery *r)
 {
 	struct store *s = r->store;
 	struct store_id id = r->fresh_id;
-	bool any;
-	int err = store_id_of_segments(r, &id, &any);
+	bool any, unread;
+	int err = store_id_of_segments(r, &id, &any, &unread);
 
 	if (err == ERR_OK)
 		err = open_index(s);
@@ -440,6 +443,9 @@ load_index(struct recovery *r)
 		return ERR_OK;
 	if (err != ERR_NOT_FOUND && err != ERR_CORRUPT && err != ERR_VERSION)
 		return err;
+	/* Under a new name what can be read again tomorrow would be another store's. */
+	if (!any && unread)
+		return ERR_IO;
 	r->rebuilt = any;
 	s->meta = (struct catalog_meta){ .store = id, .order = 1 };
 	err = index_update(s->index, wipe, NULL);

@@ -186,6 +186,7 @@ describe(const struct segment *s, struct segment_info *out)
 		.generation = s->generation,
 		.bytes = s->bytes,
 		.damaged = s->damaged,
+		.unread = s->unread,
 		.store = s->store };
 }
 

@@ -46,6 +46,7 @@ struct segment_info {
 	uint64_t id, generation;
 	uint64_t bytes; /* size of the file */
 	bool damaged;   /* both headers are gone: what it holds cannot be reached */
+	bool unread;    /* damaged as the disk refused a header: another time it may be there */
 	struct store_id store;
 };
 /* Any thread. The i-th in ascending order of ids; false when there are fewer. */

@@ -36,6 +36,7 @@ read_header(struct seglog *l, struct segment *s, uint8_t *block, uint16_t *versi
 		size_t got;
 		int read_err = file_read(s->file, at, block, SEGMENT_BLOCK, &got);
 
+		s->unread |= read_err != ERR_OK;
 		if (read_err != ERR_OK || got < SEGMENT_BLOCK)
 			continue; /* a bad block: the other header may do */
 		err = segment_header_unpack(block, &h, version);
@@ -75,6 +76,7 @@ load_segment(struct seglog *l, struct segment *s, bool *unfinished, uint16_t *ve
 		s->damaged = err == ERR_OK && used;
 		*unfinished = err == ERR_OK && !used;
 	}
+	s->unread &= s->damaged;
 	s->tail = s->bytes;
 	free(block);
 	return err;

@@ -249,6 +249,42 @@ START_TEST(of_many_values_none_is_there_without_those_before)
 }
 END_TEST
 
+/* ---- headers that cannot be read for a while ---- */
+
+static int
+put_task(void *arg)
+{
+	struct run *r = arg;
+
+	life_put(r, 0, r->nth, 0);
+	return ERR_OK;
+}
+
+/* The only segment is one of this store, whether or not the disk says so today. */
+START_TEST(who_cannot_read_a_header_begins_no_other_store)
+{
+	struct run r;
+	unsigned opened = 0;
+
+	make_chunks();
+	run_init(&r, 1);
+	life_after(&r, put_task);
+	for (int i = 0; i < 60; i++) {
+		r.nth = 1 + (uint64_t)i % 3;
+		sim_disk_error_rate(r.disk, SIM_DISK_READ, 700000);
+		node_up(&r);
+		opened += live(&r, put_task);
+		node_down(&r);
+		sim_disk_error_rate(r.disk, SIM_DISK_READ, 0);
+		life_after(&r, check_task);
+	}
+	ck_assert_uint_gt(opened, 0);
+	ck_assert_str_eq(r.model.wrong, "");
+	run_fini(&r);
+	free_chunks();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -256,8 +292,8 @@ main(void)
 
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "faults", 120, every_operation_fails_once,
-	    every_operation_fails_for_want_of_space, disk_fails_for_a_while,
-	    rot_does_not_hold_up_compaction, of_many_values_none_is_there_without_those_before,
-	    NULL);
+	    who_cannot_read_a_header_begins_no_other_store, every_operation_fails_for_want_of_space,
+	    disk_fails_for_a_while, rot_does_not_hold_up_compaction,
+	    of_many_values_none_is_there_without_those_before, NULL);
 	return suite_main(s);
 }
