@@ -47,28 +47,24 @@ note(struct inventory *v, const struct hash *chunk, uint8_t index)
 	    (struct shard){ .chunk = *chunk, .member = v->member->index, .index = index };
 }
 
-static int
+static void
 walk_store(struct inventory *v, struct store *store, struct shard_name *names)
 {
-	struct hash from = { { 0 } };
-	size_t count = 0;
-	bool first = true, more = true;
+	struct shard_walk walk = { .ended = false };
+	size_t count;
+	int err = store_list(store, &walk, names, NAMES_AT_ONCE, &count);
 
-	while (more && store_list(store, &from, names, NAMES_AT_ONCE, &count) == ERR_OK) {
-		if (first)
-			v->count = 0;
-		first = false;
+	if (err == ERR_OK)
+		v->count = 0;
+	while (err == ERR_OK && count > 0) {
 		for (size_t i = 0; i < count; i++) {
 			const struct shard_name *n = &names[i];
 
 			if (!n->unproven || store_verify(store, &n->chunk, n->index) == ERR_OK)
 				note(v, &n->chunk, n->index);
 		}
-		if (count > 0)
-			from = names[count - 1].chunk;
-		more = count > 0 && store_name_after(&from);
+		err = store_list(store, &walk, names, NAMES_AT_ONCE, &count);
 	}
-	return ERR_OK;
 }
 
 static int
@@ -77,13 +73,13 @@ inventory_run(void *arg)
 	struct inventory *v = arg;
 	struct store *store = node_store(v->member->node);
 	struct shard_name *names = malloc(NAMES_AT_ONCE * sizeof(*names));
-	int err;
 
 	must(names != NULL);
-	err = store == NULL ? ERR_OK : walk_store(v, store, names);
+	if (store != NULL)
+		walk_store(v, store, names);
 	free(names);
 	v->census->running--;
-	return err;
+	return ERR_OK;
 }
 
 static bool

@@ -223,15 +223,12 @@ static SUSPENDS void
 drop_all(struct store *store)
 {
 	struct shard_name shards[SHARDS_MAX];
-	struct hash from = { { 0 } };
+	struct shard_walk walk = { .ended = false };
 	size_t count;
 
-	while (store_list(store, &from, shards, ARRAY_LEN(shards), &count) == ERR_OK && count > 0) {
+	while (store_list(store, &walk, shards, ARRAY_LEN(shards), &count) == ERR_OK && count > 0) {
 		for (size_t i = 0; i < count; i++)
 			(void)store_drop(store, &shards[i].chunk, shards[i].index);
-		from = shards[count - 1].chunk;
-		if (!store_name_after(&from))
-			return;
 	}
 }
 

@@ -134,12 +134,12 @@ derive_keys(void *arg)
 static int
 read_names(struct announce *a, struct shard_name *names, struct entry **entries, size_t *count)
 {
-	struct hash from = { { 0 } };
+	struct shard_walk walk = { .ended = false };
 	size_t cap = 0, read;
 	int err;
 
 	do {
-		err = store_list(a->opts.store, &from, names, NAMES_AT_ONCE, &read);
+		err = store_list(a->opts.store, &walk, names, NAMES_AT_ONCE, &read);
 		for (size_t i = 0; err == ERR_OK && i < read; i++) {
 			if (i > 0 && hash_equal(&names[i].chunk, &names[i - 1].chunk))
 				continue;
@@ -148,11 +148,8 @@ read_names(struct announce *a, struct shard_name *names, struct entry **entries,
 			else
 				(*entries)[(*count)++].chunk = names[i].chunk;
 		}
-		if (err != ERR_OK || read == 0)
-			return err;
-		from = names[read - 1].chunk;
-	} while (store_name_after(&from));
-	return ERR_OK;
+	} while (err == ERR_OK && read > 0);
+	return err;
 }
 
 static int

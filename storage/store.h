@@ -133,12 +133,16 @@ struct shard_name {
 	uint8_t index;
 	bool unproven; /* found by recovery and never read since: perhaps not whole */
 };
+struct shard_walk { /* {0}: from the first one on */
+	struct hash from;
+	bool ended;
+};
 /*
- * The shards of the chunks ≥ from in order of chunk and index: whole chunks, as many as fit;
+ * The next shards of a walk in order of chunk and index: whole chunks, as many as fit;
  * cap ≥ SHARDS_MAX. *count 0: the end.
  */
 SUSPENDS int store_list(
-    struct store *s, const struct hash *from, struct shard_name *out, size_t cap, size_t *count);
+    struct store *s, struct shard_walk *walk, struct shard_name *out, size_t cap, size_t *count);
 
 /* For the next step of a walk: the name behind h. False: there is none. */
 bool store_name_after(struct hash *h);

@@ -338,14 +338,19 @@ list_chunks(void *arg, struct index_txn *txn)
 
 int
 store_list(
-    struct store *s, const struct hash *from, struct shard_name *out, size_t cap, size_t *count)
+    struct store *s, struct shard_walk *walk, struct shard_name *out, size_t cap, size_t *count)
 {
-	struct list_query q = { .from = from, .out = out, .cap = cap };
+	struct list_query q = { .from = &walk->from, .out = out, .cap = cap };
 	int err;
 
 	must(cap >= SHARDS_MAX);
-	err = store_look_up(s, list_chunks, &q);
-	if (err == ERR_OK)
-		*count = q.count;
-	return err;
+	err = walk->ended ? ERR_OK : store_look_up(s, list_chunks, &q);
+	if (err != ERR_OK)
+		return err;
+	*count = q.count;
+	if (q.count > 0) {
+		walk->from = out[q.count - 1].chunk;
+		walk->ended = !store_name_after(&walk->from);
+	}
+	return ERR_OK;
 }

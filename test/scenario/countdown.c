@@ -92,22 +92,20 @@ static int
 verify_task(void *arg)
 {
 	struct verify *v = arg;
-	struct hash from = { { 0 } };
+	struct shard_walk walk = { .ended = false };
 	struct shard_name names[SHARDS_MAX];
 	size_t count;
 
 	do {
-		v->err = store_list(v->store, &from, names, ARRAY_LEN(names), &count);
+		v->err = store_list(v->store, &walk, names, ARRAY_LEN(names), &count);
 		for (size_t i = 0; v->err == ERR_OK && i < count; i++) {
 			v->err = store_verify(v->store, &names[i].chunk, names[i].index);
 			v->verified += v->err == ERR_OK;
 			/* Found by recovery, and never confirmed. */
 			if (names[i].unproven && v->err == ERR_NOT_FOUND)
 				v->err = ERR_OK;
-			from = names[i].chunk;
 		}
-	} while (v->err == ERR_OK && count > 0 && store_name_after(&from));
-	v->err = v->err == ERR_NOT_FOUND ? ERR_OK : v->err;
+	} while (v->err == ERR_OK && count > 0);
 	return ERR_OK;
 }
 

@@ -46,20 +46,17 @@ list_live(void *arg)
 {
 	struct listing *l = arg;
 	struct ground *g = l->ground;
-	struct hash from = { { 0 } };
+	struct shard_walk walk = { .ended = false };
 	struct shard_name names[SHARDS_MAX];
 	size_t count;
 
 	while (
-	    store_list(l->store, &from, names, ARRAY_LEN(names), &count) == ERR_OK && count > 0) {
+	    store_list(l->store, &walk, names, ARRAY_LEN(names), &count) == ERR_OK && count > 0) {
 		for (size_t i = 0; i < count && g->live_count < LIVE_MAX; i++) {
 			if (g->live_count == 0 ||
 			    !hash_equal(&names[i].chunk, &g->live[g->live_count - 1]))
 				g->live[g->live_count++] = names[i].chunk;
-			from = names[i].chunk;
 		}
-		if (g->live_count == LIVE_MAX || !store_name_after(&from))
-			break;
 	}
 	return ERR_OK;
 }

@@ -137,8 +137,9 @@ find_first(void *arg)
 	uint8_t indices[8];
 	size_t count = 0;
 
-	ck_assert_int_eq(
-	    store_list(arg, &(struct hash){ { 0 } }, names, ARRAY_LEN(names), &count), ERR_OK);
+	ck_assert_int_eq(store_list(arg, &(struct shard_walk){ .ended = false }, names,
+			     ARRAY_LEN(names), &count),
+	    ERR_OK);
 	ck_assert_uint_gt(count, 0);
 	ck_assert(names[0].unproven);
 	ck_assert_int_eq(

@@ -263,8 +263,9 @@ leases_siblings_values(void *arg)
 	ck_assert_int_eq(store_forget(c->store, &a.id), ERR_STATE);
 	ck_assert_int_eq(store_drop(c->store, &a.id, 0), ERR_OK);
 	ck_assert_uint_eq(fx_generation(c->store, &a.id, 7), 4);
-	ck_assert_int_eq(
-	    store_list(c->store, &(struct hash){ { 0 } }, names, ARRAY_LEN(names), &count), ERR_OK);
+	ck_assert_int_eq(store_list(c->store, &(struct shard_walk){ .ended = false }, names,
+			     ARRAY_LEN(names), &count),
+	    ERR_OK);
 	ck_assert_uint_eq(count, 0);
 	ck_assert_int_eq(next_leased(c->store), ERR_OK);
 	ck_assert_int_eq(store_forget(c->store, &a.id), ERR_OK);
