@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "storage/store_walk.h"
+
 #define CENSUS_PATIENCE MINUTES(1)
 #define NAMES_AT_ONCE   1024
 

@@ -12,6 +12,7 @@
 #include "sim/spoil.h"
 #include "storage/holds.h"
 #include "storage/messages.h"
+#include "storage/store_walk.h"
 
 #define STALE_MAX     20
 #define INVENTED_FROM 3000000 /* addresses that nobody has */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "storage/siblings.h"
+#include "storage/store_walk.h"
 
 /* The store is read anew so often: arrivals are added as they come, only drops wait for it. */
 #define REREAD_INTERVAL HOURS(12)

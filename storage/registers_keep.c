@@ -10,6 +10,7 @@
 #include "overlay/base/pack.h"
 #include "storage/registers_private.h"
 #include "storage/store_values.h"
+#include "storage/store_walk.h"
 
 static const char charter_domain[] = "skerry/register-charter/1";
 static const char handover_domain[] = "skerry/register-handover/1";

@@ -127,27 +127,8 @@ SUSPENDS int store_set_siblings(
 SUSPENDS int store_siblings(
     struct store *s, const struct hash *chunk, uint64_t *sequence, struct buf *out);
 
-/* ---- walking: a look at the index for many names ---- */
-struct shard_name {
-	struct hash chunk;
-	uint8_t index;
-	bool unproven; /* found by recovery and never read since: perhaps not whole */
-};
-struct shard_walk { /* {0}: from the first one on */
-	struct hash from;
-	bool ended;
-};
-/*
- * The next shards of a walk in order of chunk and index: whole chunks, as many as fit;
- * cap ≥ SHARDS_MAX. *count 0: the end.
- */
-SUSPENDS int store_list(
-    struct store *s, struct shard_walk *walk, struct shard_name *out, size_t cap, size_t *count);
-
-/* For the next step of a walk: the name behind h. False: there is none. */
-bool store_name_after(struct hash *h);
-
-/* Values, small durable state of other parts of the node: store_values.h. */
+/* Walking over all shards: store_walk.h. Values, small durable state of other parts of the node:
+ * store_values.h. */
 
 /* ---- sight ---- */
 struct store_status {

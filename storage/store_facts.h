@@ -9,6 +9,7 @@
 #include "storage/admission.h"
 #include "storage/messages.h"
 #include "storage/store.h"
+#include "storage/store_walk.h"
 
 struct chunk_facts {
 	struct hash chunk;

@@ -6,6 +6,7 @@
 
 #include "overlay/base/buf.h"
 #include "storage/store_impl.h"
+#include "storage/store_walk.h"
 
 static_assert(SIBLINGS_BYTES_MAX <= RECORD_VALUE_MAX, "siblings are a value");
 

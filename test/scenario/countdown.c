@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "sim/random.h"
+#include "storage/store_walk.h"
 
 #define SEED     7
 /* A fault that lasts meets what is tried again later, too. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "overlay/base/crypto_stand_in.h"
+#include "storage/store_walk.h"
 #include "test/scenario/countdown.h"
 #include "test/scenario/ground.h"
 #include "test/unit/suite.h"

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "storage/store_walk.h"
 #include "test/scenario/world.h"
 #include "test/unit/suite.h"
 

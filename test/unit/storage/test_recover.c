@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "storage/store_values.h"
+#include "storage/store_walk.h"
 #include "test/unit/storage/store_case.h"
 #include "test/unit/suite.h"
 

@@ -11,6 +11,7 @@
 
 #include "overlay/base/env_real.h"
 #include "storage/store_values.h"
+#include "storage/store_walk.h"
 #include "storage/young.h"
 #include "test/unit/storage/store_fixture.h"
 #include "test/unit/suite.h"
