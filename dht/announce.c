@@ -15,7 +15,7 @@
 #define SWEEP_PAUSE   MILLISECONDS(500)
 #define SWEEP_EVERY   (RECORD_LOCATION_TTL / 2)
 #define SWEEP_JITTER  (RECORD_LOCATION_TTL / 20) /* so that nodes started together part ways */
-#define SELF_EVERY    (RECORD_PEER_TTL / 2)
+#define SELF_EVERY    (RECORD_PEER_TTL / 4 * 3)  /* leaves time for a failure or two */
 #define SELF_JITTER   (RECORD_PEER_TTL / 20)
 #define SELF_RETRY    SECONDS(30) /* nobody took it, or not a server yet */
 #define JOIN_DELAY    SECONDS(5)  /* the table settles first */

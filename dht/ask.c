@@ -4,6 +4,7 @@
  */
 #include "dht/ask.h"
 
+#include "dht/messages.h"
 #include "overlay/base/err.h"
 
 static int start(struct ask *a);
@@ -33,6 +34,12 @@ call_done(struct rpc_call *c, int err, struct bytes reply)
 	finish(a, err, reply);
 }
 
+static uint16_t
+answer_max(uint16_t method)
+{
+	return method == DHT_PING || method == DHT_PUT ? DHT_SHORT_ANSWER : 0;
+}
+
 static void
 note_sent(struct ask *a, unsigned bit)
 {
@@ -47,7 +54,8 @@ ask_again(struct ask *a)
 	uint64_t now = env_now(endpoint_env(a->ep));
 
 	must((a->pending & 2) == 0);
-	a->calls[1] = (struct rpc_call){ .done = call_done, .arg = a };
+	a->calls[1] =
+	    (struct rpc_call){ .done = call_done, .arg = a, .answer_max = answer_max(a->method) };
 	/* Not to be sent twice is no failure: the first call is still under way. */
 	if (now < a->ends_at &&
 	    rpc_start(a->ep, &a->calls[1], a->to, a->method, a->body, a->ends_at - now) == ERR_OK)
@@ -73,9 +81,10 @@ start(struct ask *a)
 
 	if (now >= a->ends_at)
 		return ERR_TIMEOUT;
-	a->calls[0] = (struct rpc_call){
-		.done = call_done, .slow = a->once && a->slow == NULL ? NULL : call_slow, .arg = a
-	};
+	a->calls[0] = (struct rpc_call){ .done = call_done,
+		.slow = a->once && a->slow == NULL ? NULL : call_slow,
+		.arg = a,
+		.answer_max = answer_max(a->method) };
 	err = rpc_start(a->ep, &a->calls[0], a->to, a->method, a->body, a->ends_at - now);
 	if (err == ERR_OK) {
 		a->pending = 0;

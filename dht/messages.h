@@ -26,6 +26,8 @@ enum dht_method {
 	DHT_SELF = 37,
 };
 
+/* No answer to a PING is longer, nor one to a PUT while the asker's address is not proven. */
+#define DHT_SHORT_ANSWER   8
 /* What a reply of 1024 bytes holds of IPv4 contacts (39 bytes each); 20 of IPv6. */
 #define CONTACTS_MAX       26
 #define CONTACT_WIRE_BYTES 51 /* family u8, IPv4 4 or IPv6 16, port u16, key 32 */

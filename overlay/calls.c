@@ -153,6 +153,18 @@ slow_after(const struct peer *peer)
 	return MIN(CALL_SLOW_MAX, peer->srtt / 5 * 8 + CALL_SLOW_SLACK);
 }
 
+/* How long the envelope must be, so that the answer is no longer; a full body needs all there is.
+ */
+static size_t
+padding(const struct rpc_call_state *s)
+{
+	size_t body = s->owner->answer_max;
+
+	if (body == 0 || body > RPC_DATAGRAM_BODY_MAX)
+		return SEALED_BODY_MAX;
+	return MIN(ENVELOPE_OVERHEAD_MAX + body + ENVELOPE_PAD_SHORT, (size_t)SEALED_BODY_MAX);
+}
+
 static int
 transmit(struct rpc_call_state *s, struct peer *peer, const uint8_t *cookie)
 {
@@ -170,12 +182,13 @@ transmit(struct rpc_call_state *s, struct peer *peer, const uint8_t *cookie)
 	e.has_token = peer->has_token && now - peer->token_at < TOKEN_AGE_MAX;
 	if (e.has_token)
 		memcpy(e.token, peer->token, sizeof(e.token));
-	err = dgram_send(cs->opts.dgram, &(struct dgram_out){ .to = &s->to.addr,
-					     .peer = peer,
-					     .envelope = &e,
-					     .cookie = cookie,
-					     .pad = !e.has_token && cookie == NULL,
-					     .nonce = s->nonce });
+	err =
+	    dgram_send(cs->opts.dgram, &(struct dgram_out){ .to = &s->to.addr,
+					   .peer = peer,
+					   .envelope = &e,
+					   .cookie = cookie,
+					   .pad_to = e.has_token || cookie != NULL ? 0 : padding(s),
+					   .nonce = s->nonce });
 	s->sent_at = now;
 	return err == ERR_BUSY ? ERR_OK : err; /* lost here as it might be on its way */
 }

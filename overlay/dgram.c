@@ -153,7 +153,7 @@ seal_envelope(const struct dgram_out *o, const struct sealed_header *h,
 	int err;
 
 	buf_init_on(&plain, memory, sizeof(memory));
-	err = envelope_pack(o->envelope, o->pad ? SEALED_BODY_MAX : 0, &plain);
+	err = envelope_pack(o->envelope, o->pad_to, &plain);
 	if (err == ERR_OK)
 		err = sealed_pack(h, &o->peer->keys.tx, buf_bytes(&plain), wire, len);
 	buf_wipe(&plain);

@@ -19,10 +19,11 @@
 /* Agreements with senders that showed a cookie, per network: 50 µs each, 1 % of a core. */
 #define AGREEMENTS_PER_S_NETWORK 200
 /*
- * Tokens prove an address for one to two of these; 20 minutes spare most requests their padding
- * while an address that changed hands stays useless soon.
+ * Tokens prove an address for one to two of these. An hour spans the time between two pings of a
+ * contact (dht/upkeep.c), so most requests need no padding; who once had an address could have as
+ * long that answers are sent there which are up to five times what it asks.
  */
-#define TOKEN_EPOCH              MINUTES(20)
+#define TOKEN_EPOCH              MINUTES(60)
 /* Senders stop showing a token that may have ended: a second less than its shortest life. */
 #define TOKEN_AGE_MAX            (TOKEN_EPOCH - SECONDS(1))
 
@@ -74,7 +75,7 @@ struct dgram_out {
 	struct peer *peer; /* with keys */
 	const struct envelope *envelope;
 	const uint8_t *cookie; /* to show, or NULL */
-	bool pad;              /* to the full length: the address is not proven there */
+	size_t pad_to;         /* of the envelope, 0: none; while the address is not proven there */
 	size_t wire_bytes_max; /* 0: SEALED_DATAGRAM_MAX. Longer: not sent, ERR_TOO_BIG */
 	uint8_t *nonce;        /* out: CRYPTO_XNONCE_BYTES; may be NULL */
 };

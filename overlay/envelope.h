@@ -20,6 +20,8 @@
 /* Everything but body and padding, at its longest. */
 #define ENVELOPE_OVERHEAD_MAX 61
 #define ENVELOPE_PADDING_MAX  2048 /* more than any datagram */
+/* Padding cannot have every length: so much may be missing. */
+#define ENVELOPE_PAD_SHORT    1
 /* Methods 1–127 (endpoint.h); one byte would do, two leave room. */
 #define ENVELOPE_METHOD_MAX   UINT16_MAX
 

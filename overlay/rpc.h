@@ -17,6 +17,9 @@ struct rpc_call {
 	 * be NULL. */
 	void (*slow)(struct rpc_call *c);
 	void *arg;
+	/* Bytes of body that an answer may have; 0: RPC_DATAGRAM_BODY_MAX. While our address is not
+	 * proven there, a request is padded so far, and no longer answer is sent. */
+	uint16_t answer_max;
 	struct rpc_call_state *state; /* private */
 };
 

@@ -115,6 +115,43 @@ timed_start(struct timed *t, struct net *net, size_t from, size_t to, uint64_t t
 	    ERR_OK);
 }
 
+/* One to a peer that does not know our address: what it was, on the wire. */
+static uint64_t
+asked_bytes(uint16_t answer_max, int want)
+{
+	struct net net = net_new(2, NULL);
+	struct timed t = { .call = { .done = timed_done, .arg = &t, .answer_max = answer_max },
+		.net = &net };
+	uint64_t asked, answered;
+
+	ck_assert_int_eq(rpc_start(net.nodes[0].ep, &t.call, &net.nodes[1].contact, ECHO,
+			     bytes_of("eight by", 8), 0),
+	    ERR_OK);
+	sim_run_for(net.world, SECONDS(2));
+	ck_assert_uint_eq(t.dones, 1);
+	ck_assert_int_eq(t.err, want);
+	asked = endpoint_counters(net.nodes[0].ep)->datagram_bytes_out;
+	answered = endpoint_counters(net.nodes[1].ep)->datagram_bytes_out;
+	ck_assert_uint_gt(answered, 0);
+	ck_assert_uint_le(answered, asked);
+	net_free(&net);
+	return asked;
+}
+
+START_TEST(who_expects_little_pads_little)
+{
+	uint64_t least = asked_bytes(8, ERR_OK);
+
+	ck_assert_uint_lt(least, 300);
+	/* The padding is for the body that was said, to the byte. */
+	ck_assert_uint_eq(asked_bytes(108, ERR_OK), least + 100);
+	ck_assert_uint_gt(asked_bytes(0, ERR_OK), SEALED_DATAGRAM_MAX - 2 * SEALED_COOKIE_BYTES);
+	ck_assert_uint_eq(asked_bytes(UINT16_MAX, ERR_OK), asked_bytes(0, ERR_OK));
+	/* More than was expected is not sent, but that is said. */
+	(void)asked_bytes(1, ERR_TOO_BIG);
+}
+END_TEST
+
 static bool
 all_blocked(void *arg, const struct addr *from, const struct addr *to)
 {
@@ -522,8 +559,9 @@ main(void)
 	suite_add(s, "call", 0, echo_comes_back, errors_come_back, nonsense_is_refused_at_once,
 	    abandoned_call_is_silent, calls_are_bounded_and_end_with_the_endpoint,
 	    lossy_network_needs_only_retries, NULL);
-	suite_add(s, "time", 0, silence_is_slow_then_a_strike, slow_follows_the_round_trip,
-	    late_answer_still_counts, clocks_of_peers_make_agreed_time, NULL);
+	suite_add(s, "time", 0, who_expects_little_pads_little, silence_is_slow_then_a_strike,
+	    slow_follows_the_round_trip, late_answer_still_counts, clocks_of_peers_make_agreed_time,
+	    NULL);
 	suite_add(s, "peers", 0, observer_sees_servers_answers_failures,
 	    peers_are_listed_newest_first, NULL);
 	suite_add(s, "sessions", 0, session_carries_calls, stream_methods_run_as_tasks, NULL);
