@@ -25,30 +25,66 @@ lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_t now
 	s->asked = s->failed = 0;
 	s->count = 0;
 	s->seeds = 0;
-	memset(s->known, 0, sizeof(s->known));
+	memset(s->of_path, 0, sizeof(s->of_path));
+	memset(s->places, 0, sizeof(s->places));
 }
 
-static uint64_t
-pub_top(const struct pubkey *pub)
-{
-	uint64_t top;
+/* ---- who is known ---- */
 
-	memcpy(&top, pub->b, sizeof(top));
-	return top;
+#define NEXT(place) (((place) + 1) % LOOKUP_PLACES)
+
+static_assert(LOOKUP_CANDIDATES_MAX < UINT8_MAX, "a place holds 1 + slot");
+static_assert(LOOKUP_PLACES >= 2 * LOOKUP_CANDIDATES_MAX, "a search ends at a free place");
+
+/*
+ * Where the search for a key begins. Who grinds keys for one place makes it as long as all
+ * candidates are, which is what it would be without an index.
+ */
+static size_t
+home_of(const struct pubkey *pub)
+{
+	uint16_t first;
+
+	memcpy(&first, pub->b, sizeof(first));
+	return first % LOOKUP_PLACES;
+}
+
+/* The place of a key, or the free one where it would be. */
+static size_t
+place_of(const struct lookup_state *s, const struct pubkey *pub)
+{
+	size_t at = home_of(pub);
+
+	while (s->places[at] != 0 && !pubkey_equal(&s->at[s->places[at] - 1].contact.pub, pub))
+		at = NEXT(at);
+	return at;
 }
 
 bool
 lookup_known(const struct lookup_state *s, const struct pubkey *pub)
 {
-	uint64_t top = pub_top(pub);
-
-	if ((s->known[top % LOOKUP_KNOWN_BITS / 64] >> top % 64 & 1) == 0)
-		return false;
-	for (size_t i = 0; i < s->count; i++)
-		if (s->pub_tops[i] == top && pubkey_equal(&s->at[i].contact.pub, pub))
-			return true;
-	return false;
+	return s->places[place_of(s, pub)] != 0;
 }
+
+/* What lies behind the gap moves into it, where its search would else end too early. */
+static void
+forget(struct lookup_state *s, const struct pubkey *pub)
+{
+	size_t gap = place_of(s, pub);
+
+	must(s->places[gap] != 0);
+	for (size_t i = NEXT(gap); s->places[i] != 0; i = NEXT(i)) {
+		size_t home = home_of(&s->at[s->places[i] - 1].contact.pub);
+
+		if ((i - home) % LOOKUP_PLACES < (i - gap) % LOOKUP_PLACES)
+			continue;
+		s->places[gap] = s->places[i];
+		gap = i;
+	}
+	s->places[gap] = 0;
+}
+
+/* ---- candidates ---- */
 
 static bool
 network_full(const struct lookup_state *s, const struct contact *c)
@@ -68,11 +104,7 @@ network_full(const struct lookup_state *s, const struct contact *c)
 static bool
 slot_free(struct lookup_state *s, uint64_t top, unsigned path, size_t *slot)
 {
-	size_t of_path = 0;
-
-	for (size_t i = 0; i < s->count; i++)
-		of_path += s->at[i].path == path;
-	if (of_path < LOOKUP_CANDIDATES_MAX / s->paths) {
+	if (s->of_path[path] < LOOKUP_CANDIDATES_MAX / s->paths) {
 		*slot = s->count;
 		return true;
 	}
@@ -82,6 +114,8 @@ slot_free(struct lookup_state *s, uint64_t top, unsigned path, size_t *slot)
 		if (c->path != path || (c->state != CANDIDATE_NEW && c->state != CANDIDATE_FAILED))
 			continue;
 		*slot = s->order[i];
+		forget(s, &c->contact.pub);
+		s->of_path[path]--;
 		s->count--;
 		memmove(&s->order[i], &s->order[i + 1], (s->count - i) * sizeof(*s->order));
 		return true;
@@ -89,34 +123,50 @@ slot_free(struct lookup_state *s, uint64_t top, unsigned path, size_t *slot)
 	return false;
 }
 
+static bool
+nearer(const struct lookup_state *s, const struct candidate *a, uint64_t top, const struct id *id)
+{
+	return a->top < top ||
+	       (a->top == top && id_compare_distance(&s->target, &a->contact.id, id) < 0);
+}
+
+/* How many are nearer. */
+static size_t
+rank_of(const struct lookup_state *s, uint64_t top, const struct id *id)
+{
+	size_t from = 0, to = s->count;
+
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+
+		if (nearer(s, &s->at[s->order[middle]], top, id))
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
 static void
 insert(struct lookup_state *s, const struct contact *c, unsigned path, bool suspect)
 {
 	uint64_t top = id_distance_top(&s->target, &c->id);
-	size_t slot, i;
+	size_t slot, rank;
 
 	if (id_equal(&c->id, &s->self) || lookup_known(s, &c->pub) ||
 	    !slot_free(s, top, path, &slot))
 		return;
-	s->pub_tops[slot] = pub_top(&c->pub);
-	s->known[s->pub_tops[slot] % LOOKUP_KNOWN_BITS / 64] |= UINT64_C(1)
-								<< s->pub_tops[slot] % 64;
 	s->at[slot] = (struct candidate){ .contact = *c,
 		.top = top,
 		.network = addr_group(&c->addr),
 		.state = CANDIDATE_NEW,
 		.path = (uint8_t)path,
 		.suspect = suspect };
-	for (i = s->count; i > 0; i--) {
-		const struct candidate *before = &s->at[s->order[i - 1]];
-
-		if (before->top < top ||
-		    (before->top == top &&
-			id_compare_distance(&s->target, &before->contact.id, &c->id) < 0))
-			break;
-		s->order[i] = s->order[i - 1];
-	}
-	s->order[i] = (uint16_t)slot;
+	s->places[place_of(s, &c->pub)] = (uint8_t)(slot + 1);
+	s->of_path[path]++;
+	rank = rank_of(s, top, &c->id);
+	memmove(&s->order[rank + 1], &s->order[rank], (s->count - rank) * sizeof(*s->order));
+	s->order[rank] = (uint16_t)slot;
 	s->count++;
 }
 
@@ -279,9 +329,12 @@ lookup_wakeup(const struct lookup_state *s, uint64_t now)
 
 	for (size_t i = 0; i < s->count; i++) {
 		const struct candidate *c = &s->at[i];
-		uint64_t at = presumed_dead_at(c);
+		uint64_t at;
 
-		if (c->state == CANDIDATE_SLOW && at > now && (first == 0 || at < first))
+		if (c->state != CANDIDATE_SLOW)
+			continue;
+		at = presumed_dead_at(c);
+		if (at > now && (first == 0 || at < first))
 			first = at;
 	}
 	return first;

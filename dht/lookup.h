@@ -12,16 +12,16 @@
 #define LOOKUP_PATHS_MAX      8
 /* Three times DHT_REGION_MAX: what a lookup hears of, it mostly need not ask. */
 #define LOOKUP_CANDIDATES_MAX 192
-#define LOOKUP_KNOWN_BITS                                                                          \
-	1024 /* a filter: of those that are not known five of six need no search */
-#define LOOKUP_REPLY_MAX     32 /* contacts taken from one answer; a datagram holds 26 */
+/* Places of the index by key: over twice the candidates, so that a search ends soon. */
+#define LOOKUP_PLACES         512
+#define LOOKUP_REPLY_MAX      32 /* contacts taken from one answer; a datagram holds 26 */
 /* Silent for this long, nobody waits for it any more: twice the farthest usual round trip. */
-#define LOOKUP_PRESUMED_DEAD MILLISECONDS(900)
+#define LOOKUP_PRESUMED_DEAD  MILLISECONDS(900)
 /* And one that failed others lately, for this long. */
-#define LOOKUP_SUSPECT_DEAD  MILLISECONDS(600)
+#define LOOKUP_SUSPECT_DEAD   MILLISECONDS(600)
 /* The nearest so many have answered, and named nobody nearer: the rest can be asked at once. */
-#define LOOKUP_SETTLED       3
-#define LOOKUP_PER_NETWORK   2 /* candidates of one /24 or /64 taken from answers */
+#define LOOKUP_SETTLED        3
+#define LOOKUP_PER_NETWORK    2 /* candidates of one /24 or /64 taken from answers */
 
 enum candidate_state {
 	CANDIDATE_NEW,
@@ -50,9 +50,8 @@ struct lookup_state {
 	uint32_t asked, failed, seeds;
 	uint16_t count;
 	uint16_t order[LOOKUP_CANDIDATES_MAX]; /* slots, nearest first */
-	uint64_t
-	    pub_tops[LOOKUP_CANDIDATES_MAX];    /* by slot: of the key, so that few are compared */
-	uint64_t known[LOOKUP_KNOWN_BITS / 64]; /* by the same; one that left leaves its bit */
+	uint16_t of_path[LOOKUP_PATHS_MAX];    /* candidates of each */
+	uint8_t places[LOOKUP_PLACES]; /* 1 + slot, where its key points or behind; 0: none */
 	struct candidate at[LOOKUP_CANDIDATES_MAX]; /* a candidate keeps its slot */
 };
 

@@ -337,6 +337,50 @@ START_TEST(one_network_is_not_everywhere)
 }
 END_TEST
 
+static bool
+is_candidate(const struct contact *c)
+{
+	for (size_t i = 0; i < state.count; i++)
+		if (pubkey_equal(&state.at[state.order[i]].contact.pub, &c->pub))
+			return true;
+	return false;
+}
+
+/* Keys of few beginnings, so that they crowd the index; two paths that displace their own. */
+START_TEST(known_are_the_candidates)
+{
+	struct lookup_plan p;
+	size_t slot, displaced = 0;
+
+	net_init(56 + (uint64_t)_i, 0, 0, 0);
+	p = plan_random(2);
+	lookup_init(&state, &p, 1);
+	for (size_t i = 0; i < NODES; i++) {
+		/* At the index's end, where it begins anew. */
+		uint16_t home = (uint16_t)(LOOKUP_PLACES - 3 + dice_below(&net.dice, 6) * 7);
+
+		memcpy(net.node[i].pub.b, &home, sizeof(home));
+	}
+	lookup_seed(&state, &net.node[0], false);
+	lookup_seed(&state, &net.node[1], false);
+	ck_assert(lookup_next(&state, 1, &slot));
+	for (size_t i = 2; i < NODES; i++) {
+		size_t before = state.count;
+
+		if (i % 3 == 0 && lookup_next(&state, 1, &slot))
+			lookup_failed(&state, slot);
+		lookup_learn(&state, i % 2, &net.node[i], false);
+		displaced += state.count == before && is_candidate(&net.node[i]);
+		check_places();
+		for (size_t j = 0; j < NODES; j++)
+			ck_assert_int_eq(
+			    lookup_known(&state, &net.node[j].pub), is_candidate(&net.node[j]));
+	}
+	ck_assert_uint_eq(state.count, LOOKUP_CANDIDATES_MAX);
+	ck_assert_uint_gt(displaced, 20);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -346,6 +390,7 @@ main(void)
 	must(crypto_init() == ERR_OK);
 	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, finds_the_closest, 0, 3);
+	tcase_add_loop_test(tc, known_are_the_candidates, 0, 3);
 	suite_add_tcase(s, tc);
 	suite_add(s, "rules", 30, liars_do_not_stop_it, all_dead_ends, nobody_to_ask_ends_at_once,
 	    suspects_take_no_place, first_only_returns_early, one_network_is_not_everywhere, NULL);
