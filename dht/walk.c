@@ -198,21 +198,26 @@ run(struct walk *w)
 int
 walk_run(struct dht *d, const struct walk_opts *opts, struct walk **out)
 {
-	struct walk *w = calloc(1, sizeof(*w));
+	struct walk *w = malloc(sizeof(*w));
 	struct contact any;
 	int err;
 
 	if (w == NULL)
 		return ERR_NOMEM;
+	/* The candidates, their requests and the answer are large, and set before they are read. */
 	w->dht = d;
 	w->opts = *opts;
+	w->state.count = 0;
+	w->stopped = false;
+	w->sent = 0;
 	wait_init(&w->wake);
 	d->status.lookups++;
 	err = pack_body(w);
 	if (err == ERR_OK)
 		err = run(w);
 	for (size_t i = 0; i < w->state.count; i++)
-		ask_abandon(&w->asks[i]);
+		if (w->state.at[i].state != CANDIDATE_NEW) /* was never asked */
+			ask_abandon(&w->asks[i]);
 	/* Out of time with some answers is an answer: the closest of those that did. */
 	if (err == ERR_TIMEOUT && !task_canceled(d->env))
 		err = ERR_OK;
@@ -237,10 +242,10 @@ walk_free(struct walk *w)
 
 struct flight {
 	const struct fan *fan;
-	struct ask asks[FAN_MAX];
 	size_t next, live;
 	bool enough;
 	struct wait wake;
+	struct ask asks[]; /* one each; those before next have been started */
 };
 
 static void fan_start(struct flight *fl);
@@ -285,13 +290,13 @@ fan_start(struct flight *fl)
 int
 fan_run(const struct fan *f)
 {
-	struct flight *fl = calloc(1, sizeof(*fl));
+	struct flight *fl = malloc(sizeof(*fl) + f->count * sizeof(*fl->asks));
 	int err = ERR_OK;
 
 	if (fl == NULL)
 		return ERR_NOMEM;
 	must(f->count <= FAN_MAX);
-	fl->fan = f;
+	*fl = (struct flight){ .fan = f };
 	wait_init(&fl->wake);
 	while (err == ERR_OK && !fl->enough) {
 		fan_start(fl);
