@@ -93,14 +93,12 @@ optional(int err)
 }
 
 static int
-read_fields(const struct msg_node *root, struct envelope *e)
+read_fields(const struct msg_node *const at[KEY_PADDING], struct envelope *e)
 {
-	const struct msg_node *at[KEY_PADDING]; /* what pads is not looked at */
 	uint64_t kind = 0, method = 0, version = 0;
 	int64_t status = 0;
 	int err;
 
-	msg_values(root, at, ARRAY_LEN(at));
 	if ((err = msg_node_u64(at[KEY_KIND], ENVELOPE_RETRY, &kind)) != ERR_OK ||
 	    (err = msg_node_u64(at[KEY_ID], UINT64_MAX, &e->id)) != ERR_OK ||
 	    (err = msg_node_u64(at[KEY_SENT_MS], UINT64_MAX, &e->sent_ms)) != ERR_OK ||
@@ -134,14 +132,13 @@ read_fields(const struct msg_node *root, struct envelope *e)
 int
 envelope_unpack(struct bytes in, struct envelope *out)
 {
+	const struct msg_node *at[KEY_PADDING]; /* what pads is not looked at */
 	struct envelope e = { 0 };
-	struct msg *m = NULL;
-	int err = msg_parse(in, &m);
+	int err = msg_read(in, at, ARRAY_LEN(at));
 
 	if (err != ERR_OK)
-		return err == ERR_NOMEM ? err : ERR_INVALID;
-	err = read_fields(msg_root(m), &e);
-	msg_free(m);
+		return err;
+	err = read_fields(at, &e);
 	if (err == ERR_OK)
 		*out = e;
 	return err;

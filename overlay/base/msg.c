@@ -21,91 +21,87 @@ msg_writer_on(struct buf *out)
 	return (struct msg_writer){ .out = out };
 }
 
-static int
-write_some(void *arg, const char *data, size_t len)
+/* Nearly all goes into what there is, in pieces of a byte or two. */
+static inline int
+append(struct msg_writer *w, const void *data, size_t len)
 {
-	struct msg_writer *w = arg;
+	struct buf *b = w->out;
 
-	if (w->err == ERR_OK)
-		w->err = buf_append(w->out, data, len);
+	if (w->err != ERR_OK)
+		return -1;
+	if (len <= b->cap - b->len && b->data != NULL) {
+		memcpy(b->data + b->len, data, len);
+		b->len += len;
+		return 0;
+	}
+	w->err = buf_append(b, data, len);
 	return w->err == ERR_OK ? 0 : -1;
 }
 
-static msgpack_packer
-packer_of(struct msg_writer *w)
-{
-	return (msgpack_packer){ .data = w, .callback = write_some };
-}
+/* msgpack-c's writers as put_*() on ours: what is appended is known where they are inlined. */
+#define msgpack_pack_inline_func(name)                static inline int put##name
+#define msgpack_pack_inline_func_cint(name)           static inline int put##name
+#define msgpack_pack_inline_func_fixint(name)         static inline int put_fix##name
+#define msgpack_pack_user                             struct msg_writer *
+#define msgpack_pack_append_buffer(writer, data, len) return append(writer, data, len)
+#include <msgpack/pack_template.h>
 
 void
 msg_put_map(struct msg_writer *w, uint32_t pairs)
 {
-	msgpack_packer p = packer_of(w);
-
 	must(pairs <= MSG_PAIRS_MAX);
-	msgpack_pack_map(&p, pairs);
+	put_map(w, pairs);
 }
 
 void
 msg_put_array(struct msg_writer *w, uint32_t items)
 {
-	msgpack_packer p = packer_of(w);
-
-	msgpack_pack_array(&p, items);
+	put_array(w, items);
 }
 
 void
 msg_put_u64(struct msg_writer *w, uint64_t v)
 {
-	msgpack_packer p = packer_of(w);
-
-	msgpack_pack_uint64(&p, v);
+	put_uint64(w, v);
 }
 
 void
 msg_put_i64(struct msg_writer *w, int64_t v)
 {
-	msgpack_packer p = packer_of(w);
-
-	msgpack_pack_int64(&p, v);
+	put_int64(w, v);
 }
 
 void
 msg_put_bool(struct msg_writer *w, bool v)
 {
-	msgpack_packer p = packer_of(w);
-
 	if (v)
-		msgpack_pack_true(&p);
+		put_true(w);
 	else
-		msgpack_pack_false(&p);
+		put_false(w);
 }
 
 void
 msg_put_bin(struct msg_writer *w, struct bytes v)
 {
-	msgpack_packer p = packer_of(w);
-
 	if (v.len > UINT32_MAX) {
 		w->err = w->err != ERR_OK ? w->err : ERR_TOO_BIG;
 		return;
 	}
-	if (msgpack_pack_bin(&p, v.len) == 0 && v.len > 0)
-		msgpack_pack_bin_body(&p, v.data, v.len);
+	if (put_bin(w, v.len) == 0 && v.len > 0)
+		put_bin_body(w, v.data, v.len);
 }
 
 void
 msg_put_str(struct msg_writer *w, const char *v)
 {
-	msgpack_packer p = packer_of(w);
 	size_t len = strlen(v);
 
 	if (len > UINT32_MAX) {
 		w->err = w->err != ERR_OK ? w->err : ERR_TOO_BIG;
 		return;
 	}
-	if (msgpack_pack_str(&p, len) == 0 && len > 0)
-		msgpack_pack_str_body(&p, v, len);
+	if (put_str(w, len) == 0 && len > 0)
+		put_str_body(w, v, len);
 }
 
 void
@@ -159,28 +155,59 @@ msg_done(const struct msg_writer *w)
 
 enum kind { KIND_BAD, KIND_UINT, KIND_SINT, KIND_BOOL, KIND_BYTES, KIND_ARRAY, KIND_MAP };
 
-#define WIDE_FIRST 0xc4 /* from this type on a number of one to eight bytes follows */
-
 struct head {
 	enum kind kind;
 	uint64_t number;   /* value, length or count; of a KIND_SINT the bits, sign extended */
 	const uint8_t *in; /* what follows the head */
 };
 
+/*
+ * What a first byte says (https://github.com/msgpack/msgpack/blob/master/spec.md): a number of so
+ * many bytes follows, or is what the mask leaves. Floats, nil and ext are KIND_BAD.
+ */
+static const struct type {
+	uint8_t kind, bytes, mask;
+} types[256] = {
+	[0x00 ... 0x7f] = { KIND_UINT, .mask = 0x7f },
+	[0x80 ... 0x8f] = { KIND_MAP, .mask = 0x0f },
+	[0x90 ... 0x9f] = { KIND_ARRAY, .mask = 0x0f },
+	[0xa0 ... 0xbf] = { KIND_BYTES, .mask = 0x1f },
+	[0xc2 ... 0xc3] = { KIND_BOOL, .mask = 0x01 },
+	[0xc4] = { KIND_BYTES, 1 },
+	[0xc5] = { KIND_BYTES, 2 },
+	[0xc6] = { KIND_BYTES, 4 },
+	[0xcc] = { KIND_UINT, 1 },
+	[0xcd] = { KIND_UINT, 2 },
+	[0xce] = { KIND_UINT, 4 },
+	[0xcf] = { KIND_UINT, 8 },
+	[0xd0] = { KIND_SINT, 1 },
+	[0xd1] = { KIND_SINT, 2 },
+	[0xd2] = { KIND_SINT, 4 },
+	[0xd3] = { KIND_SINT, 8 },
+	[0xd9] = { KIND_BYTES, 1 },
+	[0xda] = { KIND_BYTES, 2 },
+	[0xdb] = { KIND_BYTES, 4 },
+	[0xdc] = { KIND_ARRAY, 2 },
+	[0xdd] = { KIND_ARRAY, 4 },
+	[0xde] = { KIND_MAP, 2 },
+	[0xdf] = { KIND_MAP, 4 },
+	[0xe0 ... 0xff] = { KIND_SINT, .mask = 0xff },
+};
+
 static uint64_t
-number_at(const uint8_t *p, unsigned log2_len)
+number_at(const uint8_t *p, unsigned bytes)
 {
 	uint16_t two;
 	uint32_t four;
 	uint64_t eight;
 
-	switch (log2_len) {
-	case 0:
-		return p[0];
+	switch (bytes) {
 	case 1:
+		return p[0];
+	case 2:
 		memcpy(&two, p, sizeof(two));
 		return be16toh(two);
-	case 2:
+	case 4:
 		memcpy(&four, p, sizeof(four));
 		return be32toh(four);
 	default:
@@ -189,146 +216,125 @@ number_at(const uint8_t *p, unsigned log2_len)
 	}
 }
 
-/* Of types beyond 0xc3: the kind, and log2 of the bytes of the number. */
-static struct head
-head_wide(const uint8_t *p, size_t left)
+/* False: none that anybody writes here, or it ends too early. */
+static inline bool
+head_at(const uint8_t *p, size_t left, struct head *h)
 {
-	static const struct {
-		uint8_t kind, log2_len;
-	} types[] = {
-		/* from WIDE_FIRST on; what is not named here is KIND_BAD */
-		[0xc4 - WIDE_FIRST] = { KIND_BYTES, 0 },
-		{ KIND_BYTES, 1 },
-		{ KIND_BYTES, 2 },
-		[0xcc - WIDE_FIRST] = { KIND_UINT, 0 },
-		{ KIND_UINT, 1 },
-		{ KIND_UINT, 2 },
-		{ KIND_UINT, 3 },
-		[0xd0 - WIDE_FIRST] = { KIND_SINT, 0 },
-		{ KIND_SINT, 1 },
-		{ KIND_SINT, 2 },
-		{ KIND_SINT, 3 },
-		[0xd9 - WIDE_FIRST] = { KIND_BYTES, 0 },
-		{ KIND_BYTES, 1 },
-		{ KIND_BYTES, 2 },
-		[0xdc - WIDE_FIRST] = { KIND_ARRAY, 1 },
-		{ KIND_ARRAY, 2 },
-		[0xde - WIDE_FIRST] = { KIND_MAP, 1 },
-		{ KIND_MAP, 2 },
-	};
-	unsigned log2_len;
-	struct head h;
-	size_t len;
+	const struct type *t;
+	unsigned bits;
 
-	if (p[0] < WIDE_FIRST || p[0] - WIDE_FIRST >= (int)ARRAY_LEN(types))
-		return (struct head){ .kind = KIND_BAD };
-	h.kind = (enum kind)types[p[0] - WIDE_FIRST].kind;
-	log2_len = types[p[0] - WIDE_FIRST].log2_len;
-	len = (size_t)1 << log2_len;
-	if (h.kind == KIND_BAD || left <= len)
-		return (struct head){ .kind = KIND_BAD };
-	h = (struct head){ h.kind, number_at(p + 1, log2_len), p + 1 + len };
-	if (h.kind == KIND_SINT && len < 8 && h.number >> (8 * len - 1) != 0)
-		h.number |= UINT64_MAX << 8 * len;
-	return h;
-}
-
-/*
- * https://github.com/msgpack/msgpack/blob/master/spec.md; floats, nil, ext and what ends too early
- * are KIND_BAD.
- */
-static struct head
-head_at(const uint8_t *p, size_t left)
-{
 	if (left == 0)
-		return (struct head){ .kind = KIND_BAD };
-	if (p[0] <= 0x7f)
-		return (struct head){ KIND_UINT, p[0], p + 1 };
-	if (p[0] >= 0xe0)
-		return (struct head){ KIND_SINT, (uint64_t)(int64_t)(int8_t)p[0], p + 1 };
-	if (p[0] <= 0x8f)
-		return (struct head){ KIND_MAP, p[0] & 0x0fu, p + 1 };
-	if (p[0] <= 0x9f)
-		return (struct head){ KIND_ARRAY, p[0] & 0x0fu, p + 1 };
-	if (p[0] <= 0xbf)
-		return (struct head){ KIND_BYTES, p[0] & 0x1fu, p + 1 };
-	if (p[0] == 0xc2 || p[0] == 0xc3)
-		return (struct head){ KIND_BOOL, p[0] & 1u, p + 1 };
-	return head_wide(p, left);
+		return false;
+	t = &types[p[0]];
+	if (t->kind == KIND_BAD || left <= t->bytes)
+		return false;
+	h->kind = (enum kind)t->kind;
+	h->number = t->bytes == 0 ? p[0] & t->mask : number_at(p + 1, t->bytes);
+	h->in = p + 1 + t->bytes;
+	bits = 8 * MAX(t->bytes, 1u);
+	if (h->kind == KIND_SINT && bits < 64 && h->number >> (bits - 1) != 0)
+		h->number |= UINT64_MAX << bits;
+	return true;
 }
 
 /* ---- reading, first step: the walk over untrusted bytes ---- */
 
-/* Takes a head off what is left. */
-static bool
-scan_head(struct bytes *left, struct head *h)
+static const struct msg_node *
+node_of(const uint8_t *p)
 {
-	*h = head_at(left->data, left->len);
-	if (h->kind == KIND_BAD)
-		return false;
-	*left = bytes_of(h->in, left->len - (size_t)(h->in - left->data));
-	return true;
+	return (const struct msg_node *)p;
 }
 
-static bool scan_value(struct bytes *left, unsigned depth);
+static const uint8_t *scan_value(const uint8_t *p, const uint8_t *end, unsigned depth);
 
-static bool
-scan_map(struct bytes *left, uint64_t pairs, unsigned depth)
+/*
+ * Behind a map's pairs, which begin at p; NULL: something is wrong with them. out gets where the
+ * values of keys below count are.
+ */
+static const uint8_t *
+scan_map(const uint8_t *p, const uint8_t *end, uint64_t pairs, unsigned depth,
+    const struct msg_node **out, size_t count)
 {
 	uint64_t large[MSG_PAIRS_MAX],
 	    small = 0; /* a bit for each key below 64, as all of ours are */
 	size_t large_count = 0;
-	struct head h;
+	struct head key;
 
-	if (pairs > MSG_PAIRS_MAX || 2 * pairs > left->len)
-		return false;
-	for (size_t i = 0; i < pairs; i++) {
-		if (!scan_head(left, &h) || h.kind != KIND_UINT)
-			return false;
-		if (h.number < 64) {
-			if ((small >> h.number & 1) != 0)
-				return false;
-			small |= UINT64_C(1) << h.number;
+	if (pairs > MSG_PAIRS_MAX || 2 * pairs > (size_t)(end - p))
+		return NULL;
+	for (size_t i = 0; i < pairs && p != NULL; i++) {
+		if (!head_at(p, (size_t)(end - p), &key) || key.kind != KIND_UINT)
+			return NULL;
+		if (key.number < 64) {
+			if ((small >> key.number & 1) != 0)
+				return NULL;
+			small |= UINT64_C(1) << key.number;
 		} else {
 			for (size_t j = 0; j < large_count; j++) {
-				if (large[j] == h.number)
-					return false;
+				if (large[j] == key.number)
+					return NULL;
 			}
-			large[large_count++] = h.number;
+			large[large_count++] = key.number;
 		}
-		if (!scan_value(left, depth))
-			return false;
+		if (key.number < count)
+			out[key.number] = node_of(key.in);
+		p = scan_value(key.in, end, depth);
 	}
-	return true;
+	return p;
 }
 
-/* depth: how many containers are open. Recursion ends at MSG_DEPTH_MAX. */
-static bool
-scan_value(struct bytes *left, unsigned depth)
+/* Behind the value at p, or NULL. depth: how many containers are open; it ends the recursion. */
+static const uint8_t *
+scan_value(const uint8_t *p, const uint8_t *end, unsigned depth)
 {
 	struct head h;
 
-	if (!scan_head(left, &h))
-		return false;
+	if (!head_at(p, (size_t)(end - p), &h))
+		return NULL;
 	switch (h.kind) {
 	case KIND_BYTES:
-		if (h.number > left->len)
-			return false;
-		*left = bytes_of(left->data + h.number, left->len - (size_t)h.number);
-		return true;
+		return h.number <= (size_t)(end - h.in) ? h.in + h.number : NULL;
 	case KIND_ARRAY:
-		if (depth == MSG_DEPTH_MAX || h.number > left->len)
-			return false;
-		for (uint64_t i = 0; i < h.number; i++) {
-			if (!scan_value(left, depth + 1))
-				return false;
-		}
-		return true;
+		if (depth == MSG_DEPTH_MAX || h.number > (size_t)(end - h.in))
+			return NULL;
+		for (p = h.in; h.number > 0 && p != NULL; h.number--)
+			p = scan_value(p, end, depth + 1);
+		return p;
 	case KIND_MAP:
-		return depth < MSG_DEPTH_MAX && scan_map(left, h.number, depth + 1);
+		return depth == MSG_DEPTH_MAX ? NULL
+					      : scan_map(h.in, end, h.number, depth + 1, NULL, 0);
 	default:
-		return true;
+		return h.in;
 	}
+}
+
+int
+msg_parse(struct bytes in, struct msg **out)
+{
+	if (in.len == 0 || scan_value(in.data, in.data + in.len, 0) != in.data + in.len)
+		return ERR_INVALID;
+	*out = (struct msg *)(uintptr_t)in.data;
+	return ERR_OK;
+}
+
+void
+msg_free(struct msg *m)
+{
+	(void)m; /* the input's bytes, which are not ours */
+}
+
+int
+msg_read(struct bytes in, const struct msg_node **out, size_t count)
+{
+	const uint8_t *end;
+	struct head h;
+
+	for (size_t i = 0; i < count; i++)
+		out[i] = NULL;
+	if (!head_at(in.data, in.len, &h) || h.kind != KIND_MAP)
+		return ERR_INVALID;
+	end = in.data + in.len;
+	return scan_map(h.in, end, h.number, 1, out, count) == end ? ERR_OK : ERR_INVALID;
 }
 
 /* ---- reading, second step: a node is where its value begins ---- */
@@ -343,12 +349,12 @@ at(const void *node)
 	return node;
 }
 
-static struct head
+static inline struct head
 sound_head(const uint8_t *p)
 {
-	struct head h = head_at(p, SIZE_MAX);
+	struct head h;
 
-	must(h.kind != KIND_BAD); /* the walk let nothing else through */
+	must(head_at(p, SIZE_MAX, &h)); /* the walk let nothing else through */
 	return h;
 }
 
@@ -366,29 +372,6 @@ skip(const uint8_t *p)
 	for (uint64_t n = h.kind == KIND_MAP ? 2 * h.number : h.number; n > 0; n--)
 		p = skip(p);
 	return p;
-}
-
-int
-msg_parse(struct bytes in, struct msg **out)
-{
-	struct bytes left = in;
-
-	if (!scan_value(&left, 0) || left.len > 0)
-		return ERR_INVALID;
-	*out = (struct msg *)(uintptr_t)in.data;
-	return ERR_OK;
-}
-
-void
-msg_free(struct msg *m)
-{
-	(void)m; /* the input's bytes, which are not ours */
-}
-
-static const struct msg_node *
-node_of(const uint8_t *p)
-{
-	return (const struct msg_node *)p;
 }
 
 const struct msg_node *
@@ -417,31 +400,6 @@ msg_get(const struct msg_node *map, uint32_t key)
 		p = skip(k.in);
 	}
 	return NULL;
-}
-
-void
-msg_values(const struct msg_node *map, const struct msg_node **out, size_t count)
-{
-	const uint8_t *p;
-	struct head h;
-
-	for (size_t i = 0; i < count; i++)
-		out[i] = NULL;
-	if (map == NULL)
-		return;
-	h = sound_head(at(map));
-	if (h.kind != KIND_MAP)
-		return;
-	p = h.in;
-	for (uint64_t i = 0; i < h.number; i++) {
-		struct head k = sound_head(p);
-
-		if (k.number < count)
-			out[k.number] = node_of(k.in);
-		/* Nobody needs what lies behind the last one. */
-		if (i + 1 < h.number)
-			p = skip(k.in);
-	}
 }
 
 /* True: an integer that is not negative, however it is written. */

@@ -69,10 +69,11 @@ int msg_get_array(const struct msg_node *map, uint32_t key, size_t max, const st
 const struct msg_node *msg_item(const struct msg_node *array, size_t index);
 
 /*
- * The values of keys 0 to count − 1, NULL where there is none, in one pass over the map; each
- * msg_get_*() takes one of its own. For those maps of which nearly all is read.
+ * msg_parse() of a map, and the values of its keys 0 to count − 1, NULL where there is none, in
+ * one pass; each msg_get_*() takes one of its own. For what comes often and is read whole.
+ * ERR_INVALID also when it is no map; what out holds then is not to be used.
  */
-void msg_values(const struct msg_node *map, const struct msg_node **out, size_t count);
+int msg_read(struct bytes in, const struct msg_node **out, size_t count);
 /* As msg_get_*() of that value. */
 int msg_node_u64(const struct msg_node *n, uint64_t max, uint64_t *out);
 int msg_node_i64(const struct msg_node *n, int64_t *out);
