@@ -7,7 +7,6 @@
 
 #include "overlay/base/err.h"
 #include "overlay/base/msg.h"
-#include "overlay/base/pack.h"
 
 /* Keys of the maps; each message numbers its own. */
 enum { NODE_TARGET = 1 };
@@ -34,56 +33,86 @@ contact_bytes(const struct contact *c)
 	return 1 + (c->addr.family == ADDR_IPV4 ? IPV4_BYTES : IPV6_BYTES) + 2 + 32;
 }
 
+/* By hand, both ways: an answer brings twenty, and most datagrams are answers. */
+static void
+contact_write(const struct contact *c, uint8_t *to)
+{
+	must(c->addr.family != ADDR_NONE);
+	*to++ = c->addr.family;
+	if (c->addr.family == ADDR_IPV4) {
+		memcpy(to, c->addr.ip, IPV4_BYTES);
+		to += IPV4_BYTES;
+	} else {
+		memcpy(to, c->addr.ip, IPV6_BYTES);
+		to += IPV6_BYTES;
+	}
+	*to++ = (uint8_t)(c->addr.port >> 8);
+	*to++ = (uint8_t)c->addr.port;
+	memcpy(to, c->pub.b, sizeof(c->pub.b));
+}
+
 /* As one bin: at most cap bytes of contacts, the first of them. */
 static void
 contacts_put(struct msg_writer *w, const struct contacts *m, size_t cap)
 {
 	uint8_t bytes[CONTACTS_MAX * CONTACT_WIRE_BYTES];
-	struct packer p = packer_on(bytes, sizeof(bytes));
+	size_t len = 0;
 
-	for (size_t i = 0; i < m->count; i++) {
-		const struct contact *c = &m->at[i];
-
-		must(c->addr.family != ADDR_NONE);
-		if (p.len + contact_bytes(c) > cap)
-			break;
-		pack_u8(&p, c->addr.family);
-		pack_raw(&p, c->addr.ip, c->addr.family == ADDR_IPV4 ? IPV4_BYTES : IPV6_BYTES);
-		pack_u16(&p, c->addr.port);
-		pack_raw(&p, c->pub.b, sizeof(c->pub.b));
+	must(m->count <= CONTACTS_MAX);
+	for (size_t i = 0; i < m->count && len + contact_bytes(&m->at[i]) <= cap; i++) {
+		contact_write(&m->at[i], bytes + len);
+		len += contact_bytes(&m->at[i]);
 	}
-	must(pack_ok(&p));
-	msg_put_bin(w, bytes_of(bytes, p.len));
+	msg_put_bin(w, bytes_of(bytes, len));
+}
+
+/* The one that in begins with: its length, 0 when it is none. The id stays as it is. */
+static size_t
+contact_read(struct bytes in, struct contact *out)
+{
+	struct addr a = { .family = in.data[0] };
+	size_t ip = a.family == ADDR_IPV4 ? IPV4_BYTES : IPV6_BYTES;
+	const uint8_t *at = in.data + 1;
+
+	if ((a.family != ADDR_IPV4 && a.family != ADDR_IPV6) ||
+	    in.len < 1 + ip + 2 + sizeof(out->pub.b))
+		return 0;
+	if (a.family == ADDR_IPV4)
+		memcpy(a.ip, at, IPV4_BYTES);
+	else
+		memcpy(a.ip, at, IPV6_BYTES);
+	at += ip;
+	a.port = (uint16_t)(at[0] << 8 | at[1]);
+	if (a.port == 0)
+		return 0;
+	memcpy(out->pub.b, at + 2, sizeof(out->pub.b));
+	out->addr = a;
+	return 1 + ip + 2 + sizeof(out->pub.b);
 }
 
 static int
 contacts_read(struct bytes in, struct contacts *out)
 {
-	struct unpacker u = unpacker_on(in);
-
 	out->count = 0;
-	while (unpack_left(&u) > 0) {
-		struct addr a = { .family = unpack_u8(&u) };
-		struct contact *c = &out->at[out->count];
+	while (in.len > 0) {
+		size_t len;
 
-		if (out->count == CONTACTS_MAX || (a.family != ADDR_IPV4 && a.family != ADDR_IPV6))
+		if (out->count == CONTACTS_MAX)
 			return ERR_INVALID;
-		unpack_raw(&u, a.ip, a.family == ADDR_IPV4 ? IPV4_BYTES : IPV6_BYTES);
-		a.port = unpack_u16(&u);
-		unpack_raw(&u, c->pub.b, sizeof(c->pub.b));
-		if (u.failed || a.port == 0)
+		len = contact_read(in, &out->at[out->count]);
+		if (len == 0)
 			return ERR_INVALID;
-		c->addr = a;
+		in = bytes_of(in.data + len, in.len - len);
 		out->count++;
 	}
 	return ERR_OK;
 }
 
 static int
-contacts_get(const struct msg_node *map, uint32_t key, struct contacts *out)
+contacts_get(const struct msg_node *n, struct contacts *out)
 {
 	struct bytes bin;
-	int err = msg_get_bin(map, key, CONTACTS_MAX * CONTACT_WIRE_BYTES, &bin);
+	int err = msg_node_bin(n, CONTACTS_MAX * CONTACT_WIRE_BYTES, &bin);
 
 	return err != ERR_OK ? err : contacts_read(bin, out);
 }
@@ -205,15 +234,14 @@ nodes_reply_pack(const struct nodes_reply *m, struct buf *out)
 int
 nodes_reply_unpack(struct bytes in, struct nodes_reply *out)
 {
-	struct msg *msg;
-	int err = msg_parse(in, &msg);
+	const struct msg_node *at[NODES_MORE + 1];
+	int err = msg_read(in, at, ARRAY_LEN(at));
 
 	if (err != ERR_OK)
 		return err;
-	err = required(contacts_get(msg_root(msg), NODES_CONTACTS, &out->contacts));
+	err = required(contacts_get(at[NODES_CONTACTS], &out->contacts));
 	if (err == ERR_OK)
-		err = required(msg_get_bool(msg_root(msg), NODES_MORE, &out->more));
-	msg_free(msg);
+		err = required(msg_node_bool(at[NODES_MORE], &out->more));
 	return err;
 }
 
@@ -378,7 +406,7 @@ get_reply_unpack(struct bytes in, struct get_reply *out)
 	if (err == ERR_OK)
 		err = required(msg_get_u64(msg_root(msg), GOT_TOTAL, UINT8_MAX, &total));
 	if (err == ERR_OK)
-		err = required(contacts_get(msg_root(msg), GOT_CONTACTS, &out->contacts));
+		err = required(contacts_get(msg_get(msg_root(msg), GOT_CONTACTS), &out->contacts));
 	if (err == ERR_OK)
 		out->total = (uint8_t)total;
 	msg_free(msg);
