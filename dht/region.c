@@ -42,36 +42,63 @@ region_part(const struct region *r, const struct id *id)
 	return (unsigned)(top << r->bits >> (64 - REGION_SPREAD_BITS));
 }
 
-static size_t
-of_network(const struct contact *nodes, const uint16_t *chosen, size_t count, uint64_t network)
-{
-	size_t n = 0;
+/* What the choice looks at, of each node, again and again. */
+struct option {
+	uint64_t network;
+	uint16_t crowd; /* how many of its network are chosen */
+	uint8_t part;
+	bool out; /* chosen already, or not inside */
+};
 
+static void
+option_take(struct option *options, size_t count, size_t taken)
+{
+	options[taken].out = true;
 	for (size_t i = 0; i < count; i++)
-		n += addr_group(&nodes[chosen[i]].addr) == network;
-	return n;
+		options[i].crowd += options[i].network == options[taken].network;
 }
 
 /* The next of a part: fewest of its network chosen so far, then nearest. SIZE_MAX: none. */
 static size_t
-part_next(const struct region *r, const struct contact *nodes, size_t count, unsigned part,
-    const bool *taken, const uint16_t *chosen, size_t chosen_count)
+part_next(const struct option *options, size_t count, unsigned part)
 {
 	size_t best = SIZE_MAX, best_crowd = SIZE_MAX;
 
-	for (size_t i = 0; i < count; i++) {
-		size_t crowd;
-
-		if (taken[i] || region_part(r, &nodes[i].id) != part ||
-		    !region_holds(r, &nodes[i].id))
-			continue;
-		crowd = of_network(nodes, chosen, chosen_count, addr_group(&nodes[i].addr));
-		if (crowd < best_crowd) {
+	for (size_t i = 0; i < count; i++)
+		if (options[i].part == part && !options[i].out && options[i].crowd < best_crowd) {
 			best = i;
-			best_crowd = crowd;
+			best_crowd = options[i].crowd;
+		}
+	return best;
+}
+
+/* Of those inside, part by part; out holds n already. */
+static size_t
+spread(const struct region *r, const struct contact *nodes, size_t count, size_t n, size_t max,
+    uint16_t *out)
+{
+	struct option options[REGION_NODES_MAX];
+	bool more = true;
+
+	for (size_t i = 0; i < count; i++)
+		options[i] = (struct option){ .network = addr_group(&nodes[i].addr),
+			.part = (uint8_t)region_part(r, &nodes[i].id),
+			.out = !region_holds(r, &nodes[i].id) };
+	for (size_t i = 0; i < n; i++)
+		option_take(options, count, out[i]);
+	while (more && n < max) {
+		more = false;
+		for (unsigned part = 0; part < 1u << REGION_SPREAD_BITS && n < max; part++) {
+			size_t i = part_next(options, count, part);
+
+			if (i == SIZE_MAX)
+				continue;
+			option_take(options, count, i);
+			out[n++] = (uint16_t)i;
+			more = true;
 		}
 	}
-	return best;
+	return n;
 }
 
 static void
@@ -90,15 +117,11 @@ size_t
 region_choose(const struct region *r, const struct contact *nodes, size_t count, size_t keep,
     size_t max, uint16_t *out)
 {
-	bool taken[REGION_NODES_MAX] = { false };
 	size_t n = 0, inside = 0;
-	bool more = true;
 
 	must(count <= REGION_NODES_MAX);
-	for (; n < MIN(keep, MIN(count, max)); n++) {
-		taken[n] = true;
+	for (; n < MIN(keep, MIN(count, max)); n++)
 		out[n] = (uint16_t)n;
-	}
 	for (size_t i = n; i < count; i++)
 		inside += region_holds(r, &nodes[i].id);
 	if (inside <= max - n) {
@@ -107,18 +130,7 @@ region_choose(const struct region *r, const struct contact *nodes, size_t count,
 				out[n++] = (uint16_t)i;
 		return n;
 	}
-	while (more && n < max) {
-		more = false;
-		for (unsigned part = 0; part < 1u << REGION_SPREAD_BITS && n < max; part++) {
-			size_t i = part_next(r, nodes, count, part, taken, out, n);
-
-			if (i == SIZE_MAX)
-				continue;
-			taken[i] = true;
-			out[n++] = (uint16_t)i;
-			more = true;
-		}
-	}
+	n = spread(r, nodes, count, n, max, out);
 	sort_u16(out, n);
 	return n;
 }
