@@ -68,16 +68,16 @@ void
 sim_random_bytes(struct sim_random *r, void *out, size_t len)
 {
 	uint8_t *to = out;
+	uint64_t v;
 
-	while (len > 0) {
-		uint64_t v = sim_random_u64(r);
-		size_t part = MIN(len, sizeof(v));
-
-		/* Shifted, not copied: the same on either byte order. */
-		for (size_t i = 0; i < part; i++)
-			to[i] = (uint8_t)(v >> (8 * i));
-		to += part;
-		len -= part;
+	/* Little-endian, so that either byte order draws the same. */
+	for (; len >= sizeof(v); to += sizeof(v), len -= sizeof(v)) {
+		v = htole64(sim_random_u64(r));
+		memcpy(to, &v, sizeof(v));
+	}
+	if (len > 0) {
+		v = htole64(sim_random_u64(r));
+		memcpy(to, &v, len);
 	}
 }
 
