@@ -6,6 +6,8 @@
 #ifndef DHT_DISTANCE_H
 #define DHT_DISTANCE_H
 
+#include <endian.h>
+
 #include "overlay/base/types.h"
 
 #define ID_BITS 256
@@ -14,11 +16,10 @@
 static inline uint64_t
 id_top(const struct id *a)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | a->b[i];
-	return v;
+	memcpy(&v, a->b, sizeof(v));
+	return be64toh(v);
 }
 
 /* The first 64 bits of the distance. */
