@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <endian.h>
 #include <stdio.h>
 
 #include "overlay/base/err.h"
@@ -244,16 +245,21 @@ plain_v4(uint8_t first)
 	}
 }
 
-enum addr_scope
-addr_scope(const struct addr *a)
+/* Apart, so that the many others do not pay for its registers. */
+static __attribute__((noinline)) enum addr_scope
+special_scope(const struct addr *a)
 {
-	if (a->family == ADDR_IPV4 && plain_v4(a->ip[0]))
-		return ADDR_GLOBAL;
 	if (a->family == ADDR_IPV4)
 		return look_up(a->ip, special_v4, ARRAY_LEN(special_v4), ADDR_GLOBAL);
 	if (a->family == ADDR_IPV6)
 		return look_up(a->ip, special_v6, ARRAY_LEN(special_v6), ADDR_MARTIAN);
 	return ADDR_MARTIAN;
+}
+
+enum addr_scope
+addr_scope(const struct addr *a)
+{
+	return a->family == ADDR_IPV4 && plain_v4(a->ip[0]) ? ADDR_GLOBAL : special_scope(a);
 }
 
 bool
@@ -304,11 +310,10 @@ addr_tellable(const struct addr *a, const struct addr *to)
 uint64_t
 addr_group(const struct addr *a)
 {
-	uint64_t top = 0;
+	uint64_t top;
 
-	/* By hand: tables and lookups ask for hundreds at a time. */
-	for (size_t i = 0; i < sizeof(top); i++)
-		top = top << 8 | a->ip[i];
+	memcpy(&top, a->ip, sizeof(top));
+	top = be64toh(top);
 	switch (a->family) {
 	case ADDR_IPV4:
 		/* As a /64 this would be multicast, so it is no IPv6 peer's. */
