@@ -96,11 +96,7 @@ crypto_hmac(struct hash *out, const void *key, size_t key_len, const void *data,
 	crypto_auth_hmacsha256_state state;
 
 	if (crypto_is_stand_in()) {
-		struct stand_in_hash h;
-
-		stand_in_hash_init_keyed(&h, key, key_len);
-		stand_in_hash_update(&h, data, len);
-		stand_in_hash_final(&h, out);
+		stand_in_hash_once_keyed(out, key, key_len, data, len);
 		return;
 	}
 	crypto_auth_hmacsha256_init(&state, key, key_len);

@@ -55,38 +55,63 @@ mix(uint64_t v)
 	return v ^ v >> 31;
 }
 
-static void
-take_block(struct stand_in_hash *h, const uint8_t block[32])
+static const uint64_t lanes_first[4] = { PRIME_1 + PRIME_2, PRIME_2, PRIME_3, GOLDEN };
+
+static inline void
+take_block(uint64_t lanes[4], const uint8_t block[32])
 {
 	uint64_t words[4];
 
 	memcpy(words, block, sizeof(words));
-	for (int i = 0; i < 4; i++)
-		h->lanes[i] = rotate(h->lanes[i] + words[i] * PRIME_2, 31) * PRIME_1;
+	lanes[0] = rotate(lanes[0] + words[0] * PRIME_2, 31) * PRIME_1;
+	lanes[1] = rotate(lanes[1] + words[1] * PRIME_2, 31) * PRIME_1;
+	lanes[2] = rotate(lanes[2] + words[2] * PRIME_2, 31) * PRIME_1;
+	lanes[3] = rotate(lanes[3] + words[3] * PRIME_2, 31) * PRIME_1;
+}
+
+/* Whole blocks, then what is left, which zeros fill up. */
+static void
+absorb(uint64_t lanes[4], const void *data, size_t len)
+{
+	const uint8_t *at = data;
+	uint8_t last[32] = { 0 };
+
+	for (; len >= sizeof(last); at += sizeof(last), len -= sizeof(last))
+		take_block(lanes, at);
+	if (len > 0) {
+		memcpy(last, at, len);
+		take_block(lanes, last);
+	}
 }
 
 void
 stand_in_hash_init(struct stand_in_hash *h)
 {
-	*h = (struct stand_in_hash){ .lanes = { PRIME_1 + PRIME_2, PRIME_2, PRIME_3, GOLDEN } };
+	memcpy(h->lanes, lanes_first, sizeof(h->lanes));
+	h->len = 0;
+}
+
+static void
+lanes_of_key(uint64_t lanes[4], const void *key, size_t key_len)
+{
+	struct hash digest;
+	uint64_t words[4];
+
+	if (key_len == sizeof(words)) { /* nearly all */
+		memcpy(words, key, sizeof(words));
+	} else {
+		stand_in_hash_once(&digest, key, key_len);
+		memcpy(words, digest.b, sizeof(words));
+	}
+	for (int i = 0; i < 4; i++)
+		lanes[i] = lanes_first[i] ^ words[i] * PRIME_3;
 }
 
 void
 stand_in_hash_init_keyed(struct stand_in_hash *h, const void *key, size_t key_len)
 {
-	struct hash digest;
-	uint64_t words[4];
-
-	stand_in_hash_init(h);
-	if (key_len == sizeof(words)) { /* nearly all */
-		memcpy(words, key, sizeof(words));
-	} else {
-		stand_in_hash_update(h, key, key_len);
-		stand_in_hash_final(h, &digest);
-		memcpy(words, digest.b, sizeof(words));
-	}
-	for (int i = 0; i < 4; i++)
-		h->lanes[i] ^= words[i] * PRIME_3;
+	lanes_of_key(h->lanes, key, key_len);
+	h->len = 0;
 }
 
 void
@@ -103,12 +128,12 @@ stand_in_hash_update(struct stand_in_hash *h, const void *data, size_t len)
 			memcpy(h->block + have, at, n);
 		if (have + n < sizeof(h->block))
 			return;
-		take_block(h, h->block);
+		take_block(h->lanes, h->block);
 		at += n;
 		len -= n;
 	}
 	for (; len >= sizeof(h->block); at += sizeof(h->block), len -= sizeof(h->block))
-		take_block(h, at);
+		take_block(h->lanes, at);
 	if (len > 0)
 		memcpy(h->block, at, len);
 }
@@ -118,25 +143,25 @@ finish(const uint64_t lanes[4], uint64_t len, struct hash *out)
 {
 	uint64_t all = mix(len * PRIME_3 + lanes[0] + rotate(lanes[1], 17) * PRIME_1 +
 			   rotate(lanes[2], 31) * PRIME_2 + rotate(lanes[3], 47) * GOLDEN);
-	uint64_t words[4];
+	uint64_t words[4] = {
+		(lanes[0] + all) * GOLDEN,
+		(lanes[1] + rotate(all, 16)) * GOLDEN,
+		(lanes[2] + rotate(all, 32)) * GOLDEN,
+		(lanes[3] + rotate(all, 48)) * GOLDEN,
+	};
 
 	/* All bits of every lane are in all of them already. */
-	for (int i = 0; i < 4; i++) {
-		words[i] = (lanes[i] + rotate(all, 16 * (unsigned)i)) * GOLDEN;
-		words[i] ^= words[i] >> 32;
-	}
+	words[0] ^= words[0] >> 32;
+	words[1] ^= words[1] >> 32;
+	words[2] ^= words[2] >> 32;
+	words[3] ^= words[3] >> 32;
 	memcpy(out->b, words, sizeof(out->b));
 }
 
 void
 stand_in_hash_final(struct stand_in_hash *h, struct hash *out)
 {
-	size_t have = h->len % sizeof(h->block);
-
-	if (have > 0) {
-		memset(h->block + have, 0, sizeof(h->block) - have);
-		take_block(h, h->block);
-	}
+	absorb(h->lanes, h->block, h->len % sizeof(h->block));
 	finish(h->lanes, h->len, out);
 	stand_in_hash_init(h);
 }
@@ -144,36 +169,40 @@ stand_in_hash_final(struct stand_in_hash *h, struct hash *out)
 void
 stand_in_hash_once(struct hash *out, const void *data, size_t len)
 {
-	const uint8_t *at = data;
-	struct stand_in_hash h;
-	size_t left = len;
+	uint64_t lanes[4];
 
-	stand_in_hash_init(&h);
-	for (; left >= sizeof(h.block); at += sizeof(h.block), left -= sizeof(h.block))
-		take_block(&h, at);
-	if (left > 0) {
-		memcpy(h.block, at, left); /* the rest is zero from init */
-		take_block(&h, h.block);
-	}
-	finish(h.lanes, len, out);
+	memcpy(lanes, lanes_first, sizeof(lanes));
+	absorb(lanes, data, len);
+	finish(lanes, len, out);
 }
 
-/* A hash of its own for each purpose: name is at most 8 characters. */
-static void
-hash_for(
-    const char *name, const void *a, size_t a_len, const void *b, size_t b_len, struct hash *out)
+void
+stand_in_hash_once_keyed(
+    struct hash *out, const void *key, size_t key_len, const void *data, size_t len)
 {
-	struct stand_in_hash h;
-	uint64_t purpose = 0;
+	uint64_t lanes[4];
 
-	/* Into the lanes, so that keys stay on the borders of blocks. */
+	lanes_of_key(lanes, key, key_len);
+	absorb(lanes, data, len);
+	finish(lanes, len, out);
+}
+
+/*
+ * Of a key or point and what follows it; a hash of its own for each purpose, whose name is at
+ * most 8 characters.
+ */
+static inline void
+hash_for(const char *name, const uint8_t first[32], const void *more, size_t len, struct hash *out)
+{
+	uint64_t lanes[4], purpose = 0;
+
 	memcpy(&purpose, name, MIN(strlen(name), sizeof(purpose)));
-	stand_in_hash_init(&h);
-	h.lanes[0] ^= purpose * PRIME_3;
-	h.lanes[1] ^= (a_len + 1) * PRIME_3;
-	stand_in_hash_update(&h, a, a_len);
-	stand_in_hash_update(&h, b, b_len);
-	stand_in_hash_final(&h, out);
+	memcpy(lanes, lanes_first, sizeof(lanes));
+	lanes[0] ^= purpose * PRIME_3;
+	lanes[1] ^= 33 * PRIME_3; /* none of the plain hashes */
+	take_block(lanes, first);
+	absorb(lanes, more, len);
+	finish(lanes, 32 + len, out);
 }
 
 /* ---- signatures: a hash of public key and message, which all can compute and check ---- */
@@ -183,7 +212,7 @@ stand_in_sign_key(const struct key *seed, struct sign_key *out, struct pubkey *p
 {
 	struct hash h;
 
-	hash_for("public", seed->b, sizeof(seed->b), "", 0, &h);
+	hash_for("public", seed->b, "", 0, &h);
 	memcpy(pub->b, h.b, sizeof(pub->b));
 	memcpy(out->seed, seed->b, sizeof(out->seed));
 	/* The layout of the real one: seed, then public key. */
@@ -196,9 +225,9 @@ signature(const uint8_t pub[32], const void *data, size_t len, struct sig *out)
 {
 	struct hash h;
 
-	hash_for("sign", pub, 32, data, len, &h);
+	hash_for("sign", pub, data, len, &h);
 	memcpy(out->b, h.b, sizeof(h.b));
-	hash_for("sign 2", h.b, sizeof(h.b), "", 0, &h);
+	hash_for("sign 2", h.b, "", 0, &h);
 	memcpy(out->b + sizeof(h.b), h.b, sizeof(h.b));
 }
 
@@ -232,7 +261,7 @@ stand_in_x25519_base(uint8_t pub[32], const struct key *secret)
 {
 	struct hash h;
 
-	hash_for("x25519", secret->b, sizeof(secret->b), "", 0, &h);
+	hash_for("x25519", secret->b, "", 0, &h);
 	memcpy(pub, h.b, sizeof(h.b));
 }
 
@@ -240,7 +269,7 @@ int
 stand_in_x25519(struct key *shared, const struct key *secret, const uint8_t peer_pub[32])
 {
 	uint64_t own[4], peer[4];
-	struct hash h;
+	struct hash h, sum;
 
 	if (is_zero(peer_pub))
 		return ERR_AUTH;
@@ -249,7 +278,8 @@ stand_in_x25519(struct key *shared, const struct key *secret, const uint8_t peer
 	memcpy(peer, peer_pub, sizeof(peer));
 	for (int i = 0; i < 4; i++)
 		own[i] += peer[i];
-	hash_for("shared", own, sizeof(own), "", 0, &h);
+	memcpy(sum.b, own, sizeof(sum.b));
+	hash_for("shared", sum.b, "", 0, &h);
 	memcpy(shared->b, h.b, sizeof(shared->b));
 	return ERR_OK;
 }
@@ -328,20 +358,15 @@ static void
 tag_of(const struct hash *start, struct bytes ad, const struct sums *sums, size_t len,
     uint8_t tag[CRYPTO_TAG_BYTES])
 {
-	struct stand_in_hash h = { .len = ad.len };
+	uint64_t lanes[4];
 	struct hash full;
 
-	memcpy(h.lanes, start->b, sizeof(h.lanes));
-	h.lanes[0] += sums->plain * PRIME_1;
-	h.lanes[1] ^= rotate(sums->ordered * PRIME_2, 31);
-	h.lanes[2] += len * PRIME_3;
-	for (; ad.len >= sizeof(h.block); ad = bytes_of(ad.data + 32, ad.len - 32))
-		take_block(&h, ad.data);
-	if (ad.len > 0) {
-		memcpy(h.block, ad.data, ad.len); /* the rest is zero */
-		take_block(&h, h.block);
-	}
-	finish(h.lanes, h.len, &full);
+	memcpy(lanes, start->b, sizeof(lanes));
+	lanes[0] += sums->plain * PRIME_1;
+	lanes[1] ^= rotate(sums->ordered * PRIME_2, 31);
+	lanes[2] += len * PRIME_3;
+	absorb(lanes, ad.data, ad.len);
+	finish(lanes, ad.len, &full);
 	memcpy(tag, full.b, CRYPTO_TAG_BYTES);
 }
 

@@ -38,6 +38,8 @@ void stand_in_hash_update(struct stand_in_hash *h, const void *data, size_t len)
 void stand_in_hash_final(struct stand_in_hash *h, struct hash *out); /* ready for reuse, unkeyed */
 /* The same in one piece: most are of a public key, for the id of a contact just heard of. */
 void stand_in_hash_once(struct hash *out, const void *data, size_t len);
+void stand_in_hash_once_keyed(
+    struct hash *out, const void *key, size_t key_len, const void *data, size_t len);
 
 void stand_in_sign_key(const struct key *seed, struct sign_key *out, struct pubkey *pub);
 void stand_in_sign(struct sig *out, const struct sign_key *k, const void *data, size_t len);
