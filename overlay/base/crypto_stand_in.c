@@ -305,65 +305,109 @@ stand_in_pubkey_to_x25519(uint8_t out[32], const struct pubkey *pub)
 
 /* ---- sealing ---- */
 
-struct sums { /* of the sealed words; the second depends on their order (Fletcher's checksum) */
-	uint64_t plain, ordered;
+/* Two words side by side; baseline x86-64 and ARM64 have registers for them. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+/* Of key and nonce. What each lane of the key stream begins with, and the tag. */
+struct start {
+	uint64_t lanes[4];
 };
 
-/*
- * The key stream over in, and the sums of what is sealed, in one pass. Not a mix for each word:
- * nobody but a checker that searches for text reads it.
- */
-static struct sums
-sweep(const struct hash *start, uint8_t *out, const uint8_t *in, size_t len, bool opening)
-{
-	struct sums s = { 0, 0 };
-	uint64_t seed[2], word, turned;
-	size_t i = 0;
+/* By lane, of the sealed words; the second depends on their order (Fletcher's checksum). */
+struct sums {
+	uint64_t plain[4], ordered[4];
+};
 
-	memcpy(seed, start->b, sizeof(seed));
-	for (; i + sizeof(word) <= len; i += sizeof(word)) {
-		memcpy(&word, in + i, sizeof(word));
-		seed[0] += GOLDEN;
-		turned = word ^ seed[0] ^ rotate(seed[0], 29) ^ seed[1];
-		memcpy(out + i, &turned, sizeof(turned));
-		s.plain += opening ? word : turned;
-		s.ordered += s.plain;
-	}
-	word = mix(seed[0] + GOLDEN) + seed[1];
-	for (; i < len; i++, word >>= 8) {
-		uint8_t byte = in[i] ^ (uint8_t)word;
-
-		s.plain += opening ? in[i] : byte;
-		s.ordered += s.plain;
-		out[i] = byte;
-	}
-	return s;
-}
-
-/* What key stream and tag begin with: every bit of key and nonce in every word. */
+/* All lanes depend on every bit of key and nonce. */
 static void
-seal_start(const struct key *k, struct bytes nonce, struct hash *start)
+seal_start(const struct key *k, struct bytes nonce, struct start *start)
 {
-	uint64_t words[4], drawn[4] = { 0 };
+	uint64_t words[4], drawn[4] = { 0 }, all;
 
 	must(nonce.len <= sizeof(drawn));
 	memcpy(words, k->b, sizeof(words));
 	memcpy(drawn, nonce.data, nonce.len);
+	words[0] = rotate(words[0] * PRIME_1 + drawn[0] * PRIME_2, 31) * PRIME_3;
+	words[1] = rotate(words[1] * PRIME_1 + drawn[1] * PRIME_2, 31) * PRIME_3;
+	words[2] = rotate(words[2] * PRIME_1 + drawn[2] * PRIME_2, 31) * PRIME_3;
+	words[3] = rotate(words[3] * PRIME_1 + drawn[3] * PRIME_2, 31) * PRIME_3;
+	all = mix(nonce.len + words[0] + rotate(words[1], 17) + rotate(words[2], 31) +
+		  rotate(words[3], 47));
+	*start = (struct start){ { words[0] ^ all, words[1] + rotate(all, 16),
+	    words[2] ^ rotate(all, 32), words[3] + rotate(all, 48) } };
+}
+
+/* What is left behind the last whole block, as one that zeros fill up: on either side the same. */
+static void
+sweep_rest(const uint64_t stream[4], struct sums *s, uint8_t *out, const uint8_t *in, size_t len,
+    bool opening)
+{
+	uint64_t came[4] = { 0 }, turned[4];
+	const uint64_t *sealed = opening ? came : turned;
+
+	memcpy(came, in, len);
 	for (int i = 0; i < 4; i++)
-		words[i] = rotate(words[i] * PRIME_1 + drawn[i] * PRIME_2, 31) * PRIME_3;
-	finish(words, nonce.len, start);
+		turned[i] = came[i] ^ stream[i];
+	memcpy(out, turned, len);
+	memset((uint8_t *)turned + len, 0, sizeof(turned) - len);
+	for (int i = 0; i < 4; i++) {
+		s->plain[i] += sealed[i];
+		s->ordered[i] += s->plain[i];
+	}
+}
+
+/*
+ * The key stream over in, and the sums of what is sealed, in one pass. Four lanes, none of which
+ * waits for another. The stream only counts, in odd steps of 64 bits: nobody but a checker that
+ * searches for text reads it.
+ */
+static inline __attribute__((always_inline)) void
+sweep(const struct start *start, struct sums *s, uint8_t *out, const uint8_t *in, size_t len,
+    bool opening)
+{
+	const pair step[2] = { { GOLDEN, PRIME_1 }, { PRIME_2, PRIME_3 } };
+	pair plain_a = { 0 }, plain_b = { 0 }, ordered_a = { 0 }, ordered_b = { 0 };
+	pair a, b, turned_a, turned_b, stream_a, stream_b;
+	uint64_t stream[4];
+
+	memcpy(&stream_a, start->lanes, sizeof(pair));
+	memcpy(&stream_b, start->lanes + 2, sizeof(pair));
+	for (; len >= 2 * sizeof(pair); len -= 2 * sizeof(pair)) {
+		memcpy(&a, in, sizeof(pair));
+		memcpy(&b, in + sizeof(pair), sizeof(pair));
+		turned_a = a ^ stream_a;
+		turned_b = b ^ stream_b;
+		memcpy(out, &turned_a, sizeof(pair));
+		memcpy(out + sizeof(pair), &turned_b, sizeof(pair));
+		stream_a += step[0];
+		stream_b += step[1];
+		plain_a += opening ? a : turned_a;
+		plain_b += opening ? b : turned_b;
+		ordered_a += plain_a;
+		ordered_b += plain_b;
+		in += 2 * sizeof(pair);
+		out += 2 * sizeof(pair);
+	}
+	memcpy(stream, &stream_a, sizeof(pair));
+	memcpy(stream + 2, &stream_b, sizeof(pair));
+	memcpy(s->plain, &plain_a, sizeof(pair));
+	memcpy(s->plain + 2, &plain_b, sizeof(pair));
+	memcpy(s->ordered, &ordered_a, sizeof(pair));
+	memcpy(s->ordered + 2, &ordered_b, sizeof(pair));
+	if (len > 0)
+		sweep_rest(stream, s, out, in, len, opening);
 }
 
 static void
-tag_of(const struct hash *start, struct bytes ad, const struct sums *sums, size_t len,
+tag_of(const struct start *start, struct bytes ad, const struct sums *sums, size_t len,
     uint8_t tag[CRYPTO_TAG_BYTES])
 {
 	uint64_t lanes[4];
 	struct hash full;
 
-	memcpy(lanes, start->b, sizeof(lanes));
-	lanes[0] += sums->plain * PRIME_1;
-	lanes[1] ^= rotate(sums->ordered * PRIME_2, 31);
+	for (int i = 0; i < 4; i++)
+		lanes[i] = (start->lanes[i] + sums->plain[i] * PRIME_1) ^
+			   rotate(sums->ordered[i] * PRIME_2, 31);
 	lanes[2] += len * PRIME_3;
 	absorb(lanes, ad.data, ad.len);
 	finish(lanes, ad.len, &full);
@@ -374,11 +418,11 @@ void
 stand_in_seal(uint8_t *out, const struct key *k, struct bytes nonce, struct bytes ad,
     const uint8_t *in, size_t len)
 {
-	struct hash start;
+	struct start start;
 	struct sums sums;
 
 	seal_start(k, nonce, &start);
-	sums = sweep(&start, out, in, len, false);
+	sweep(&start, &sums, out, in, len, false);
 	tag_of(&start, ad, &sums, len, out + len);
 }
 
@@ -387,7 +431,7 @@ stand_in_open(uint8_t *out, const struct key *k, struct bytes nonce, struct byte
     const uint8_t *in, size_t len)
 {
 	uint8_t tag[CRYPTO_TAG_BYTES], came[CRYPTO_TAG_BYTES];
-	struct hash start;
+	struct start start;
 	struct sums sums;
 
 	if (len < CRYPTO_TAG_BYTES)
@@ -395,7 +439,7 @@ stand_in_open(uint8_t *out, const struct key *k, struct bytes nonce, struct byte
 	len -= CRYPTO_TAG_BYTES;
 	memcpy(came, in + len, sizeof(came)); /* out may lie over in */
 	seal_start(k, nonce, &start);
-	sums = sweep(&start, out, in, len, true);
+	sweep(&start, &sums, out, in, len, true);
 	tag_of(&start, ad, &sums, len, tag);
 	return memcmp(tag, came, sizeof(tag)) == 0 ? ERR_OK : ERR_AUTH;
 }

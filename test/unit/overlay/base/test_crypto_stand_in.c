@@ -272,6 +272,45 @@ START_TEST(sealed_text_opens_only_with_all_it_was_sealed_with)
 }
 END_TEST
 
+/* Words are sealed several at a time: each length has its own rest, and each word its place. */
+START_TEST(every_length_is_sealed_whole)
+{
+	enum { MOST = 150 };
+	uint8_t text[MOST], sealed[MOST + CRYPTO_TAG_BYTES], out[sizeof(sealed)], word[8];
+	struct key k = key_of(12);
+
+	choose();
+	for (size_t i = 0; i < MOST; i++)
+		text[i] = (uint8_t)(i * 37);
+	for (size_t len = 0; len <= MOST; len++) {
+		struct bytes in = bytes_of(sealed, len + CRYPTO_TAG_BYTES);
+
+		ck_assert_int_eq(seal(NULL, sealed, &k, text, len), ERR_OK);
+		ck_assert_int_eq(open_as(NULL, &k, "ad", nonce, in, out), ERR_OK);
+		ck_assert_mem_eq(out, text, len);
+		memcpy(out, text, len);
+		ck_assert_int_eq(seal(NULL, out, &k, out, len), ERR_OK);
+		ck_assert_mem_eq(out, sealed, in.len);
+		for (size_t i = 0; i < in.len; i++) {
+			sealed[i] ^= 1;
+			ck_assert_int_eq(open_as(NULL, &k, "ad", nonce, in, out), ERR_AUTH);
+			sealed[i] ^= 1;
+		}
+	}
+	/* Two words that have changed places, of one lane or of two. */
+	for (size_t i = 0; i + 8 <= MOST; i += 8)
+		for (size_t j = i + 8; j + 8 <= MOST; j += 8) {
+			ck_assert_int_eq(seal(NULL, sealed, &k, text, MOST), ERR_OK);
+			memcpy(word, sealed + i, sizeof(word));
+			memcpy(sealed + i, sealed + j, sizeof(word));
+			memcpy(sealed + j, word, sizeof(word));
+			ck_assert_int_eq(
+			    open_as(NULL, &k, "ad", nonce, bytes_of(sealed, sizeof(sealed)), out),
+			    ERR_AUTH);
+		}
+}
+END_TEST
+
 START_TEST(password_key_is_a_function_of_both)
 {
 	static const uint8_t salts[2][16] = { { 1 }, { 2 } };
@@ -302,6 +341,6 @@ main(void)
 	    hash_depends_on_length_and_zeros, hmac_is_keyed_and_derivation_is_one,
 	    signatures_fit_one_key_and_one_message, two_agree_and_a_third_does_not,
 	    identity_keys_agree, sealed_text_opens_only_with_all_it_was_sealed_with,
-	    password_key_is_a_function_of_both, NULL);
+	    every_length_is_sealed_whole, password_key_is_a_function_of_both, NULL);
 	return suite_main(s);
 }
