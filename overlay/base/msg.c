@@ -225,15 +225,21 @@ head_at(const uint8_t *p, size_t left, struct head *h)
 
 	if (left == 0)
 		return false;
+	if (p[0] <= 0x7f) { /* keys, and most numbers */
+		*h = (struct head){ KIND_UINT, p[0], p + 1 };
+		return true;
+	}
 	t = &types[p[0]];
 	if (t->kind == KIND_BAD || left <= t->bytes)
 		return false;
 	h->kind = (enum kind)t->kind;
 	h->number = t->bytes == 0 ? p[0] & t->mask : number_at(p + 1, t->bytes);
 	h->in = p + 1 + t->bytes;
-	bits = 8 * MAX(t->bytes, 1u);
-	if (h->kind == KIND_SINT && bits < 64 && h->number >> (bits - 1) != 0)
-		h->number |= UINT64_MAX << bits;
+	if (h->kind == KIND_SINT) {
+		bits = 8 * MAX(t->bytes, 1u);
+		if (bits < 64 && h->number >> (bits - 1) != 0)
+			h->number |= UINT64_MAX << bits;
+	}
 	return true;
 }
 
@@ -245,7 +251,46 @@ node_of(const uint8_t *p)
 	return (const struct msg_node *)p;
 }
 
-static const uint8_t *scan_value(const uint8_t *p, const uint8_t *end, unsigned depth);
+/* Keys below 64, as all of ours are, leave a bit; others are kept. */
+struct keys {
+	uint64_t small, large[MSG_PAIRS_MAX];
+	size_t large_count;
+};
+
+static bool
+keys_add(struct keys *k, uint64_t key)
+{
+	if (key < 64) {
+		uint64_t bit = UINT64_C(1) << key;
+		bool fresh = (k->small & bit) == 0;
+
+		k->small |= bit;
+		return fresh;
+	}
+	for (size_t i = 0; i < k->large_count; i++) {
+		if (k->large[i] == key)
+			return false;
+	}
+	k->large[k->large_count++] = key;
+	return true;
+}
+
+static const uint8_t *scan_inside(const struct head *h, const uint8_t *end, unsigned depth);
+
+/* Behind the value at p, or NULL. depth: how many containers are open. */
+static inline const uint8_t *
+scan_value(const uint8_t *p, const uint8_t *end, unsigned depth)
+{
+	struct head h;
+
+	if (!head_at(p, (size_t)(end - p), &h))
+		return NULL;
+	if (h.kind == KIND_BYTES)
+		return h.number <= (size_t)(end - h.in) ? h.in + h.number : NULL;
+	if (h.kind == KIND_ARRAY || h.kind == KIND_MAP)
+		return scan_inside(&h, end, depth);
+	return h.in;
+}
 
 /*
  * Behind a map's pairs, which begin at p; NULL: something is wrong with them. out gets where the
@@ -255,27 +300,16 @@ static const uint8_t *
 scan_map(const uint8_t *p, const uint8_t *end, uint64_t pairs, unsigned depth,
     const struct msg_node **out, size_t count)
 {
-	uint64_t large[MSG_PAIRS_MAX],
-	    small = 0; /* a bit for each key below 64, as all of ours are */
-	size_t large_count = 0;
+	struct keys keys;
 	struct head key;
 
+	keys.small = keys.large_count = 0;
 	if (pairs > MSG_PAIRS_MAX || 2 * pairs > (size_t)(end - p))
 		return NULL;
 	for (size_t i = 0; i < pairs && p != NULL; i++) {
-		if (!head_at(p, (size_t)(end - p), &key) || key.kind != KIND_UINT)
+		if (!head_at(p, (size_t)(end - p), &key) || key.kind != KIND_UINT ||
+		    !keys_add(&keys, key.number))
 			return NULL;
-		if (key.number < 64) {
-			if ((small >> key.number & 1) != 0)
-				return NULL;
-			small |= UINT64_C(1) << key.number;
-		} else {
-			for (size_t j = 0; j < large_count; j++) {
-				if (large[j] == key.number)
-					return NULL;
-			}
-			large[large_count++] = key.number;
-		}
 		if (key.number < count)
 			out[key.number] = node_of(key.in);
 		p = scan_value(key.in, end, depth);
@@ -283,29 +317,19 @@ scan_map(const uint8_t *p, const uint8_t *end, uint64_t pairs, unsigned depth,
 	return p;
 }
 
-/* Behind the value at p, or NULL. depth: how many containers are open; it ends the recursion. */
+/* Behind what an array or a map holds, or NULL; depth ends the recursion. */
 static const uint8_t *
-scan_value(const uint8_t *p, const uint8_t *end, unsigned depth)
+scan_inside(const struct head *h, const uint8_t *end, unsigned depth)
 {
-	struct head h;
+	const uint8_t *p = h->in;
 
-	if (!head_at(p, (size_t)(end - p), &h))
+	if (depth == MSG_DEPTH_MAX || h->number > (size_t)(end - p))
 		return NULL;
-	switch (h.kind) {
-	case KIND_BYTES:
-		return h.number <= (size_t)(end - h.in) ? h.in + h.number : NULL;
-	case KIND_ARRAY:
-		if (depth == MSG_DEPTH_MAX || h.number > (size_t)(end - h.in))
-			return NULL;
-		for (p = h.in; h.number > 0 && p != NULL; h.number--)
-			p = scan_value(p, end, depth + 1);
-		return p;
-	case KIND_MAP:
-		return depth == MSG_DEPTH_MAX ? NULL
-					      : scan_map(h.in, end, h.number, depth + 1, NULL, 0);
-	default:
-		return h.in;
-	}
+	if (h->kind == KIND_MAP)
+		return scan_map(p, end, h->number, depth + 1, NULL, 0);
+	for (uint64_t i = 0; i < h->number && p != NULL; i++)
+		p = scan_value(p, end, depth + 1);
+	return p;
 }
 
 int
