@@ -512,7 +512,7 @@ table_answered(struct table *t, const struct contact *c, uint64_t rtt, uint64_t 
 	table_bound(b, e);
 }
 
-void
+bool
 table_heard(struct table *t, const struct contact *c, uint64_t now)
 {
 	struct bucket *b;
@@ -522,6 +522,7 @@ table_heard(struct table *t, const struct contact *c, uint64_t now)
 	/* Strikes stay: that it can send does not show that it can be reached. */
 	if (e != NULL && e->strikes == 0)
 		e->checked_s = table_seconds(now);
+	return e != NULL;
 }
 
 void

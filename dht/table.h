@@ -55,9 +55,10 @@ enum table_result table_offer(
     struct table *t, const struct contact *c, uint64_t rtt, enum table_source source, uint64_t now);
 /* Whether there is room for it: spares the price of verifying one that would not be taken. */
 bool table_wants(const struct table *t, const struct contact *c, enum table_source source);
-/* It answered (strikes end) or sent something; unknown ones are ignored. */
+/* It answered (strikes end) or sent something; unknown ones are ignored. Heard: whether it is here.
+ */
 void table_answered(struct table *t, const struct contact *c, uint64_t rtt, uint64_t now);
-void table_heard(struct table *t, const struct contact *c, uint64_t now);
+bool table_heard(struct table *t, const struct contact *c, uint64_t now);
 /* It did not answer: a strike; see TABLE_STRIKES_*. */
 void table_failed(struct table *t, const struct contact *c, uint64_t now);
 bool table_has(const struct table *t, const struct contact *c);

@@ -122,10 +122,8 @@ on_heard(void *arg, const struct contact *from, bool server)
 
 	if (!server)
 		return;
-	if (table_has(d->table, from)) {
-		table_heard(d->table, from, env_now(d->env));
+	if (table_heard(d->table, from, env_now(d->env)))
 		return;
-	}
 	if (!dht_contact_ok(d, from) || verify_find(d, &from->pub) != NULL)
 		return;
 	if (table_wants(d->table, from, TABLE_INBOUND))

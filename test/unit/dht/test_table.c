@@ -273,11 +273,13 @@ START_TEST(dead_are_replaced_with_spread)
 		size_t live = table_near(t, &added[0].id, TABLE_STRIKES_SILENT, v, VIEWS);
 
 		ck_assert(table_has(t, &added[0]));
+		/* That it can be heard does not end its strikes. */
+		ck_assert(strike == 1 || table_heard(t, &added[0], SECONDS(4 + 3 * strike)));
 		ck_assert(pubkey_equal(v[0].pub, &added[0].pub) == (strike <= 2));
 		ck_assert_uint_gt(live, 0);
 		table_failed(t, &added[0], SECONDS(6 + 3 * strike));
 	}
-	ck_assert(!table_has(t, &added[0]));
+	ck_assert(!table_has(t, &added[0]) && !table_heard(t, &added[0], SECONDS(20)));
 	ck_assert_uint_eq(table_spares(t), 1);
 	{
 		struct id high = self.id;
