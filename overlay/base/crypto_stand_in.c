@@ -1,7 +1,7 @@
 /*
  * One mixing function serves everything: four lanes of 64 bits take in 32 bytes per step, and
  * at the end each output word depends on all lanes. Signatures and tags are keyed hashes; the
- * key stream is a counter, mixed. Nothing can fail but the checks themselves.
+ * key stream is four counters. Nothing can fail but the checks themselves.
  */
 #include "overlay/base/crypto_stand_in.h"
 

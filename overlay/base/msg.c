@@ -1,7 +1,8 @@
 /*
  * msgpack in and out; msgpack-c writes. Reading has two steps and needs no heap: scan_value() walks
  * the peer's bytes in bounded stack and refuses whatever no writer of ours produces; after that a
- * value is found by going through the bytes once more, which the scan has shown to be sound.
+ * value is found by going through the bytes once more, which the scan has shown to be sound, or
+ * where the scan has seen it.
  *
  * Failures: ERR_INVALID for bad bytes; writers keep the first error of their buffer.
  */
