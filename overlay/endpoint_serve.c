@@ -200,9 +200,10 @@ answer(struct endpoint *ep, const struct dgram_in *in, const struct method *m)
 		.method = in->envelope.method,
 		.body = in->envelope.body };
 	struct envelope e = { .kind = ENVELOPE_RESPONSE };
+	uint8_t memory[RPC_DATAGRAM_BODY_MAX + 1];
 	struct buf reply;
 
-	buf_init(&reply, room_for_body(in));
+	buf_init_on(&reply, memory, room_for_body(in) + 1);
 	e.status = m->answer(m->arg, &req, &reply);
 	ep->counters.requests_invalid += e.status == ERR_INVALID;
 	if (e.status == ERR_OK)
