@@ -55,6 +55,9 @@ SUSPENDS int stream_write(struct stream *s, struct bytes data);
 SUSPENDS int stream_finish(struct stream *s, int status, struct bytes tail);
 /* Exactly len bytes; ERR_END when the peer finished with ERR_OK before them, else its status. */
 SUSPENDS int stream_read(struct stream *s, void *dst, size_t len);
+/* As stream_read, but for at most span: *got bytes came, fewer than len only when it is over. Then
+ * one may go on. Large reads take each byte where it belongs, without a queue between. */
+SUSPENDS int stream_read_for(struct stream *s, void *dst, size_t len, uint64_t span, size_t *got);
 /* Waits for the peer's end, which must come next (ERR_INVALID when bytes come instead): its status;
  * tail reset and filled. */
 SUSPENDS int stream_read_tail(struct stream *s, struct buf *tail);

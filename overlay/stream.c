@@ -355,9 +355,10 @@ stream_finish(struct stream *st, int status, struct bytes tail)
 
 /* ---- receiving ---- */
 
-/* Until something came for the reader: bytes, the end, or a reason to stop. */
+/* Until something came for the reader: bytes, the end, or a reason to stop; span 0: as long as it
+ * takes. ERR_TIMEOUT when that is over. */
 static SUSPENDS int
-in_run(struct stream *st, uint8_t *dst, size_t len)
+in_run(struct stream *st, uint8_t *dst, size_t len, uint64_t span)
 {
 	int err;
 
@@ -365,16 +366,16 @@ in_run(struct stream *st, uint8_t *dst, size_t len)
 	st->in_busy = true;
 	st->in_dst = dst;
 	st->in_left = len;
-	err = wait_for(st->ss->env, &st->in_wait, 0);
+	err = wait_for(st->ss->env, &st->in_wait, span);
 	st->in_busy = false;
 	st->in_dst = NULL;
 	return err;
 }
 
-SUSPENDS int
-stream_read(struct stream *st, void *dst, size_t len)
+/* *got bytes came; with fewer than len the error says why. */
+static SUSPENDS int
+read_some(struct stream *st, uint8_t *out, size_t len, uint64_t span, size_t *got)
 {
-	uint8_t *out = dst;
 	size_t n = MIN(len, st->in.len);
 	int err = ERR_OK;
 
@@ -384,18 +385,36 @@ stream_read(struct stream *st, void *dst, size_t len)
 		chunk_queue_take(&st->in, &st->ss->store, out, n);
 		consumed(st, n);
 	}
-	if (n == len)
-		return ERR_OK;
-	if (!st->in_ended) {
-		err = in_run(st, out + n, len - n);
+	if (n < len && !st->in_ended) {
+		err = in_run(st, out + n, len - n, span);
 		n = len - st->in_left;
 		st->in_left = 0;
 	}
+	*got = n;
 	if (n == len)
 		return ERR_OK;
 	if (err == ERR_OK)
 		err = st->in_status != ERR_OK ? st->in_status : ERR_END;
 	return err;
+}
+
+SUSPENDS int
+stream_read(struct stream *st, void *dst, size_t len)
+{
+	size_t got;
+
+	return read_some(st, dst, len, 0, &got);
+}
+
+SUSPENDS int
+stream_read_for(struct stream *st, void *dst, size_t len, uint64_t span, size_t *got)
+{
+	struct env *env = st->ss->env;
+	uint64_t end = env_now(env) + span;
+	int err = read_some(st, dst, len, span, got);
+
+	/* The span's end, not the stream's nor the task's own. */
+	return err == ERR_TIMEOUT && !st->in_ended && env_now(env) >= end ? ERR_OK : err;
 }
 
 SUSPENDS int
@@ -405,7 +424,7 @@ stream_read_tail(struct stream *st, struct buf *tail)
 
 	must(!st->in_busy);
 	if (st->in.len == 0 && !st->in_ended) {
-		err = in_run(st, NULL, 0);
+		err = in_run(st, NULL, 0, 0);
 		if (err != ERR_OK)
 			return err;
 	}

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define HEDGE_MIN        MILLISECONDS(250) /* below this a hedge costs more than the wait */
+#define COLUMN_LOOK      MILLISECONDS(100) /* how exactly it is known when one last moved */
 #define HEDGE_UNKNOWN    SECONDS(1)        /* until a column's usual time is known */
 /* Times that a window is fetched anew after wrong bytes, per shard: each round finds one liar, and
  * shards may have been claimed by several. */
@@ -25,17 +26,16 @@ window_wake(struct window *w)
 
 /* ---- fetching one column ---- */
 
-/* By the frame, so that a slow line is told from a dead one. */
+/* Looked at now and then, so that a slow line is told from a dead one. */
 static int
 read_column(struct column *col, struct stream *st)
 {
 	struct window *w = col->window;
 	int err = ERR_OK;
 
-	for (size_t at = 0; err == ERR_OK && at < w->bytes; at += FRAME_PAYLOAD_MAX) {
-		err =
-		    stream_read(st, col->data + at, MIN(w->bytes - at, (size_t)FRAME_PAYLOAD_MAX));
-		if (err == ERR_OK)
+	for (size_t at = 0, got; err == ERR_OK && at < w->bytes; at += got) {
+		err = stream_read_for(st, col->data + at, w->bytes - at, COLUMN_LOOK, &got);
+		if (got > 0)
 			col->moved_at = w->get->moved_at = env_now(w->get->env);
 	}
 	return err;

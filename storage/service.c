@@ -33,16 +33,18 @@ take_bytes(struct service *s, struct stream *st, uint8_t *dst, size_t len)
 	int err = ERR_OK;
 
 	for (size_t done = 0; err == ERR_OK && done < len;) {
-		size_t n = MIN(len - done, PIECE_BYTES);
-		uint64_t old;
+		size_t n = len - done, got;
 
+		/* As much at once as may be: what comes without a reader is copied twice. */
+		if (byte_rate_limits(&s->opts.bandwidth->down))
+			n = MIN(n, PIECE_BYTES);
 		err = pace(s, 0, n);
 		if (err != ERR_OK)
 			break;
-		old = task_deadline(s->env, env_now(s->env) + transfers_patience(s->transfers));
-		err = stream_read(st, dst + done, n);
-		task_deadline_restore(s->env, old);
-		done += n;
+		err = stream_read_for(st, dst + done, n, transfers_patience(s->transfers), &got);
+		if (err == ERR_OK && got < MIN(n, PIECE_BYTES))
+			err = ERR_TIMEOUT;
+		done += got;
 	}
 	s->counters.stalled += err == ERR_TIMEOUT;
 	return err;

@@ -129,6 +129,45 @@ START_TEST(open_streams_keep_alive)
 }
 END_TEST
 
+static int
+spans_run(void *arg)
+{
+	uint8_t four[4] = { 0 };
+	struct stream *s;
+	uint64_t start, old;
+	size_t got = 9;
+
+	(void)arg;
+	ck_assert_int_eq(sessions_open(a.ss, &b.contact, METHOD_ECHO, nothing, &s), ERR_OK);
+	start = sim_now(w);
+	ck_assert_int_eq(stream_read_for(s, four, 4, SECONDS(3), &got), ERR_OK);
+	ck_assert(got == 0 && sim_now(w) - start == SECONDS(3));
+	/* What came within the span is there, and the next read goes on behind it. */
+	ck_assert_int_eq(stream_write(s, bytes_of("ab", 2)), ERR_OK);
+	ck_assert_int_eq(stream_read_for(s, four, 4, SECONDS(3), &got), ERR_OK);
+	ck_assert(got == 2 && memcmp(four, "ab", 2) == 0);
+	ck_assert_int_eq(stream_write(s, bytes_of("cdefg", 5)), ERR_OK);
+	start = sim_now(w);
+	ck_assert_int_eq(stream_read_for(s, four, 4, MINUTES(1), &got), ERR_OK);
+	ck_assert(got == 4 && memcmp(four, "cdef", 4) == 0 && sim_now(w) - start < SECONDS(1));
+	/* The task's own time is no span. */
+	old = task_deadline(a.env, sim_now(w) + SECONDS(1));
+	ck_assert_int_eq(stream_read_for(s, four, 4, SECONDS(3), &got), ERR_TIMEOUT);
+	task_deadline_restore(a.env, old);
+	ck_assert_uint_eq(got, 1);
+	ck_assert_int_eq(stream_finish(s, ERR_OK, nothing), ERR_OK);
+	ck_assert_int_eq(stream_read_for(s, four, 4, SECONDS(3), &got), ERR_END);
+	ck_assert_uint_eq(got, 0);
+	stream_close(s);
+	return ERR_OK;
+}
+
+START_TEST(a_read_for_a_span_tells_how_far_it_came)
+{
+	ck_assert_int_eq(sim_run_task(w, a.env, spans_run, NULL), ERR_OK);
+}
+END_TEST
+
 struct hang {
 	int err;
 	uint64_t took;
@@ -428,6 +467,7 @@ main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, idle_sessions_end);
 	tcase_add_test(tc, open_streams_keep_alive);
+	tcase_add_test(tc, a_read_for_a_span_tells_how_far_it_came);
 	tcase_add_test(tc, silent_death);
 	tcase_add_test(tc, stale_session_is_replaced);
 	tcase_add_test(tc, cut_and_healed);
