@@ -79,6 +79,8 @@ read_ownership(struct creating *c)
 
 	c->settings.ownership =
 	    c->r->g->opts.buckets_closed ? OWNERSHIP_ENFORCED : OWNERSHIP_WRITER;
+	/* Also when it blocks nothing: none is set only after it was deleted. */
+	c->settings.public_block_set = true;
 	if (c->r->g->opts.buckets_closed)
 		c->settings.public_block = BLOCK_PUBLIC_ACLS | IGNORE_PUBLIC_ACLS |
 					   BLOCK_PUBLIC_POLICY | RESTRICT_PUBLIC_BUCKETS;

@@ -19,7 +19,7 @@ enum public_block {
 
 struct settings {
 	uint8_t versioning, ownership, public_block;
-	bool ownership_set, public_block_set; /* else they are what a new bucket has */
+	bool ownership_set, public_block_set; /* else who asks is told that there is none */
 	bool lock;              /* object lock: for good, and versioning stays enabled */
 	uint8_t default_mode;   /* enum lock_mode; LOCK_NONE: no default retention */
 	bool default_in_years;  /* as it was said */

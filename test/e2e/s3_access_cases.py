@@ -321,4 +321,16 @@ def forms_with_names_for_every_field():
     assert post("nonsense")[0] == 400
 
 
+@case
+def public_access_blocks_of_new_buckets():
+    b = bucket()
+    is_set = lambda: alice.get_public_access_block(Bucket=b)["PublicAccessBlockConfiguration"]
+    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    assert is_set() == dict.fromkeys(names, False)
+    alice.put_public_access_block(Bucket=b, PublicAccessBlockConfiguration={"IgnorePublicAcls": True})
+    assert is_set() == dict(dict.fromkeys(names, False), IgnorePublicAcls=True)
+    alice.delete_public_access_block(Bucket=b)
+    fails("NoSuchPublicAccessBlockConfiguration", 404, is_set)
+
+
 run()
