@@ -155,8 +155,45 @@ static const char *const subresources[] = { "accelerate", "acl", "analytics", "c
 	"select", "select-type", "storageClass", "tagging", "torrent", "uploadId", "uploads",
 	"versionId", "versioning", "versions", "website" };
 
+/* How clients write the resource that they sign. */
+enum form {
+	FORM_PLAIN,
+	FORM_SLASH, /* "/bucket/", and send "/bucket" */
+	/* botocore 1.29: "/bucket?acl?acl", "/bucket?list-type=2": what names the operation stays
+	 * in the path, and comes again where it is one of the above */
+	FORM_OPERATION,
+	FORMS
+};
+
+/* It is the first of the query: of letters, digits and "-", so that nothing else reads like it. */
+static const struct query_item *
+operation_item(const struct target *t)
+{
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789";
+	const struct query_item *q = &t->query[0];
+
+	return t->query_count > 0 && q->name[strspn(q->name, plain)] == '\0' &&
+		       q->value[strspn(q->value, plain)] == '\0'
+		   ? q
+		   : NULL;
+}
+
+static bool
+form_fits(const struct target *t, enum form form)
+{
+	return form == FORM_PLAIN || (form == FORM_SLASH && t->key[0] == '\0') ||
+	       (form == FORM_OPERATION && operation_item(t) != NULL);
+}
+
 static int
-resource(const struct target *t, bool slash, struct buf *out)
+append_item(struct buf *out, char mark, const struct query_item *q)
+{
+	return buf_appendf(out, "%c%s%s%s", mark, q->name, *q->value == '\0' ? "" : "=", q->value);
+}
+
+static int
+resource(const struct target *t, enum form form, struct buf *out)
 {
 	/* In the host instead of the path, the bucket is signed all the same. */
 	bool hosted = t->bucket[0] != '\0' && strcmp(t->path + 1, t->key) == 0;
@@ -165,22 +202,23 @@ resource(const struct target *t, bool slash, struct buf *out)
 
 	if (err == ERR_OK)
 		err = encode_percent(out, bytes_of(t->path, strlen(t->path)), true);
-	if (err == ERR_OK && slash)
+	if (err == ERR_OK && form == FORM_SLASH)
 		err = buf_append(out, "/", 1);
+	if (err == ERR_OK && form == FORM_OPERATION)
+		err = append_item(out, '?', operation_item(t));
 	for (size_t i = 0; i < ARRAY_LEN(subresources) && err == ERR_OK; i++) {
-		const char *value = target_query(t, subresources[i]);
+		struct query_item q = { subresources[i], target_query(t, subresources[i]) };
 
-		if (value == NULL)
+		if (q.value == NULL)
 			continue;
-		err = buf_appendf(
-		    out, "%c%s%s%s", mark, subresources[i], *value == '\0' ? "" : "=", value);
+		err = append_item(out, mark, &q);
 		mark = '&';
 	}
 	return err;
 }
 
 static int
-canonical(const struct sigv4_request *r, const struct sigv4 *s, bool slash, struct buf *out)
+canonical(const struct sigv4_request *r, const struct sigv4 *s, enum form form, struct buf *out)
 {
 	const char *md5 = sigv4_header(r, "content-md5"), *type = sigv4_header(r, "content-type");
 	const char *date = sigv4_header(r, "date");
@@ -194,7 +232,7 @@ canonical(const struct sigv4_request *r, const struct sigv4 *s, bool slash, stru
 	    type == NULL ? "" : type, date == NULL ? "" : date);
 	if (err == ERR_OK)
 		err = amz_headers(r, out);
-	return err == ERR_OK ? resource(r->target, slash, out) : err;
+	return err == ERR_OK ? resource(r->target, form, out) : err;
 }
 
 /* ---- signatures ---- */
@@ -239,13 +277,13 @@ sigv2_verify_text(const char *secret, struct bytes text, const char *signature)
 }
 
 static int
-compare(const struct sigv4_request *r, const struct sigv4 *s, const char *secret, bool slash)
+compare(const struct sigv4_request *r, const struct sigv4 *s, const char *secret, enum form form)
 {
 	struct buf text;
 	int err;
 
 	buf_init(&text, CANONICAL_MAX);
-	err = canonical(r, s, slash, &text);
+	err = canonical(r, s, form, &text);
 	if (err == ERR_OK)
 		err = sigv2_verify_text(secret, buf_bytes(&text), s->signature);
 	buf_fini(&text);
@@ -255,10 +293,11 @@ compare(const struct sigv4_request *r, const struct sigv4 *s, const char *secret
 int
 sigv2_verify(const struct sigv4_request *r, const struct sigv4 *s, const char *secret)
 {
-	int err = compare(r, s, secret, false);
+	int err = S3_SignatureDoesNotMatch;
 
-	/* Some clients sign "/bucket/" and send "/bucket". */
-	return err == S3_SignatureDoesNotMatch && r->target->key[0] == '\0'
-		   ? compare(r, s, secret, true)
-		   : err;
+	for (int form = FORM_PLAIN; form < FORMS && err == S3_SignatureDoesNotMatch; form++) {
+		if (form_fits(r->target, (enum form)form))
+			err = compare(r, s, secret, (enum form)form);
+	}
+	return err;
 }

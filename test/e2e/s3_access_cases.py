@@ -169,8 +169,8 @@ def old_signatures():
                        aws_secret_access_key="wrong", config=Config(signature_version="s3"))
     fails("SignatureDoesNotMatch", 403, bad.list_buckets)
     assert raw("GET", "/", {"Authorization": "AWS HAHAHA"})[0] == 400
-    needs((1, 30), "signs ?acl twice; the rest of the case passed")
-    assert old.get_object_acl(Bucket=b, Key="ä k")["Grants"]
+    assert old.get_object_acl(Bucket=b, Key="ä k")["Grants"]  # botocore 1.29 signs ?acl twice
+    assert old.list_objects_v2(Bucket=b, Prefix="ä")["KeyCount"] == 1
 
 
 @case
