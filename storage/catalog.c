@@ -147,6 +147,44 @@ put_sums(struct index_txn *txn, uint64_t segment, const struct segment_sums *s)
 }
 
 int
+catalog_unread(struct index_txn *txn, uint64_t segment, uint64_t *from)
+{
+	struct unpacker u;
+	struct key_text k;
+	struct bytes value;
+	int err;
+
+	*from = 0;
+	key_begin(&k, 'U');
+	pack_u64(&k.p, segment);
+	err = index_get(txn, key_bytes(&k), &value);
+	if (err != ERR_OK)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	u = unpacker_on(value);
+	*from = unpack_u64(&u);
+	return unpack_done(&u) ? ERR_OK : ERR_CORRUPT;
+}
+
+int
+catalog_set_unread(struct index_txn *txn, uint64_t segment, uint64_t from)
+{
+	uint8_t text[8];
+	struct packer p = packer_on(text, sizeof(text));
+	struct key_text k;
+	uint64_t known;
+	int err = catalog_unread(txn, segment, &known);
+
+	if (err != ERR_OK || known == from)
+		return err;
+	key_begin(&k, 'U');
+	pack_u64(&k.p, segment);
+	if (from == 0)
+		return index_del(txn, key_bytes(&k));
+	pack_u64(&p, from);
+	return index_put(txn, key_bytes(&k), bytes_of(text, p.len));
+}
+
+int
 catalog_retire(struct index_txn *txn, uint64_t segment)
 {
 	struct segment_sums s;
@@ -155,6 +193,8 @@ catalog_retire(struct index_txn *txn, uint64_t segment)
 
 	if (err == ERR_OK && s.shards > 0)
 		return ERR_STATE;
+	if (err == ERR_OK)
+		err = catalog_set_unread(txn, segment, 0);
 	if (err == ERR_OK)
 		err = count(txn, 0, 0, 0, -s.record_bytes);
 	key_sums(&k, segment);

@@ -47,10 +47,14 @@ struct segment_sums {
 	uint64_t records_end;
 };
 int catalog_sums(struct index_txn *txn, uint64_t segment, struct segment_sums *out); /* zeros too */
-/* The first segment with sums whose id is ≥ *segment; ERR_NOT_FOUND at the end. */
 /* Forgets a segment's sums. ERR_STATE: shards are still there. */
 int catalog_retire(struct index_txn *txn, uint64_t segment);
+/* The first segment with sums whose id is ≥ *segment; ERR_NOT_FOUND at the end. */
 int catalog_next_sums(struct index_txn *txn, uint64_t *segment, struct segment_sums *out);
+/* A walk from that offset on met what the disk refused: the next start walks again. 0: none is due.
+ */
+int catalog_set_unread(struct index_txn *txn, uint64_t segment, uint64_t from);
+int catalog_unread(struct index_txn *txn, uint64_t segment, uint64_t *from);
 
 /* ---- shards ---- */
 /* A shard is moved by compaction once in months, and its old segment goes. */

@@ -4,6 +4,7 @@
  *
  *	M                          about the whole
  *	G segment                  sums
+ *	U segment                  where to walk again: the disk refused something
  *	S chunk index              shard or tombstone
  *	L chunk lease key          lease
  *	B chunk                    siblings

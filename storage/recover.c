@@ -155,6 +155,9 @@ replay_step(void *arg, struct index_txn *txn)
 	if (place_compare(r.meta.position, (struct place){ r.segment, r.end }) < 0)
 		r.meta.position = (struct place){ r.segment, r.end };
 	err = catalog_set_meta(txn, &r.meta);
+	/* With the position, which may lie behind what was refused. */
+	if (err == ERR_OK && (r.read_errors > 0 || r.finished))
+		err = catalog_set_unread(txn, r.segment, r.read_errors > 0 ? r.from : 0);
 	if (err == ERR_OK)
 		*out = r; /* only now: the step may be run again from the start */
 	return err;
@@ -249,17 +252,41 @@ count_rot(struct recovery *r, const struct replay *replay, uint64_t from)
 
 /* ---- all segments ---- */
 
-struct sums_query {
-	uint64_t segment;
+/* What the index knows of a segment before it is walked. */
+struct known {
+	uint64_t segment, unread;
 	struct segment_sums sums;
 };
 
 static int
-get_sums(void *arg, struct index_txn *txn)
+get_known(void *arg, struct index_txn *txn)
 {
-	struct sums_query *q = arg;
+	struct known *q = arg;
+	int err = catalog_sums(txn, q->segment, &q->sums);
 
-	return catalog_sums(txn, q->segment, &q->sums);
+	return err == ERR_OK ? catalog_unread(txn, q->segment, &q->unread) : err;
+}
+
+static int
+put_unread(void *arg, struct index_txn *txn)
+{
+	const struct known *q = arg;
+
+	return catalog_set_unread(txn, q->segment, q->unread);
+}
+
+/* Where to walk it from; UINT64_MAX: all of it is in the index. */
+static uint64_t
+walk_from(const struct recovery *r, const struct known *known)
+{
+	struct place done = r->store->meta.position;
+	uint64_t from = SEGMENT_FIRST_EXTENT;
+
+	if (known->segment < done.segment)
+		from = UINT64_MAX;
+	else if (known->segment == done.segment)
+		from = MAX(from, done.offset);
+	return known->unread > 0 ? MIN(from, known->unread) : from;
 }
 
 /* Cuts what lies behind the last extent; removes a segment that has none. */
@@ -279,26 +306,33 @@ static int
 recover_segment(struct recovery *r, const struct segment_info *info)
 {
 	struct store *s = r->store;
-	struct sums_query before = { .segment = info->id };
-	uint64_t from = SEGMENT_FIRST_EXTENT;
-	int err = index_read(s->index, get_sums, &before);
-
-	if (s->meta.position.segment == info->id)
-		from = MAX(from, s->meta.position.offset);
+	struct known before = { .segment = info->id };
+	int err = index_read(s->index, get_known, &before);
+	uint64_t from = err == ERR_OK ? walk_from(r, &before) : UINT64_MAX;
 	struct replay p = { .log = s->log,
 		.index = s->index,
 		.meta = s->meta,
 		.segment = info->id,
+		.from = from,
 		.at = from,
 		.end = from,
 		.first_dead = UINT64_MAX };
 
-	if (err == ERR_OK && !s->read_only)
+	if (from == UINT64_MAX)
+		return err;
+	if (info->damaged) {
+		/* Refused today; tomorrow it is walked from its beginning. */
+		before.unread = SEGMENT_FIRST_EXTENT;
+		return index_update(s->index, put_unread, &before);
+	}
+	if (!s->read_only)
 		err = seglog_sync(s->log, info->id);
 	if (err == ERR_OK)
 		err = replay_segment(&p);
 	if (err != ERR_OK)
 		return err;
+	if (p.read_errors > 0)
+		seglog_set_partial(s->log, info->id);
 	s->meta = p.meta;
 	r->records += p.extents;
 	r->dead += p.dead;
@@ -323,9 +357,8 @@ recover_segments(struct recovery *r)
 		size_t count = seglog_count(s->log);
 		int err = ERR_OK;
 
-		if (info.damaged)
-			r->damaged++;
-		else if (info.id >= s->meta.position.segment)
+		r->damaged += info.damaged;
+		if (!info.damaged || info.unread)
 			err = recover_segment(r, &info);
 		if (err != ERR_OK)
 			return err;

@@ -22,7 +22,7 @@ struct replay {
 	struct seglog *log;
 	struct index *index;
 	struct catalog_meta meta; /* updated */
-	uint64_t segment, at;
+	uint64_t segment, from, at;
 	uint64_t extents, dead, bad_ranges, read_errors;
 	uint64_t first_dead; /* offset of the first dead extent; UINT64_MAX: none */
 	uint64_t end;

@@ -187,6 +187,7 @@ describe(const struct segment *s, struct segment_info *out)
 		.bytes = s->bytes,
 		.damaged = s->damaged,
 		.unread = s->unread,
+		.partial = s->partial,
 		.store = s->store };
 }
 
@@ -479,6 +480,18 @@ seglog_truncate(struct seglog *l, uint64_t segment, uint64_t end)
 	}
 	unpin(l, s);
 	return err;
+}
+
+void
+seglog_set_partial(struct seglog *l, uint64_t segment)
+{
+	struct segment *s;
+
+	lock(l);
+	s = find(l, segment);
+	if (s != NULL)
+		s->partial = true;
+	unlock(l);
 }
 
 int

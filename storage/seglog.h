@@ -47,6 +47,7 @@ struct segment_info {
 	uint64_t bytes; /* size of the file */
 	bool damaged;   /* both headers are gone: what it holds cannot be reached */
 	bool unread;    /* damaged as the disk refused a header: another time it may be there */
+	bool partial;   /* the index may lack something of it, until the next start */
 	struct store_id store;
 };
 /* Any thread. The i-th in ascending order of ids; false when there are fewer. */
@@ -90,6 +91,8 @@ int seglog_write(struct seglog *l, struct place at, const void *src, size_t len)
 int seglog_sync(struct seglog *l, uint64_t segment);
 /* Recovery's verdict on a segment of an earlier run: nothing of worth lies behind `end`. */
 int seglog_truncate(struct seglog *l, uint64_t segment, uint64_t end);
+/* The disk refused some of it: nobody may take what the index lacks for dead. */
+void seglog_set_partial(struct seglog *l, uint64_t segment);
 /* ERR_BUSY: it is being read. */
 int seglog_remove(struct seglog *l, uint64_t segment);
 /* New segments get ids above this one. */

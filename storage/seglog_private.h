@@ -19,7 +19,7 @@ struct segment {
 	uint64_t bytes; /* of the file */
 	uint64_t tail;  /* where the next extent would go; = bytes when sealed */
 	uint32_t extents;
-	bool damaged, unread;
+	bool damaged, unread, partial;
 	struct store_id store;
 	struct file *file; /* NULL: not open */
 	bool stale;        /* close at the last unpin */

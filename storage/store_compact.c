@@ -85,7 +85,7 @@ static bool
 may_be_chosen(const struct victim *v, const struct segment_info *info)
 {
 	/* Behind the position extents are being written, or may be. */
-	if (info->damaged || info->id >= v->below)
+	if (info->damaged || info->partial || info->id >= v->below)
 		return false;
 	for (size_t i = 0; i < SPARED_MAX; i++) {
 		if (v->spared[i] == info->id)

@@ -285,6 +285,63 @@ START_TEST(who_cannot_read_a_header_begins_no_other_store)
 }
 END_TEST
 
+/* ---- what a start could not read ---- */
+
+static int
+fill_task(void *arg)
+{
+	for (size_t w = 0; w < WRITERS; w++)
+		for (size_t i = 0; i < CHUNKS; i++)
+			life_put(arg, w, i, 0);
+	return ERR_OK;
+}
+
+/* Mostly dead: worth compacting as soon as there is something behind it. */
+static int
+thin_task(void *arg)
+{
+	for (size_t w = 0; w < WRITERS - 1; w++)
+		for (size_t i = 0; i < CHUNKS; i++)
+			life_drop(arg, w, i, 0);
+	return ERR_OK;
+}
+
+static int
+well_again_task(void *arg)
+{
+	struct run *r = arg;
+
+	sim_disk_error_rate(r->disk, SIM_DISK_READ, 0);
+	life_set_value(r, 0);
+	return compact_task(r);
+}
+
+/* Shards of which the index has not heard are not dead. */
+START_TEST(what_a_start_could_not_read_is_not_compacted)
+{
+	unsigned opened = 0;
+
+	make_chunks();
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		struct run r;
+
+		run_init(&r, seed);
+		life_after(&r, fill_task);
+		life_after(&r, thin_task);
+		sim_disk_error_rate(r.disk, SIM_DISK_READ, 20000 * seed);
+		node_up(&r);
+		opened += live(&r, well_again_task);
+		sim_disk_error_rate(r.disk, SIM_DISK_READ, 0);
+		node_down(&r);
+		life_after(&r, check_task);
+		ck_assert_str_eq(r.model.wrong, "");
+		run_fini(&r);
+	}
+	ck_assert_uint_gt(opened, 5);
+	free_chunks();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -292,7 +349,8 @@ main(void)
 
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "faults", 120, every_operation_fails_once,
-	    who_cannot_read_a_header_begins_no_other_store, every_operation_fails_for_want_of_space,
+	    who_cannot_read_a_header_begins_no_other_store,
+	    what_a_start_could_not_read_is_not_compacted, every_operation_fails_for_want_of_space,
 	    disk_fails_for_a_while, rot_does_not_hold_up_compaction,
 	    of_many_values_none_is_there_without_those_before, NULL);
 	return suite_main(s);

@@ -474,6 +474,39 @@ START_TEST(catalog_sums_are_kept)
 }
 END_TEST
 
+static int
+unread_known(void *arg, struct index_txn *txn)
+{
+	uint64_t from = 9;
+
+	(void)arg;
+	ck_assert_int_eq(catalog_set_meta(txn, &(struct catalog_meta){ .order = 1 }), ERR_OK);
+	ck_assert_int_eq(catalog_unread(txn, 7, &from), ERR_OK);
+	ck_assert_uint_eq(from, 0);
+	ck_assert_int_eq(catalog_set_unread(txn, 7, 0), ERR_OK);
+	ck_assert_int_eq(catalog_set_unread(txn, 7, 8192), ERR_OK);
+	ck_assert_int_eq(catalog_set_unread(txn, 8, 4096), ERR_OK);
+	ck_assert_int_eq(catalog_unread(txn, 7, &from), ERR_OK);
+	ck_assert_uint_eq(from, 8192);
+	ck_assert_int_eq(catalog_set_unread(txn, 7, 0), ERR_OK);
+	ck_assert_int_eq(catalog_unread(txn, 7, &from), ERR_OK);
+	ck_assert_uint_eq(from, 0);
+	/* A segment that goes takes it along: ids do not come again, but nothing shall pile up. */
+	ck_assert_int_eq(catalog_retire(txn, 8), ERR_OK);
+	ck_assert_int_eq(catalog_unread(txn, 8, &from), ERR_OK);
+	ck_assert_uint_eq(from, 0);
+	return ERR_OK;
+}
+
+START_TEST(catalog_remembers_what_was_not_read)
+{
+	struct index *ix = open_index(false, 0);
+
+	ck_assert_int_eq(index_update(ix, unread_known, NULL), ERR_OK);
+	index_close(ix);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -482,7 +515,7 @@ main(void)
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "index", 30, lmdb_is_the_model, memory_is_the_model, lmdb_grows, memory_grows,
 	    damaged_files_are_noticed, NULL);
-	suite_add(
-	    s, "catalog", 30, catalog_does_not_mind_the_sequence, catalog_sums_are_kept, NULL);
+	suite_add(s, "catalog", 30, catalog_does_not_mind_the_sequence, catalog_sums_are_kept,
+	    catalog_remembers_what_was_not_read, NULL);
 	return suite_main(s);
 }
