@@ -145,7 +145,7 @@ gather_one(struct gather *g, const struct contact *who, const struct peer_record
 	struct candidate *to = &g->out[g->count];
 	struct peer_info info;
 
-	if ((r->roles & PEER_STORAGE) == 0)
+	if ((r->roles & PEER_STORAGE) == 0 || g->count == CANDIDATES_MAX)
 		return;
 	candidate_init(to, who, r);
 	to->free_bytes = r->free_bytes;
@@ -156,6 +156,16 @@ gather_one(struct gather *g, const struct contact *who, const struct peer_record
 	g->count++;
 }
 
+static bool
+gathered(const struct gather *g, const struct contact *who)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		if (pubkey_equal(&g->out[i].contact.pub, &who->pub))
+			return true;
+	}
+	return false;
+}
+
 static int
 gather_task(void *arg)
 {
@@ -164,8 +174,11 @@ gather_task(void *arg)
 	while (g->next < g->contacts_count && g->count < g->enough) {
 		const struct contact *who = &g->contacts[g->next++];
 		struct peer_record r;
-		int err = dht_peer_record(g->c->opts.dht, who, &r);
+		int err;
 
+		if (gathered(g, who))
+			continue;
+		err = dht_peer_record(g->c->opts.dht, who, &r);
 		if (err == ERR_CANCELED)
 			return err;
 		/* Who does not answer is no candidate now. */
@@ -213,8 +226,9 @@ gather(struct chunks *c, struct gather *g, size_t want, size_t at_least)
 	return err;
 }
 
+/* more: beside those that are known. Where few nodes store, one sample has hardly any. */
 static int
-refresh_candidates(struct chunks *c, size_t want, size_t at_least)
+refresh_candidates(struct chunks *c, size_t want, size_t at_least, bool more)
 {
 	struct gather *g = calloc(1, sizeof(*g));
 	int err = ERR_NOMEM;
@@ -223,6 +237,10 @@ refresh_candidates(struct chunks *c, size_t want, size_t at_least)
 		return ERR_NOMEM;
 	g->c = c;
 	g->out = calloc(CANDIDATES_MAX, sizeof(*g->out));
+	if (g->out != NULL && more) {
+		memcpy(g->out, c->candidates, c->candidates_count * sizeof(*g->out));
+		g->count = c->candidates_count;
+	}
 	if (g->out != NULL)
 		err = gather(c, g, want, at_least);
 	if (err == ERR_OK) {
@@ -247,14 +265,14 @@ gather_enough(struct chunks *c, size_t want, size_t at_least)
 	uint64_t give_up = env_now(c->env) + CANDIDATES_PATIENCE;
 	size_t before = 0;
 	unsigned same = 0;
-	int err = refresh_candidates(c, want, at_least);
+	int err = refresh_candidates(c, want, at_least, false);
 
 	while (err == ERR_OK && c->candidates_count < at_least && same < SETTLED_ASKS &&
 	       env_now(c->env) < give_up) {
 		before = c->candidates_count;
 		err = task_sleep(c->env, ASK_AGAIN);
 		if (err == ERR_OK)
-			err = refresh_candidates(c, want, at_least);
+			err = refresh_candidates(c, want, at_least, true);
 		same = c->candidates_count == before ? same + 1 : 0;
 	}
 	return err;
