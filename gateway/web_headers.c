@@ -26,6 +26,17 @@ is_token(const char *name, size_t len)
 	return len > 0;
 }
 
+/* RFC 9110 §5.5 has no other control characters than the tab in what a header says. */
+static bool
+is_field_value(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (((unsigned char)value[i] < ' ' && value[i] != '\t') || value[i] == 127)
+			return false;
+	}
+	return true;
+}
+
 struct copying {
 	struct web_request *r;
 	size_t used;
@@ -59,8 +70,8 @@ copy_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_le
 		r->problem = "There are too many headers.";
 	else if (!is_token(name, name_len))
 		r->problem = "The name of a header is no token.";
-	else if (value_len > 0 && memchr(value, '\0', value_len) != NULL)
-		r->problem = "A header has a NUL.";
+	else if (!is_field_value(value, value_len))
+		r->problem = "A header has a control character.";
 	if (r->problem != NULL)
 		return MHD_NO;
 	for (size_t i = 0; i < ARRAY_LEN(single); i++) {

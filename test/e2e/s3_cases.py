@@ -59,6 +59,8 @@ def headers_and_metadata():
     assert (r["ContentType"], r["CacheControl"]) == ("a/b", "c")
     fails("MetadataTooLarge", 400, alice.put_object, Bucket=b, Key="l", Metadata={"a": "x" * 3000})
     fails("InvalidStorageClass", 400, alice.put_object, Bucket=b, Key="l", StorageClass="WRONG")
+    for value in ("\x04a", "a\x04", "a\x7fb"):
+        fails("InvalidRequest", 400, alice.put_object, Bucket=b, Key="l", Metadata={"a": value})
 
 
 @case

@@ -333,11 +333,15 @@ client_wrong(struct story *s)
 		"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 3x\r\n\r\nabc",
 		"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\nabc",
 		"GET / HTTP/1.1\r\nHost: h\r\nAuthorization: a\r\nauthorization: b\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: h\r\nX-A: a\x04z\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: h\r\nX-A: \x7f\r\n\r\n",
 	};
 	char *huge = malloc(60000);
 
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
 		ck_assert_msg(strstr(all(s, wrong[i]), " 400 ") != NULL, "%zu: %s", i, s->text);
+	(void)all(s, "GET / HTTP/1.1\r\nHost: h\r\nX-A: a\tz\r\nConnection: close\r\n\r\n");
+	ck_assert_msg(strstr(s->text, " 200 ") != NULL, "%s", s->text);
 	strcpy(huge, "GET / HTTP/1.1\r\nHost: h\r\nX-A: ");
 	memset(huge + strlen(huge), 'a', 40000);
 	strcpy(huge + 40000, "\r\n\r\n");
