@@ -80,8 +80,9 @@ conditions_write(const struct conditions *c, const struct entry *e)
 	bool there = e != NULL && !e->marker;
 
 	if (c->if_match.data != NULL) {
-		if (!there)
-			return REFUSAL_NO_SUCH_KEY;
+		if (!there) /* "*" asks for nothing else than that */
+			return bytes_equal(c->if_match, bytes_of("*", 1)) ? REFUSAL_PRECONDITION
+									  : REFUSAL_NO_SUCH_KEY;
 		if (!conditions_names(c->if_match, &e->etag))
 			return REFUSAL_PRECONDITION;
 	}

@@ -23,7 +23,7 @@ int conditions_read(const struct conditions *c, const struct entry *e);
 /* The source of a copy, where nothing is "not modified": ERR_OK, REFUSAL_PRECONDITION. */
 int conditions_copy(const struct conditions *c, const struct entry *e);
 /* Before a write; e is the latest version, NULL or a marker: there is no object.
- * REFUSAL_PRECONDITION, REFUSAL_NO_SUCH_KEY (If-Match without an object). */
+ * REFUSAL_PRECONDITION, REFUSAL_NO_SUCH_KEY (If-Match with an ETag, and no object). */
 int conditions_write(const struct conditions *c, const struct entry *e);
 /* Before a delete of e: REFUSAL_PRECONDITION. What is not there (NULL) needs no more deleting, and
  * who sends a delete again must not fail for the first that came through. A marker is there, but

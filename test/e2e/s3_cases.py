@@ -120,6 +120,10 @@ def conditional_writes():
     c.put_object(Bucket=b, Key="k", Body=b"3")
     fails("PreconditionFailed", 412, c.put_object, Bucket=b, Key="k", Body=b"4")
     fails("NoSuchKey", 404, c.put_object, Bucket=b, Key="other", Body=b"4")
+    c = client(0)
+    with_header(c, "PutObject", "If-Match", "*")
+    c.put_object(Bucket=b, Key="k", Body=b"5")
+    fails("PreconditionFailed", 412, c.put_object, Bucket=b, Key="other", Body=b"4")
 
 
 @case

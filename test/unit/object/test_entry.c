@@ -179,6 +179,12 @@ START_TEST(conditions_as_http_has_them)
 	ck_assert_int_eq(conditions_read(&c, &e), ERR_OK);
 	c.unmodified_since_s = 99;
 	ck_assert_int_eq(conditions_read(&c, &e), REFUSAL_PRECONDITION);
+	/* A write over nothing: any object, or the one that has this ETag. */
+	c = (struct conditions){ .if_match = text("*") };
+	ck_assert_int_eq(conditions_write(&c, &e), ERR_OK);
+	ck_assert_int_eq(conditions_write(&c, NULL), REFUSAL_PRECONDITION);
+	c.if_match = text(mine);
+	ck_assert_int_eq(conditions_write(&c, NULL), REFUSAL_NO_SUCH_KEY);
 }
 END_TEST
 
