@@ -15,6 +15,7 @@ struct creating {
 	struct settings settings;
 	struct buf acl, tags; /* object/acl.h, object/pairs.h; empty: none */
 	char region[SETTINGS_REGION_MAX + 1];
+	const char *location; /* "": the region is only what the gateway itself is called */
 };
 
 /* The first transaction of a bucket. */
@@ -39,9 +40,11 @@ read_region(struct creating *c, const struct xml_node *root)
 
 	if (region == NULL || *region == '\0')
 		return ERR_OK;
-	if (strlen(region) > SETTINGS_REGION_MAX ||
-	    (strcmp(region, r->g->opts.region) != 0 &&
-		!r->realm->ops->region_known(r->realm, region)))
+	if (strlen(region) > SETTINGS_REGION_MAX)
+		return S3_InvalidLocationConstraint;
+	if (r->realm->ops->region_known(r->realm, region))
+		c->location = c->region;
+	else if (strcmp(region, r->g->opts.region) != 0)
 		return S3_InvalidLocationConstraint;
 	strcpy(c->region, region);
 	return ERR_OK;
@@ -183,6 +186,7 @@ op_create_bucket(struct request *r)
 	if (c == NULL)
 		return ERR_NOMEM;
 	c->r = r;
+	c->location = "";
 	buf_init(&c->acl, ACL_BYTES_MAX);
 	buf_init(&c->tags, SETTING_BYTES_MAX);
 	if (err == ERR_OK)
@@ -200,7 +204,7 @@ op_create_bucket(struct request *r)
 			c->settings.versioning = VERSIONING_ENABLED;
 		}
 		err = r->realm->ops->create(r->realm, &r->caller.account, r->target.bucket,
-		    c->region, first_state, c, &r->bucket);
+		    c->location, first_state, c, &r->bucket);
 		if (err == ERR_EXISTS)
 			err = taken(c);
 	}

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "gateway/gateway_private.h"
+
 struct listing_buckets {
 	struct request *r;
 	struct xml x;
@@ -16,9 +18,10 @@ static int
 each_bucket(void *arg, const struct realm_listed *b)
 {
 	struct listing_buckets *l = arg;
+	const char *region = *b->region != '\0' ? b->region : l->r->g->opts.region;
 
 	if (strncmp(b->name, l->prefix, strlen(l->prefix)) != 0 || strcmp(b->name, l->after) <= 0 ||
-	    (l->region != NULL && strcmp(b->region, l->region) != 0))
+	    (l->region != NULL && strcmp(region, l->region) != 0))
 		return ERR_OK;
 	if (l->count == l->max) {
 		l->more = true;

@@ -117,7 +117,8 @@ struct realm_ops {
 	SUSPENDS int (*account_named)(struct realm *c, const char *name, struct realm_account *out);
 	/* ERR_NOT_FOUND. gives: release */
 	SUSPENDS int (*bucket)(struct realm *c, const char *name, struct realm_bucket **out);
-	/* fn writes its first state. ERR_EXISTS: the name is taken, by whomever. gives */
+	/* fn writes its first state; region is one that region_known() knows, or "".
+	 * ERR_EXISTS: the name is taken, by whomever. gives */
 	SUSPENDS int (*create)(struct realm *c, const struct realm_account *owner, const char *name,
 	    const char *region, int (*fn)(void *arg, struct kv *txn), void *arg,
 	    struct realm_bucket **out);

@@ -21,6 +21,18 @@ def buckets():
     fails("InvalidBucketName", 400, alice.create_bucket, Bucket="Upper_Case")
     fails("BucketAlreadyExists", 409, alice.create_bucket, Bucket=b, ACL="public-read")
     assert alice.get_bucket_location(Bucket=b).get("LocationConstraint") is None
+    for name, place in ((b + "-own", info["region"]), (b + "-place", "eu")):
+        alice.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": place})
+        h = alice.head_bucket(Bucket=name)["ResponseMetadata"]["HTTPHeaders"]
+        assert h["x-amz-bucket-region"] == place
+        assert alice.get_bucket_location(Bucket=name)["LocationConstraint"] == (None if place == "us-east-1" else place)
+    fails("InvalidLocationConstraint", 400, alice.create_bucket, Bucket=b + "-nowhere",
+          CreateBucketConfiguration={"LocationConstraint": "no such place"})
+    c = client(0)
+    c.meta.events.register("before-call.s3.ListBuckets", lambda params, **_: params.update(
+        url=params["url"] + "?bucket-region=" + info["region"]))
+    found = [x["Name"] for x in c.list_buckets()["Buckets"]]
+    assert b in found and b + "-own" in found and b + "-place" not in found
     alice.head_bucket(Bucket=b)
     fails("404", 404, alice.head_bucket, Bucket="no-such-bucket-here")
     fails("403", 403, bob.head_bucket, Bucket=b)
