@@ -144,13 +144,13 @@ run(struct request *r)
 	err = open_bucket(r);
 	if (err != ERR_OK)
 		return err;
-	if (r->bucket != NULL)
+	if (!r->target.website)
+		err = r->op->run == NULL ? S3_NotImplemented : check_access(r);
+	/* After access, which refuses by what is current: a script is to be able to read why. */
+	if (r->view != NULL)
 		cors_headers(r);
 	if (r->target.website)
 		return website_serve(r);
-	if (r->op->run == NULL)
-		return S3_NotImplemented;
-	err = check_access(r);
 	if (err == ERR_OK)
 		err = check_headers(r);
 	return err == ERR_OK ? r->op->run(r) : err;

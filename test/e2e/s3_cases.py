@@ -348,6 +348,8 @@ def documents():
     alice.put_bucket_cors(Bucket=b, CORSConfiguration={"CORSRules": [{
         "AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["https://*.example.org"], "AllowedHeaders": ["x-*"],
         "ExposeHeaders": ["x-e"], "MaxAgeSeconds": 60}]})
+    status, h, _ = raw("PUT", "/%s/k" % b, {"Origin": "https://a.example.org"}, b"x")  # refused, which a script may know
+    assert status == 403 and h["Access-Control-Allow-Origin"] == "https://a.example.org"
     ask = {"Origin": "https://a.example.org", "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-a"}
     status, h, _ = raw("OPTIONS", "/%s/k" % b, ask)
     assert status == 200 and h["Access-Control-Allow-Origin"] == "https://a.example.org" and h["Access-Control-Max-Age"] == "60"
