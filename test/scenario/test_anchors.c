@@ -467,18 +467,26 @@ swap_task(void *arg)
 	return head_client_reconfigure(x->hc, &next, NULL, SECONDS(30), &s->outcome);
 }
 
-/* The one that went. */
+static bool
+is_anchor(struct bucket *b, size_t node)
+{
+	uint8_t count = head_client_configuration(b->writers[0].hc)->anchors_count;
+
+	for (uint8_t j = 0; j < count; j++)
+		if (bucket_anchor(b, 0, j) == node)
+			return true;
+	return false;
+}
+
+/* The one that went. Whoever was killed is in nobody's place. */
 static size_t
 swap(struct bucket *b, uint8_t i)
 {
 	size_t old = bucket_anchor(b, 0, i);
 	struct swap s = { .b = b, .i = i };
 
-	for (uint8_t j = 0; j < head_client_configuration(b->writers[0].hc)->anchors_count; j++)
-		if (bucket_anchor(b, 0, j) == s.node) {
-			s.node++;
-			j = UINT8_MAX;
-		}
+	while (is_anchor(b, s.node) || !world_alive(b->w, s.node))
+		s.node++;
 	ck_assert_int_eq(sim_run_task(world_sim(b->w), b->writers[0].env, swap_task, &s), ERR_OK);
 	ck_assert(s.outcome == OUT_COMMITTED);
 	return old;
