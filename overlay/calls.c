@@ -160,7 +160,7 @@ padding(const struct rpc_call_state *s)
 {
 	size_t body = s->owner->answer_max;
 
-	if (body == 0 || body > RPC_DATAGRAM_BODY_MAX)
+	if (body == 0)
 		return SEALED_BODY_MAX;
 	return MIN(ENVELOPE_OVERHEAD_MAX + body + ENVELOPE_PAD_SHORT, (size_t)SEALED_BODY_MAX);
 }

@@ -106,9 +106,9 @@ sums_unpack(struct bytes value, struct segment_sums *out)
 }
 
 static void
-key_sums(struct key_text *k, uint64_t segment)
+key_segment(struct key_text *k, char kind, uint64_t segment)
 {
-	key_begin(k, 'G');
+	key_begin(k, kind);
 	pack_u64(&k->p, segment);
 }
 
@@ -119,7 +119,7 @@ catalog_sums(struct index_txn *txn, uint64_t segment, struct segment_sums *out)
 	struct bytes value;
 	int err;
 
-	key_sums(&k, segment);
+	key_segment(&k, 'G', segment);
 	err = index_get(txn, key_bytes(&k), &value);
 	if (err == ERR_NOT_FOUND) {
 		*out = (struct segment_sums){ 0 };
@@ -135,7 +135,7 @@ put_sums(struct index_txn *txn, uint64_t segment, const struct segment_sums *s)
 	struct packer p = packer_on(text, sizeof(text));
 	struct key_text k;
 
-	key_sums(&k, segment);
+	key_segment(&k, 'G', segment);
 	pack_u64(&p, s->shards);
 	pack_u64(&p, s->shard_bytes);
 	pack_u64(&p, s->records);
@@ -155,8 +155,7 @@ catalog_unread(struct index_txn *txn, uint64_t segment, uint64_t *from)
 	int err;
 
 	*from = 0;
-	key_begin(&k, 'U');
-	pack_u64(&k.p, segment);
+	key_segment(&k, 'U', segment);
 	err = index_get(txn, key_bytes(&k), &value);
 	if (err != ERR_OK)
 		return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -176,8 +175,7 @@ catalog_set_unread(struct index_txn *txn, uint64_t segment, uint64_t from)
 
 	if (err != ERR_OK || known == from)
 		return err;
-	key_begin(&k, 'U');
-	pack_u64(&k.p, segment);
+	key_segment(&k, 'U', segment);
 	if (from == 0)
 		return index_del(txn, key_bytes(&k));
 	pack_u64(&p, from);
@@ -197,7 +195,7 @@ catalog_retire(struct index_txn *txn, uint64_t segment)
 		err = catalog_set_unread(txn, segment, 0);
 	if (err == ERR_OK)
 		err = count(txn, 0, 0, 0, -s.record_bytes);
-	key_sums(&k, segment);
+	key_segment(&k, 'G', segment);
 	return err == ERR_OK ? index_del(txn, key_bytes(&k)) : err;
 }
 
@@ -208,7 +206,7 @@ catalog_next_sums(struct index_txn *txn, uint64_t *segment, struct segment_sums 
 	struct bytes key, value;
 	int err;
 
-	key_sums(&k, *segment);
+	key_segment(&k, 'G', *segment);
 	err = index_seek(txn, key_bytes(&k), &key, &value);
 	if (err != ERR_OK)
 		return err;
