@@ -3,37 +3,18 @@
  */
 #include "overlay/agreed_time.h"
 
+#include <stdlib.h>
+
 #include "overlay/base/err.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* The n-th smallest; all is reordered (Hoare, "Algorithm 65: Find", 1961). */
-static int64_t
-nth(int64_t *all, ptrdiff_t count, ptrdiff_t n)
+static int
+by_value(const void *a, const void *b)
 {
-	ptrdiff_t low = 0, high = count - 1;
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
-	while (low < high) {
-		int64_t pivot = all[n], swap;
-		ptrdiff_t i = low, j = high;
-
-		while (i <= j) {
-			while (all[i] < pivot)
-				i++;
-			while (all[j] > pivot)
-				j--;
-			if (i > j)
-				break;
-			swap = all[i];
-			all[i++] = all[j];
-			all[j--] = swap;
-		}
-		if (j < n)
-			low = i;
-		if (i > n)
-			high = j;
-	}
-	return all[n];
+	return x < y ? -1 : x > y;
 }
 
 /* The lower median of the offsets and our own, which is 0 by definition. */
@@ -46,7 +27,8 @@ median_with_own(int64_t *offsets, size_t count)
 	if (count > 0)
 		memcpy(all, offsets, count * sizeof(*all));
 	all[count] = 0;
-	return nth(all, (ptrdiff_t)count + 1, (ptrdiff_t)count / 2);
+	qsort(all, count + 1, sizeof(*all), by_value);
+	return all[count / 2];
 }
 
 static uint64_t

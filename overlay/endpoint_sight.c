@@ -167,23 +167,7 @@ struct clocks {
 	int64_t offsets[AGREED_CLOCKS_MAX];
 	uint64_t groups[AGREED_CLOCKS_MAX];
 	size_t count;
-	uint8_t places[2 * AGREED_CLOCKS_MAX]; /* 1 + index of a group, where it points or behind */
 };
-
-/* The place of a group, or the free one where it would be. */
-static uint8_t *
-clocks_place(struct clocks *c, uint64_t group)
-{
-	/* By the golden ratio, as neighbouring networks differ in the last bits only. */
-	size_t at = group * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-
-	for (;; at++) {
-		uint8_t *place = &c->places[at % sizeof(c->places)];
-
-		if (*place == 0 || c->groups[*place - 1] == group)
-			return place;
-	}
-}
 
 /* Clocks of peers that answered us, at most one of a network where one_per_group. */
 static void
@@ -192,20 +176,19 @@ clocks_gather(const struct endpoint *ep, bool one_per_group, struct clocks *c)
 	uint64_t now = env_now(ep->env);
 
 	c->count = 0;
-	memset(c->places, 0, sizeof(c->places));
 	for (struct peer *p = peers_next(ep->peers, NULL);
 	     p != NULL && p->met && c->count < AGREED_CLOCKS_MAX; p = peers_next(ep->peers, p)) {
 		uint64_t group = addr_group(&p->contact.addr);
-		uint8_t *place;
+		bool taken = false;
 
 		if (!p->has_clock || now - p->clock_at > CLOCK_AGE_MAX)
 			continue;
-		place = clocks_place(c, group);
-		if (*place != 0 && one_per_group)
+		for (size_t i = 0; i < c->count && one_per_group && !taken; i++)
+			taken = c->groups[i] == group;
+		if (taken)
 			continue;
 		c->groups[c->count] = group;
 		c->offsets[c->count++] = p->clock_offset_ms;
-		*place = (uint8_t)c->count;
 	}
 }
 
