@@ -15,7 +15,7 @@ static struct bucket_txn
 txn(struct kv_mem *m, uint64_t now_ms)
 {
 	static uint8_t random;
-	struct bucket_txn t = { .kv = &m->kv, .refs = &m->refs, .now_ms = now_ms };
+	struct bucket_txn t = { .kv = &m->kv, .refs = &m->counts.refs, .now_ms = now_ms };
 
 	t.random[0] = ++random;
 	return t;
@@ -212,7 +212,7 @@ START_TEST(tags_and_grants_change_in_place)
 	ck_assert(bytes_equal(e.tags, buf_bytes(&tags)) && bytes_equal(e.acl, text("grants")));
 	ck_assert_uint_eq(e.modified_ms, NOW); /* it is no new object */
 	ck_assert(version_equal(&e.version, &done.version));
-	ck_assert_int_eq(m->named[1], 1);
+	ck_assert_int_eq(m->counts.named[1], 1);
 	ck_assert_int_eq(pairs_add(&tags, text("a"), text("c")), ERR_OK);
 	ck_assert_int_eq(
 	    bucket_set_tags(&t, text("k"), &null, buf_bytes(&tags), &changed), REFUSAL_TAG);
@@ -279,12 +279,12 @@ START_TEST(copies_share_their_content)
 
 	ck_assert_int_eq(put(m, "a", e, &done), ERR_OK);
 	ck_assert_int_eq(bucket_put_shared(&t, text("a"), NULL, &e, &done), ERR_OK);
-	ck_assert_int_eq(m->named[1], 1);
+	ck_assert_int_eq(m->counts.named[1], 1);
 	ck_assert_int_eq(bucket_put_shared(&t, text("b"), NULL, &e, &done), ERR_OK);
-	ck_assert_int_eq(m->named[1], 2);
+	ck_assert_int_eq(m->counts.named[1], 2);
 	ck_assert_int_eq(del(m, NOW, "a", NULL, false), ERR_OK);
 	ck_assert_int_eq(del(m, NOW, "b", NULL, false), ERR_OK);
-	ck_assert_int_eq(m->named[1], 0);
+	ck_assert_int_eq(m->counts.named[1], 0);
 	ck_assert_uint_eq(m->count, 0);
 	kv_mem_free(m);
 }

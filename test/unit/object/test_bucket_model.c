@@ -97,7 +97,9 @@ model_add(struct model *m, size_t key, const struct bucket_done *done, bool mark
 static struct bucket_txn
 begin(struct model *m)
 {
-	struct bucket_txn t = { .kv = &m->mem->kv, .refs = &m->mem->refs, .now_ms = m->now_ms };
+	struct bucket_txn t = {
+		.kv = &m->mem->kv, .refs = &m->mem->counts.refs, .now_ms = m->now_ms
+	};
 
 	/* Mostly it goes on, at times it stands or goes back. */
 	m->now_ms += draw(m, 3) == 0 ? 0 : draw(m, 2000);
@@ -158,7 +160,7 @@ do_put(struct model *m)
 	if (!end(m, &err))
 		return;
 	ck_assert_int_eq(err, expected);
-	ck_assert_int_eq(m->mem->named[content], err == ERR_OK ? 1 : 0);
+	ck_assert_int_eq(m->mem->counts.named[content], err == ERR_OK ? 1 : 0);
 	if (err != ERR_OK)
 		return;
 	ck_assert_int_eq(done.versioned, m->versioning != VERSIONING_NEVER);
@@ -463,7 +465,7 @@ check_references(struct model *m)
 		if (!m->versions[i].marker)
 			named[m->versions[i].content]++;
 	for (int i = 0; i < m->contents; i++)
-		ck_assert_int_eq(m->mem->named[i], named[i]);
+		ck_assert_int_eq(m->mem->counts.named[i], named[i]);
 	free(named);
 }
 

@@ -94,7 +94,7 @@ start(void)
 		.enabled = true, .expire_days = 2, .abort_days = 2
 	};
 	struct world w = { .m = kv_mem_new(), .now_ms = 3 * DAY };
-	struct bucket_txn t = { .kv = &w.m->kv, .refs = &w.m->refs };
+	struct bucket_txn t = { .kv = &w.m->kv, .refs = &w.m->counts.refs };
 	struct upload u = { .initiator = { "me" } };
 	struct bucket_done done;
 	char name[16], content[16];
@@ -130,8 +130,8 @@ named(const struct world *w)
 {
 	int sum = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(w->m->named); i++)
-		sum += w->m->named[i];
+	for (size_t i = 0; i < ARRAY_LEN(w->m->counts.named); i++)
+		sum += w->m->counts.named[i];
 	return sum;
 }
 
@@ -141,12 +141,12 @@ START_TEST(one_pass_does_all)
 	struct chores_io io = io_of(&w);
 	struct chores_sight sight = { .expired = 0 };
 
-	ck_assert_int_eq(chores_pass(&io, &w.m->refs, DAY, &sight), ERR_OK);
+	ck_assert_int_eq(chores_pass(&io, &w.m->counts.refs, DAY, &sight), ERR_OK);
 	ck_assert_uint_eq(sight.expired, 10); /* not twice, though each ran twice */
 	ck_assert_uint_eq(sight.aborted, 1);
 	ck_assert_int_eq(named(&w), 490);
 	ck_assert_int_eq(w.views, 0);
-	ck_assert_int_eq(chores_pass(&io, &w.m->refs, DAY, &sight), ERR_OK);
+	ck_assert_int_eq(chores_pass(&io, &w.m->counts.refs, DAY, &sight), ERR_OK);
 	ck_assert_uint_eq(sight.expired, 10);
 	kv_mem_free(w.m);
 }
@@ -160,7 +160,7 @@ START_TEST(many_keys_go_together)
 	struct chores_sight sight = { .expired = 0 };
 
 	w.now_ms = 100 * DAY;
-	ck_assert_int_eq(chores_pass(&io, &w.m->refs, DAY, &sight), ERR_OK);
+	ck_assert_int_eq(chores_pass(&io, &w.m->counts.refs, DAY, &sight), ERR_OK);
 	ck_assert_uint_eq(sight.expired, 500);
 	ck_assert_int_eq(named(&w), 0);
 	ck_assert_int_lt(w.updates, 25); /* 500 / 32, uploads, sweeps */
@@ -172,7 +172,7 @@ END_TEST
 START_TEST(keys_with_much_to_do)
 {
 	struct world w = start();
-	struct bucket_txn t = { .kv = &w.m->kv, .refs = &w.m->refs, .now_ms = DAY };
+	struct bucket_txn t = { .kv = &w.m->kv, .refs = &w.m->counts.refs, .now_ms = DAY };
 	struct chores_io io = io_of(&w);
 	struct chores_sight sight = { .expired = 0 };
 	struct upload u = { .initiator = { "me" } };
@@ -186,7 +186,7 @@ START_TEST(keys_with_much_to_do)
 				     &u),
 		    ERR_OK);
 	}
-	ck_assert_int_eq(chores_pass(&io, &w.m->refs, DAY, &sight), ERR_OK);
+	ck_assert_int_eq(chores_pass(&io, &w.m->counts.refs, DAY, &sight), ERR_OK);
 	ck_assert_uint_eq(sight.aborted, 121);
 	kv_mem_free(w.m);
 }
@@ -202,11 +202,11 @@ START_TEST(broken_off_anywhere)
 		int err;
 
 		w.pause_fails = at;
-		err = chores_pass(&io, &w.m->refs, DAY, &sight);
+		err = chores_pass(&io, &w.m->counts.refs, DAY, &sight);
 		ck_assert_int_eq(w.views, 0);
 		ck_assert(err == ERR_CANCELED || (err == ERR_OK && w.pauses < at));
 		w.pause_fails = 0;
-		ck_assert_int_eq(chores_pass(&io, &w.m->refs, DAY, &sight), ERR_OK);
+		ck_assert_int_eq(chores_pass(&io, &w.m->counts.refs, DAY, &sight), ERR_OK);
 		ck_assert_uint_eq(sight.expired, 10);
 		ck_assert_int_eq(named(&w), 490);
 		kv_mem_free(w.m);
@@ -223,7 +223,7 @@ START_TEST(a_rule_that_has_gone_does_nothing)
 	struct chores_sight sight = { .expired = 0 };
 
 	w.rule_goes = true;
-	ck_assert_int_eq(chores_pass(&io, &w.m->refs, DAY, &sight), ERR_OK);
+	ck_assert_int_eq(chores_pass(&io, &w.m->counts.refs, DAY, &sight), ERR_OK);
 	ck_assert_uint_eq(sight.expired + sight.aborted, 0);
 	ck_assert_int_eq(named(&w), 503);
 	kv_mem_free(w.m);

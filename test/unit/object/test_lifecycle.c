@@ -186,7 +186,7 @@ static void
 put(struct kv_mem *m, const char *key, uint64_t at_ms, int content)
 {
 	static uint8_t random;
-	struct bucket_txn t = { .kv = &m->kv, .refs = &m->refs, .now_ms = at_ms };
+	struct bucket_txn t = { .kv = &m->kv, .refs = &m->counts.refs, .now_ms = at_ms };
 	char name[16];
 	struct bucket_done done;
 	struct entry e = { .size = 1 };
@@ -200,7 +200,7 @@ put(struct kv_mem *m, const char *key, uint64_t at_ms, int content)
 static void
 walk(struct kv_mem *m, struct bytes rules, uint64_t now_ms, struct lifecycle_walk *w)
 {
-	struct bucket_txn t = { .kv = &m->kv, .refs = &m->refs, .now_ms = now_ms };
+	struct bucket_txn t = { .kv = &m->kv, .refs = &m->counts.refs, .now_ms = now_ms };
 	struct buf key;
 	bool due, more, upload = false;
 	int err;
@@ -287,7 +287,7 @@ START_TEST(a_marker_that_is_alone_goes)
 	ck_assert_uint_eq(w.expired, 1);
 	walk(m, rules, 3 * DAY, &w);
 	ck_assert_uint_eq(w.removed, 1);
-	ck_assert_int_eq(m->named[1], 0);
+	ck_assert_int_eq(m->counts.named[1], 0);
 	walk(m, rules, 3 * DAY, &w);
 	ck_assert_uint_eq(w.removed, 1);
 	ck_assert_int_eq(bucket_empty(&m->kv), ERR_OK);
@@ -319,8 +319,8 @@ START_TEST(locks_outweigh_rules)
 	ck_assert_uint_eq(w.removed, 0);
 	walk(m, rules, 6 * DAY, &w);
 	ck_assert_uint_eq(w.removed, 2);
-	ck_assert_int_eq(m->named[1] + m->named[3], 0);
-	ck_assert_int_eq(m->named[2] + m->named[4], 2);
+	ck_assert_int_eq(m->counts.named[1] + m->counts.named[3], 0);
+	ck_assert_int_eq(m->counts.named[2] + m->counts.named[4], 2);
 	buf_fini(&packed);
 	kv_mem_free(m);
 }

@@ -20,7 +20,7 @@ struct world {
 static struct bucket_txn
 txn(struct world *w, uint64_t now_ms)
 {
-	struct bucket_txn t = { .kv = &w->m->kv, .refs = &w->m->refs, .now_ms = now_ms };
+	struct bucket_txn t = { .kv = &w->m->kv, .refs = &w->m->counts.refs, .now_ms = now_ms };
 
 	t.random[0] = ++w->counter;
 	return t;
@@ -209,16 +209,16 @@ complete_two(struct world *w, struct request *r, struct upload_plan *p, struct b
 	name_part(r, 2, 2, true);
 	ck_assert_int_eq(plan(w, r, &stale), ERR_OK);
 	ck_assert_int_eq(put_part(w, 2, 1, 5), ERR_OK); /* over it */
-	ck_assert_int_eq(w->m->named[2], 0);
+	ck_assert_int_eq(w->m->counts.named[2], 0);
 	ck_assert_int_eq(complete(w, &stale, done), ERR_STALE);
 	ck_assert_int_eq(plan(w, r, p), REFUSAL_PART);
 	r->count = 1;
 	name_part(r, 3, 3, false);
 	ck_assert_int_eq(plan(w, r, p), ERR_OK);
-	w->m->named[9]++;
+	w->m->counts.named[9]++;
 	ck_assert_int_eq(complete(w, p, done), ERR_OK);
-	w->m->named[1]--; /* the joined content took over */
-	w->m->named[3]--;
+	w->m->counts.named[1]--; /* the joined content took over */
+	w->m->counts.named[3]--;
 	ck_assert_int_eq(complete(w, p, done), ERR_STALE);
 }
 
@@ -283,17 +283,17 @@ START_TEST(completed_and_read)
 		/* Unswept, a record of the object's parts still names what the object has. */
 		ck_assert_int_eq(named_by_parts(&w, &e.parts), swept == 0 ? 2 : 0);
 		sweep(&w, NOW);
-		ck_assert_int_eq(w.m->named[4], 0);
-		ck_assert_int_eq(w.m->named[5], 0);
+		ck_assert_int_eq(w.m->counts.named[4], 0);
+		ck_assert_int_eq(w.m->counts.named[5], 0);
 	}
-	ck_assert_int_eq(w.m->named[1], 0);
+	ck_assert_int_eq(w.m->counts.named[1], 0);
 
 	/* The object gone, its parts go, their contents have gone with it. */
 	ck_assert_int_eq(
-	    bucket_delete(&(struct bucket_txn){ .kv = &w.m->kv, .refs = &w.m->refs }, text("key"),
-		&(struct bucket_delete){ .bypass_governance = false }, &done),
+	    bucket_delete(&(struct bucket_txn){ .kv = &w.m->kv, .refs = &w.m->counts.refs },
+		text("key"), &(struct bucket_delete){ .bypass_governance = false }, &done),
 	    ERR_OK);
-	ck_assert_int_eq(w.m->named[9], 0);
+	ck_assert_int_eq(w.m->counts.named[9], 0);
 	sweep(&w, NOW);
 	ck_assert_uint_eq(w.m->count, 2); /* the result that may be asked for again */
 	sweep(&w, NOW + 50000 + UPLOAD_REPEAT_MS);
@@ -319,21 +319,22 @@ START_TEST(deleted_before_it_was_swept)
 	for (uint16_t n = 1; n <= 1000; n += 2)
 		name_part(r, n, n, true);
 	ck_assert_int_eq(plan(&w, r, &p), ERR_OK);
-	w.m->named[9]++;
+	w.m->counts.named[9]++;
 	ck_assert_int_eq(complete(&w, &p, &done), ERR_OK);
 	for (uint16_t n = 1; n <= 1000; n += 2)
-		w.m->named[n]--;
+		w.m->counts.named[n]--;
 	ck_assert_int_eq(
-	    upload_sweep(&(struct bucket_txn){ .kv = &w.m->kv, .refs = &w.m->refs }, &(bool){ 0 }),
+	    upload_sweep(
+		&(struct bucket_txn){ .kv = &w.m->kv, .refs = &w.m->counts.refs }, &(bool){ 0 }),
 	    ERR_OK);
 	ck_assert_int_eq(
-	    bucket_delete(&(struct bucket_txn){ .kv = &w.m->kv, .refs = &w.m->refs }, text("key"),
-		&(struct bucket_delete){ .bypass_governance = false }, &done),
+	    bucket_delete(&(struct bucket_txn){ .kv = &w.m->kv, .refs = &w.m->counts.refs },
+		text("key"), &(struct bucket_delete){ .bypass_governance = false }, &done),
 	    ERR_OK);
 	sweep(&w, NOW + 50001 + UPLOAD_REPEAT_MS);
 	ck_assert_uint_eq(w.m->count, 0);
-	for (size_t i = 0; i < ARRAY_LEN(w.m->named); i++)
-		ck_assert_int_eq(w.m->named[i], 0);
+	for (size_t i = 0; i < ARRAY_LEN(w.m->counts.named); i++)
+		ck_assert_int_eq(w.m->counts.named[i], 0);
 	kv_mem_free(w.m);
 	free(r);
 }
@@ -361,8 +362,8 @@ START_TEST(aborted)
 	    REFUSAL_NO_SUCH_UPLOAD);
 	sweep(&w, NOW);
 	ck_assert_uint_eq(w.m->count, 0);
-	for (size_t i = 0; i < ARRAY_LEN(w.m->named); i++)
-		ck_assert_int_eq(w.m->named[i], 0);
+	for (size_t i = 0; i < ARRAY_LEN(w.m->counts.named); i++)
+		ck_assert_int_eq(w.m->counts.named[i], 0);
 	kv_mem_free(w.m);
 }
 END_TEST
