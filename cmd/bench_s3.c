@@ -12,8 +12,7 @@
 #include "cmd/json.h"
 #include "storage/keeper.h"
 
-#define PEERS     6
-#define CODE_TEXT "4/5/6"
+#define PEERS 6
 
 struct process {
 	struct s3_bench *s;
@@ -188,7 +187,7 @@ network(struct s3_bench *s)
 
 	if (err == ERR_OK) {
 		w->peers_count = PEERS;
-		w->code = CODE_TEXT;
+		w->code = S3_CODE;
 		w->repair_rate = REPAIR_BYTES_S;
 		w->input_bytes = S3_POOL_BYTES;
 		w->s3 = true;

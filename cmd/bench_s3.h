@@ -10,6 +10,7 @@
 #include "cmd/bench.h"
 #include "gateway/sigv4.h"
 
+#define S3_CODE      "4/5/6" /* of the network's files and of the bucket: what the floor is for */
 #define S3_CROWD_MAX 64
 #define S3_SOCKET_IO KIB(256)
 #define S3_HEAD_MAX  KIB(16)
@@ -85,6 +86,7 @@ struct s3_rate {
 	double per_s, p50_ms, p99_ms;
 	uint64_t done, refused; /* refused: 503, as it answers when there is too much */
 };
+/* The bucket, with S3_CODE, and the small objects. */
 int s3_rate_prepare(const struct s3_account *a, const uint8_t *pool, unsigned *status);
 int s3_rate_run(const struct s3_account *a, const uint8_t *pool, enum s3_kind kind,
     size_t in_flight, uint64_t seconds, struct s3_rate *out, unsigned *status);

@@ -302,7 +302,13 @@ s3_rate_run(const struct s3_account *a, const uint8_t *pool, enum s3_kind kind, 
 static int
 prepare(struct s3_conn *c, size_t worker, void *arg)
 {
-	struct s3_request make = { .method = "PUT", .target = "/bench" };
+	/* Without a code of its own a bucket's depends on how many peers there are. */
+	static const char configuration[] =
+	    "<CreateBucketConfiguration><LocationConstraint>code:" S3_CODE
+	    "</LocationConstraint></CreateBucketConfiguration>";
+	struct s3_body body = { .pool = (const uint8_t *)configuration,
+		.bytes = sizeof(configuration) - 1 };
+	struct s3_request make = { .method = "PUT", .target = "/bench", .send = &body };
 	int err = s3_ask(c, &make, NULL);
 
 	(void)worker;

@@ -35,7 +35,7 @@ print_runs(const struct s3_bench *s, enum s3_shape shape, enum s3_way way)
 	else
 		printf("\n%s of %d objects of %.6g MiB at once", way_names[way], S3_MANY_COUNT,
 		    (double)s->bytes[shape] / S3_MANY_COUNT / MIB(1));
-	printf(", six peers, code 4/5/6, all processes\n");
+	printf(", six peers, code " S3_CODE ", all processes\n");
 	printf("  run   wall s     MB/s   CPU s/GiB   of the floor   client   gateway    peers   "
 	       "foreign CPU\n");
 	for (size_t i = 0; i < s->b->runs; i++) {
