@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "storage/isal_done.h"
 #include "storage/layout.h"
 
 /* Bytes of each leaf coded at a time: (k + m) slices of it fit a 1 MiB second-level cache. */
@@ -77,6 +78,7 @@ run_sliced(size_t len, uint8_t k, size_t rows, uint8_t *tables, const uint8_t *c
 			dst[i] = out[i] + at;
 		ec_encode_data((int)part, k, (int)rows, tables, src, dst);
 	}
+	isal_done();
 }
 
 void

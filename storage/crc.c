@@ -6,6 +6,8 @@
 
 #include <isa-l/crc.h>
 
+#include "storage/isal_done.h"
+
 #define CRC_STEP_MAX MIB(256) /* fits an int */
 
 uint32_t
@@ -20,6 +22,7 @@ crc32c_more(uint32_t crc, const void *data, size_t len)
 		p += step;
 		len -= step;
 	}
+	isal_done();
 	return crc;
 }
 
@@ -32,5 +35,7 @@ crc32c(const void *data, size_t len)
 uint32_t
 crc32_more(uint32_t crc, const void *data, size_t len)
 {
-	return crc32_gzip_refl(crc, data, len);
+	crc = crc32_gzip_refl(crc, data, len);
+	isal_done();
+	return crc;
 }
