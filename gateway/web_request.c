@@ -6,7 +6,12 @@
 
 #include "gateway/web_private.h"
 
-#define PULL_BLOCK KIB(64) /* what the library asks of an answer's body at a time */
+/* What the library asks of an answer's body at a time, has memory for, and sends at once. Large
+ * ones spare a tenth of the CPU time of many reads at once (measured), and are for so many
+ * requests. */
+#define PULL_LARGE          KIB(256)
+#define PULL_LARGE_REQUESTS 128
+#define PULL_SMALL          KIB(64)
 
 void
 web_resume(struct web_request *r)
@@ -151,15 +156,21 @@ answer(struct web_request *r, const struct web_reply *reply, struct MHD_Response
 	return ERR_OK;
 }
 
+static struct MHD_Response *
+pulled(struct web_request *r, uint64_t length)
+{
+	size_t most = r->server->requests > PULL_LARGE_REQUESTS ? PULL_SMALL : PULL_LARGE;
+
+	return MHD_create_response_from_callback(length == UINT64_MAX ? MHD_SIZE_UNKNOWN : length,
+	    r->head_only ? 1 : MIN(MAX(length, 1), most), web_on_pull, r, NULL);
+}
+
 int
 web_reply_start(struct web_request *r, const struct web_reply *reply)
 {
-	uint64_t length = reply->length == UINT64_MAX ? MHD_SIZE_UNKNOWN : reply->length;
-
 	if (r->connection == NULL)
 		return ERR_CLOSED;
-	return answer(
-	    r, reply, MHD_create_response_from_callback(length, PULL_BLOCK, web_on_pull, r, NULL));
+	return answer(r, reply, pulled(r, reply->length));
 }
 
 SUSPENDS int
@@ -196,10 +207,7 @@ web_reply(struct web_request *r, const struct web_reply *reply, struct bytes bod
 		return ERR_CLOSED;
 	r->body_done = true;
 	if (r->head_only)
-		return answer(r, reply,
-		    MHD_create_response_from_callback(
-			reply->length == UINT64_MAX ? MHD_SIZE_UNKNOWN : reply->length, PULL_BLOCK,
-			web_on_pull, r, NULL));
+		return answer(r, reply, pulled(r, reply->length));
 	err = answer(r, reply,
 	    MHD_create_response_from_buffer(
 		body.len, (void *)(uintptr_t)body.data, MHD_RESPMEM_MUST_COPY));
