@@ -98,7 +98,7 @@ enum s3_shape { S3_ONE, S3_MANY, S3_SHAPES };
 #define S3_MANY_BYTES MIB(8)
 
 struct s3_run {
-	double wall;
+	double wall, counted;                   /* until the answer; as long as CPU was counted */
 	double client, gateway, nodes, foreign; /* CPU */
 };
 

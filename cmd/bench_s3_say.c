@@ -44,7 +44,7 @@ print_runs(const struct s3_bench *s, enum s3_shape shape, enum s3_way way)
 
 		printf("  %3zu  %7.2f  %7.1f  %10.2f  %12.2fx  %7.2f  %8.2f  %7.2f  %12.2f%s\n",
 		    i + 1, r->wall, speed(s, shape, r), cost, cost / floor_cost, r->client,
-		    r->gateway, r->nodes, r->foreign / r->wall, i == best ? "  best" : "");
+		    r->gateway, r->nodes, r->foreign / r->counted, i == best ? "  best" : "");
 	}
 }
 

@@ -75,7 +75,7 @@ static const struct option bench_options[] = {
 void
 bench_print_parts(const struct bench_parts *p)
 {
-	printf("the parts, core-seconds per GiB that goes through, one thread, warm buffers\n");
+	printf("the parts, core-seconds per GiB that goes through, warm buffers\n");
 	for (size_t i = 0; i < BENCH_PARTS; i++)
 		printf("  %-44s %6.3f\n", bench_part_name(i), p->cost[i]);
 }
