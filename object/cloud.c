@@ -76,6 +76,7 @@ cloud_free(struct cloud *c)
 		cloud_store_close(c, &c->retired[i]);
 	free(c->retired);
 	account_wipe(&c->account);
+	record_memory_wipe(&c->records);
 	if (c->delegation != NULL)
 		delegation_wipe(c->delegation);
 	free(c->delegation);

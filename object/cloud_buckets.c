@@ -32,7 +32,7 @@ cloud_record_get(struct cloud *c, struct kv *kv, const char *name, struct bucket
 	buf_init_secret(&value, KV_VALUE_MAX);
 	err = kv_get(kv, cloud_key_bytes(&key), &value);
 	if (err == ERR_OK)
-		err = bucket_record_unpack(buf_bytes(&value), c->opts.net, out);
+		err = record_memory_unpack(&c->records, buf_bytes(&value), c->opts.net, out);
 	buf_wipe(&value);
 	return err;
 }

@@ -5,6 +5,7 @@
 #include "object/cloud.h"
 #include "object/content_map.h"
 #include "object/delegation.h"
+#include "object/record_memory.h"
 #include "overlay/base/task.h"
 
 enum cloud_table {
@@ -38,6 +39,7 @@ struct cloud {
 	/* Those of earlier epochs: whoever still works in one does so until the end. */
 	struct cloud_store *retired;
 	size_t retired_count;
+	struct record_memory records;
 	uint64_t believed_until; /* what is known of it needs no question until then */
 	bool away, refreshing;   /* its anchors did not answer; they are asked */
 	struct cloud_bucket *open;

@@ -1,5 +1,6 @@
 /* Names as S3 wants them, keys of buckets, and what the account keeps of one. */
 #include "object/bucket_record.h"
+#include "object/record_memory.h"
 
 #include "test/unit/suite.h"
 
@@ -119,6 +120,44 @@ START_TEST(kept_form)
 }
 END_TEST
 
+/* What is remembered is what was read, and nothing else passes for it. */
+START_TEST(read_before)
+{
+	struct record_memory m = { NULL };
+	struct bucket_record r = made(), back;
+	uint8_t form[BUCKET_RECORD_BYTES_MAX];
+	size_t len = bucket_record_pack(&r, net, form);
+
+	form[len - 1] ^= 1; /* of the signature */
+	ck_assert_int_eq(record_memory_unpack(&m, bytes_of(form, len), net, &back), ERR_AUTH);
+	ck_assert_int_eq(record_memory_unpack(&m, bytes_of(form, len), net, &back), ERR_AUTH);
+	form[len - 1] ^= 1;
+	/* More than there are slots, each twice; the first one again at the end. */
+	for (uint64_t i = 0; i <= 2 * RECORD_MEMORY_SLOTS; i++) {
+		r.created_ms = 1000 + i % (RECORD_MEMORY_SLOTS + 1);
+		len = bucket_record_pack(&r, net, form);
+		for (int again = 0; again < 2; again++) {
+			memset(&back, 0x5a, sizeof(back));
+			ck_assert_int_eq(
+			    record_memory_unpack(&m, bytes_of(form, len), net, &back), ERR_OK);
+			ck_assert_uint_eq(back.created_ms, r.created_ms);
+			ck_assert_str_eq(back.location.text, "eu,spread:2");
+			ck_assert_mem_eq(&back.seed, &r.seed, sizeof(r.seed));
+			ck_assert(hash_equal(&back.charter.id, &r.charter.id));
+		}
+		/* Known but for one bit, or one byte. */
+		form[len - 1] ^= 1;
+		ck_assert_int_eq(
+		    record_memory_unpack(&m, bytes_of(form, len), net, &back), ERR_AUTH);
+		ck_assert_int_ne(
+		    record_memory_unpack(&m, bytes_of(form, len - 1), net, &back), ERR_OK);
+	}
+	record_memory_wipe(&m);
+	ck_assert_ptr_null(m.slots);
+	record_memory_wipe(&m);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -128,6 +167,6 @@ main(void)
 		return EXIT_FAILURE;
 	suite_add(s, "names", 0, names, NULL);
 	suite_add(s, "keys", 0, keys_differ, numbers_of_accounts, NULL);
-	suite_add(s, "kept", 0, kept_form, NULL);
+	suite_add(s, "kept", 0, kept_form, read_before, NULL);
 	return suite_main(s);
 }
