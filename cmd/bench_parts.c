@@ -20,6 +20,7 @@
 #include "object/block.h"
 #include "overlay/base/crypto.h"
 #include "overlay/base/disk.h"
+#include "overlay/base/env_real.h"
 #include "overlay/endpoint.h"
 #include "storage/code.h"
 #include "storage/merkle.h"
@@ -334,6 +335,8 @@ bench_socket_pair(int out[2])
 		out[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		ok = out[1] >= 0;
 	}
+	for (int i = 0; i < 2 && ok; i++)
+		env_real_unpace_local(out[i]); /* as the program's own */
 	int err = ok ? ERR_OK : err_from_errno(errno);
 
 	if (listener >= 0)

@@ -57,6 +57,7 @@ static void
 on_connection(void *arg, struct MHD_Connection *connection, void **context,
     enum MHD_ConnectionNotificationCode what)
 {
+	const union MHD_ConnectionInfo *info;
 	struct web_server *s = arg;
 	struct web_connection *c = *context;
 
@@ -67,6 +68,9 @@ on_connection(void *arg, struct MHD_Connection *connection, void **context,
 		*c = (struct web_connection){ .next = s->connections,
 			.connection = connection,
 			.since = env_now(s->opts.env) };
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		if (info != NULL)
+			env_real_unpace_local(info->connect_fd);
 		if (c->next != NULL)
 			c->next->prev = c;
 		s->connections = c;

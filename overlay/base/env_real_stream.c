@@ -53,6 +53,8 @@ connect_ended(struct conn *c)
 		n = errno;
 	c->connecting = false;
 	c->error = err_from_errno(n);
+	if (n == 0)
+		env_real_unpace_local(c->fd);
 	watch_want(&c->watch, c->want_read, c->want_write);
 }
 
@@ -100,6 +102,28 @@ no_delay(int fd)
 	int one = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+static bool
+is_loopback(const struct sockaddr_storage *sa)
+{
+	const struct sockaddr_in *in4 = (const void *)sa;
+	const struct sockaddr_in6 *in6 = (const void *)sa;
+
+	if (sa->ss_family == AF_INET)
+		return ntohl(in4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return sa->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+void
+env_real_unpace_local(int fd)
+{
+	static const char reno[] = "reno"; /* in every kernel, and always allowed */
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	if (getpeername(fd, (struct sockaddr *)&sa, &len) == 0 && is_loopback(&sa))
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, reno, sizeof(reno) - 1);
 }
 
 /* Only the address is taken: the port is chosen with the peer's in view, so that one may serve
@@ -284,8 +308,10 @@ hand_over(struct listener *l, int fd, const struct sockaddr_storage *sa)
 	struct addr from;
 	int err;
 
-	if (l->local.path == NULL)
+	if (l->local.path == NULL) {
 		no_delay(fd);
+		env_real_unpace_local(fd);
+	}
 	err = conn_new(l->handle.env, fd, &c);
 	if (err != ERR_OK) {
 		pause_accepting(l, err_text(err));

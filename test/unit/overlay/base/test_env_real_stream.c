@@ -4,6 +4,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -186,6 +188,24 @@ pour(struct stream *s, const uint8_t *data)
 	free(back);
 }
 
+/* Connected TCP sockets of this process that are not paced, whatever the machine's default. */
+static size_t
+unpaced(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 64; fd++) {
+		struct sockaddr_storage peer;
+		char name[16] = "";
+		socklen_t len = sizeof(name) - 1, peer_len = sizeof(peer);
+
+		n += getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
+		     getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len) == 0 &&
+		     strcmp(name, "reno") == 0;
+	}
+	return n;
+}
+
 static void
 echo_once(const struct addr *at, const char *path)
 {
@@ -200,6 +220,7 @@ echo_once(const struct addr *at, const char *path)
 	stream_on(&s, conn);
 	ck_assert_int_eq(wait_for(env, &s.ready, PATIENCE), ERR_OK);
 	pour(&s, data);
+	ck_assert_uint_eq(unpaced(), path == NULL ? 2 : 0); /* both ends */
 	conn_close(conn);
 	free(data);
 }
