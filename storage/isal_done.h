@@ -1,10 +1,10 @@
 /*
  * What ISA-L leaves behind: its AVX code returns with the upper halves of vector registers in use.
- * On some processors (AMD's with AVX-512) every SSE instruction of that thread then takes half as
- * long again, until somebody zeroes them. Hashing is such instructions: SHA-256 of a leaf
- * took 0.92 instead of 0.67 core-seconds a GiB after coding.
+ * On some processors (seen on one of AMD's with AVX-512) the SHA instructions of that thread then
+ * take half as long again, until somebody zeroes them: SHA-256 of a leaf took 0.92 instead of 0.67
+ * core-seconds a GiB after coding.
  *
- * For code.c and crc.c, after each call that ran long.
+ * For code.c and crc.c, after each call.
  */
 #ifndef STORAGE_ISAL_DONE_H
 #define STORAGE_ISAL_DONE_H
