@@ -197,8 +197,8 @@ records(struct bucket *b, char table)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < b->state->count; i++)
-		count += b->state->pairs[i].key.data[0] == (uint8_t)table;
+	for (size_t i = 0; i < b->state->pairs.count; i++)
+		count += b->state->pairs.at[i].key.data[0] == (uint8_t)table;
 	return count;
 }
 

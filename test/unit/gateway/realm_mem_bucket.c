@@ -1,67 +1,26 @@
-/* One bucket: a sorted array of pairs, and transactions on it that are undone or stay. */
+/* One bucket: pairs, and transactions on them that are undone or stay. */
 #include "test/unit/gateway/realm_mem_private.h"
 
 #include <stdlib.h>
 
 #include "overlay/base/task.h"
 
-struct mem_pair {
-	struct bytes key, value;
-};
-
 /* What a transaction changed: the pair as it was, to be put back. */
 struct undo {
-	struct mem_pair before; /* .key.data NULL: there was none */
+	struct kv_pair before; /* .key.data NULL: there was none */
 	struct bytes key;
 };
-
-static size_t
-lower(const struct mem_bucket *b, struct bytes key)
-{
-	size_t low = 0, high = b->count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (kv_compare(b->pairs[middle].key, key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static int
-copy_out(struct buf *to, struct bytes from)
-{
-	if (to == NULL)
-		return ERR_OK;
-	buf_reset(to);
-	return buf_append(to, from.data, from.len);
-}
 
 static int
 mem_get(struct kv *kv, struct bytes key, struct buf *value)
 {
-	struct mem_bucket *b = container_of(kv, struct mem_bucket, kv);
-	size_t at = lower(b, key);
-
-	if (at == b->count || kv_compare(b->pairs[at].key, key) != 0)
-		return ERR_NOT_FOUND;
-	return copy_out(value, b->pairs[at].value);
+	return kv_pairs_get(&container_of(kv, struct mem_bucket, kv)->pairs, key, value);
 }
 
 static int
 mem_seek(struct kv *kv, struct bytes from, struct buf *key, struct buf *value)
 {
-	struct mem_bucket *b = container_of(kv, struct mem_bucket, kv);
-	size_t at = lower(b, from);
-	int err;
-
-	if (at == b->count)
-		return ERR_NOT_FOUND;
-	err = copy_out(key, b->pairs[at].key);
-	return err == ERR_OK ? copy_out(value, b->pairs[at].value) : err;
+	return kv_pairs_seek(&container_of(kv, struct mem_bucket, kv)->pairs, from, key, value);
 }
 
 struct bytes
@@ -75,46 +34,12 @@ mem_duplicate(struct bytes from)
 	return bytes_of(data, from.len);
 }
 
-static void
-pair_free(struct mem_pair *p)
-{
-	free((void *)(uintptr_t)p->key.data);
-	free((void *)(uintptr_t)p->value.data);
-}
-
-static void
-raw_del(struct mem_bucket *b, size_t at)
-{
-	memmove(b->pairs + at, b->pairs + at + 1, (b->count - at - 1) * sizeof(*b->pairs));
-	b->count--;
-}
-
-static void
-raw_put(struct mem_bucket *b, struct mem_pair p)
-{
-	size_t at = lower(b, p.key);
-
-	if (b->count == b->cap) {
-		b->cap = b->cap * 2 + 64;
-		b->pairs = realloc(b->pairs, b->cap * sizeof(*b->pairs));
-		must(b->pairs != NULL);
-	}
-	memmove(b->pairs + at + 1, b->pairs + at, (b->count - at) * sizeof(*b->pairs));
-	b->pairs[at] = p;
-	b->count++;
-}
-
 /* Takes what is there under key away, and remembers it. */
 static void
 displace(struct mem_bucket *b, struct bytes key)
 {
-	size_t at = lower(b, key);
-	struct undo u = { .key = mem_duplicate(key) };
+	struct undo u = { .before = kv_pairs_take(&b->pairs, key), .key = mem_duplicate(key) };
 
-	if (at < b->count && kv_compare(b->pairs[at].key, key) == 0) {
-		u.before = b->pairs[at];
-		raw_del(b, at);
-	}
 	if (b->undo_count == b->undo_cap) {
 		b->undo_cap = b->undo_cap * 2 + 64;
 		b->undo = realloc(b->undo, b->undo_cap * sizeof(*b->undo));
@@ -127,15 +52,15 @@ static int
 mem_put(struct kv *kv, struct bytes key, struct bytes value)
 {
 	struct mem_bucket *b = container_of(kv, struct mem_bucket, kv);
-	struct mem_pair p;
+	struct kv_pair p;
 
 	if (!b->in_txn)
 		return ERR_STATE;
 	if (key.len == 0 || key.len > KV_KEY_MAX || value.len > KV_VALUE_MAX)
 		return ERR_TOO_BIG;
-	p = (struct mem_pair){ mem_duplicate(key), mem_duplicate(value) };
-	displace(b, key);
-	raw_put(b, p);
+	p = kv_pair_new(key, value);
+	displace(b, p.key);
+	kv_pairs_add(&b->pairs, p);
 	return ERR_OK;
 }
 
@@ -159,14 +84,11 @@ roll_back(struct mem_bucket *b)
 {
 	while (b->undo_count > 0) {
 		struct undo *u = &b->undo[--b->undo_count];
-		size_t at = lower(b, u->key);
+		struct kv_pair undone = kv_pairs_take(&b->pairs, u->key);
 
-		if (at < b->count && kv_compare(b->pairs[at].key, u->key) == 0) {
-			pair_free(&b->pairs[at]);
-			raw_del(b, at);
-		}
+		kv_pair_free(&undone);
 		if (u->before.key.data != NULL)
-			raw_put(b, u->before);
+			kv_pairs_add(&b->pairs, u->before);
 		free((void *)(uintptr_t)u->key.data);
 	}
 }
@@ -177,7 +99,7 @@ forget_undo(struct mem_bucket *b)
 	while (b->undo_count > 0) {
 		struct undo *u = &b->undo[--b->undo_count];
 
-		pair_free(&u->before);
+		kv_pair_free(&u->before);
 		free((void *)(uintptr_t)u->key.data);
 	}
 }
@@ -208,7 +130,7 @@ mem_txn_result(struct kv *txn, struct bytes result)
 {
 	struct mem_bucket *b = container_of(txn, struct mem_bucket, kv);
 
-	return b->result == NULL ? ERR_OK : copy_out(b->result, result);
+	return b->result == NULL ? ERR_OK : kv_copy_out(b->result, result);
 }
 
 /* What was there before the last transaction. */
@@ -224,7 +146,7 @@ known_get(struct kv *kv, struct bytes key, struct buf *value)
 			continue;
 		if (u->before.key.data == NULL)
 			return ERR_NOT_FOUND;
-		return copy_out(value, u->before.value);
+		return kv_copy_out(value, u->before.value);
 	}
 	return mem_get(&b->kv, key, value);
 }
@@ -258,10 +180,8 @@ mem_view_release(struct realm_bucket *b, struct kv *view)
 void
 mem_bucket_free(struct mem_bucket *b)
 {
-	for (size_t i = 0; i < b->count; i++)
-		pair_free(&b->pairs[i]);
+	kv_pairs_fini(&b->pairs);
 	forget_undo(b);
-	free(b->pairs);
 	free(b->undo);
 	free(b);
 }

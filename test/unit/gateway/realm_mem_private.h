@@ -3,11 +3,11 @@
 #define TEST_UNIT_GATEWAY_REALM_MEM_PRIVATE_H
 
 #include "test/unit/gateway/realm_mem.h"
+#include "test/unit/object/kv_pairs.h"
 
 #define MEM_BUCKETS_MAX 2048
 #define MEM_ACCOUNTS    2
 
-struct mem_pair;
 struct undo;
 
 struct blob {
@@ -20,8 +20,7 @@ struct mem_bucket {
 	struct realm_bucket bucket;
 	struct realm_mem *m;
 	struct kv kv, known;
-	struct mem_pair *pairs;
-	size_t count, cap;
+	struct kv_pairs pairs;
 	struct undo *undo;
 	size_t undo_count, undo_cap;
 	bool in_txn, removed;

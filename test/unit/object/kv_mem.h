@@ -1,6 +1,6 @@
 /*
- * An ordered map in memory for tests of what stands on object/kv.h: a sorted array, with all or
- * nothing for a transaction.
+ * An ordered map in memory for tests of what stands on object/kv.h, with all or nothing for a
+ * transaction.
  */
 #ifndef TEST_UNIT_OBJECT_KV_MEM_H
 #define TEST_UNIT_OBJECT_KV_MEM_H
@@ -9,18 +9,12 @@
 #include <stdlib.h>
 
 #include "test/unit/object/content_counts.h"
-
-struct kv_mem_pair {
-	struct bytes key, value; /* one piece of memory, key first */
-};
+#include "test/unit/object/kv_pairs.h"
 
 struct kv_mem {
 	struct kv kv;
-	struct kv_mem_pair *pairs;
-	size_t count, cap;
-	/* What a transaction that fails goes back to. */
-	struct kv_mem_pair *before;
-	size_t before_count;
+	struct kv_pairs pairs;
+	struct kv_pairs before;       /* what a transaction that fails goes back to */
 	size_t seeks;                 /* so far */
 	int fail_after;               /* reads until one fails with ERR_UNREACHABLE; 0: never */
 	struct content_counts counts; /* goes back with the pairs */

@@ -285,7 +285,7 @@ START_TEST(copies_share_their_content)
 	ck_assert_int_eq(del(m, NOW, "a", NULL, false), ERR_OK);
 	ck_assert_int_eq(del(m, NOW, "b", NULL, false), ERR_OK);
 	ck_assert_int_eq(m->counts.named[1], 0);
-	ck_assert_uint_eq(m->count, 0);
+	ck_assert_uint_eq(m->pairs.count, 0);
 	kv_mem_free(m);
 }
 END_TEST
@@ -392,7 +392,7 @@ START_TEST(documents_of_any_length)
 	ck_assert_int_eq(setting_put(&m->kv, "cors-x", text("other")), ERR_OK);
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
 		ck_assert_int_eq(setting_put(&m->kv, "cors", bytes_of(much, lengths[i])), ERR_OK);
-		ck_assert_uint_eq(m->count, 1 + lengths[i] / KIB(48) + 1);
+		ck_assert_uint_eq(m->pairs.count, 1 + lengths[i] / KIB(48) + 1);
 		buf_reset(&out);
 		ck_assert_int_eq(setting_get(&m->kv, "cors", &out), ERR_OK);
 		ck_assert(bytes_equal(buf_bytes(&out), bytes_of(much, lengths[i])));
@@ -401,7 +401,7 @@ START_TEST(documents_of_any_length)
 	    setting_put(&m->kv, "cors", bytes_of(much, SETTING_BYTES_MAX + 1)), ERR_TOO_BIG);
 	ck_assert_int_eq(setting_del(&m->kv, "cors"), ERR_OK);
 	ck_assert_int_eq(setting_get(&m->kv, "cors", &out), REFUSAL_NO_SETTING);
-	ck_assert_uint_eq(m->count, 1);
+	ck_assert_uint_eq(m->pairs.count, 1);
 	buf_fini(&out);
 	free(much);
 	kv_mem_free(m);

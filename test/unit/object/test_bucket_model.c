@@ -498,8 +498,8 @@ START_TEST(random_histories)
 		do_delete_version(m);
 	ck_assert_int_eq(bucket_empty(&m->mem->kv), ERR_OK);
 	check_references(m);
-	for (size_t i = 0; i < m->mem->count; i++)
-		ck_assert_int_ne(m->mem->pairs[i].key.data[0], 'z');
+	for (size_t i = 0; i < m->mem->pairs.count; i++)
+		ck_assert_int_ne(m->mem->pairs.at[i].key.data[0], 'z');
 	kv_mem_free(m->mem);
 	free(m);
 }

@@ -68,8 +68,8 @@ trash_count(struct kv_mem *m)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < m->count; i++)
-		count += m->pairs[i].key.data[0] == CONTENT_TABLE_TRASH;
+	for (size_t i = 0; i < m->pairs.count; i++)
+		count += m->pairs.at[i].key.data[0] == CONTENT_TABLE_TRASH;
 	return count;
 }
 
@@ -89,13 +89,13 @@ START_TEST(one_reference_needs_no_record)
 
 	make_chunks(&c, 1, 3);
 	ck_assert_int_eq(content_named(&m->kv, &c, 1000, 2000), ERR_OK);
-	ck_assert_uint_eq(m->count, 0);
+	ck_assert_uint_eq(m->pairs.count, 0);
 	ck_assert_int_eq(content_ref(&m->kv, &c), ERR_OK);
 	ck_assert_int_eq(content_references(&m->kv, &c, &count), ERR_OK);
 	ck_assert_uint_eq(count, 2);
-	ck_assert_uint_eq(m->count, 3);
+	ck_assert_uint_eq(m->pairs.count, 3);
 	ck_assert_int_eq(content_unref(&m->kv, &c, 3000), ERR_OK);
-	ck_assert_uint_eq(m->count, 0);
+	ck_assert_uint_eq(m->pairs.count, 0);
 	ck_assert_int_eq(content_unref(&m->kv, &c, 4000), ERR_OK);
 	ck_assert_uint_eq(trash_count(m), 1);
 	first_of_trash(m, &t);
@@ -103,7 +103,7 @@ START_TEST(one_reference_needs_no_record)
 	ck_assert_uint_eq(t.content.list.chunks_count, 3);
 	ck_assert_int_eq(content_trash_done(&m->kv, &t), ERR_OK);
 	ck_assert_int_eq(content_trash_done(&m->kv, &t), ERR_NOT_FOUND);
-	ck_assert_uint_eq(m->count, 0);
+	ck_assert_uint_eq(m->pairs.count, 0);
 	trash_item_fini(&t);
 	content_fini(&c);
 	kv_mem_free(m);
@@ -118,7 +118,7 @@ START_TEST(late_names_are_refused)
 
 	make_packed(&c, 1, 0);
 	ck_assert_int_eq(content_named(&m->kv, &c, 1000, 1000 + limit + 1), ERR_STALE);
-	ck_assert_uint_eq(m->count, 0);
+	ck_assert_uint_eq(m->pairs.count, 0);
 	ck_assert_int_eq(content_named(&m->kv, &c, 1000, 1000 + limit), ERR_OK);
 	content_fini(&c);
 	kv_mem_free(m);
@@ -156,7 +156,7 @@ START_TEST(a_pack_comes_back_while_it_may)
 	first_of_trash(m, &t);
 	ck_assert_uint_eq(t.since_ms, 500);
 	ck_assert_int_eq(content_trash_done(&m->kv, &t), ERR_OK);
-	ck_assert_uint_eq(m->count, 0);
+	ck_assert_uint_eq(m->pairs.count, 0);
 	trash_item_fini(&t);
 	content_fini(&a);
 	content_fini(&b);
@@ -198,7 +198,7 @@ START_TEST(a_listed_one_keeps_its_key_in_the_trash)
 	make_listed(&c, 1);
 	ck_assert_int_eq(content_ref(&m->kv, &c), ERR_OK);
 	ck_assert_int_eq(content_unref(&m->kv, &c, 5), ERR_OK);
-	ck_assert_uint_eq(m->count, 0);
+	ck_assert_uint_eq(m->pairs.count, 0);
 	ck_assert_int_eq(content_unref(&m->kv, &c, 6), ERR_OK);
 	first_of_trash(m, &t);
 	ck_assert_int_eq(t.content.kind, CONTENT_LISTED);
@@ -221,9 +221,9 @@ START_TEST(long_lists_make_several_records)
 	make_chunks(&c, 0, 1000);
 	ck_assert_int_eq(content_trash_chunks(&m->kv, &c.list, 9), ERR_OK);
 	ck_assert_int_eq(content_trash_chunks(&m->kv, &c.list, 9), ERR_OK);
-	ck_assert_uint_gt(m->count, 3);
-	ck_assert_uint_lt(m->count, 10);
-	while (m->count > 0) {
+	ck_assert_uint_gt(m->pairs.count, 3);
+	ck_assert_uint_lt(m->pairs.count, 10);
+	while (m->pairs.count > 0) {
 		first_of_trash(m, &t);
 		chunks += t.content.list.chunks_count;
 		ck_assert_int_eq(content_trash_done(&m->kv, &t), ERR_OK);

@@ -184,13 +184,13 @@ named_by_parts(struct world *w, const struct version *id)
 	struct table_key k = table_id(TABLE_PARTS, id, UINT32_MAX);
 	int count = 0;
 
-	for (size_t i = 0; i < w->m->count; i++) {
-		struct bytes key = w->m->pairs[i].key;
+	for (size_t i = 0; i < w->m->pairs.count; i++) {
+		struct bytes key = w->m->pairs.at[i].key;
 		struct part p;
 
 		if (key.len != k.len + 2 || memcmp(key.data, k.b, k.len) != 0)
 			continue;
-		ck_assert_int_eq(part_unpack(w->m->pairs[i].value, &p), ERR_OK);
+		ck_assert_int_eq(part_unpack(w->m->pairs.at[i].value, &p), ERR_OK);
 		count +=
 		    p.content.len > 0 && (key.data[k.len + 1] == 1 || key.data[k.len + 1] == 3);
 	}
@@ -295,9 +295,9 @@ START_TEST(completed_and_read)
 	    ERR_OK);
 	ck_assert_int_eq(w.m->counts.named[9], 0);
 	sweep(&w, NOW);
-	ck_assert_uint_eq(w.m->count, 2); /* the result that may be asked for again */
+	ck_assert_uint_eq(w.m->pairs.count, 2); /* the result that may be asked for again */
 	sweep(&w, NOW + 50000 + UPLOAD_REPEAT_MS);
-	ck_assert_uint_eq(w.m->count, 0);
+	ck_assert_uint_eq(w.m->pairs.count, 0);
 	buf_fini(&value);
 	kv_mem_free(w.m);
 	free(r);
@@ -332,7 +332,7 @@ START_TEST(deleted_before_it_was_swept)
 		text("key"), &(struct bucket_delete){ .bypass_governance = false }, &done),
 	    ERR_OK);
 	sweep(&w, NOW + 50001 + UPLOAD_REPEAT_MS);
-	ck_assert_uint_eq(w.m->count, 0);
+	ck_assert_uint_eq(w.m->pairs.count, 0);
 	for (size_t i = 0; i < ARRAY_LEN(w.m->counts.named); i++)
 		ck_assert_int_eq(w.m->counts.named[i], 0);
 	kv_mem_free(w.m);
@@ -361,7 +361,7 @@ START_TEST(aborted)
 	    upload_parts(&w.m->kv, text("key"), &w.u.id, 0, 7, count_part, &count, &truncated),
 	    REFUSAL_NO_SUCH_UPLOAD);
 	sweep(&w, NOW);
-	ck_assert_uint_eq(w.m->count, 0);
+	ck_assert_uint_eq(w.m->pairs.count, 0);
 	for (size_t i = 0; i < ARRAY_LEN(w.m->counts.named); i++)
 		ck_assert_int_eq(w.m->counts.named[i], 0);
 	kv_mem_free(w.m);
