@@ -72,7 +72,12 @@ size_t bench_lines(enum bench_floor of);
 const char *bench_line_name(enum bench_floor of, size_t line);
 double bench_line_cost(enum bench_floor of, size_t line, const struct bench_parts *p);
 double bench_floor(enum bench_floor of, const struct bench_parts *p);
+
+/* ---- bench_socket.c: blocking ones; ERR_TIMEOUT where a time-out was set ---- */
 int bench_socket_pair(int out[2]); /* TCP over loopback; −1: not open; the caller closes both */
+int bench_send(int fd, const void *data, size_t len, int flags); /* all of it */
+/* One read: *got bytes, at least one. ERR_CLOSED. */
+int bench_receive(int fd, void *out, size_t most, size_t *got);
 
 /* ---- bench_net.c: a network of processes ---- */
 #define BENCH_PEERS_MAX 16

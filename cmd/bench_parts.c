@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,6 @@
 #include "object/block.h"
 #include "overlay/base/crypto.h"
 #include "overlay/base/disk.h"
-#include "overlay/base/env_real.h"
 #include "overlay/endpoint.h"
 #include "storage/code.h"
 #include "storage/merkle.h"
@@ -239,33 +237,12 @@ receive_all(void *arg)
 	struct receiver *r = arg;
 	double began = cpu_now();
 
-	for (size_t got = 0; got < r->bytes && r->err == ERR_OK;) {
-		ssize_t n = recv(r->fd, r->into + got % ROUND_BYTES / SOCKET_IO * SOCKET_IO,
-		    MIN(SOCKET_IO, r->bytes - got), 0);
-
-		if (n > 0)
-			got += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			r->err = n == 0 ? ERR_CLOSED : err_from_errno(errno);
-	}
+	for (size_t at = 0, got = 0; at < r->bytes && r->err == ERR_OK; at += got)
+		r->err = bench_receive(r->fd, r->into + at % ROUND_BYTES / SOCKET_IO * SOCKET_IO,
+		    MIN(SOCKET_IO, r->bytes - at), &got);
 	r->cpu = cpu_now() - began;
 	(void)shutdown(r->fd, SHUT_RD); /* if it has failed the sender shall not wait */
 	return NULL;
-}
-
-static int
-send_all(const struct bench_state *s, size_t bytes)
-{
-	for (size_t sent = 0; sent < bytes;) {
-		ssize_t n = send(s->socket[0], s->a + sent % ROUND_BYTES / SOCKET_IO * SOCKET_IO,
-		    MIN(SOCKET_IO, bytes - sent), MSG_NOSIGNAL);
-
-		if (n > 0)
-			sent += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			return n == 0 ? ERR_CLOSED : err_from_errno(errno);
-	}
-	return ERR_OK;
 }
 
 static int
@@ -274,12 +251,13 @@ measure_socket(struct bench_state *s, double *send_cost, double *receive_cost)
 	struct receiver r = { .fd = s->socket[1], .into = s->b, .bytes = SOCKET_BYTES };
 	pthread_t thread;
 	double began;
-	int err;
+	int err = ERR_OK;
 
 	if (pthread_create(&thread, NULL, receive_all, &r) != 0)
 		return ERR_NOMEM;
 	began = cpu_now();
-	err = send_all(s, SOCKET_BYTES);
+	for (size_t at = 0; at < SOCKET_BYTES && err == ERR_OK; at += SOCKET_IO)
+		err = bench_send(s->socket[0], s->a + at % ROUND_BYTES, SOCKET_IO, 0);
 	*send_cost = (cpu_now() - began) / ((double)SOCKET_BYTES / GIB(1));
 	if (err != ERR_OK)
 		(void)shutdown(s->socket[0], SHUT_WR);
@@ -316,33 +294,6 @@ measure_all(struct bench_state *s, struct bench_parts *out)
 }
 
 /* ---- up and down ---- */
-
-int
-bench_socket_pair(int out[2])
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	socklen_t len = sizeof(addr);
-	bool ok = listener >= 0 && bind(listener, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
-		  listen(listener, 1) == 0 &&
-		  getsockname(listener, (struct sockaddr *)&addr, &len) == 0;
-
-	if (ok) {
-		out[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		ok = out[0] >= 0 && connect(out[0], (struct sockaddr *)&addr, sizeof(addr)) == 0;
-	}
-	if (ok) {
-		out[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		ok = out[1] >= 0;
-	}
-	for (int i = 0; i < 2 && ok; i++)
-		env_real_unpace_local(out[i]); /* as the program's own */
-	int err = ok ? ERR_OK : err_from_errno(errno);
-
-	if (listener >= 0)
-		(void)close(listener);
-	return err;
-}
 
 static int
 open_file(const char *dir, const char *name, int flags, int *out)

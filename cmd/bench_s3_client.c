@@ -110,38 +110,6 @@ s3_conn_close(struct s3_conn *c)
 	free(c->io);
 }
 
-static int
-send_all(int fd, const void *data, size_t len, int flags)
-{
-	const uint8_t *p = data;
-
-	while (len > 0) {
-		ssize_t n = send(fd, p, len, flags | MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == EAGAIN ? ERR_TIMEOUT : err_from_errno(errno);
-		p += n;
-		len -= (size_t)n;
-	}
-	return ERR_OK;
-}
-
-static int
-receive(int fd, void *out, size_t most, size_t *got)
-{
-	ssize_t n;
-
-	do
-		n = recv(fd, out, most, 0);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return errno == EAGAIN ? ERR_TIMEOUT : err_from_errno(errno);
-	*got = (size_t)n;
-	return n == 0 ? ERR_CLOSED : ERR_OK;
-}
-
 /* ---- asking ---- */
 
 static int
@@ -192,7 +160,7 @@ send_head(const struct s3_conn *c, const struct s3_request *r)
 	    s.amz_date, a->access, s.scope, signature);
 	if (len < 0 || (size_t)len >= sizeof(head))
 		return ERR_TOO_BIG;
-	return send_all(c->fd, head, (size_t)len, r->send != NULL ? MSG_MORE : 0);
+	return bench_send(c->fd, head, (size_t)len, r->send != NULL ? MSG_MORE : 0);
 }
 
 static int
@@ -203,7 +171,7 @@ send_body(const struct s3_conn *c, const struct s3_body *b)
 	for (uint64_t at = 0; at < b->bytes && err == ERR_OK;) {
 		struct bytes piece = body_piece(b, at, S3_SOCKET_IO);
 
-		err = send_all(c->fd, piece.data, piece.len, 0);
+		err = bench_send(c->fd, piece.data, piece.len, 0);
 		at += piece.len;
 	}
 	return err;
@@ -239,7 +207,7 @@ read_head(struct s3_conn *c, size_t *head, size_t *have, uint64_t *length)
 	for (*have = 0; end == NULL; end = memmem(c->io, *have, "\r\n\r\n", 4)) {
 		if (*have == S3_HEAD_MAX)
 			return ERR_TOO_BIG;
-		err = receive(c->fd, c->io + *have, S3_HEAD_MAX - *have, &n);
+		err = bench_receive(c->fd, c->io + *have, S3_HEAD_MAX - *have, &n);
 		if (err != ERR_OK)
 			return err;
 		*have += n;
@@ -279,7 +247,7 @@ read_answer(struct s3_conn *c, const struct s3_body *expect, uint64_t *length)
 	if (expect != NULL)
 		same = *length == expect->bytes && is_piece(expect, 0, c->io + head, have - head);
 	for (uint64_t at = have - head; at < *length; at += n) {
-		err = receive(c->fd, c->io, (size_t)MIN(*length - at, S3_SOCKET_IO), &n);
+		err = bench_receive(c->fd, c->io, (size_t)MIN(*length - at, S3_SOCKET_IO), &n);
 		if (err != ERR_OK)
 			return err;
 		if (expect != NULL && same)

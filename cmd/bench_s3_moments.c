@@ -47,16 +47,6 @@ receive_piece(int fd, uint8_t *out)
 	return n == PIECE ? ERR_OK : ERR_CLOSED;
 }
 
-static int
-send_piece(int fd, const uint8_t *data)
-{
-	ssize_t n = send(fd, data, PIECE, MSG_NOSIGNAL);
-
-	if (n < 0)
-		return err_from_errno(errno);
-	return n == PIECE ? ERR_OK : ERR_CLOSED;
-}
-
 /* The other end: until it is closed. */
 static void *
 echo(void *arg)
@@ -64,7 +54,7 @@ echo(void *arg)
 	const int *fd = arg;
 	uint8_t piece[PIECE];
 
-	while (receive_piece(*fd, piece) == ERR_OK && send_piece(*fd, piece) == ERR_OK)
+	while (receive_piece(*fd, piece) == ERR_OK && bench_send(*fd, piece, PIECE, 0) == ERR_OK)
 		;
 	return NULL;
 }
@@ -79,7 +69,7 @@ measure_trips(int fd, double *ms)
 	for (size_t i = 0; i < TRIPS && err == ERR_OK; i++) {
 		double began = bench_wall_now();
 
-		err = send_piece(fd, zeros);
+		err = bench_send(fd, zeros, PIECE, 0);
 		if (err == ERR_OK)
 			err = receive_piece(fd, back);
 		ms[i] = (bench_wall_now() - began) * 1e3;
