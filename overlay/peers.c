@@ -2,8 +2,9 @@
  * A hash table that doubles as it fills, and two lists in order of use. The only failure is lack
  * of memory.
  *
- * Most look-ups are for peers that are not there (who are the contacts of an answer?), so hashes
- * lie by themselves: a miss reads a cache line or two and no peer.
+ * Most look-ups are for peers that are not there (who are the contacts of an answer?), so a slot
+ * has the hash beside the pointer: a miss reads a cache line or two and no peer, a hit one and the
+ * peer.
  */
 #include "overlay/peers.h"
 
@@ -16,19 +17,25 @@
 #define SLOTS_MIN    16
 #define TAG_SET      UINT32_C(0x80000000) /* in every tag; an empty slot has 0 */
 #define NO_SLOT      SIZE_MAX
+#define FRONT_SHARE  4  /* the newest quarter of a list is in no order */
 #define PINNED_SKIPS 16 /* per eviction, so that a crowd of sessions costs no scan */
 
 struct list {
 	struct peer *newest, *oldest;
 	size_t count;
+	uint32_t added; /* ever; wraps */
+};
+
+struct slot {
+	uint32_t tag; /* the hash; its low bits are where the search begins, slot after slot */
+	struct peer *peer;
 };
 
 struct peers {
 	size_t max;
 	struct seeded seed;
 	size_t slots_count; /* power of two, half of them free: a miss ends soon */
-	uint32_t *tags;     /* hashes; the low bits are where the search begins, slot after slot */
-	struct peer **slots;
+	struct slot *slots;
 	struct list met, seen;
 };
 
@@ -43,6 +50,7 @@ list_add(struct list *l, struct peer *p)
 		l->oldest = p;
 	l->newest = p;
 	l->count++;
+	p->added = ++l->added;
 }
 
 static void
@@ -100,7 +108,6 @@ peers_free(struct peers *p)
 		return;
 	list_free(&p->met);
 	list_free(&p->seen);
-	free(p->tags);
 	free(p->slots);
 	free(p);
 }
@@ -120,7 +127,7 @@ peers_met(const struct peers *p)
 size_t
 peers_bytes(const struct peers *p)
 {
-	return sizeof(*p) + p->slots_count * (sizeof(*p->slots) + sizeof(*p->tags)) +
+	return sizeof(*p) + p->slots_count * sizeof(*p->slots) +
 	       peers_count(p) * sizeof(struct peer);
 }
 
@@ -140,8 +147,8 @@ slot_of(const struct peers *p, const struct pubkey *pub)
 	if (p->slots_count == 0)
 		return NO_SLOT;
 	tag = tag_of(p, pub);
-	for (size_t i = tag & mask; p->tags[i] != 0; i = (i + 1) & mask)
-		if (p->tags[i] == tag && pubkey_equal(&p->slots[i]->contact.pub, pub))
+	for (size_t i = tag & mask; p->slots[i].tag != 0; i = (i + 1) & mask)
+		if (p->slots[i].tag == tag && pubkey_equal(&p->slots[i].peer->contact.pub, pub))
 			return i;
 	return NO_SLOT;
 }
@@ -151,7 +158,7 @@ peers_find(const struct peers *p, const struct pubkey *pub)
 {
 	size_t slot = slot_of(p, pub);
 
-	return slot == NO_SLOT ? NULL : p->slots[slot];
+	return slot == NO_SLOT ? NULL : p->slots[slot].peer;
 }
 
 static void
@@ -160,10 +167,9 @@ hash_add(struct peers *p, struct peer *peer)
 	uint32_t tag = tag_of(p, &peer->contact.pub);
 	size_t i = tag & (p->slots_count - 1);
 
-	while (p->tags[i] != 0)
+	while (p->slots[i].tag != 0)
 		i = (i + 1) & (p->slots_count - 1);
-	p->tags[i] = tag;
-	p->slots[i] = peer;
+	p->slots[i] = (struct slot){ tag, peer };
 }
 
 /* What lies behind the gap moves into it, where its search would else end too early. */
@@ -172,34 +178,27 @@ hash_remove(struct peers *p, size_t gap)
 {
 	size_t mask = p->slots_count - 1;
 
-	for (size_t i = (gap + 1) & mask; p->tags[i] != 0; i = (i + 1) & mask) {
-		size_t home = p->tags[i] & mask;
+	for (size_t i = (gap + 1) & mask; p->slots[i].tag != 0; i = (i + 1) & mask) {
+		size_t home = p->slots[i].tag & mask;
 
 		if (((i - home) & mask) < ((i - gap) & mask))
 			continue;
-		p->tags[gap] = p->tags[i];
 		p->slots[gap] = p->slots[i];
 		gap = i;
 	}
-	p->tags[gap] = 0;
+	p->slots[gap].tag = 0;
 }
 
 static bool
 slots_grow(struct peers *p)
 {
 	size_t count = p->slots_count == 0 ? SLOTS_MIN : 2 * p->slots_count;
-	struct peer **slots = calloc(count, sizeof(*slots));
-	uint32_t *tags = calloc(count, sizeof(*tags));
+	struct slot *slots = calloc(count, sizeof(*slots));
 
-	if (slots == NULL || tags == NULL) {
-		free(slots);
-		free(tags);
+	if (slots == NULL)
 		return false;
-	}
 	free(p->slots);
-	free(p->tags);
 	p->slots = slots;
-	p->tags = tags;
 	p->slots_count = count;
 	for (struct peer *peer = p->met.newest; peer != NULL; peer = peer->older)
 		hash_add(p, peer);
@@ -248,7 +247,8 @@ peers_used(struct peers *p, struct peer *peer)
 {
 	struct list *l = list_of(p, peer);
 
-	if (l->newest == peer)
+	/* Still in front: moving it would touch three others, for an order that nobody asks for. */
+	if (l->added - peer->added < l->count / FRONT_SHARE)
 		return;
 	list_remove(l, peer);
 	list_add(l, peer);

@@ -30,6 +30,7 @@ struct peer {
 	uint16_t sessions; /* open ones, ≤ SESSIONS_MAX */
 	uint16_t blames;
 	uint32_t strikes;    /* hard failures since the last answer */
+	uint32_t added;      /* private */
 	uint64_t srtt;       /* ns, RFC 6298; 0: unknown */
 	uint64_t last_heard; /* 0: never from a proven address */
 	uint64_t bytes_in, bytes_out;
@@ -66,7 +67,8 @@ void peer_answered(struct peer *peer, uint64_t rtt);
  */
 #define PEER_CLOCK_OFF_MS_MAX (INT64_C(1) << 50)
 void peer_clock(struct peer *peer, uint64_t their_ms, uint64_t own_ms, uint64_t now);
-/* Newest used first, met before others: *cursor starts NULL; NULL at the end. */
+/* Newest used first (the first quarter in no order), met before others: *cursor starts NULL; NULL
+ * at the end. */
 struct peer *peers_next(const struct peers *p, struct peer *cursor);
 
 #endif
