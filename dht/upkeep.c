@@ -1,6 +1,6 @@
 /*
  * Keeping the table true without storms: a contact is pinged when nothing was heard of it for
- * three quarters of an hour, and again soon when it does not answer, one at a time; a bucket is
+ * nearly an hour, and again soon when it does not answer, one at a time; a bucket is
  * looked up only when it lacks contacts and nothing else went there for an hour, the own
  * neighbourhood every twenty minutes, mostly by a short lookup that ends at the nearest few.
  * Strangers that call us are asked back before they enter the table. All through timers that start
@@ -14,9 +14,10 @@
 #define PING_SPREAD       SECONDS(5) /* … and so much more: 360 contacts in that time */
 /*
  * Heard so lately, a contact needs no ping. Where sessions last 2 h at the median, 173 min in the
- * mean, a seventh of a table is dead then at worst; lookups are measured with 15 %.
+ * mean, a seventh of a table is dead then; lookups are measured with 15 %. Less than the life of
+ * the token that a ping brings back.
  */
-#define PING_FRESH        MINUTES(45)
+#define PING_FRESH        MINUTES(55)
 #define PING_DOUBTED      SECONDS(30) /* unless it failed then */
 #define BUCKET_IDLE       HOURS(1)
 #define NEIGHBOURHOOD     MINUTES(20) /* newcomers make themselves known; this is for the rest */
@@ -30,7 +31,7 @@
 #define VERIFY_DELAY      MILLISECONDS(50) /* an answer to us would tell in that time */
 /* Lookups of own random targets until the size estimate is good enough to place records by. */
 #define SAMPLES_FIRST     (SIZE_SAMPLES_MIN + 2)
-#define SAMPLE_EVERY      HOURS(1) /* afterwards */
+#define SAMPLE_EVERY      HOURS(2) /* afterwards: the estimate moves twofold a day at most */
 /* Of the refreshes of the own neighbourhood so many are short, then a full one. */
 #define SHORT_REFRESHES   2
 

@@ -159,7 +159,7 @@ endpoint_blame(struct endpoint *ep, const struct contact *who, const char *reaso
 /* ---- time ---- */
 
 /* Sixty-four clocks are gathered and sorted for a reading, and each record that comes in asks. */
-#define AGREED_FRESH_MS      300000 /* medians of peers' clocks move with quartz: 10 ms */
+#define AGREED_FRESH_MS      900000 /* medians of peers' clocks move with quartz: 25 ms */
 /* One more clock does not move the median of so many. */
 #define AGREED_CLOCKS_ENOUGH 16
 

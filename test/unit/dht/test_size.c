@@ -21,34 +21,35 @@ compare_u64(const void *a, const void *b)
 
 /* The distance of the k-th closest of n random ids to a random target. */
 static uint64_t
-kth(struct dice *d, uint64_t *scratch, size_t n)
+kth(struct dice *d, uint64_t *scratch, size_t n, size_t k)
 {
 	uint64_t target = dice_roll(d);
 
 	for (size_t i = 0; i < n; i++)
 		scratch[i] = dice_roll(d) ^ target;
 	qsort(scratch, n, sizeof(*scratch), compare_u64);
-	return scratch[K - 1];
+	return scratch[k - 1];
 }
 
 START_TEST(median_is_near_the_truth)
 {
-	static const size_t sizes[] = { 40, 300, 5000 };
+	static const size_t sizes[] = { 40, 300, 5000 }, wants[] = { K, K / 2 };
 	static uint64_t scratch[5000];
 	struct dice d = { 21 };
 
-	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(sizes) * ARRAY_LEN(wants); i++) {
+		size_t nodes = sizes[i / 2], want = wants[i % 2];
 		struct size s;
 		uint64_t e;
 
 		size_init(&s, 1);
 		ck_assert_uint_eq(size_estimate(&s, SECONDS(1)), 0);
 		for (size_t j = 0; j < SIZE_SAMPLES; j++)
-			size_sample(&s, K, K, kth(&d, scratch, sizes[i]), SECONDS(j));
+			size_sample(&s, want, want, kth(&d, scratch, nodes, want), SECONDS(j));
 		e = size_estimate(&s, SECONDS(60));
-		printf("%zu nodes: estimate %llu\n", sizes[i], (unsigned long long)e);
-		ck_assert_uint_ge(e, sizes[i] * 7 / 10);
-		ck_assert_uint_le(e, sizes[i] * 14 / 10);
+		printf("%zu nodes by %zu: estimate %llu\n", nodes, want, (unsigned long long)e);
+		ck_assert_uint_ge(e, nodes * 7 / 10);
+		ck_assert_uint_le(e, nodes * 14 / 10);
 	}
 }
 END_TEST
