@@ -10,7 +10,8 @@
 
 #include "overlay/base/types.h"
 
-#define SIZE_SAMPLES     16 /* medians of so many: 3 % low and 7 % off by DHT_K nodes, 7 and 9 by ten */
+/* The median of so many is 3 % low, 7 % off where each is of DHT_K nodes; 7 and 9 where of ten. */
+#define SIZE_SAMPLES     16
 #define SIZE_SAMPLES_MIN 4  /* fewer say less than the table's buckets do */
 #define SIZE_CLAMP_AFTER 16 /* before that many samples there is nothing to hold on to */
 #define SIZE_CLAMP_SPAN  DAYS(1)
