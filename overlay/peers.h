@@ -1,8 +1,8 @@
 /*
  * The peer book: what an endpoint knows of the others it has dealt with. Bounded; two
- * lists by age of use. *Met* peers answered a request of ours or finished a session; the
- * others only wrote to us, which costs them a fresh key each, so they hold at most a
- * quarter of the book and never push out one that was met.
+ * lists by age of use, each in no order in its newest quarter. *Met* peers answered a request of
+ * ours or finished a session; the others only wrote to us, which costs them a fresh key each, so
+ * they hold at most a quarter of the book and never push out one that was met.
  *
  * Pure bookkeeping: no I/O, no clock. Keyed by public key. A pointer to a peer is valid
  * until the next peers_get.
@@ -67,8 +67,7 @@ void peer_answered(struct peer *peer, uint64_t rtt);
  */
 #define PEER_CLOCK_OFF_MS_MAX (INT64_C(1) << 50)
 void peer_clock(struct peer *peer, uint64_t their_ms, uint64_t own_ms, uint64_t now);
-/* Newest used first (the first quarter in no order), met before others: *cursor starts NULL; NULL
- * at the end. */
+/* Newest used first, met before others: *cursor starts NULL; NULL at the end. */
 struct peer *peers_next(const struct peers *p, struct peer *cursor);
 
 #endif
