@@ -17,13 +17,11 @@
 #define SLOTS_MIN    16
 #define TAG_SET      UINT32_C(0x80000000) /* in every tag; an empty slot has 0 */
 #define NO_SLOT      SIZE_MAX
-#define FRONT_SHARE  4  /* the newest quarter of a list is in no order */
 #define PINNED_SKIPS 16 /* per eviction, so that a crowd of sessions costs no scan */
 
 struct list {
 	struct peer *newest, *oldest;
 	size_t count;
-	uint32_t added; /* ever; wraps */
 };
 
 struct slot {
@@ -50,7 +48,6 @@ list_add(struct list *l, struct peer *p)
 		l->oldest = p;
 	l->newest = p;
 	l->count++;
-	p->added = ++l->added;
 }
 
 static void
@@ -247,8 +244,7 @@ peers_used(struct peers *p, struct peer *peer)
 {
 	struct list *l = list_of(p, peer);
 
-	/* Still in front: moving it would touch three others, for an order that nobody asks for. */
-	if (l->added - peer->added < l->count / FRONT_SHARE)
+	if (l->newest == peer)
 		return;
 	list_remove(l, peer);
 	list_add(l, peer);

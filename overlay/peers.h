@@ -1,8 +1,8 @@
 /*
  * The peer book: what an endpoint knows of the others it has dealt with. Bounded; two
- * lists by age of use, each in no order in its newest quarter. *Met* peers answered a request of
- * ours or finished a session; the others only wrote to us, which costs them a fresh key each, so
- * they hold at most a quarter of the book and never push out one that was met.
+ * lists by age of use. *Met* peers answered a request of ours or finished a session; the
+ * others only wrote to us, which costs them a fresh key each, so they hold at most a
+ * quarter of the book and never push out one that was met.
  *
  * Pure bookkeeping: no I/O, no clock. Keyed by public key. A pointer to a peer is valid
  * until the next peers_get.
@@ -30,7 +30,6 @@ struct peer {
 	uint16_t sessions; /* open ones, ≤ SESSIONS_MAX */
 	uint16_t blames;
 	uint32_t strikes;    /* hard failures since the last answer */
-	uint32_t added;      /* private */
 	uint64_t srtt;       /* ns, RFC 6298; 0: unknown */
 	uint64_t last_heard; /* 0: never from a proven address */
 	uint64_t bytes_in, bytes_out;

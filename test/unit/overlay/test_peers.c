@@ -35,10 +35,9 @@ named(uint32_t n)
 	return c;
 }
 
-/* Names in order of use, newest first, and which move each was. */
+/* Names in order of use, newest first. */
 struct naive {
-	uint32_t names[MODEL_MAX], moved[MODEL_MAX];
-	uint32_t moves;
+	uint32_t names[MODEL_MAX];
 	size_t count;
 };
 
@@ -49,7 +48,6 @@ naive_remove(struct naive *l, uint32_t name)
 		if (l->names[i] != name)
 			continue;
 		memmove(l->names + i, l->names + i + 1, (l->count - i - 1) * sizeof(name));
-		memmove(l->moved + i, l->moved + i + 1, (l->count - i - 1) * sizeof(name));
 		l->count--;
 		return true;
 	}
@@ -59,36 +57,22 @@ naive_remove(struct naive *l, uint32_t name)
 static void
 naive_add(struct naive *l, uint32_t name)
 {
-	for (size_t i = l->count++; i > 0; i--) {
+	for (size_t i = l->count++; i > 0; i--)
 		l->names[i] = l->names[i - 1];
-		l->moved[i] = l->moved[i - 1];
-	}
 	l->names[0] = name;
-	l->moved[0] = ++l->moves;
-}
-
-/* Whoever moved within the newest quarter stays where it is. False: not there. */
-static bool
-naive_use(struct naive *l, uint32_t name)
-{
-	size_t i = 0;
-
-	while (i < l->count && l->names[i] != name)
-		i++;
-	if (i == l->count)
-		return false;
-	if (l->moves - l->moved[i] >= l->count / 4) {
-		naive_remove(l, name);
-		naive_add(l, name);
-	}
-	return true;
 }
 
 static void
 naive_get(struct naive *met, struct naive *seen, size_t max, uint32_t name)
 {
-	if (naive_use(met, name) || naive_use(seen, name))
+	if (naive_remove(met, name)) {
+		naive_add(met, name);
 		return;
+	}
+	if (naive_remove(seen, name)) {
+		naive_add(seen, name);
+		return;
+	}
 	if (seen->count == max / 4)
 		seen->count--;
 	if (met->count + seen->count == max && seen->count > 0)
