@@ -2,7 +2,7 @@
  * What the DHT keeps: three kinds of signed records, each ≤ RECORD_BYTES_MAX, checked
  * by every node before it keeps or relays one. Layouts are in doc/protocol.md.
  *
- * peer      key = the node's id; value = a peer record (overlay/peer_record.h); TTL 1 h
+ * peer      key = the node's id; value = a peer record (overlay/peer_record.h); TTL 2 h
  * location  key = H(P), P = Ed25519 key derived from the chunk id; who holds which shard
  *           of a chunk; signed by P and by the publishing node, so that only who knows the
  *           chunk can publish and storers do not learn it; TTL 48 h; ≤ 4 publishers per key
@@ -17,7 +17,7 @@
 
 #define RECORD_BYTES_MAX        1000 /* with its RPC envelope it fits one datagram */
 #define RECORD_PUBLISHERS_MAX   4
-#define RECORD_PEER_TTL         HOURS(1)
+#define RECORD_PEER_TTL         HOURS(2)
 #define RECORD_LOCATION_TTL     HOURS(48)
 #define RECORD_SIGNED_TTL       HOURS(48)
 #define RECORD_HOLDERS_MAX      64 /* n of the largest shipped code is 50 */
