@@ -48,7 +48,9 @@ dht_new(const struct dht_opts *opts, struct dht **out)
 	task_group_init(&d->group, d->env);
 	size_init(&d->size, d->pace);
 	buf_init(&d->empty, RPC_DATAGRAM_BODY_MAX);
-	d->table = table_new(&(struct table_opts){ .self = d->self, .ip_limits = d->ip_limits });
+	d->table = table_new(&(struct table_opts){ .self = d->self,
+	    .ip_limits = d->ip_limits,
+	    .pace = (uint32_t)MIN(d->pace, (uint64_t)UINT32_MAX) });
 	d->records = records_new(&(struct records_opts){ .self = d->self,
 	    .bytes_max =
 		opts->records_bytes_max == 0 ? MIB(DHT_RECORDS_MB) : opts->records_bytes_max });

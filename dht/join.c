@@ -89,8 +89,8 @@ dht_table_save(struct dht *d)
 	struct table_file f = { .disk = d->env->disk, .path = d->table_path };
 	int err;
 
-	/* Nobody is known: what an earlier run has saved is worth more. */
-	if (d->table_path == NULL || table_count(d->table) == 0)
+	/* Nobody answers: what was saved before is worth more. */
+	if (d->table_path == NULL || !table_answers(d->table))
 		return ERR_OK;
 	buf_init(&f.bytes, SAVED_BYTES);
 	err = saved_pack(d, &f.bytes);

@@ -45,6 +45,7 @@ table_new(const struct table_opts *opts)
 	t->self = opts->self;
 	t->self_top = id_top(&opts->self);
 	t->ip_limits = opts->ip_limits;
+	t->pace = MAX(opts->pace, (uint32_t)1);
 	t->buckets_cap = GROW;
 	t->buckets = calloc(t->buckets_cap, sizeof(*t->buckets));
 	if (t->buckets == NULL) {
@@ -532,7 +533,8 @@ table_failed(struct table *t, const struct contact *c, uint64_t now)
 	bool spare;
 	struct entry *e = find(t, c, &b, &spare);
 	uint32_t now_s = table_seconds(now);
-	bool online = now_s - MIN(t->answered_s, now_s) <= TABLE_ONLINE_WITHIN / SECONDS(1);
+	bool online =
+	    now_s - MIN(t->answered_s, now_s) <= TABLE_ONLINE_WITHIN / SECONDS(1) / t->pace;
 
 	if (e == NULL)
 		return;

@@ -46,6 +46,8 @@ struct table;
 struct table_opts {
 	struct id self;
 	bool ip_limits;
+	uint32_t
+	    pace; /* divides TABLE_ONLINE_WITHIN, as it does the pauses of pings; 0 or 1: none */
 };
 struct table *table_new(const struct table_opts *opts); /* gives; NULL: out of memory */
 void table_free(struct table *t);
@@ -81,6 +83,8 @@ size_t table_range(const struct table *t, const struct id *prefix, unsigned bits
     const struct id *after, struct table_view *out, size_t cap);
 void table_contact(const struct table_view *v, struct contact *out);
 
+/* Whether any live contact is not silent: else nobody is known, however many there are. */
+bool table_answers(const struct table *t);
 size_t table_count(const struct table *t); /* without spares */
 size_t table_spares(const struct table *t);
 size_t table_buckets(const struct table *t);

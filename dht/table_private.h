@@ -46,6 +46,7 @@ struct table {
 	struct id self;
 	uint64_t self_top;
 	bool ip_limits;
+	uint32_t pace;
 	bool turned_away;    /* somebody found no room, so the table is not the network */
 	uint32_t answered_s; /* anybody's last answer */
 	uint8_t buckets_count, buckets_cap;

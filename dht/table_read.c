@@ -133,6 +133,16 @@ table_count(const struct table *t)
 	return n;
 }
 
+bool
+table_answers(const struct table *t)
+{
+	for (size_t i = 0; i < t->buckets_count; i++)
+		for (size_t j = 0; j < t->buckets[i].live.count; j++)
+			if (t->buckets[i].live.at[j].strikes < TABLE_STRIKES_SILENT)
+				return true;
+	return false;
+}
+
 size_t
 table_spares(const struct table *t)
 {

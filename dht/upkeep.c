@@ -312,7 +312,7 @@ refresh_choose(struct dht *d)
 	bool sample, idle;
 
 	env_random(d->env, random.b, sizeof(random.b));
-	if (table_count(d->table) == 0) {
+	if (!table_answers(d->table)) {
 		if (since(d, d->retried_at) >= dht_paced(d, RETRY_EVERY)) {
 			d->retried_at = now;
 			refresh_start(d, REFRESH_RETRY, &random);

@@ -25,6 +25,8 @@ static const uint64_t found[] = {
 	300561, /* the simulator's own: rot came to a disk that had crashed */
 	802918, /* siblings told each other so much that a failing store was begun anew for ever */
 	202342, /* the simulator's own: a disk that crashed while its node started */
+	95003587, /* cut off, a node forgot all but two who were gone, and asked those alone ever
+		     after */
 	90002399, /* a store whose headers could not be read began anew, and was two stores later */
 	90000210, /* the plan's own: nearly all clocks had jumped, so that no median was right */
 };

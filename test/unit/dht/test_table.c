@@ -304,10 +304,20 @@ START_TEST(own_outage_empties_nothing)
 	for (unsigned i = 0; i < 3 * TABLE_STRIKES_GONE; i++)
 		table_failed(t, &c, SECONDS(5) + TABLE_ONLINE_WITHIN + SECONDS(2 + 3 * i));
 	ck_assert(table_has(t, &c));
+	ck_assert(!table_answers(t)); /* who asks for others has to ask elsewhere */
 	/* Somebody else answers: the line is fine, so it is that contact that is gone. */
 	table_answered(t, &self, 0, HOURS(1));
 	table_failed(t, &c, HOURS(1));
 	ck_assert(!table_has(t, &c));
+	table_free(t);
+
+	/* In a network whose pings come twenty times as often all are asked that much sooner. */
+	t = table_new(&(struct table_opts){ .self = self.id, .pace = 20 });
+	table_offer(t, &c, 0, TABLE_OUTBOUND, SECONDS(5));
+	ck_assert(table_answers(t));
+	for (unsigned i = 0; i < 2 * TABLE_STRIKES_GONE; i++)
+		table_failed(t, &c, SECONDS(5) + TABLE_ONLINE_WITHIN / 20 + SECONDS(1 + 2 * i));
+	ck_assert(table_has(t, &c));
 	table_free(t);
 }
 END_TEST
