@@ -25,7 +25,10 @@ holds_extents(struct file *f, uint64_t bytes, uint8_t *block, bool *out)
 	return ERR_OK;
 }
 
-/* Either of the two headers. ERR_CORRUPT when neither is one. */
+/*
+ * Either of the two headers. ERR_CORRUPT when neither is one, ERR_VERSION when one says to be newer
+ * and the other does not help: a version is read before its CRC, and may have rotted.
+ */
 static int
 read_header(struct seglog *l, struct segment *s, uint8_t *block, uint16_t *version)
 {
@@ -34,16 +37,18 @@ read_header(struct seglog *l, struct segment *s, uint8_t *block, uint16_t *versi
 
 	for (uint64_t at = 0; at < SEGMENT_FIRST_EXTENT; at += SEGMENT_BLOCK) {
 		size_t got;
-		int read_err = file_read(s->file, at, block, SEGMENT_BLOCK, &got);
+		int one = file_read(s->file, at, block, SEGMENT_BLOCK, &got);
 
-		s->unread |= read_err != ERR_OK;
-		if (read_err != ERR_OK || got < SEGMENT_BLOCK)
+		s->unread |= one != ERR_OK;
+		if (one != ERR_OK || got < SEGMENT_BLOCK)
 			continue; /* a bad block: the other header may do */
-		err = segment_header_unpack(block, &h, version);
-		if (err == ERR_OK && h.segment != s->id)
-			err = ERR_CORRUPT;
-		if (err != ERR_CORRUPT)
+		one = segment_header_unpack(block, &h, version);
+		if (one == ERR_OK && h.segment == s->id) {
+			err = ERR_OK;
 			break;
+		}
+		if (one == ERR_VERSION)
+			err = ERR_VERSION;
 	}
 	if (err != ERR_OK)
 		return err;
