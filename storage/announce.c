@@ -202,7 +202,8 @@ reread_task(void *arg)
 		size_t there;
 
 		if (!known(a, &old[i].key) &&
-		    store_find(a->opts.store, &old[i].chunk, &index, 1, &there) == ERR_OK)
+		    store_find(a->opts.store, &old[i].chunk, &index, 1, &there) == ERR_OK &&
+		    there > 0)
 			insert(a, &old[i]);
 	}
 	free(old);
