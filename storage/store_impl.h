@@ -141,6 +141,9 @@ SUSPENDS int shard_commit_moved(struct shard_writer *w, const struct descriptor 
 
 /* store_read.c */
 /* Waits until all that read shards now have ended; what begins later sees the newest index. */
+/* Between the two, what is looked up in the index stays readable. */
+unsigned store_reader_begin(struct store *s);
+void store_reader_end(struct store *s, unsigned which);
 SUSPENDS void store_readers_drain(struct store *s);
 /* Reads the trailer of an entry into buffer (SHARD_CHECK_BYTES), which it lends. In a worker. */
 int shard_trailer(struct seglog *log, const struct shard_entry *e, uint8_t *buffer,

@@ -43,15 +43,15 @@ find_entry(struct shard_read *r)
 
 /* ---- readers: what they looked up stays readable until they have ended ---- */
 
-static unsigned
-reader_begin(struct store *s)
+unsigned
+store_reader_begin(struct store *s)
 {
 	s->readers[s->epoch % 2]++;
 	return s->epoch % 2;
 }
 
-static void
-reader_end(struct store *s, unsigned which)
+void
+store_reader_end(struct store *s, unsigned which)
 {
 	must(s->readers[which] > 0);
 	s->readers[which]--;
@@ -88,7 +88,7 @@ static SUSPENDS int
 run_on_shard(struct shard_read *r, int (*work)(void *arg), void *arg)
 {
 	struct store *s = r->store;
-	unsigned reader = reader_begin(s);
+	unsigned reader = store_reader_begin(s);
 	int err = env_offload(s->env, WORK_DISK, work, arg, 0);
 
 	if (err == ERR_OK && r->entry.state == SHARD_UNPROVEN) {
@@ -96,7 +96,7 @@ run_on_shard(struct shard_read *r, int (*work)(void *arg), void *arg)
 		if (err == ERR_OK)
 			err = env_offload(s->env, WORK_DISK, work, arg, 0);
 	}
-	reader_end(s, reader);
+	store_reader_end(s, reader);
 	return err;
 }
 
@@ -265,13 +265,15 @@ store_find(struct store *s, const struct hash *chunk, uint8_t *indices, size_t c
 	struct find_work f = { .store = s, .chunk = chunk, .indices = indices, .cap = cap };
 
 	for (;;) {
+		unsigned reader = store_reader_begin(s);
 		int err = env_offload(s->env, WORK_DISK, find_run, &f, 0);
+		bool prove = err == ERR_OK && f.unproven.state != 0 && !s->read_only;
 
-		if (err == ERR_OK && f.unproven.state != 0 && !s->read_only) {
+		if (prove)
 			err = store_prove(s, chunk, &f.unproven);
-			if (err == ERR_OK || err == ERR_NOT_FOUND)
-				continue;
-		}
+		store_reader_end(s, reader);
+		if (prove && (err == ERR_OK || err == ERR_NOT_FOUND))
+			continue;
 		if (err == ERR_OK)
 			*count = f.count;
 		return err;
@@ -425,7 +427,7 @@ int
 store_verify(struct store *s, const struct hash *chunk, uint8_t index)
 {
 	struct shard_read r = { .store = s, .chunk = *chunk, .index = index };
-	unsigned reader = reader_begin(s);
+	unsigned reader = store_reader_begin(s);
 	int err = env_offload(s->env, WORK_DISK, shard_run, &r, 0);
 
 	if (err == ERR_OK && r.entry.state == SHARD_UNPROVEN) {
@@ -434,6 +436,6 @@ store_verify(struct store *s, const struct hash *chunk, uint8_t index)
 		err = check_shard(s, chunk, &r.entry);
 		s->status.rot += err == ERR_CORRUPT;
 	}
-	reader_end(s, reader);
+	store_reader_end(s, reader);
 	return err;
 }

@@ -538,18 +538,21 @@ commit_claimed(struct finish *f)
 	struct store *s = w->store;
 
 	for (;;) {
+		unsigned reader = store_reader_begin(s);
 		int err;
 
 		f->order = s->order++;
 		f->unix_s = env_wall_ms(s->env) / 1000;
 		err = env_offload(s->env, WORK_DISK, finish_run, f, 0);
-		if (err != ERR_OK)
-			return err;
-		if (f->outcome != FINISH_UNPROVEN)
-			return commit_finished(f);
 		/* Found by recovery and never read since: whole, or no reason to give ours up? */
-		err = store_prove(s, &w->chunk, &f->known);
-		f->replace = err != ERR_OK && err != ERR_NOT_FOUND;
+		if (err == ERR_OK && f->outcome == FINISH_UNPROVEN) {
+			int proof = store_prove(s, &w->chunk, &f->known);
+
+			f->replace = proof != ERR_OK && proof != ERR_NOT_FOUND;
+		}
+		store_reader_end(s, reader);
+		if (err != ERR_OK || f->outcome != FINISH_UNPROVEN)
+			return err != ERR_OK ? err : commit_finished(f);
 	}
 }
 
