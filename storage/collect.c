@@ -122,13 +122,14 @@ compact_task(void *arg)
 {
 	struct keeper *k = arg;
 	uint64_t gained = 1;
-	int err = ERR_OK;
+	int err = ERR_OK, swept;
 
 	/* One after the other, as long as it is worth it. */
 	while (err == ERR_OK && gained > 0)
 		err = store_compact(k->opts.store, &gained);
+	swept = err == ERR_CANCELED ? err : sweep(k);
 	if (err == ERR_OK)
-		err = sweep(k);
+		err = swept;
 	k->compacting = false;
 	if (err != ERR_OK && err != ERR_CANCELED)
 		log_warn(k->env, "space does not come back: %s", err_text(err));

@@ -493,9 +493,14 @@ compact(struct victim *v, uint64_t *gained)
 		spare(s, v->info.id);
 		return ERR_OK;
 	}
-	err = copy_records(v);
 	for (size_t i = 0; err == ERR_OK && i < v->shards_count; i++)
 		err = task_canceled(s->env) ? ERR_CANCELED : move_shard(v, &v->shards[i]);
+	/* One that the disk does not give holds the segment: others come first for a while. */
+	if (err == ERR_IO)
+		spare(s, v->info.id);
+	/* Last: a shard that has moved has left, while records copied again lie there twice. */
+	if (err == ERR_OK)
+		err = copy_records(v);
 	if (err == ERR_OK)
 		err = retire(v);
 	if (err == ERR_OK)

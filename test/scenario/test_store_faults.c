@@ -9,6 +9,7 @@
 #include "storage/store_values.h"
 #include "test/scenario/ground.h"
 #include "test/scenario/store_life.h"
+#include "test/unit/storage/store_fixture.h"
 #include "test/unit/suite.h"
 
 static int
@@ -101,6 +102,84 @@ START_TEST(disk_fails_for_a_while)
 END_TEST
 
 /* ---- rot under compaction ---- */
+
+/* ---- a shard that cannot be read, in a segment worth compacting ---- */
+
+#define BAD_SMALL 14 /* shards with forty leases each, of which one stays: records are alive */
+
+static int
+bad_sector_task(void *arg)
+{
+	struct run *r = arg;
+	struct fx_chunk small[BAD_SMALL], large[3];
+	struct ground *g = calloc(1, sizeof(*g));
+	struct store_status before = { .segments = 0 }, after;
+	uint64_t gained;
+	unsigned failures = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < BAD_SMALL; i++) {
+		fx_chunk_init(&small[i], 500 + (int)i, 1, 1, 60000);
+		ck_assert_int_eq(fx_put(r->store, &small[i], 0, 1, 1), ERR_OK);
+		if (i == 0) {
+			g->disk = r->disk;
+			g->live[g->live_count++] = small[0].id;
+			ground_survey(g, "store");
+			while (at < g->count && !(g->at[at].live && g->at[at].region == R_PAYLOAD))
+				at++;
+			ck_assert_uint_lt(at, g->count);
+		}
+		for (int owner = 0; owner < 40; owner++) {
+			struct lease l;
+
+			fx_lease(&l, 1000 + owner, &small[i].id, 1);
+			ck_assert_int_eq(store_lease(r->store, &l), ERR_OK);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_LEN(large); i++) {
+		fx_chunk_init(&large[i], 900 + (int)i, 1, 1, 700000);
+		ck_assert_int_eq(fx_put(r->store, &large[i], 0, 1, 1), ERR_OK);
+	}
+	for (size_t i = 1; i < BAD_SMALL; i++)
+		ck_assert_int_eq(store_drop(r->store, &small[i].id, 0), ERR_OK);
+	ck_assert_int_eq(store_drop(r->store, &large[1].id, 0), ERR_OK);
+	ck_assert_int_eq(sim_disk_bad_sector(r->disk, g->at[at].path, g->at[at].from), ERR_OK);
+
+	/* The others are compacted, and then it is at rest but for a try an hour. */
+	for (int i = 0; i < 40; i++) {
+		int err = store_compact(r->store, &gained);
+
+		ck_assert(err == ERR_OK || err == ERR_IO);
+		failures += err == ERR_IO;
+		if (failures == 1 && before.segments == 0)
+			store_status(r->store, &before);
+		task_sleep(r->env, SECONDS(1));
+	}
+	ck_assert_uint_eq(failures, 1);
+	ck_assert_uint_eq(gained, 0);
+	store_status(r->store, &after);
+	ck_assert_uint_le(after.bytes_used, before.bytes_used);
+
+	for (size_t i = 0; i < BAD_SMALL; i++)
+		fx_chunk_fini(&small[i]);
+	for (size_t i = 0; i < ARRAY_LEN(large); i++)
+		fx_chunk_fini(&large[i]);
+	free(g);
+	return ERR_OK;
+}
+
+START_TEST(a_shard_that_cannot_be_read_costs_no_space)
+{
+	struct run r;
+
+	run_init(&r, 1);
+	node_up(&r);
+	ck_assert(live(&r, bad_sector_task));
+	node_down(&r);
+	ck_assert_str_eq(r.model.wrong, "");
+	run_fini(&r);
+}
+END_TEST
 
 static int
 compact_task(void *arg)
@@ -349,6 +428,7 @@ main(void)
 
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "faults", 120, every_operation_fails_once,
+	    a_shard_that_cannot_be_read_costs_no_space,
 	    who_cannot_read_a_header_begins_no_other_store,
 	    what_a_start_could_not_read_is_not_compacted, every_operation_fails_for_want_of_space,
 	    disk_fails_for_a_while, rot_does_not_hold_up_compaction,
