@@ -99,14 +99,22 @@ save(struct content_keeper *k, bool now)
 
 /* ---- one chunk ---- */
 
+/* With a lock at least as long: what one of a pack's members asks for is the pack's. */
 static bool
 looked_before(struct content_keeper *k, const struct hash *chunk)
 {
 	for (size_t i = 0; i < ARRAY_LEN(k->recent); i++) {
-		if (hash_equal(&k->recent[i], chunk))
+		struct looked_at *l = &k->recent[i];
+
+		if (!hash_equal(&l->chunk, chunk))
+			continue;
+		if (l->lock_until_ms >= k->lock_until_ms)
 			return true;
+		l->lock_until_ms = k->lock_until_ms;
+		return false;
 	}
-	k->recent[k->recent_next++ % ARRAY_LEN(k->recent)] = *chunk;
+	k->recent[k->recent_next++ % ARRAY_LEN(k->recent)] =
+	    (struct looked_at){ *chunk, k->lock_until_ms };
 	return false;
 }
 

@@ -16,6 +16,11 @@ struct tour {
 	size_t place_len;
 };
 
+struct looked_at {
+	struct hash chunk;
+	uint64_t lock_until_ms;
+};
+
 struct content_keeper {
 	struct content_keeper_opts opts;
 	struct env *env;
@@ -25,7 +30,7 @@ struct content_keeper {
 	uint64_t saved_at;
 	bool hurry;
 	uint64_t lock_until_ms; /* of what is looked at; 0: not locked */
-	struct hash recent[RECENT_MAX];
+	struct looked_at recent[RECENT_MAX];
 	size_t recent_next;
 	struct content_keeper_sight sight;
 };

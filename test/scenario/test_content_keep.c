@@ -302,9 +302,11 @@ START_TEST(what_is_retained_is_locked)
 	ck_assert_int_eq(settings_set_versioning(&b->state->kv, VERSIONING_ENABLED), ERR_OK);
 	ck_assert_int_eq(settings_set_lock(&b->state->kv, LOCK_NONE, false, 0), ERR_OK);
 	name(b, 0);
+	/* Another of the same content, met later: its lock counts, too. */
+	name_as(b, 1, &b->c->objects[0]);
 	sight = tour(b);
 	ck_assert_uint_eq(sight.renewed, 0);
-	ck_assert_int_eq(bucket_set_retention(&t, key_of(0, key),
+	ck_assert_int_eq(bucket_set_retention(&t, key_of(1, key),
 			     &(struct version_ref){ .which = VERSION_LATEST }, LOCK_COMPLIANCE,
 			     until_ms, false, &done),
 	    ERR_OK);
