@@ -209,7 +209,9 @@ renew(struct chunks *c, struct renewal *r, const struct chunk_renew_opts *opts,
 	opts->signer.sign(opts->signer.arg, &lease);
 	err = tell(c, &r->put, &lease, out);
 	out->locked_until = lease.lock_until;
-	return err == ERR_OK && out->told == 0 && out->unlocked > 0 ? ERR_UNSUPPORTED : err;
+	if (err == ERR_OK && out->told == 0)
+		err = out->unlocked > 0 ? ERR_UNSUPPORTED : ERR_UNREACHABLE;
+	return err;
 }
 
 int
