@@ -1,7 +1,7 @@
 /*
  * May they? In this order: what the access key itself may; the bucket policy (Deny ends it, Allow
  * lets in); who owns the bucket or object; the ACL. A policy of the bucket cannot lock its owner
- * out of the policy itself.
+ * out of the policy itself, not even one that cannot be read, which denies all else.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,7 @@ struct asking {
 	const struct settings *settings;
 	const struct access_question *q;
 	char action[64]; /* with "Version" where one is named */
+	bool unreadable; /* the policy that is kept */
 };
 
 /* ---- what the key may ---- */
@@ -234,6 +235,10 @@ ask_policy(struct asking *a, enum policy_verdict *out)
 			    policy_public(policy))
 				*out = POLICY_SILENT;
 			policy_free(policy);
+		} else if (err == ERR_INVALID) {
+			a->unreadable = true;
+			*out = POLICY_DENY; /* nobody knows what it would have denied */
+			err = ERR_OK;
 		}
 	} else if (err == REFUSAL_NO_SETTING) {
 		err = ERR_OK;
@@ -377,6 +382,8 @@ access_ask_in(struct request *r, struct realm_bucket *b, struct kv *view,
 		return err;
 	if (is_bucket_owner(&a) && strstr(q->action, "BucketPolicy") != NULL)
 		return ERR_OK;
+	if (a.unreadable && is_bucket_owner(&a))
+		r->message = "The bucket's policy cannot be read: delete it, or put another one.";
 	if (verdict == POLICY_DENY)
 		return S3_AccessDenied;
 	if (verdict == POLICY_ALLOW)

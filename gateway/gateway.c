@@ -80,6 +80,7 @@ check_access(struct request *r)
 	if (err != S3_AccessDenied || !r->known)
 		return err;
 	err = request_view_current(r);
+	r->message = NULL;
 	return err == ERR_OK ? access_check(r) : err;
 }
 

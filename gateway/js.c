@@ -10,12 +10,38 @@ of(const struct js *v)
 	return (json_t *)(uintptr_t)v;
 }
 
+/* Reads brackets as the parser does, up to the first mistake; behind it the parser is not. */
+static bool
+too_deep(struct bytes text)
+{
+	bool in_text = false;
+	size_t depth = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+
+		if (in_text && c == '\\')
+			i++;
+		else if (c == '"')
+			in_text = !in_text;
+		else if (!in_text && (c == '[' || c == '{') && ++depth > JS_DEPTH_MAX)
+			return true;
+		else if (!in_text && (c == ']' || c == '}') && depth > 0)
+			depth--;
+	}
+	return false;
+}
+
 int
 js_parse(struct bytes text, struct js **out)
 {
 	json_error_t error;
-	json_t *v = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
+	json_t *v;
 
+	/* jansson itself goes 2048 levels down, each on the stack. */
+	if (too_deep(text))
+		return ERR_TOO_BIG;
+	v = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
 	if (v == NULL)
 		return ERR_INVALID;
 	*out = (struct js *)(void *)v;

@@ -8,11 +8,12 @@
 #include "overlay/base/err.h"
 #include "overlay/base/types.h"
 
-#define JS_DEPTH_MAX 16 /* a policy has six */
+/* A policy has six; a level takes some hundred bytes of the stack of the task that reads it. */
+#define JS_DEPTH_MAX 32
 
 struct js; /* a value; lent by its document */
 
-/* ERR_INVALID. gives */
+/* ERR_INVALID; ERR_TOO_BIG: it is deeper. gives */
 int js_parse(struct bytes text, struct js **out);
 void js_free(struct js *root);
 

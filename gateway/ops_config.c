@@ -222,7 +222,8 @@ public_policy(struct request *r, bool *out)
 		policy_free(policy);
 	}
 	buf_fini(&text);
-	return err == REFUSAL_NO_SETTING ? ERR_OK : err;
+	/* One that cannot be read lets nobody in. */
+	return err == REFUSAL_NO_SETTING || err == ERR_INVALID ? ERR_OK : err;
 }
 
 SUSPENDS int

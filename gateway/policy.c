@@ -168,14 +168,18 @@ policy_parse(struct bytes json, const char *bucket, struct policy **out, const c
 {
 	struct policy *p = calloc(1, sizeof(*p));
 	const struct js *s;
+	int err = ERR_INVALID;
 	size_t i;
 
 	if (p == NULL)
 		return ERR_NOMEM;
-	*why = "Policies must be valid JSON and the first byte must be '{'";
 	(void)snprintf(p->bucket, sizeof(p->bucket), "%s", bucket);
-	if (json.len == 0 || json.len > POLICY_BYTES_MAX || json.data[0] != '{' ||
-	    js_parse(json, &p->root) != ERR_OK) {
+	if (json.len > 0 && json.len <= POLICY_BYTES_MAX && json.data[0] == '{')
+		err = js_parse(json, &p->root);
+	if (err != ERR_OK) {
+		*why = err == ERR_TOO_BIG
+			   ? "Policies must not be nested so deep"
+			   : "Policies must be valid JSON and the first byte must be '{'";
 		policy_free(p);
 		return ERR_INVALID;
 	}

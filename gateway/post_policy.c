@@ -147,8 +147,10 @@ post_policy_check(struct bytes text, uint64_t now_ms, const struct form *f, cons
 	struct js *root;
 	int err;
 
-	*why = "Invalid Policy: Invalid JSON.";
-	if (js_parse(text, &root) != ERR_OK)
+	err = js_parse(text, &root);
+	*why = err == ERR_TOO_BIG ? "Invalid Policy: It is nested too deep."
+				  : "Invalid Policy: Invalid JSON.";
+	if (err != ERR_OK)
 		return S3_InvalidPolicyDocument;
 	err = check(&c, root, now_ms, why);
 	js_free(root);

@@ -1,4 +1,4 @@
-# What cases of the S3 interface for boto3 share (s3_cases.py, s3_access_cases.py): clients of the gateway that a line
+# What cases of the S3 interface for boto3 share (s3_cases.py and its like): clients of the gateway that a line
 # of JSON tells of, and the loop. Each case makes what it needs, and asserts. Prints "ok NAME" or "FAIL NAME: why".
 import json
 import os

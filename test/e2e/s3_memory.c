@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "gateway/gateway.h"
+#include "object/settings.h"
 #include "overlay/base/env_real.h"
 #include "test/unit/gateway/realm_mem.h"
 
@@ -17,6 +18,47 @@ struct server {
 	struct wait stop;
 	uint16_t port;
 };
+
+/* Of the first account: its policy is one that is not taken any more, but may have been. */
+#define UNREADABLE        "unreadable-policy"
+#define UNREADABLE_LEVELS 2000
+
+static SUSPENDS int
+spoil_txn(void *arg, struct kv *txn)
+{
+	const struct settings open = { .ownership = OWNERSHIP_WRITER };
+	struct buf text;
+	int err = settings_put(txn, &open);
+
+	(void)arg;
+	buf_init(&text, KIB(20));
+	if (err == ERR_OK)
+		err = buf_appendf(&text,
+		    "{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"s3:*\","
+		    "\"Resource\":\"arn:aws:s3:::" UNREADABLE "/*\"},\"Note\":");
+	for (int i = 0; i < UNREADABLE_LEVELS && err == ERR_OK; i++)
+		err = buf_append(&text, "[", 1);
+	for (int i = 0; i < UNREADABLE_LEVELS && err == ERR_OK; i++)
+		err = buf_append(&text, "]", 1);
+	if (err == ERR_OK)
+		err = buf_append(&text, "}", 1);
+	if (err == ERR_OK)
+		err = setting_put(txn, "policy", buf_bytes(&text));
+	buf_fini(&text);
+	return err;
+}
+
+static SUSPENDS int
+spoil(struct realm_mem *m)
+{
+	struct realm *realm = realm_mem_realm(m);
+	struct realm_bucket *b;
+	int err = realm->ops->create(
+	    realm, &realm_mem_key(m, 0)->account, UNREADABLE, "", spoil_txn, NULL, &b);
+
+	b->ops->release(b);
+	return err;
+}
 
 static void
 on_stop(void *arg, int signo)
@@ -42,7 +84,7 @@ tell(const struct gateway *g, const struct realm_mem *m)
 		    i == 0 ? "" : ",", k->account.name, k->account.id.text, k->key.id,
 		    k->key.secret);
 	}
-	printf("]}}\n");
+	printf("],\"unreadable\":\"" UNREADABLE "\"}}\n");
 	(void)fflush(stdout);
 }
 
@@ -64,6 +106,8 @@ main_task(void *arg)
 	err = env_real_on_signal(s->env, SIGTERM, on_stop, s);
 	if (err == ERR_OK)
 		err = env_real_on_signal(s->env, SIGINT, on_stop, s);
+	if (err == ERR_OK)
+		err = spoil(m);
 	if (err == ERR_OK)
 		err = gateway_open(&opts, &g);
 	if (err == ERR_OK) {
