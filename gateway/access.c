@@ -46,7 +46,7 @@ right_of(const char *action)
 static bool
 key_allows(const struct asking *a)
 {
-	const char *key = a->q->key;
+	const char *key = a->q->key, *bucket = a->b == NULL ? a->r->target.bucket : a->b->name;
 
 	if (request_anonymous(a->r))
 		return true; /* what nobody has signed has no key that could say no */
@@ -54,7 +54,8 @@ key_allows(const struct asking *a)
 		key = request_query(a->r, "prefix");
 		key = key == NULL ? "" : key;
 	}
-	return access_allows(&a->r->caller.key, a->r->now_ms, a->b == NULL ? NULL : a->b->name,
+	/* One that is to be made has a name, too. */
+	return access_allows(&a->r->caller.key, a->r->now_ms, *bucket == '\0' ? NULL : bucket,
 	    *key == '\0' ? bytes_of(NULL, 0) : bytes_of(key, strlen(key)), right_of(a->q->action));
 }
 

@@ -20,7 +20,8 @@ each_bucket(void *arg, const struct realm_listed *b)
 	struct listing_buckets *l = arg;
 	const char *region = *b->region != '\0' ? b->region : l->r->g->opts.region;
 
-	if (strncmp(b->name, l->prefix, strlen(l->prefix)) != 0 || strcmp(b->name, l->after) <= 0 ||
+	if (!access_sees(&l->r->caller.key, l->r->now_ms, b->name) ||
+	    strncmp(b->name, l->prefix, strlen(l->prefix)) != 0 || strcmp(b->name, l->after) <= 0 ||
 	    (l->region != NULL && strcmp(region, l->region) != 0))
 		return ERR_OK;
 	if (l->count == l->max) {

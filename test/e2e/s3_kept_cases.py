@@ -53,4 +53,30 @@ def a_policy_that_cannot_be_read():
     fails("AccessDenied", 403, bob.get_object, Bucket=b, Key="k")
 
 
+@case
+def keys_for_one_bucket():
+    # The third key is alice's, for one bucket that is not there yet; made by whoever it is, others stay shut.
+    narrow, b, other = client(2), info["narrow"], bucket()
+    names = lambda c, **kw: [x["Name"] for x in c.list_buckets(**kw)["Buckets"]]
+    assert names(narrow) == []
+    fails("AccessDenied", 403, narrow.create_bucket, Bucket=b + "-2")
+    fails("AccessDenied", 403, narrow.create_bucket, Bucket=b[:-1], ACL="public-read-write")
+    fails("AccessDenied", 403, narrow.create_bucket, Bucket=other)
+    assert b + "-2" not in names(alice) and b[:-1] not in names(alice)
+    narrow.create_bucket(Bucket=b)
+    narrow.put_object(Bucket=b, Key="k", Body=b"x")
+    assert body(b, "k", narrow) == b"x" and narrow.list_objects_v2(Bucket=b)["KeyCount"] == 1
+    for f in (narrow.list_objects_v2, narrow.get_bucket_location, narrow.delete_bucket):
+        fails("AccessDenied", 403, f, Bucket=other)
+    assert names(narrow) == [b] and {b, other} <= set(names(alice)) and names(client(1)) == []
+    # Those that it does not see are no part of a page either.
+    c = client(2)
+    c.meta.events.register("before-call.s3.ListBuckets", lambda params, **_: params.update(
+        url=params["url"] + "?max-buckets=1"))
+    r = c.list_buckets()
+    assert [x["Name"] for x in r["Buckets"]] == [b] and "ContinuationToken" not in r
+    narrow.delete_object(Bucket=b, Key="k")
+    narrow.delete_bucket(Bucket=b)
+
+
 run()

@@ -76,7 +76,7 @@ tell(const struct gateway *g, const struct realm_mem *m)
 	printf(
 	    "{\"s3\":{\"endpoint\":\"http://127.0.0.1:%u\",\"region\":\"us-east-1\",\"accounts\":[",
 	    a.port);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		const struct realm_key *k = realm_mem_key(m, i);
 
 		printf(
@@ -84,7 +84,7 @@ tell(const struct gateway *g, const struct realm_mem *m)
 		    i == 0 ? "" : ",", k->account.name, k->account.id.text, k->key.id,
 		    k->key.secret);
 	}
-	printf("],\"unreadable\":\"" UNREADABLE "\"}}\n");
+	printf("],\"unreadable\":\"" UNREADABLE "\",\"narrow\":\"" REALM_MEM_NARROW "\"}}\n");
 	(void)fflush(stdout);
 }
 

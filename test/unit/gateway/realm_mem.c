@@ -109,7 +109,7 @@ mem_key(struct realm *realm, const char *access, struct realm_key *out)
 {
 	struct realm_mem *m = mem_of(realm);
 
-	for (size_t i = 0; i < MEM_ACCOUNTS; i++) {
+	for (size_t i = 0; i < MEM_KEYS; i++) {
 		if (strcmp(m->keys[i].key.id, access) == 0) {
 			*out = m->keys[i];
 			return ERR_OK;
@@ -177,6 +177,10 @@ realm_mem_new(struct env *env)
 		k->key.grants_count = 1;
 		k->key.grants[0].rights = ACCESS_ALL;
 	}
+	m->keys[MEM_ACCOUNTS] = m->keys[0];
+	strcpy(m->keys[MEM_ACCOUNTS].key.id, "AKIANARROW");
+	strcpy(m->keys[MEM_ACCOUNTS].key.secret, "narrow-secret");
+	strcpy(m->keys[MEM_ACCOUNTS].key.grants[0].bucket, REALM_MEM_NARROW);
 	return m;
 }
 
@@ -198,9 +202,9 @@ realm_mem_realm(struct realm_mem *m)
 }
 
 const struct realm_key *
-realm_mem_key(const struct realm_mem *m, size_t account)
+realm_mem_key(const struct realm_mem *m, size_t i)
 {
-	return &m->keys[account];
+	return &m->keys[i];
 }
 
 size_t

@@ -15,8 +15,10 @@ struct realm_mem;
 struct realm_mem *realm_mem_new(struct env *env);
 void realm_mem_free(struct realm_mem *m);
 struct realm *realm_mem_realm(struct realm_mem *m);
-/* The access keys of both accounts; lent. */
-const struct realm_key *realm_mem_key(const struct realm_mem *m, size_t account);
+/* The access keys of both accounts; lent. Behind them a third, of the first account, for the bucket
+ * REALM_MEM_NARROW alone. */
+#define REALM_MEM_NARROW "narrow-bucket"
+const struct realm_key *realm_mem_key(const struct realm_mem *m, size_t i);
 /* Contents that something names, less those that nothing does: 0 when all was let go. */
 size_t realm_mem_contents(const struct realm_mem *m);
 

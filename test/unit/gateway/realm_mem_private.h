@@ -7,6 +7,7 @@
 
 #define MEM_BUCKETS_MAX 2048
 #define MEM_ACCOUNTS    2
+#define MEM_KEYS        (MEM_ACCOUNTS + 1)
 
 struct undo;
 
@@ -33,7 +34,7 @@ struct mem_bucket {
 struct realm_mem {
 	struct realm realm;
 	struct env *env;
-	struct realm_key keys[MEM_ACCOUNTS];
+	struct realm_key keys[MEM_KEYS];
 	struct mem_bucket *buckets[MEM_BUCKETS_MAX];
 	size_t buckets_count;
 	struct blob *blobs;
