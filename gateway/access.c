@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "gateway/attributes.h"
 #include "gateway/gateway_private.h"
 #include "gateway/ops.h"
 #include "gateway/policy.h"
@@ -375,7 +376,10 @@ access_ask_in(struct request *r, struct realm_bucket *b, struct kv *view,
 	bool granted;
 	int err;
 
-	name_action(&a);
+	if (q->new_object)
+		(void)snprintf(a.action, sizeof(a.action), "%s", q->action);
+	else
+		name_action(&a);
 	if (!key_allows(&a))
 		return S3_AccessDenied;
 	err = ask_policy(&a, &verdict);
@@ -457,15 +461,54 @@ access_check(struct request *r)
 	return access_ask(r, &q);
 }
 
+/* An ACL names no actions. Whom the bucket's lets write owns what they make, and may share and tag
+ * it; but a lock binds the bucket's owner, too. */
+static SUSPENDS int
+ask_sets_in(struct request *r, struct kv *view, const struct settings *settings, unsigned sets)
+{
+	static const struct {
+		unsigned set;
+		const char *action;
+		uint8_t acl;
+	} asked[] = {
+		{ SETS_ACL, "s3:PutObjectAcl", ACL_WRITE },
+		{ SETS_TAGS, "s3:PutObjectTagging", ACL_WRITE },
+		{ SETS_RETENTION, "s3:PutObjectRetention", 0 },
+		{ SETS_HOLD, "s3:PutObjectLegalHold", 0 },
+	};
+	int err = ERR_OK;
+
+	for (size_t i = 0; i < ARRAY_LEN(asked) && err == ERR_OK; i++) {
+		struct access_question q = { .action = asked[i].action,
+			.key = r->target.key,
+			.acl = asked[i].acl,
+			.new_object = true };
+
+		if ((sets & asked[i].set) != 0)
+			err = access_ask_in(r, r->bucket, view, settings, &q);
+	}
+	return err;
+}
+
 SUSPENDS int
-access_check_late(struct request *r, struct kv *txn, const struct settings *settings)
+access_ask_sets(struct request *r, unsigned sets)
+{
+	int err = request_view(r);
+
+	return err != ERR_OK ? err : ask_sets_in(r, r->view, &r->settings, sets);
+}
+
+SUSPENDS int
+access_check_late(struct request *r, struct kv *txn, const struct settings *settings, unsigned sets)
 {
 	struct access_question q = {
 		.action = r->op->action, .key = r->target.key, .acl = ACL_WRITE
 	};
+	int err;
 
 	must(by_bucket_acl(r->op));
-	return access_ask_in(r, r->bucket, txn, settings, &q);
+	err = access_ask_in(r, r->bucket, txn, settings, &q);
+	return err != ERR_OK ? err : ask_sets_in(r, txn, settings, sets);
 }
 
 SUSPENDS int

@@ -166,13 +166,13 @@ acl_of_headers(struct request *r, const struct attribute_source *src,
 }
 
 SUSPENDS int
-acl_for_object(
-    struct request *r, const struct attribute_source *src, struct buf *packed, struct bytes *owner)
+acl_for_object(struct request *r, const struct attribute_source *src, struct buf *packed,
+    struct bytes *owner, bool *given)
 {
 	const struct account_id *writer = &r->caller.account.id,
 				*bucket_owner = &r->bucket->owner.id;
 	const char *canned = src->get(src->arg, "x-amz-acl");
-	bool full = canned != NULL && strcmp(canned, "bucket-owner-full-control") == 0, given;
+	bool full = canned != NULL && strcmp(canned, "bucket-owner-full-control") == 0;
 	const struct account_id *who = writer;
 	struct acl *acl;
 	int err;
@@ -185,12 +185,12 @@ acl_for_object(
 	acl = malloc(sizeof(*acl));
 	if (acl == NULL)
 		return ERR_NOMEM;
-	err = acl_of_headers(r, src, who, bucket_owner, acl, &given);
-	if (err == ERR_OK && given && r->settings.ownership == OWNERSHIP_ENFORCED && !full)
+	err = acl_of_headers(r, src, who, bucket_owner, acl, given);
+	if (err == ERR_OK && *given && r->settings.ownership == OWNERSHIP_ENFORCED && !full)
 		err = S3_AccessControlListNotSupported;
 	if (err == ERR_OK && (r->settings.public_block & BLOCK_PUBLIC_ACLS) && acl_public(acl))
 		err = S3_AccessDenied;
-	if (err == ERR_OK && given && r->settings.ownership != OWNERSHIP_ENFORCED)
+	if (err == ERR_OK && *given && r->settings.ownership != OWNERSHIP_ENFORCED)
 		err = acl_pack(acl, packed);
 	free(acl);
 	return err;

@@ -6,11 +6,11 @@
 
 /*
  * What headers say of the ACL of a new object: packed, appended (nothing: private), and its owner.
- * As the bucket's ownership has it: S3_AccessControlListNotSupported; S3_AccessDenied: public and
- * blocked.
+ * *given: they say something. As the bucket's ownership has it: S3_AccessControlListNotSupported;
+ * S3_AccessDenied: public and blocked.
  */
-SUSPENDS int acl_for_object(
-    struct request *r, const struct attribute_source *src, struct buf *packed, struct bytes *owner);
+SUSPENDS int acl_for_object(struct request *r, const struct attribute_source *src,
+    struct buf *packed, struct bytes *owner, bool *given);
 /* x-amz-acl or x-amz-grant-*: *given tells whether there were any. S3_InvalidArgument. May suspend,
  * to look up names. */
 SUSPENDS int acl_of_headers(struct request *r, const struct attribute_source *src,

@@ -187,8 +187,9 @@ lock_mode_parse(const char *text, uint8_t *out)
 }
 
 static int
-read_lock(struct request *r, const struct attribute_source *src, struct entry *e)
+read_lock(struct request *r, const struct attribute_source *src, struct attributes *a)
 {
+	struct entry *e = &a->entry;
 	const char *mode = src->get(src->arg, "x-amz-object-lock-mode");
 	const char *until = src->get(src->arg, "x-amz-object-lock-retain-until-date");
 	const char *hold = src->get(src->arg, "x-amz-object-lock-legal-hold");
@@ -206,6 +207,7 @@ read_lock(struct request *r, const struct attribute_source *src, struct entry *e
 		}
 		if (times_parse_iso(until, &e->lock_until_ms) != ERR_OK)
 			return S3_InvalidArgument;
+		a->sets |= SETS_RETENTION;
 	}
 	if (hold != NULL) {
 		if (strcmp(hold, "ON") != 0 && strcmp(hold, "OFF") != 0) {
@@ -213,6 +215,7 @@ read_lock(struct request *r, const struct attribute_source *src, struct entry *e
 			return S3_InvalidArgument;
 		}
 		e->hold = strcmp(hold, "ON") == 0;
+		a->sets |= SETS_HOLD;
 	}
 	return ERR_OK;
 }
@@ -303,6 +306,8 @@ read_class(const struct attribute_source *src, struct entry *e)
 int
 attributes_read(struct request *r, const struct attribute_source *src, struct attributes *out)
 {
+	const char *tags = src->get(src->arg, "x-amz-tagging");
+	bool acl_given = false;
 	int err;
 
 	*out = (struct attributes){ .has_customer = false };
@@ -314,15 +319,16 @@ attributes_read(struct request *r, const struct attribute_source *src, struct at
 	if (err == ERR_OK)
 		err = read_meta(src, out);
 	if (err == ERR_OK)
-		err = tags_parse(src->get(src->arg, "x-amz-tagging"), &out->tags);
+		err = tags_parse(tags, &out->tags);
 	if (err == ERR_OK)
-		err = read_lock(r, src, &out->entry);
+		err = read_lock(r, src, out);
 	if (err == ERR_OK)
 		err = read_sse(r, src, out);
 	if (err == ERR_OK)
 		err = read_class(src, &out->entry);
 	if (err == ERR_OK)
-		err = acl_for_object(r, src, &out->acl, &out->entry.owner);
+		err = acl_for_object(r, src, &out->acl, &out->entry.owner, &acl_given);
+	out->sets |= (tags != NULL ? SETS_TAGS : 0) | (acl_given ? SETS_ACL : 0);
 	out->entry.tags = buf_bytes(&out->tags);
 	out->entry.acl = buf_bytes(&out->acl);
 	return err;
@@ -352,6 +358,9 @@ void
 attributes_take_tags(struct attributes *a, const struct entry *from)
 {
 	a->entry.tags = from->tags;
+	a->sets &= ~(unsigned)SETS_TAGS;
+	if (from->tags.len > 0)
+		a->sets |= SETS_TAGS;
 }
 
 /* ---- and back ---- */

@@ -8,7 +8,11 @@
 
 #include "gateway/request.h"
 
+/* What making an object does not allow by itself: access_ask_sets() asks for each. */
+enum attribute_set { SETS_ACL = 1, SETS_TAGS = 2, SETS_RETENTION = 4, SETS_HOLD = 8 };
+
 struct attributes {
+	unsigned sets;      /* of enum attribute_set: the request says something of it */
 	struct entry entry; /* lends from what follows, and from the request */
 	struct buf meta, tags, acl, encoding;
 	struct key customer; /* with has_customer */

@@ -25,14 +25,19 @@ struct access_question {
 	uint8_t acl;        /* what an ACL must grant; 0: no ACL helps */
 	/* Of an object: its owner and ACL decide; NULL: the bucket's do. */
 	const struct entry *entry;
+	bool new_object; /* which has no version yet, whatever the request names */
 };
 /* The same for what an operation asks besides. */
 SUSPENDS int access_ask(struct request *r, const struct access_question *q);
 /* In a bucket other than the request's; settings: its own. */
 SUSPENDS int access_ask_in(struct request *r, struct realm_bucket *b, struct kv *view,
     const struct settings *settings, const struct access_question *q);
-/* What access_check() asked of an operation that decides late, in its transaction. */
-SUSPENDS int access_check_late(struct request *r, struct kv *txn, const struct settings *settings);
+/* Whether who makes an object may set that of it, too: sets, of enum attribute_set. */
+SUSPENDS int access_ask_sets(struct request *r, unsigned sets);
+/* What access_check() and access_ask_sets() asked of an operation that decides late, in its
+ * transaction. */
+SUSPENDS int access_check_late(
+    struct request *r, struct kv *txn, const struct settings *settings, unsigned sets);
 /* err, or S3_AccessDenied where the caller may not list: nobody else is told what is missing. */
 SUSPENDS int access_missing(struct request *r, int err);
 

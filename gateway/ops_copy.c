@@ -12,6 +12,7 @@
 #include "gateway/conditions_text.h"
 #include "gateway/expiration.h"
 #include "gateway/copy_source.h"
+#include "gateway/gateway_private.h"
 #include "gateway/stored.h"
 #include "object/upload.h"
 
@@ -96,6 +97,8 @@ prepare(struct copying *c)
 		err = copy_source_open(r, &c->source);
 	if (err == ERR_OK)
 		err = read_directives(c);
+	if (err == ERR_OK)
+		err = access_ask_sets(r, c->attributes.sets);
 	if (err == ERR_OK)
 		err = check_self(c);
 	if (err == ERR_OK && c->source.entry.size > COPY_BYTES_MAX) {

@@ -146,6 +146,7 @@ read_tags(struct posting *p)
 	err = tags_of_xml(xml_child(xml_root(doc), "TagSet"), &p->tags, TAGS_MAX);
 	xml_free(doc);
 	p->attributes.entry.tags = buf_bytes(&p->tags);
+	p->attributes.sets |= SETS_TAGS;
 	return err;
 }
 
@@ -188,7 +189,9 @@ prepare(struct posting *p)
 		err = attributes_read(p->r, &src, &p->attributes);
 	if (err == ERR_OK)
 		err = read_sum(p);
-	return err == ERR_OK ? read_tags(p) : err;
+	if (err == ERR_OK)
+		err = read_tags(p);
+	return err == ERR_OK ? access_ask_sets(p->r, p->attributes.sets) : err;
 }
 
 /* ---- the file ---- */

@@ -42,7 +42,7 @@ check_late(struct putting *p, struct kv *txn)
 		err = ERR_STATE;
 	}
 	if (err == ERR_OK)
-		err = access_check_late(r, txn, &settings);
+		err = access_check_late(r, txn, &settings, p->attributes.sets);
 	buf_fini(&text);
 	return err;
 }
@@ -93,6 +93,8 @@ prepare_once(struct putting *p)
 
 	conditions_of_headers(r, "", &p->conditions);
 	err = attributes_read(r, &src, &p->attributes);
+	if (err == ERR_OK)
+		err = access_ask_sets(r, p->attributes.sets);
 	if (err == ERR_OK)
 		err = object_key_check(request_key(r));
 	if (err == ERR_OK && !r->settings.lock &&

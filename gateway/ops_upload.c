@@ -8,6 +8,7 @@
 #include "gateway/attributes.h"
 #include "gateway/conditions_text.h"
 #include "gateway/copy_source.h"
+#include "gateway/gateway_private.h"
 #include "gateway/stored.h"
 #include "gateway/times.h"
 #include "gateway/upload_request.h"
@@ -113,6 +114,8 @@ op_create_upload(struct request *r)
 		return ERR_NOMEM;
 	b->r = r;
 	err = attributes_read(r, &src, &b->attributes);
+	if (err == ERR_OK)
+		err = access_ask_sets(r, b->attributes.sets);
 	if (err == ERR_OK)
 		err = object_key_check(request_key(r));
 	if (err == ERR_OK)

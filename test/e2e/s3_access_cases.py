@@ -132,6 +132,87 @@ def puts_go_by_what_is_current():
     assert body(b, "k") == b"8"
 
 
+def allow_bob(b, *actions):
+    alice.put_bucket_policy(Bucket=b, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::%s:root" % BOB}, "Action": ["s3:" + a for a in actions],
+         "Resource": "arn:aws:s3:::%s/*" % b}]}))
+
+
+LATER = datetime.now(timezone.utc) + timedelta(seconds=600)
+# What making an object sets besides, as parameters of boto3, the action that allows it, and as fields of a form.
+SET_BESIDES = (
+    ({"ACL": "public-read"}, "PutObjectAcl", [("acl", "public-read")]),
+    ({"GrantRead": 'id="%s"' % ALICE}, "PutObjectAcl", [("x-amz-grant-read", 'id="%s"' % ALICE)]),
+    ({"Tagging": "a=b"}, "PutObjectTagging",
+     [("tagging", "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>")]),
+    ({"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": LATER}, "PutObjectRetention",
+     [("x-amz-object-lock-mode", "GOVERNANCE"),
+      ("x-amz-object-lock-retain-until-date", LATER.strftime("%Y-%m-%dT%H:%M:%SZ"))]),
+    ({"ObjectLockLegalHoldStatus": "ON"}, "PutObjectLegalHold", [("x-amz-object-lock-legal-hold", "ON")]))
+
+
+def form_of_bob(b, fields, query=""):
+    a = info["accounts"][1]
+    until = (datetime.now(timezone.utc) + timedelta(seconds=600)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    p = base64.b64encode(json.dumps({"expiration": until, "conditions": [{"bucket": b}, {"key": "form"}] +
+                                     [{k: v} for k, v in fields]}).encode()).decode()
+    s = base64.b64encode(hmac.new(a["secret_key"].encode(), p.encode(), hashlib.sha1).digest()).decode()
+    return post_form(b + query, [("key", "form"), ("AWSAccessKeyId", a["access_key"]), ("policy", p), ("signature", s)] + fields)[0]
+
+
+@case
+def what_is_set_with_an_object():
+    b = bucket(ObjectLockEnabledForBucket=True)
+    tagged = {"Bucket": b, "CopySource": b + "/tagged"}
+    alice.put_object(Bucket=b, Key="plain", Body=b"x", ACL="public-read")
+    alice.put_object(Bucket=b, Key="tagged", Body=b"x", ACL="public-read", Tagging="c=d")
+    for more, action, fields in SET_BESIDES:
+        replaced = dict(more, TaggingDirective="REPLACE") if "Tagging" in more else more
+        copied = dict(replaced, Bucket=b, Key="copy", CopySource=b + "/plain")
+        made = dict(more, Bucket=b, Key="new")
+        # What is new has no version, whatever the address says.
+        others = {a for _, a, _ in SET_BESIDES if a != action}
+        allow_bob(b, "PutObject", "PutObjectVersionAcl", "PutObjectVersionTagging", *others)
+        for f, what in ((bob.put_object, made), (bob.create_multipart_upload, made), (bob.copy_object, copied)):
+            fails("AccessDenied", 403, f, **what)
+        for query in ("", "?versionId=null"):
+            assert form_of_bob(b, fields, query) == 403
+        allow_bob(b, "PutObject", action)
+        bob.put_object(**made)
+        bob.copy_object(**copied)
+        assert bob.create_multipart_upload(**made)["UploadId"]
+        assert form_of_bob(b, fields) == 204
+        alice.put_object(**made)
+        if "Tagging" in more:
+            bob.copy_object(Key="along", **tagged)
+    # Without any of it s3:PutObject is enough, and tags that a copy takes along are tags, too.
+    allow_bob(b, "PutObject")
+    bob.put_object(Bucket=b, Key="new", Body=b"x")
+    bob.copy_object(Bucket=b, Key="copy", CopySource=b + "/plain")
+    fails("AccessDenied", 403, bob.copy_object, Key="along", **tagged)
+    bob.copy_object(Key="along", TaggingDirective="REPLACE", **tagged)
+    assert form_of_bob(b, []) == 204
+    # By what is current, and in the transaction that names the object.
+    allow_bob(b, "PutObject", "PutObjectTagging")
+    bob.put_object(Bucket=b, Key="new", Body=b"x", Tagging="a=b")
+    allow_bob(b, "PutObject")
+    fails("AccessDenied", 403, bob.put_object, Bucket=b, Key="new", Body=b"x", Tagging="a=b")
+
+
+@case
+def what_is_set_where_the_acl_lets_in():
+    b = bucket(ObjectLockEnabledForBucket=True)
+    alice.put_bucket_acl(Bucket=b, ACL="public-read-write")
+    for more, action, fields in SET_BESIDES:
+        what = dict(more, Bucket=b, Key="k")
+        if action in ("PutObjectAcl", "PutObjectTagging"):
+            bob.put_object(**what)
+            assert form_of_bob(b, fields) == 204
+        else:
+            fails("AccessDenied", 403, bob.put_object, **what)
+            assert form_of_bob(b, fields) == 403
+
+
 @case
 def presigned_urls():
     b = bucket()
