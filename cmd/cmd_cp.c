@@ -128,6 +128,27 @@ open_buckets(struct copy_command *a)
 	return err;
 }
 
+/* Before anything is touched. Sync leaves alone what is there already. */
+static bool
+apart(const struct copy_command *a)
+{
+	const struct transfer_job *j = a->list.syncs ? NULL : copy_list_overlap(&a->list);
+	const char *done = a->what == COPY_MV ? "moved" : "copied";
+	char to[KEY_CLEAN_MAX];
+
+	if (j == NULL)
+		return true;
+	(void)say_clean(j->to, to, sizeof(to));
+	if (strcmp(j->from, j->to) == 0)
+		say_error(a->self->name, URL_SCHEME "%s/%s would be %s onto itself",
+		    a->list.target.bucket, to, done);
+	else
+		say_error(a->self->name,
+		    URL_SCHEME "%s/%s would be overwritten, and is to be %s itself",
+		    a->list.target.bucket, to, done);
+	return false;
+}
+
 static SUSPENDS int
 run_list(struct copy_command *a)
 {
@@ -142,6 +163,8 @@ run_list(struct copy_command *a)
 	}
 	if (err != ERR_OK)
 		return buckets_fail(a->buckets.c, err, "list %s", l->from);
+	if (!apart(a))
+		return EXIT_USAGE;
 	if (l->tree && l->transfer.count == 0 && !l->syncs)
 		say_note("there is nothing in %s", l->from);
 	code = transfer_run(&l->transfer, a->self->name,

@@ -220,6 +220,28 @@ copy_list_objects(struct copy_list *a)
 	return a->tree ? list_tree(a) : list_object(a);
 }
 
+/* ---- onto itself ---- */
+
+static int
+is_from(const void *key, const void *job)
+{
+	return strcmp(key, ((const struct transfer_job *)job)->from);
+}
+
+/* Jobs are in the order of their sources, as the bucket lists them. */
+const struct transfer_job *
+copy_list_overlap(const struct copy_list *a)
+{
+	const struct transfer *t = &a->transfer;
+
+	if (!a->from_bucket || !a->to_bucket || strcmp(a->source.bucket, a->target.bucket) != 0)
+		return NULL;
+	for (size_t i = 0; i < t->count; i++)
+		if (bsearch(t->jobs[i].to, t->jobs, t->count, sizeof(*t->jobs), is_from) != NULL)
+			return &t->jobs[i];
+	return NULL;
+}
+
 /* ---- sync ---- */
 
 static int

@@ -22,6 +22,9 @@ int copy_list_files(struct copy_list *a); /* ERR_INVALID: a tree was wanted, and
 int copy_list_target(struct copy_list *a);
 /* Objects; the buckets are in a->transfer. */
 SUSPENDS int copy_list_objects(struct copy_list *a);
+/* A job whose target is a source, its own or another's: in whatever order they run, something would
+ * be lost. NULL: none. */
+const struct transfer_job *copy_list_overlap(const struct copy_list *a);
 SUSPENDS int copy_list_there(struct copy_list *a);
 /* Leaves only jobs whose target is another one, or older; notes in `there` what is wanted. */
 void copy_list_leave_same(struct copy_list *a);
