@@ -120,7 +120,8 @@ empty_it(struct bucket_command *a)
 
 	if (err != ERR_OK)
 		return client_exit_code(err);
-	err = objects_remove(a->buckets.c, b, "", true, &deleted);
+	err = objects_remove(
+	    a->buckets.c, b, &(struct objects_remove){ .prefix = "", .versions = true }, &deleted);
 	b->ops->release(b);
 	return err == ERR_OK
 		   ? EXIT_OK

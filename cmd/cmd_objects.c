@@ -41,7 +41,15 @@ remove_from(struct object_work *w, struct realm_bucket *b)
 	int err;
 
 	if (w->recursive || w->versions) {
-		err = objects_remove(c, b, w->url.key, w->versions, &deleted);
+		err = objects_remove(c, b,
+		    &(struct objects_remove){
+			.prefix = w->url.key,
+			.exact = !w->recursive,
+			.versions = w->versions,
+		    },
+		    &deleted);
+		if (err == ERR_OK && deleted == 0 && !w->recursive)
+			err = REFUSAL_NO_SUCH_KEY;
 	} else {
 		bool existed = false;
 
@@ -89,8 +97,13 @@ objects_rm_run(const struct objects_rm *r)
 	w->client = r->client;
 	w->recursive = r->recursive;
 	w->versions = r->versions;
-	if (url_read(r->command, r->address, r->recursive ? URL_BUCKET : URL_KEY, &w->url, &code) &&
-	    read_version(r->command, r->version, &w->which, &code))
+	if (r->version != NULL && (r->recursive || r->versions)) {
+		say_error(r->command, "--version names one version; leave out %s",
+		    r->recursive ? "-r" : "--versions");
+		code = EXIT_USAGE;
+	} else if (url_read(r->command, r->address, r->recursive ? URL_BUCKET : URL_KEY, &w->url,
+		       &code) &&
+		   read_version(r->command, r->version, &w->which, &code))
 		code = buckets_run(&(struct buckets_work){
 		    .command = r->command,
 		    .options = r->client,

@@ -18,7 +18,7 @@ struct sweep {
 	struct realm_bucket *b;
 	struct doomed *at; /* LIST_MAX */
 	size_t count, next;
-	bool versions;
+	const struct objects_remove *what;
 	int err;
 	uint64_t deleted;
 };
@@ -30,10 +30,13 @@ gather(void *arg, const struct list_item *item)
 	struct sweep *s = arg;
 	struct doomed *d = &s->at[s->count];
 
+	/* Its versions come first: what is longer comes behind. */
+	if (s->what->exact && item->key.len != strlen(s->what->prefix))
+		return ERR_END;
 	memcpy(d->key, item->key.data, item->key.len);
 	d->key[item->key.len] = '\0';
 	d->which = (struct version_ref){ .which = VERSION_LATEST };
-	if (s->versions) {
+	if (s->what->versions) {
 		d->which.which = item->entry->null ? VERSION_NULL : VERSION_ID;
 		d->which.id = item->entry->version;
 	}
@@ -59,10 +62,10 @@ delete_task(void *arg)
 }
 
 static SUSPENDS int
-sweep(struct sweep *s, const char *prefix)
+sweep(struct sweep *s)
 {
-	struct list_query q = { .what = s->versions ? LIST_VERSIONS : LIST_OBJECTS,
-		.prefix = bytes_of(prefix, strlen(prefix)) };
+	struct list_query q = { .what = s->what->versions ? LIST_VERSIONS : LIST_OBJECTS,
+		.prefix = bytes_of(s->what->prefix, strlen(s->what->prefix)) };
 
 	for (;;) {
 		int err;
@@ -82,14 +85,14 @@ sweep(struct sweep *s, const char *prefix)
 
 SUSPENDS int
 objects_remove(
-    struct client *c, struct realm_bucket *b, const char *prefix, bool versions, uint64_t *deleted)
+    struct client *c, struct realm_bucket *b, const struct objects_remove *what, uint64_t *deleted)
 {
-	struct sweep s = { .c = c, .b = b, .versions = versions };
+	struct sweep s = { .c = c, .b = b, .what = what };
 	int err = ERR_NOMEM;
 
 	s.at = calloc(LIST_MAX, sizeof(*s.at));
 	if (s.at != NULL)
-		err = sweep(&s, prefix);
+		err = sweep(&s);
 	free(s.at);
 	*deleted = s.deleted;
 	return err;

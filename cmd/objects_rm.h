@@ -5,9 +5,14 @@
 #include "cmd/buckets.h"
 #include "cmd/objects.h"
 
-/* All below a prefix; versions: every version of them, for good. *deleted also after errors. */
+struct objects_remove {
+	const char *prefix;
+	bool exact;    /* of keys, only the very prefix */
+	bool versions; /* every version of them, for good; else as S3 deletes objects */
+};
+/* *deleted also after errors. */
 SUSPENDS int objects_remove(
-    struct client *c, struct realm_bucket *b, const char *prefix, bool versions, uint64_t *deleted);
+    struct client *c, struct realm_bucket *b, const struct objects_remove *what, uint64_t *deleted);
 
 struct objects_rm {
 	const char *command;
