@@ -94,6 +94,8 @@ why(int err)
 		return "that version is a deletion";
 	case REFUSAL_LOCKED:
 		return "it is locked";
+	case REFUSAL_PRECONDITION:
+		return "it has changed meanwhile; what is there now stays";
 	case REFUSAL_NOT_EMPTY:
 		return "the bucket is not empty";
 	case REFUSAL_SSE_MISSING:

@@ -212,6 +212,12 @@ read_addresses(struct copy_command *a, int *code)
 	const char *command = a->self->name;
 
 	l->command = command;
+	if (a->what == COPY_MV && strcmp(l->from, "-") == 0) {
+		say_error(command, "standard input cannot be moved; right would be: skerry cp - %s",
+		    l->to);
+		*code = EXIT_USAGE;
+		return false;
+	}
 	l->from_bucket = url_is(l->from);
 	l->to_bucket = url_is(l->to);
 	if (!l->from_bucket && !l->to_bucket) {

@@ -301,11 +301,15 @@ object_get(struct env *env, struct realm_bucket *b, struct bytes key, const stru
 
 /* ---- delete, copy ---- */
 
+static const struct version_ref latest = { .which = VERSION_LATEST };
+
 struct change {
 	struct env *env;
 	struct realm_bucket *b;
 	struct bytes key, to;
 	const struct version_ref *which;
+	const struct object_facts *read;
+	struct object_facts copied;
 	bool existed;
 };
 
@@ -334,6 +338,55 @@ object_delete(struct env *env, struct realm_bucket *b, struct bytes key,
 	return err;
 }
 
+static SUSPENDS int
+delete_if_read(struct change *d, struct kv *txn, struct buf *value, struct entry *e)
+{
+	int err = bucket_get(txn, d->key, &latest, value, e);
+
+	if (err == ERR_OK)
+		err = bucket_readable(e, &latest);
+	if (err == REFUSAL_NO_SUCH_KEY)
+		return ERR_OK;
+	if (err != ERR_OK)
+		return err;
+	return version_equal(&e->version, &d->read->version) ? delete_txn(d, txn)
+							     : REFUSAL_PRECONDITION;
+}
+
+/* An entry is no small thing for a task's stack. */
+static SUSPENDS int
+with_entry(struct change *d, struct kv *txn,
+    int (*fn)(struct change *d, struct kv *txn, struct buf *value, struct entry *e))
+{
+	struct entry *e = calloc(1, sizeof(*e));
+	struct buf value;
+	int err;
+
+	if (e == NULL)
+		return ERR_NOMEM;
+	buf_init(&value, KV_VALUE_MAX);
+	err = fn(d, txn, &value, e);
+	buf_fini(&value);
+	free(e);
+	return err;
+}
+
+static SUSPENDS int
+delete_read_txn(void *arg, struct kv *txn)
+{
+	return with_entry(arg, txn, delete_if_read);
+}
+
+/* The version's id, which never comes again, and not its ETag: equal bytes may be put anew. */
+SUSPENDS int
+object_delete_read(
+    struct env *env, struct realm_bucket *b, struct bytes key, const struct object_facts *read)
+{
+	struct change d = { .env = env, .b = b, .key = key, .which = &latest, .read = read };
+
+	return b->ops->update(b, delete_read_txn, &d, NULL);
+}
+
 struct carrying {
 	struct realm_bucket *source;
 	struct realm_reader *reader;
@@ -342,9 +395,8 @@ struct carrying {
 };
 
 static SUSPENDS int
-copy_found(const struct change *d, struct kv *txn, struct buf *value, struct entry *e)
+copy_found(struct change *d, struct kv *txn, struct buf *value, struct entry *e)
 {
-	static const struct version_ref latest = { .which = VERSION_LATEST };
 	static const struct conditions none;
 	struct bucket_txn t = make_txn(d->env, d->b, txn);
 	struct bucket_done done;
@@ -354,6 +406,7 @@ copy_found(const struct change *d, struct kv *txn, struct buf *value, struct ent
 		err = bucket_readable(e, &latest);
 	if (err != ERR_OK)
 		return err;
+	facts_of(e, &d->copied);
 	/* A copy is locked by what the bucket says, not by what its source was. */
 	e->in_parts = false;
 	e->hold = false;
@@ -365,17 +418,7 @@ copy_found(const struct change *d, struct kv *txn, struct buf *value, struct ent
 static SUSPENDS int
 copy_txn(void *arg, struct kv *txn)
 {
-	struct entry *e = calloc(1, sizeof(*e));
-	struct buf value;
-	int err;
-
-	if (e == NULL)
-		return ERR_NOMEM;
-	buf_init(&value, KV_VALUE_MAX);
-	err = copy_found(arg, txn, &value, e);
-	buf_fini(&value);
-	free(e);
-	return err;
+	return with_entry(arg, txn, copy_found);
 }
 
 /* ---- into another bucket ---- */
@@ -409,7 +452,6 @@ static SUSPENDS int
 copy_across(struct env *env, struct carrying *c, struct bytes from, struct realm_bucket *target,
     struct bytes to)
 {
-	static const struct version_ref latest = { .which = VERSION_LATEST };
 	struct kv *view;
 	int err = c->source->ops->view(c->source, REALM_CURRENT, &view);
 
@@ -425,21 +467,27 @@ copy_across(struct env *env, struct carrying *c, struct bytes from, struct realm
 }
 
 SUSPENDS int
-object_copy(struct env *env, struct realm_bucket *source, struct bytes from,
-    struct realm_bucket *target, struct bytes to)
+object_copy(struct env *env, const struct object_copy *what, struct object_facts *read)
 {
-	struct change d = { .env = env, .b = source, .key = from, .to = to };
+	struct realm_bucket *source = what->source;
+	struct change d = { .env = env, .b = source, .key = what->from, .to = what->to };
 	struct carrying *c;
 	int err;
 
-	if (strcmp(source->name, target->name) == 0)
-		return source->ops->update(source, copy_txn, &d, NULL);
+	if (strcmp(source->name, what->target->name) == 0) {
+		err = source->ops->update(source, copy_txn, &d, NULL);
+		if (err == ERR_OK)
+			*read = d.copied;
+		return err;
+	}
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return ERR_NOMEM;
 	c->source = source;
 	buf_init(&c->value, KV_VALUE_MAX);
-	err = copy_across(env, c, from, target, to);
+	err = copy_across(env, c, what->from, what->target, what->to);
+	if (err == ERR_OK)
+		facts_of(&c->entry, read);
 	buf_fini(&c->value);
 	free(c);
 	return err;

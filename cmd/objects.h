@@ -48,11 +48,22 @@ SUSPENDS int object_facts(struct realm_bucket *b, struct bytes key, const struct
 SUSPENDS int object_delete(struct env *env, struct realm_bucket *b, struct bytes key,
     const struct version_ref *which, bool *existed);
 /*
- * With all that S3 keeps beside the bytes but locks and ACLs, over what is there. Inside a bucket
- * no byte moves; into another one they are read and written anew.
+ * The latest as above, if it is still the version that was read. ERR_OK also when it is gone
+ * already; REFUSAL_PRECONDITION: there is another one now, and nothing was deleted.
  */
-SUSPENDS int object_copy(struct env *env, struct realm_bucket *source, struct bytes from,
-    struct realm_bucket *target, struct bytes to);
+SUSPENDS int object_delete_read(
+    struct env *env, struct realm_bucket *b, struct bytes key, const struct object_facts *read);
+
+struct object_copy {
+	struct realm_bucket *source, *target;
+	struct bytes from, to;
+};
+/*
+ * With all that S3 keeps beside the bytes but locks and ACLs, over what is there. Inside a bucket
+ * no byte moves; into another one they are read and written anew. *read: what was copied.
+ */
+SUSPENDS int object_copy(
+    struct env *env, const struct object_copy *what, struct object_facts *read);
 
 /* Everything that the query means, page by page; q->after and max are set here. */
 SUSPENDS int objects_list(struct realm_bucket *b, const struct list_query *q,

@@ -123,6 +123,15 @@ input_unchanged(const struct input *in)
 	       st.st_mtim.tv_sec == in->changed_s && st.st_mtim.tv_nsec == in->changed_ns;
 }
 
+bool
+input_is_at(const struct input *in, const char *path)
+{
+	struct stat opened, there;
+
+	return input_unchanged(in) && fstat(in->fd, &opened) == 0 && stat(path, &there) == 0 &&
+	       opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
 void
 input_stop(struct input *in)
 {

@@ -21,6 +21,8 @@ bool input_open(struct input *in, const char *path);
 void input_source(struct input *in, struct file_source *out);
 /* Whether the file is still the one that was opened; true for pipes. */
 bool input_unchanged(const struct input *in);
+/* And whether it is what the path leads to: nobody has put another in its place. */
+bool input_is_at(const struct input *in, const char *path);
 /* From the loop: reads that wait, now or later, fail with ERR_CANCELED. */
 void input_stop(struct input *in);
 void input_close(struct input *in);

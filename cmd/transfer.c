@@ -98,19 +98,22 @@ put_opened(struct transfer *t, const struct transfer_job *j, struct upload_file 
 	err = object_put(t->c->env, t->target, key_of(j->to), &put);
 	t->waits = NULL;
 	/* A file that changed meanwhile is stored as it was read; who reads it shall know. */
-	if (err == ERR_OK && !input_unchanged(&u->input)) {
+	if (err == ERR_OK && !t->moves && !input_unchanged(&u->input)) {
 		say_note("warning: %s changed while it was read", j->from);
 		t->err = t->err == ERR_OK ? ERR_INVALID : t->err;
 	}
 	return err;
 }
 
+/* Only what was read whole: what changed since is nowhere else. */
 static int
-remove_file(void *arg)
+remove_read(void *arg)
 {
-	const char *path = arg;
+	const struct upload_file *u = arg;
 
-	return unlink(path) == 0 ? ERR_OK : err_from_errno(errno);
+	if (!input_is_at(&u->input, u->path))
+		return REFUSAL_PRECONDITION;
+	return unlink(u->path) == 0 ? ERR_OK : err_from_errno(errno);
 }
 
 static SUSPENDS int
@@ -122,9 +125,9 @@ put_one(struct transfer *t, const struct transfer_job *j)
 	if (err != ERR_OK)
 		return err;
 	err = put_opened(t, j, &u);
-	input_close(&u.input);
 	if (err == ERR_OK && t->moves)
-		err = env_offload(t->c->env, WORK_DISK, remove_file, j->from, WORK_INLINE_MAX);
+		err = env_offload(t->c->env, WORK_DISK, remove_read, &u, WORK_INLINE_MAX);
+	input_close(&u.input);
 	return err;
 }
 
@@ -136,7 +139,7 @@ struct download {
 	struct output out;
 	bool opened;
 	uint32_t random;
-	uint64_t bytes, modified_ms;
+	struct object_facts facts;
 };
 
 /* The directories above a path, as cp -r makes them. */
@@ -182,8 +185,7 @@ on_started(void *arg, const struct object_facts *facts)
 	err = env_offload(env, WORK_DISK, open_output, d, WORK_INLINE_MAX);
 	if (err == ERR_OK)
 		output_expect(&d->out, facts->bytes);
-	d->bytes = facts->bytes;
-	d->modified_ms = facts->modified_ms;
+	d->facts = *facts;
 	return err;
 }
 
@@ -208,13 +210,13 @@ static int
 commit_output(void *arg)
 {
 	struct download *d = arg;
-	int err = output_commit(&d->out, d->bytes, false);
+	int err = output_commit(&d->out, d->facts.bytes, false);
 
 	if (err == ERR_OK && d->out.path[0] != '\0' && d->out.random) {
 		struct timespec times[2] = {
 			{ .tv_nsec = UTIME_OMIT },
-			{ .tv_sec = (time_t)(d->modified_ms / 1000),
-			    .tv_nsec = (long)(d->modified_ms % 1000) * 1000000 },
+			{ .tv_sec = (time_t)(d->facts.modified_ms / 1000),
+			    .tv_nsec = (long)(d->facts.modified_ms % 1000) * 1000000 },
 		};
 
 		if (utimensat(AT_FDCWD, d->job->to, times, 0) != 0)
@@ -226,9 +228,10 @@ commit_output(void *arg)
 static SUSPENDS int
 get_one(struct transfer *t, const struct transfer_job *j)
 {
-	struct version_ref latest = { .which = VERSION_LATEST };
 	struct download *d = calloc(1, sizeof(*d));
-	struct object_get get = { .which = latest, .started = on_started, .progress = on_read };
+	struct object_get get = {
+		.which.which = VERSION_LATEST, .started = on_started, .progress = on_read
+	};
 	int err;
 
 	if (d == NULL)
@@ -242,9 +245,9 @@ get_one(struct transfer *t, const struct transfer_job *j)
 		err = env_offload(t->c->env, WORK_DISK, commit_output, d, WORK_INLINE_MAX);
 	if (d->opened)
 		output_close(&d->out);
-	free(d);
 	if (err == ERR_OK && t->moves)
-		err = object_delete(t->c->env, t->source, key_of(j->from), &latest, NULL);
+		err = object_delete_read(t->c->env, t->source, key_of(j->from), &d->facts);
+	free(d);
 	return err;
 }
 
@@ -253,13 +256,14 @@ get_one(struct transfer *t, const struct transfer_job *j)
 static SUSPENDS int
 copy_one(struct transfer *t, const struct transfer_job *j)
 {
-	struct version_ref latest = { .which = VERSION_LATEST };
-	int err = object_copy(t->c->env, t->source, key_of(j->from), t->target, key_of(j->to));
+	struct object_copy copy = { t->source, t->target, key_of(j->from), key_of(j->to) };
+	struct object_facts read;
+	int err = object_copy(t->c->env, &copy, &read);
 
 	if (err == ERR_OK)
 		on_bytes(t, j->bytes);
 	if (err == ERR_OK && t->moves)
-		err = object_delete(t->c->env, t->source, key_of(j->from), &latest, NULL);
+		err = object_delete_read(t->c->env, t->source, key_of(j->from), &read);
 	return err;
 }
 
