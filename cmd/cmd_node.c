@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
@@ -32,6 +31,7 @@ struct node_command {
 	const char *dir_option;
 	char dir[PATH_BYTES_MAX];
 	struct settings settings;
+	bool first_start; /* there are no settings to be found yet */
 	struct env *env;
 	struct log *log;
 	struct control *control;
@@ -119,31 +119,41 @@ read_settings(struct node_command *n, const struct command *self, int argc, char
 		return false;
 	if (n->settings.operator_file[0] != '\0' && !operator_absolute(n))
 		return false;
-	if (err == ERR_NOT_FOUND)
-		err = settings_save(n->dir, &n->settings);
+	n->first_start = err == ERR_NOT_FOUND;
+	return true;
+}
+
+static int
+save_settings(struct node_command *n)
+{
+	int err = n->first_start ? settings_save(n->dir, &n->settings) : ERR_OK;
+
 	if (err != ERR_OK)
 		say_error(n->name, "cannot write %s/%s: %s", n->dir, SETTINGS_FILE, err_text(err));
-	return err == ERR_OK;
+	return err;
 }
 
 /* Root's directory becomes the user's; one that is another's is refused. */
 static bool
 give_directory(struct node_command *n, const struct privileges_user *user)
 {
-	char path[PATH_BYTES_MAX];
-	struct stat st;
+	int err = privileges_give(user, n->dir, SETTINGS_FILE);
 
-	if (stat(n->dir, &st) != 0)
-		return false;
-	if (st.st_uid != user->uid && st.st_uid != 0)
-		return false;
-	if (st.st_uid == 0 && chown(n->dir, user->uid, user->gid) != 0)
-		return false;
-	return dirs_path(n->dir, SETTINGS_FILE, path) == ERR_OK && stat(path, &st) == 0 &&
-	       (st.st_uid == user->uid || chown(path, user->uid, user->gid) == 0);
+	if (err == ERR_PERMISSION)
+		say_error(n->name, "%s belongs to another user; right would be: chown -R %s %s",
+		    n->dir, n->settings.user, n->dir);
+	else if (err == ERR_INVALID)
+		say_error(n->name,
+		    "%s or " SETTINGS_FILE " in it cannot be given to %s: there must be no link on "
+		    "the way, and no other name for the file",
+		    n->dir, n->settings.user);
+	else if (err != ERR_OK)
+		say_error(
+		    n->name, "cannot give %s to %s: %s", n->dir, n->settings.user, err_text(err));
+	return err == ERR_OK;
 }
 
-/* Nothing but the settings is made as root. */
+/* Nothing but the directory is made as root. */
 static bool
 drop_root(struct node_command *n)
 {
@@ -161,11 +171,8 @@ drop_root(struct node_command *n)
 		say_error(n->name, "there is no user %s who is not root", n->settings.user);
 		return false;
 	}
-	if (!give_directory(n, &user)) {
-		say_error(n->name, "%s belongs to another user; right would be: chown -R %s %s",
-		    n->dir, n->settings.user, n->dir);
+	if (!give_directory(n, &user))
 		return false;
-	}
 	if (!privileges_drop(&user, low_port)) {
 		say_error(n->name, "the kernel does not let root become %s", n->settings.user);
 		return false;
@@ -363,7 +370,9 @@ open_all(struct node_command *n)
 	setup_node_opts(&n->settings, n->env, &n->opts);
 	n->opts.identity = &n->identity;
 	n->opts.dir = n->dir;
-	err = load_identity(n);
+	err = save_settings(n);
+	if (err == ERR_OK)
+		err = load_identity(n);
 	if (err == ERR_OK)
 		err = load_operator(n);
 	if (err != ERR_OK)
