@@ -345,22 +345,19 @@ sim_run_file(struct sim_command *c, const char *path)
 {
 	char error[SCENARIO_ERROR_MAX];
 	struct scenario s;
-	int code = EXIT_USAGE;
+	int code;
 
 	if (scenario_load(c->name, path, &s) != ERR_OK)
 		return EXIT_USAGE;
 	for (size_t i = 0; i < c->sets.count; i++) {
 		if (scenario_set_text(&s, c->sets.text[i], error) != ERR_OK) {
 			say_error(c->name, "--set %s: %s", c->sets.text[i], error);
-			goto out;
+			return EXIT_USAGE;
 		}
 	}
-	if (scenario_check(&s, error) != ERR_OK) {
-		say_error(c->name, "%s", error);
-		goto out;
-	}
+	if (scenario_ready(c->name, path, &s) != ERR_OK)
+		return EXIT_USAGE;
 	code = run_file(c, &s);
-out:
 	scenario_unload(&s);
 	return code;
 }

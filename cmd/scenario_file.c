@@ -104,7 +104,6 @@ load_trace(const char *command, const char *path, struct lifetime *l)
 int
 scenario_load(const char *command, const char *path, struct scenario *out)
 {
-	char error[SCENARIO_ERROR_MAX];
 	FILE *f = fopen(path, "re");
 	int err;
 
@@ -115,18 +114,26 @@ scenario_load(const char *command, const char *path, struct scenario *out)
 	}
 	err = read_items(command, path, f, out);
 	(void)fclose(f);
-	if (err == ERR_OK && scenario_check(out, error) != ERR_OK) {
+	return err;
+}
+
+int
+scenario_ready(const char *command, const char *path, struct scenario *s)
+{
+	char error[SCENARIO_ERROR_MAX];
+	int err = scenario_check(s, error);
+
+	if (err != ERR_OK) {
 		say_error(command, "%s: %s", path, error);
-		err = ERR_INVALID;
+		return err;
 	}
+	err = load_trace(command, path, &s->session);
 	if (err == ERR_OK)
-		err = load_trace(command, path, &out->session);
+		err = load_trace(command, path, &s->absence);
 	if (err == ERR_OK)
-		err = load_trace(command, path, &out->absence);
-	if (err == ERR_OK)
-		err = load_trace(command, path, &out->life);
+		err = load_trace(command, path, &s->life);
 	if (err != ERR_OK)
-		scenario_unload(out);
+		scenario_unload(s);
 	return err;
 }
 

@@ -107,7 +107,7 @@ line_new(struct sim_world *w, uint64_t bytes_s)
 {
 	struct line *l = calloc(1, sizeof(*l));
 
-	must(l != NULL && bytes_s > 0);
+	must(l != NULL && bytes_s > 0 && bytes_s <= SIM_RATE_MAX);
 	l->world = w;
 	l->rate = bytes_s;
 	event_init(&l->end, end_fire, l);
@@ -127,9 +127,7 @@ line_orphan(struct line *l)
 void
 line_set_rate(struct line *l, uint64_t bytes_s)
 {
-	/* More would overflow the arithmetic, and is as good as unlimited: a terabyte per second.
-	 */
-	must(bytes_s < UINT64_C(1) << 40);
+	must(bytes_s <= SIM_RATE_MAX);
 	serve(l);
 	l->rate = bytes_s;
 	if (bytes_s == 0)

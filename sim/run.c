@@ -17,7 +17,8 @@
 #define HEAL_TIME       MINUTES(10) /* for everybody to come back and be known again */
 #define READ_BACK_MAX   200         /* objects read in the end; above, every so-manieth */
 #define LOOKUPS_AT_ONCE 64
-#define PROGRESS_EVERY  8 /* steps between two samples: a line moves while the world turns */
+#define PROGRESS_EVERY  8    /* steps between two samples: a line moves while the world turns */
+#define EVENTS_PER_LOOK 4096 /* some hundredths of a second: a step can take hours */
 
 struct run {
 	const struct run_opts *opts;
@@ -33,6 +34,8 @@ struct run {
 	struct fleet_repaired repaired_before;
 	uint64_t up_since;               /* for node-hours */
 	uint64_t kinds[SIM_EVENT_KINDS]; /* before the warm-up */
+	const char *phase;
+	uint32_t events; /* since somebody was told */
 	bool stopped;
 };
 
@@ -50,6 +53,8 @@ tell(struct run *r, const char *phase)
 	const struct run_host *h = &r->opts->host;
 	uint64_t now = r->fleet == NULL ? 0 : sim_now(world_of(r));
 
+	r->phase = phase;
+	r->events = 0;
 	if (h->stop != NULL && h->stop(h->arg))
 		r->stopped = true;
 	if (h->progress == NULL)
@@ -63,6 +68,17 @@ tell(struct run *r, const char *phase)
 		.objects_lost = r->result->objects_lost,
 		.lookups = r->result->lookups,
 		.phase = phase });
+}
+
+/* Asked after each event. */
+static bool
+halted(void *arg)
+{
+	struct run *r = arg;
+
+	if (++r->events >= EVENTS_PER_LOOK)
+		tell(r, r->phase);
+	return r->stopped;
 }
 
 static void
@@ -174,7 +190,8 @@ run_for(struct run *r, uint64_t span, const char *phase)
 		uint64_t part = span / PROGRESS_EVERY + (i == 0 ? span % PROGRESS_EVERY : 0);
 		uint32_t up = fleet_up(r->fleet);
 
-		sim_run_for(world_of(r), part);
+		r->phase = phase;
+		(void)sim_run_until(world_of(r), halted, r, part);
 		r->result->node_ms +=
 		    (uint64_t)(up + fleet_up(r->fleet)) / 2 * (part / MILLISECONDS(1));
 		tell(r, phase);
@@ -226,8 +243,10 @@ measure(struct run *r)
 		run_for(r, step, "running");
 		sample(r);
 	}
-	if (r->opts->lookups > 0 && !r->stopped)
-		workload_lookups(r->workload, r->opts->lookups, LOOKUPS_AT_ONCE);
+	if (r->opts->lookups == 0 || r->stopped)
+		return;
+	tell(r, "looking up");
+	workload_lookups(r->workload, r->opts->lookups, LOOKUPS_AT_ONCE, halted, r);
 }
 
 /* ---- healing and the verdict ---- */

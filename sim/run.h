@@ -22,7 +22,7 @@ struct run_progress {
 	uint64_t done, span; /* simulated ns */
 	uint32_t up;
 	uint64_t events, objects, objects_lost, lookups;
-	const char *phase; /* "starting", "warm-up", "running", "healing", "reading back" */
+	const char *phase; /* as "starting", "running", "healing" */
 };
 
 struct run_host {                      /* what only the host knows */

@@ -452,66 +452,7 @@ wrong:
 	return ERR_INVALID;
 }
 
-/* ---- as a whole ---- */
-
-static int
-wrong(char error[SCENARIO_ERROR_MAX], const char *what)
-{
-	(void)snprintf(error, SCENARIO_ERROR_MAX, "%s", what);
-	return ERR_INVALID;
-}
-
-static int
-check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
-{
-	const char *what = NULL;
-
-	if (f->kind == FAULT_KINDS)
-		what = "has no kind";
-	else if ((f->kind == FAULT_LIE || f->kind == FAULT_SYBILS) && f->lies == 0)
-		what = "has no lies";
-	else if ((f->kind == FAULT_LOSS || f->kind == FAULT_DISK_EIO) && f->rate_ppm == 0)
-		what = "has no rate";
-	else if (f->kind == FAULT_CLOCK && f->jump_ms == 0)
-		what = "has no jump";
-	else if (f->kind == FAULT_OUTAGE && f->where[0] == '\0')
-		what = "has no where";
-	else if (f->kind == FAULT_SYBILS && f->count == 0)
-		what = "has no count";
-	if (what == NULL)
-		return ERR_OK;
-	(void)snprintf(error, SCENARIO_ERROR_MAX, "[fault %s] %s", f->name, what);
-	return ERR_INVALID;
-}
-
-int
-scenario_check(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
-{
-	int err = ERR_OK;
-
-	if (s->pace == 0)
-		return wrong(error, "nodes.pace is 0; right would be 1 or more");
-	if (s->loss_ppm > 500000 || s->duplicate_ppm > 500000 || s->reorder_ppm > 1000000)
-		return wrong(
-		    error, "a network that loses or doubles more than half of all is none");
-	if (s->stale_ppm > 900000)
-		return wrong(error, "nodes.stale is over 90%");
-	if ((uint64_t)s->nat_cone_ppm + s->nat_symmetric_ppm > 900000)
-		return wrong(
-		    error, "more than 90% are behind routers: nobody would be left to serve");
-	if (s->liars_ppm > 900000 || (s->liars_ppm > 0 && s->lies == 0))
-		return wrong(error, "liars.share is over 90%, or liars.lies says nothing");
-	if (s->object_least == 0 || s->object_least > s->object_most || s->object_most > MIB(64))
-		return wrong(
-		    error, "workload: right would be 1 <= object-least <= object-most <= 64M");
-	if (s->objects_max > 100000 || s->users > 64)
-		return wrong(error, "workload: at most 100000 objects and 64 users");
-	if (s->object_puts_per_hour > 0 && (s->users == 0 || s->storing == 0))
-		return wrong(error, "objects are put, but there are no users or no storing nodes");
-	for (size_t i = 0; i < s->faults_count && err == ERR_OK; i++)
-		err = check_fault(&s->faults[i], error);
-	return err;
-}
+/* ---- times ---- */
 
 void
 scenario_fault_span(const struct fault *f, uint64_t run, uint64_t *from, uint64_t *to)

@@ -30,6 +30,8 @@
 #define SIM_STREAM_TIMEOUT SECONDS(30)
 /* What a node's uplink queues before datagrams are refused: a home router's buffer. */
 #define SIM_UPLINK_QUEUE   MILLISECONDS(500)
+/* Of a line, in bytes a second: more would overflow the arithmetic, and is as good as unlimited. */
+#define SIM_RATE_MAX       GIB(1024)
 /* Time of offloaded work whose cost nobody stated. */
 #define SIM_WORK_CPU       MICROSECONDS(50)
 #define SIM_WORK_DISK      MICROSECONDS(200)

@@ -8,13 +8,15 @@
 #include "dht/table.h"
 #include "sim/workload_private.h"
 
+#define LOOKUP_PATIENCE MINUTES(10) /* far above the deadline of a lookup */
+
 struct op {
 	struct workload *w;
 	struct member *m;
 	enum op_kind kind;
 	unsigned paths;
 	struct id target;
-	bool measured;
+	bool measured, asked;
 	struct fault_clock began;
 	struct lookup_result lookup;
 	struct dht_put_result put;
@@ -230,6 +232,7 @@ op_run(void *arg)
 	if (!task_canceled(env))
 		workload_op_ends(w, o->kind, &o->began, err);
 	w->running--;
+	w->asked -= o->asked;
 	free(o);
 	return err;
 }
@@ -250,7 +253,7 @@ choose_target(struct workload *w, struct op *o)
 }
 
 static void
-op_start(struct workload *w, enum op_kind kind)
+op_start(struct workload *w, enum op_kind kind, bool asked)
 {
 	static const unsigned paths[RESULT_PATHS] = { 2, 1, 4 };
 	struct op *o = calloc(1, sizeof(*o));
@@ -260,7 +263,8 @@ op_start(struct workload *w, enum op_kind kind)
 		.m = fleet_any(w->fleet),
 		.kind = kind,
 		.paths = DHT_PATHS,
-		.measured = w->measured };
+		.measured = w->measured,
+		.asked = asked };
 	if (fleet_scenario(w->fleet)->all_paths)
 		o->paths = paths[w->made % RESULT_PATHS];
 	w->made++;
@@ -271,6 +275,7 @@ op_start(struct workload *w, enum op_kind kind)
 		return;
 	}
 	w->running++;
+	w->asked += asked;
 }
 
 /* ---- rates ---- */
@@ -305,7 +310,7 @@ strike(void *arg)
 	else if (p->kind == OP_OBJECT_GET)
 		workload_object_get(p->workload);
 	else
-		op_start(p->workload, p->kind);
+		op_start(p->workload, p->kind, false);
 }
 
 void
@@ -325,30 +330,34 @@ workload_stop(struct workload *w)
 		timer_stop(&w->paces[i].timer);
 }
 
-struct below_limit {
+struct asking {
 	const struct workload *w;
 	size_t limit;
+	bool (*halted)(void *arg);
+	void *arg;
 };
 
 static bool
 is_below(void *arg)
 {
-	const struct below_limit *b = arg;
+	const struct asking *a = arg;
 
-	return b->w->running < b->limit;
+	return a->halted(a->arg) || a->w->asked < a->limit;
 }
 
 void
-workload_lookups(struct workload *w, uint64_t count, size_t at_once)
+workload_lookups(
+    struct workload *w, uint64_t count, size_t at_once, bool (*halted)(void *arg), void *arg)
 {
-	struct below_limit room = { .w = w, .limit = at_once }, none = { .w = w, .limit = 1 };
+	struct asking a = { .w = w, .limit = at_once, .halted = halted, .arg = arg };
 
 	w->measured = true;
-	for (uint64_t i = 0; i < count; i++) {
-		must(sim_run_until(fleet_world(w->fleet), is_below, &room, MINUTES(10)));
-		op_start(w, OP_LOOKUP);
+	for (uint64_t i = 0; i < count && !halted(arg); i++) {
+		(void)sim_run_until(fleet_world(w->fleet), is_below, &a, LOOKUP_PATIENCE);
+		op_start(w, OP_LOOKUP, true);
 	}
-	must(sim_run_until(fleet_world(w->fleet), is_below, &none, MINUTES(10)));
+	a.limit = 1;
+	(void)sim_run_until(fleet_world(w->fleet), is_below, &a, LOOKUP_PATIENCE);
 }
 
 size_t

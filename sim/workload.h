@@ -43,8 +43,12 @@ void workload_watch(struct workload *w, const struct fault_clock *clock, struct 
 size_t workload_running(const struct workload *w);
 struct interval *workload_interval(struct workload *w); /* the caller resets it */
 
-/* Runs so many lookups, at most `at_once` under way, and waits for them: runs the world. */
-void workload_lookups(struct workload *w, uint64_t count, size_t at_once);
+/*
+ * Runs so many lookups, at most `at_once` of them under way, and waits for them: runs the world.
+ * What goes on besides goes on. halted is asked after each event: true ends it early.
+ */
+void workload_lookups(
+    struct workload *w, uint64_t count, size_t at_once, bool (*halted)(void *arg), void *arg);
 
 /* ---- objects: acknowledged ones ---- */
 size_t workload_objects(const struct workload *w);

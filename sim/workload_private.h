@@ -16,8 +16,8 @@ struct workload {
 	struct sim_random random;
 	struct pace paces[OP_KINDS];
 	bool measured;
-	size_t running;
-	uint64_t made; /* operations so far: numbers them */
+	size_t running, asked; /* operations; of them those of workload_lookups */
+	uint64_t made;         /* operations so far: numbers them */
 	struct interval interval;
 	const struct fault_clock *clock; /* NULL: nobody watches */
 	struct coverage *coverage;

@@ -91,6 +91,90 @@ START_TEST(a_run_replays_and_measures)
 }
 END_TEST
 
+struct stopping {
+	const char *phase;
+	unsigned looks; /* since the phase began */
+};
+
+static void
+see_phase(void *arg, const struct run_progress *p)
+{
+	struct stopping *s = arg;
+
+	s->looks = strcmp(p->phase, s->phase) == 0 ? s->looks + 1 : 0;
+}
+
+static bool
+is_enough(void *arg)
+{
+	return ((struct stopping *)arg)->looks >= 3;
+}
+
+/* What would never end: it must be asked within a phase, whatever that is at. */
+static int
+run_until_stopped(const struct scenario *s, uint64_t span, const char *phase)
+{
+	struct result *r = calloc(1, sizeof(*r));
+	struct stopping stopping = { .phase = phase };
+	int err;
+
+	ck_assert_ptr_nonnull(r);
+	result_init(r);
+	err = run_scenario(
+	    &(struct run_opts){ .scenario = s,
+		.nodes = 50,
+		.seed = 1,
+		.span = span,
+		.lookups = UINT64_MAX,
+		.stand_in = true,
+		.host = { nothing, nothing, nothing, see_phase, is_enough, &stopping } },
+	    r);
+	done(r);
+	return err;
+}
+
+START_TEST(a_run_can_be_stopped)
+{
+	struct scenario s;
+
+	a_day(&s);
+	ck_assert_int_eq(run_until_stopped(&s, MINUTES(10), "looking up"), ERR_CANCELED);
+	s.lookups_per_hour = 10000000;
+	s.warmup = DAYS(400);
+	ck_assert_int_eq(run_until_stopped(&s, MINUTES(10), "warm-up"), ERR_CANCELED);
+}
+END_TEST
+
+/* Lines so thin that never nothing is under way. */
+START_TEST(lookups_do_not_wait_for_other_work)
+{
+	struct result *r = calloc(1, sizeof(*r));
+	struct scenario s;
+
+	a_day(&s);
+	s.churn = false;
+	s.lookups_per_hour = 0;
+	s.up_bytes_s = s.down_bytes_s = KIB(3);
+	s.object_puts_per_hour = 1800;
+	s.object_gets_per_hour = 0;
+	s.objects_max = 10000;
+	s.object_least = KIB(64);
+	ck_assert_ptr_nonnull(r);
+	result_init(r);
+	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = &s,
+					  .nodes = 50,
+					  .seed = 1,
+					  .span = MINUTES(10),
+					  .lookups = 1,
+					  .stand_in = true,
+					  .host = { nothing, nothing, nothing, NULL, NULL, NULL } },
+			     r),
+	    ERR_OK);
+	ck_assert_uint_eq(r->lookups, 1);
+	done(r);
+}
+END_TEST
+
 /* Every element that is opened is closed, in order; void elements stand alone. */
 static void
 balanced(char *page)
@@ -174,7 +258,8 @@ main(void)
 	crypto_use_stand_in();
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
-	suite_add(s, "runs", 120, a_run_replays_and_measures, the_page_is_whole, NULL);
+	suite_add(s, "runs", 120, a_run_replays_and_measures, the_page_is_whole,
+	    a_run_can_be_stopped, lookups_do_not_wait_for_other_work, NULL);
 	suite_add(s, "page", 0, a_page_of_nothing_is_a_page, NULL);
 	return suite_main(s);
 }

@@ -81,6 +81,45 @@ START_TEST(what_is_wrong_is_said)
 }
 END_TEST
 
+/* Each of these has ended a run by a broken promise, an overflow or never. */
+START_TEST(numbers_have_bounds)
+{
+	static const struct {
+		const char *key, *beyond, *within, *says;
+	} all[] = {
+		{ "network.up", "256T", "1T", "1K to 1T" },
+		{ "network.up", "1", "1K", "1K to 1T" },
+		{ "network.down", "1", "0", "1K to 1T" },
+		{ "nodes.pace", "1000000000000", "1000", "1 to 1000" },
+		{ "nodes.pace", "0", "1", "1 to 1000" },
+		{ "nodes.repair-pace", "1000000000000", "0", "1000" },
+		{ "nodes.calm", "1000000000000", "1000", "1000" },
+		{ "nodes.book", "1000000000000", "48", "1000000" },
+		{ "nodes.clock-skew", "100000d", "365d", "365d" },
+		{ "nodes.grace", "200000d", "400d", "400d" },
+		{ "workload.lookups-per-hour", "1000000000000", "10000000", "10000000" },
+		{ "workload.users", "65", "64", "64" },
+		{ "fault c.jump", "-366d", "-365d", "365d" },
+	};
+	char text[80];
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct scenario s;
+
+		scenario_init(&s);
+		if (strncmp(all[i].key, "fault", 5) == 0)
+			good(&s, "fault c", "kind", "clock");
+		(void)snprintf(text, sizeof(text), "%s=%s", all[i].key, all[i].beyond);
+		ck_assert_int_eq(scenario_set_text(&s, text, error), ERR_OK);
+		ck_assert_msg(scenario_check(&s, error) == ERR_INVALID, "%s is accepted", text);
+		ck_assert_msg(strstr(error, all[i].says) != NULL, "%s: %s", text, error);
+		(void)snprintf(text, sizeof(text), "%s=%s", all[i].key, all[i].within);
+		ck_assert_int_eq(scenario_set_text(&s, text, error), ERR_OK);
+		ck_assert_msg(scenario_check(&s, error) == ERR_OK, "%s: %s", text, error);
+	}
+}
+END_TEST
+
 START_TEST(spans_follow_the_length_of_the_run)
 {
 	struct fault f = { .at_ppm = 500000, .span_ppm = UINT32_MAX, .span = HOURS(2) };
@@ -146,7 +185,7 @@ main(void)
 	Suite *s = suite_create("sim/scenario");
 
 	suite_add(s, "lines", 0, values_reach_their_fields, what_is_wrong_is_said,
-	    spans_follow_the_length_of_the_run, every_key_has_a_meaning, NULL);
+	    numbers_have_bounds, spans_follow_the_length_of_the_run, every_key_has_a_meaning, NULL);
 	suite_add(s, "stories", 10, stories_are_scenarios, NULL);
 	return suite_main(s);
 }

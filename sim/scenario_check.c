@@ -1,0 +1,135 @@
+/*
+ * Whether a scenario makes sense: each number by itself against a table of bounds, then what only
+ * several together get wrong, then its faults. Beyond the bounds arithmetic overflows, pauses are
+ * shorter than a nanosecond, or nobody can join.
+ */
+#include <stdio.h>
+
+#include "overlay/base/err.h"
+#include "sim/scenario.h"
+#include "sim/sim.h"
+
+/* A request of the DHT fits into it, so that users find the network. */
+#define RATE_LEAST   KIB(1)
+/* The shortest interval of upkeep is a second: a millisecond remains. */
+#define PACE_MOST    1000
+/* A second's worth of them is still some thousands of tasks. */
+#define HOURLY_MOST  UINT64_C(10000000)
+#define BOOK_MOST    1000000 /* more than the nodes there can be */
+#define TIME_MOST    DAYS(400)
+#define CLOCK_MOST   DAYS(365) /* worlds begin 56 years after zero, and clocks may jump often */
+#define JUMP_MOST    ((int64_t)(CLOCK_MOST / MILLISECONDS(1)))
+#define STORAGE_MOST GIB(1024 * 1024)
+
+struct bound {
+	const char *key;
+	size_t offset;
+	uint64_t least, most;
+	bool zero; /* is right, too: "unlimited", "by the code" */
+	const char *right;
+};
+
+#define BOUND(key, field, least, most, zero, right)                                                \
+	{                                                                                          \
+		key, offsetof(struct scenario, field), least, most, zero, right                    \
+	}
+#define HOURLY(key, field) BOUND("workload." key, field, 0, HOURLY_MOST, true, "0 to 10000000")
+
+static const struct bound bounds[] = {
+	BOUND("network.up", up_bytes_s, RATE_LEAST, SIM_RATE_MAX, true,
+	    "0 (unlimited), or 1K to 1T a second"),
+	BOUND("network.down", down_bytes_s, RATE_LEAST, SIM_RATE_MAX, true,
+	    "0 (unlimited), or 1K to 1T a second"),
+	BOUND("nodes.capacity", capacity_bytes, 0, STORAGE_MOST, true, "0 to 1048576T"),
+	BOUND("nodes.book", book, 1, BOOK_MOST, true, "0 (by the number of nodes) to 1000000"),
+	BOUND(
+	    "nodes.clock-skew", clock_skew_ms, 0, CLOCK_MOST / MILLISECONDS(1), true, "0 to 365d"),
+	BOUND("nodes.warmup", warmup, 0, TIME_MOST, true, "0 to 400d"),
+	BOUND("nodes.pace", pace, 1, PACE_MOST, false, "1 to 1000"),
+	BOUND("nodes.repair-pace", repair_pace, 1, PACE_MOST, true, "0 (as pace) to 1000"),
+	BOUND("nodes.repair-rate", repair_bytes_s, 1, SIM_RATE_MAX, true, "0 (25M) to 1T a second"),
+	BOUND("nodes.grace", grace, 1, TIME_MOST, true, "0 (by the code) to 400d"),
+	BOUND("nodes.calm", calm, 1, PACE_MOST, true, "0 to 1000"),
+	HOURLY("lookups-per-hour", lookups_per_hour),
+	HOURLY("record-puts-per-hour", record_puts_per_hour),
+	HOURLY("record-gets-per-hour", record_gets_per_hour),
+	HOURLY("object-puts-per-hour", object_puts_per_hour),
+	HOURLY("object-gets-per-hour", object_gets_per_hour),
+	BOUND("workload.objects-max", objects_max, 0, 100000, true, "0 to 100000"),
+	BOUND("workload.users", users, 0, 64, true, "0 to 64"),
+};
+
+static int
+wrong(char error[SCENARIO_ERROR_MAX], const char *what)
+{
+	(void)snprintf(error, SCENARIO_ERROR_MAX, "%s", what);
+	return ERR_INVALID;
+}
+
+static int
+check_bounds(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
+{
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+		const struct bound *b = &bounds[i];
+		uint64_t v = *(const uint64_t *)((const char *)s + b->offset);
+
+		if ((v == 0 && b->zero) || (v >= b->least && v <= b->most))
+			continue;
+		(void)snprintf(error, SCENARIO_ERROR_MAX, "%s is too %s; right would be %s", b->key,
+		    v < b->least ? "small" : "large", b->right);
+		return ERR_INVALID;
+	}
+	return ERR_OK;
+}
+
+static int
+check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
+{
+	const char *what = NULL;
+
+	if (f->kind == FAULT_KINDS)
+		what = "has no kind";
+	else if ((f->kind == FAULT_LIE || f->kind == FAULT_SYBILS) && f->lies == 0)
+		what = "has no lies";
+	else if ((f->kind == FAULT_LOSS || f->kind == FAULT_DISK_EIO) && f->rate_ppm == 0)
+		what = "has no rate";
+	else if (f->kind == FAULT_CLOCK && f->jump_ms == 0)
+		what = "has no jump";
+	else if (f->kind == FAULT_CLOCK && (f->jump_ms < -JUMP_MOST || f->jump_ms > JUMP_MOST))
+		what = "jumps by more than 365d";
+	else if (f->kind == FAULT_OUTAGE && f->where[0] == '\0')
+		what = "has no where";
+	else if (f->kind == FAULT_SYBILS && f->count == 0)
+		what = "has no count";
+	if (what == NULL)
+		return ERR_OK;
+	(void)snprintf(error, SCENARIO_ERROR_MAX, "[fault %s] %s", f->name, what);
+	return ERR_INVALID;
+}
+
+int
+scenario_check(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
+{
+	int err = check_bounds(s, error);
+
+	if (err != ERR_OK)
+		return err;
+	if (s->loss_ppm > 500000 || s->duplicate_ppm > 500000 || s->reorder_ppm > 1000000)
+		return wrong(
+		    error, "a network that loses or doubles more than half of all is none");
+	if (s->stale_ppm > 900000)
+		return wrong(error, "nodes.stale is over 90%");
+	if ((uint64_t)s->nat_cone_ppm + s->nat_symmetric_ppm > 900000)
+		return wrong(
+		    error, "more than 90% are behind routers: nobody would be left to serve");
+	if (s->liars_ppm > 900000 || (s->liars_ppm > 0 && s->lies == 0))
+		return wrong(error, "liars.share is over 90%, or liars.lies says nothing");
+	if (s->object_least == 0 || s->object_least > s->object_most || s->object_most > MIB(64))
+		return wrong(
+		    error, "workload: right would be 1 <= object-least <= object-most <= 64M");
+	if (s->object_puts_per_hour > 0 && (s->users == 0 || s->storing == 0))
+		return wrong(error, "objects are put, but there are no users or no storing nodes");
+	for (size_t i = 0; i < s->faults_count && err == ERR_OK; i++)
+		err = check_fault(&s->faults[i], error);
+	return err;
+}
