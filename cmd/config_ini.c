@@ -82,6 +82,9 @@ ini_read(FILE *f, bool sections, bool (*each)(void *arg, const struct ini_item *
 		    "neither \"key = value\" nor a comment (comments start with ; or #)");
 		return ERR_INVALID;
 	}
+	/* Reading that failed looks like the end: a directory would be an empty file. */
+	if (ferror(f))
+		return ERR_IO;
 	return result == 0 ? ERR_OK : ERR_NOMEM;
 }
 

@@ -23,7 +23,7 @@ struct ini_item {
 /*
  * Calls each for every item until one returns false. sections: whether there may be any. ERR_OK;
  * ERR_INVALID: a line is no item or too long: *line is its number and error says why; ERR_CANCELED:
- * each has said no; ERR_NOMEM. Blocks.
+ * each has said no; ERR_IO; ERR_NOMEM. Blocks.
  */
 int ini_read(FILE *f, bool sections, bool (*each)(void *arg, const struct ini_item *item),
     void *arg, unsigned *line, char error[INI_ERROR_MAX]);

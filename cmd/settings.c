@@ -196,8 +196,7 @@ settings_load(const char *dir, struct settings *s, char error[SETTINGS_ERROR_MAX
 	}
 	*l.s = *s;
 	err = ini_read(f, false, on_item, &l, &line, why);
-	if (err == ERR_OK && ferror(f)) {
-		err = ERR_IO;
+	if (err == ERR_IO) {
 		(void)snprintf(error, SETTINGS_ERROR_MAX, "cannot read %s", path);
 	} else if (err == ERR_CANCELED) {
 		err = ERR_INVALID; /* on_item has said why */
