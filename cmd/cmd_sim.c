@@ -2,6 +2,7 @@
  * skerry sim: scenarios on the simulator, and the hunt for lost data (cmd_sim_fuzz.c). What is
  * simulated is the code of this very program; doc/simulation.md tells of models and scenarios.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +19,9 @@
 #include "cmd/scenario_file.h"
 #include "cmd/sim_command.h"
 #include "cmd/sim_json.h"
+#include "cmd/stream_io.h"
 #include "overlay/base/crypto_stand_in.h"
+#include "overlay/base/err.h"
 #include "sim/report.h"
 
 #define NODES_DEFAULT     1000
@@ -253,29 +256,38 @@ sim_line_clear(struct sim_command *c)
 
 /* ---- run ---- */
 
-static int
-write_report(const char *command, const char *path, const struct result *r)
+static bool
+page_failed(const struct sim_command *c, const char *why)
+{
+	say_error(c->name, "cannot write the page %s: %s", c->report, why);
+	return false;
+}
+
+/* Before the run: a day of work is not lost to a wrong path. */
+static bool
+open_page(const struct sim_command *c, struct output *out)
+{
+	if (c->report == NULL || output_open(out, c->report, (uint32_t)getpid()))
+		return true;
+	return page_failed(c, strerror(errno));
+}
+
+static bool
+write_page(const struct sim_command *c, const struct result *r, struct output *out)
 {
 	struct buf page;
-	FILE *f = NULL;
-	bool written = false;
 	int err;
 
+	if (c->report == NULL)
+		return true;
 	buf_init(&page, REPORT_BYTES_MAX);
 	err = report_html(r, &page);
 	if (err == ERR_OK)
-		f = fopen(path, "we");
-	if (f != NULL) {
-		written = fwrite(page.data, 1, page.len, f) == page.len;
-		written = fclose(f) == 0 && written;
-	}
+		err = output_write(out, 0, page.data, page.len);
+	if (err == ERR_OK)
+		err = output_commit(out, page.len, false);
 	buf_fini(&page);
-	if (err == ERR_OK && written)
-		return EXIT_OK;
-	if (f != NULL)
-		(void)remove(path); /* half a page is none */
-	say_error(command, "cannot write the page %s", path);
-	return EXIT_FAILED;
+	return err == ERR_OK || page_failed(c, err_text(err));
 }
 
 static void
@@ -301,12 +313,13 @@ static int
 run_file(struct sim_command *c, const struct scenario *s)
 {
 	struct result *r = calloc(1, sizeof(*r));
+	struct output page = { .fd = -1 };
 	struct log *log = NULL;
 	int err, code = EXIT_OK;
 
 	c->stand_in = c->crypto == SIM_CRYPTO_STAND_IN ||
 		      (c->crypto == SIM_CRYPTO_AUTO && c->nodes > REAL_CRYPTO_NODES);
-	if (r == NULL || !sim_crypto(c->name, c->stand_in)) {
+	if (r == NULL || !sim_crypto(c->name, c->stand_in) || !open_page(c, &page)) {
 		free(r);
 		return EXIT_FAILED;
 	}
@@ -332,8 +345,9 @@ run_file(struct sim_command *c, const struct scenario *s)
 		code = EXIT_FAILED;
 	if (!c->json)
 		sim_text(r);
-	if (c->report != NULL && write_report(c->name, c->report, r) != EXIT_OK)
+	if (!write_page(c, r, &page))
 		code = EXIT_FAILED;
+	output_close(&page);
 	result_fini(r);
 	free(r);
 	log_free(log);
