@@ -26,7 +26,8 @@
 
 #define NODES_DEFAULT     1000
 #define HOURS_DEFAULT     HOURS(24)
-#define MINUTES_DEFAULT   10 /* of fuzz */
+#define MINUTES_DEFAULT   10                   /* of fuzz */
+#define HUNT_MOST         UINT64_C(1000000000) /* minutes or stories: as good as for ever */
 /* Up to here the real cryptography is fast enough (doc/simulation.md has the figures). */
 #define REAL_CRYPTO_NODES 1000
 #define REPORT_BYTES_MAX  MIB(16)
@@ -44,6 +45,12 @@ static bool
 set_number(void *field, const char *text)
 {
 	return value_count(text, 0, UINT64_MAX, field);
+}
+
+static bool
+set_positive(void *field, const char *text)
+{
+	return value_count(text, 1, HUNT_MOST, field);
 }
 
 static bool
@@ -128,10 +135,10 @@ static const struct option sim_options[] = {
 	    "auto, real or stand-in", set_crypto, NULL, offsetof(struct sim_command, crypto) },
 	{ "report", 0, "FILE", "run: writes a page with plots.", RIGHT_FILE, set_text, NULL,
 	    offsetof(struct sim_command, report) },
-	{ "minutes", 0, "M", "fuzz: for how long (default 10).", "a number", set_number, NULL,
-	    offsetof(struct sim_command, minutes) },
-	{ "stories", 0, "COUNT", "fuzz: ends after so many networks.", "a number", set_number, NULL,
-	    offsetof(struct sim_command, stories) },
+	{ "minutes", 0, "M", "fuzz: for how long (default 10).", "a number from 1", set_positive,
+	    NULL, offsetof(struct sim_command, minutes) },
+	{ "stories", 0, "COUNT", "fuzz: ends after so many networks.", "a number from 1",
+	    set_positive, NULL, offsetof(struct sim_command, stories) },
 	{ "without", 0, "MASK", "fuzz: leaves out faults; bit 0 is the first.", "a number",
 	    set_mask, NULL, offsetof(struct sim_command, without) },
 	{ "weather", 0, NULL, "fuzz: loss, doubles, reordering, dead contacts (default yes).",
@@ -369,7 +376,7 @@ sim_run_file(struct sim_command *c, const char *path)
 			return EXIT_USAGE;
 		}
 	}
-	if (scenario_ready(c->name, path, &s) != ERR_OK)
+	if (scenario_ready(c->name, path, c->span, &s) != ERR_OK)
 		return EXIT_USAGE;
 	code = run_file(c, &s);
 	scenario_unload(&s);

@@ -118,11 +118,13 @@ scenario_load(const char *command, const char *path, struct scenario *out)
 }
 
 int
-scenario_ready(const char *command, const char *path, struct scenario *s)
+scenario_ready(const char *command, const char *path, uint64_t span, struct scenario *s)
 {
 	char error[SCENARIO_ERROR_MAX];
 	int err = scenario_check(s, error);
 
+	if (err == ERR_OK)
+		err = scenario_fits(s, span, error);
 	if (err != ERR_OK) {
 		say_error(command, "%s: %s", path, error);
 		return err;

@@ -11,10 +11,12 @@
 #include "overlay/base/err.h"
 #include "sim/units.h"
 
-#define LEAST  SECONDS(1)
-#define LN2    INT64_C(2977044472) /* ln 2 · 2^32 */
-#define LOG2_E INT64_C(6196328019) /* log2 e · 2^32 */
-#define WORDS  8
+#define LEAST      SECONDS(1)
+#define LN2        INT64_C(2977044472) /* ln 2 · 2^32 */
+#define LOG2_E     INT64_C(6196328019) /* log2 e · 2^32 */
+#define LOG2_1_LN2 INT64_C(2271034279) /* log2 (1 / ln 2) · 2^32 */
+#define WORDS      8
+#define SPACE      " \t\r\n"
 
 /* ---- fixed point ---- */
 
@@ -176,16 +178,11 @@ lifetime_rest(const struct lifetime *l, struct sim_random *r, uint64_t now_ns, i
 
 /* ---- text ---- */
 
-#define RIGHT                                                                                      \
-	"right would be none, fixed 2h, exponential mean 3h (or median 2h), weibull scale 3h "     \
-	"shape "                                                                                   \
-	"0.6, lognormal median 2h sigma 1.2, diurnal from 8h for 10h jitter 1h, or trace FILE"
-
 static int
 wrong(char *error)
 {
 	if (error != NULL)
-		(void)snprintf(error, LIFETIME_TEXT_MAX, "%s", RIGHT);
+		(void)snprintf(error, LIFETIME_TEXT_MAX, "right would be " LIFETIME_RIGHT);
 	return ERR_INVALID;
 }
 
@@ -212,32 +209,92 @@ thousandths(const char *text, uint32_t *out)
 	return *out > 0;
 }
 
+/* The words that a value follows, as bits. */
+enum word {
+	MEAN = 1,
+	MEDIAN = 2,
+	SCALE = 4,
+	FOR = 8,
+	SHAPE = 16,
+	SIGMA = 32,
+	FROM = 64,
+	JITTER = 128,
+};
+
+static const struct {
+	unsigned length; /* exactly one of them */
+	unsigned needed, may;
+} words_of[] = {
+	[LIFETIME_EXPONENTIAL] = { MEAN | MEDIAN, 0, 0 },
+	[LIFETIME_WEIBULL] = { SCALE | MEDIAN, SHAPE, 0 }, /* its mean takes a gamma function */
+	[LIFETIME_LOGNORMAL] = { MEDIAN | MEAN, SIGMA, 0 },
+	[LIFETIME_DIURNAL] = { FOR, FROM, JITTER },
+};
+
+static unsigned
+word_of(const char *text)
+{
+	static const char *const names[] = { "mean", "median", "scale", "for", "shape", "sigma",
+		"from", "jitter" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(text, names[i]) == 0)
+			return 1U << i;
+	}
+	return 0;
+}
+
+static bool
+set_word(struct lifetime *l, unsigned word, const char *value)
+{
+	switch (word) {
+	case SHAPE:
+	case SIGMA:
+		return thousandths(value, &l->shape);
+	case FROM:
+		return units_duration(value, &l->from) && l->from < DAYS(1);
+	case JITTER:
+		return units_duration(value, &l->jitter) && l->jitter < HOURS(12);
+	case FOR:
+		return units_duration(value, &l->scale) && l->scale <= DAYS(1);
+	default:
+		return units_duration(value, &l->scale);
+	}
+}
+
+/* From what was said of the length to what draws are made of. */
+static uint64_t
+scale_of(const struct lifetime *l, unsigned word)
+{
+	int64_t shape = l->shape;
+
+	if (l->kind == LIFETIME_EXPONENTIAL && word == MEDIAN) /* ln 2 of its mean */
+		return (uint64_t)(((unsigned __int128)l->scale << 32) / LN2);
+	if (l->kind == LIFETIME_WEIBULL && word == MEDIAN) /* scale · (ln 2)^(1/shape) */
+		return scaled(l->scale, (int64_t)((__int128)LOG2_1_LN2 * 1000 / shape));
+	if (l->kind == LIFETIME_LOGNORMAL && word == MEAN) /* median · e^(sigma²/2) */
+		return scaled(l->scale, -(int64_t)((__int128)shape * shape * LOG2_E / 2000000));
+	return l->scale;
+}
+
 static bool
 parse_pairs(struct lifetime *l, char *const *w, size_t count)
 {
-	for (size_t i = 1; i + 1 < count; i += 2) {
-		const char *key = w[i], *value = w[i + 1];
-		bool ok;
+	unsigned length = words_of[l->kind].length, needed = words_of[l->kind].needed;
+	unsigned left = length | needed | words_of[l->kind].may, seen = 0;
 
-		if (strcmp(key, "shape") == 0 || strcmp(key, "sigma") == 0)
-			ok = thousandths(value, &l->shape);
-		else if (strcmp(key, "from") == 0)
-			ok = units_duration(value, &l->from) && l->from < DAYS(1);
-		else if (strcmp(key, "jitter") == 0)
-			ok = units_duration(value, &l->jitter) && l->jitter < HOURS(12);
-		else if (strcmp(key, "mean") == 0 || strcmp(key, "median") == 0 ||
-			 strcmp(key, "scale") == 0 || strcmp(key, "for") == 0)
-			ok = units_duration(value, &l->scale);
-		else
-			ok = false;
-		if (!ok)
+	for (size_t i = 1; i + 1 < count; i += 2) {
+		unsigned word = word_of(w[i]);
+
+		if ((left & word) == 0 || !set_word(l, word, w[i + 1]))
 			return false;
-		/* An exponential's median is ln 2 of its mean. */
-		if (l->kind == LIFETIME_EXPONENTIAL && strcmp(key, "median") == 0)
-			l->scale = (uint64_t)(((unsigned __int128)l->scale << 32) / LN2);
+		left &= ~((length & word) != 0 ? length : word);
+		seen |= word;
 	}
-	return count % 2 == 1 && l->scale >= LEAST &&
-	       (l->shape > 0) == (l->kind == LIFETIME_WEIBULL || l->kind == LIFETIME_LOGNORMAL);
+	if (count % 2 == 0 || (seen & length) == 0 || (seen & needed) != needed || l->scale < LEAST)
+		return false;
+	l->scale = scale_of(l, seen & length);
+	return l->scale >= LEAST;
 }
 
 int
@@ -249,10 +306,14 @@ lifetime_parse(const char *text, struct lifetime *out, char *error)
 	struct lifetime l = { .kind = LIFETIME_NONE };
 	size_t count = 0, kind = 0;
 
-	(void)snprintf(copy, sizeof(copy), "%s", text);
-	for (char *w = strtok_r(copy, " ", &save); w != NULL && count < WORDS;
-	     w = strtok_r(NULL, " ", &save))
+	if (strlen(text) >= sizeof(copy))
+		return wrong(error);
+	strcpy(copy, text);
+	for (char *w = strtok_r(copy, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+		if (count == WORDS)
+			return wrong(error);
 		words[count++] = w;
+	}
 	while (count > 0 && kind < ARRAY_LEN(kinds) && strcmp(words[0], kinds[kind]) != 0)
 		kind++;
 	if (count == 0 || kind == ARRAY_LEN(kinds))
@@ -273,16 +334,31 @@ lifetime_parse(const char *text, struct lifetime *out, char *error)
 	return ERR_OK;
 }
 
+/* Digits, then space or the end. */
+static bool
+trace_number(const char **at, uint32_t *out)
+{
+	const char *text = *at;
+	uint64_t v = 0;
+
+	for (; *text >= '0' && *text <= '9' && v <= UINT32_MAX; text++)
+		v = v * 10 + (uint64_t)(*text - '0');
+	if (text == *at || v > UINT32_MAX || strchr(SPACE, *text) == NULL)
+		return false;
+	*at = text;
+	*out = (uint32_t)v;
+	return true;
+}
+
 int
 lifetime_trace_parse(const char *text, struct lifetime *l, char *error)
 {
 	size_t cap = 0;
 
-	for (const char *at = text; at[strspn(at, " \t\r\n")] != '\0';) {
-		char *end;
-		unsigned long long v = strtoull(at, &end, 10);
+	for (text += strspn(text, SPACE); *text != '\0'; text += strspn(text, SPACE)) {
+		uint32_t v;
 
-		if (end == at || v > UINT32_MAX || l->trace_count == LIFETIME_TRACE_MAX) {
+		if (l->trace_count == LIFETIME_TRACE_MAX || !trace_number(&text, &v)) {
 			(void)snprintf(error, LIFETIME_TEXT_MAX,
 			    "number %zu of the trace is no count of seconds, or there are over a "
 			    "million",
@@ -295,8 +371,7 @@ lifetime_trace_parse(const char *text, struct lifetime *l, char *error)
 			l->trace = realloc(l->trace, cap * sizeof(*l->trace));
 			must(l->trace != NULL);
 		}
-		l->trace[l->trace_count++] = (uint32_t)v;
-		at = end;
+		l->trace[l->trace_count++] = v;
 	}
 	if (l->trace_count > 0)
 		return ERR_OK;

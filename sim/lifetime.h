@@ -5,8 +5,8 @@
  *	none                                  it does not end
  *	fixed 2h
  *	exponential mean 3h | median 2h       without memory
- *	weibull scale 3h shape 0.6            many short, few very long (shape below 1)
- *	lognormal median 2h sigma 1.2
+ *	weibull scale 3h | median 2h shape 0.6   many short, few very long (shape below 1)
+ *	lognormal median 2h | mean 4h sigma 1.2
  *	diurnal from 8h for 10h jitter 1h     on by day, by the clock of the place
  *	trace FILE                            a file of lengths in seconds, drawn at random
  *
@@ -18,6 +18,10 @@
 
 #include "sim/random.h"
 
+#define LIFETIME_RIGHT                                                                             \
+	"none, fixed 2h, exponential mean 3h (or median 2h), weibull scale 3h (or median 2h) "     \
+	"shape 0.6, lognormal median 2h (or mean 4h) sigma 1.2, diurnal from 8h for 10h "          \
+	"(and jitter 1h), or trace FILE"
 #define LIFETIME_TEXT_MAX  256
 #define LIFETIME_TRACE_MAX 1000000
 
@@ -43,7 +47,7 @@ struct lifetime { /* zero: none */
 
 /* ERR_INVALID: error (may be NULL, else LIFETIME_TEXT_MAX) says what would be right. */
 int lifetime_parse(const char *text, struct lifetime *out, char *error);
-/* The text of the file that trace_name names: whitespace-separated whole seconds. */
+/* The text of the file that trace_name names: whole seconds, digits only, between white space. */
 int lifetime_trace_parse(const char *text, struct lifetime *l, char *error);
 void lifetime_fini(struct lifetime *l);
 

@@ -46,9 +46,6 @@ struct setting {
 #define RIGHT_BYTES    "a size such as 64K, 4M or 1G"
 #define RIGHT_COUNT    "a whole number"
 #define RIGHT_YES      "yes or no"
-#define RIGHT_LIFE                                                                                 \
-	"none, fixed 2h, exponential median 2h, weibull scale 3h shape 0.6, "                      \
-	"lognormal median 2h sigma 1.2, diurnal from 8h for 10h, or trace FILE"
 #define RIGHT_LIES                                                                                 \
 	"some of drop, delay, stale, contacts, eclipse, wrong, receipts, records, withhold, "      \
 	"flood, equivocate, with commas"
@@ -80,9 +77,9 @@ static const struct setting keys[] = {
 	KEY("nodes", "announce", FLAG, announce, RIGHT_YES),
 	KEY("nodes", "tell-place", FLAG, tell_place, RIGHT_YES),
 	KEY("nodes", "audits", FLAG, audits, RIGHT_YES),
-	KEY("churn", "session", LIFETIME, session, RIGHT_LIFE),
-	KEY("churn", "absence", LIFETIME, absence, RIGHT_LIFE),
-	KEY("churn", "lifetime", LIFETIME, life, RIGHT_LIFE),
+	KEY("churn", "session", LIFETIME, session, LIFETIME_RIGHT),
+	KEY("churn", "absence", LIFETIME, absence, LIFETIME_RIGHT),
+	KEY("churn", "lifetime", LIFETIME, life, LIFETIME_RIGHT),
 	KEY("churn", "crash", PPM, crash_ppm, RIGHT_PPM),
 	KEY("workload", "lookups-per-hour", COUNT, lookups_per_hour, RIGHT_COUNT),
 	KEY("workload", "record-puts-per-hour", COUNT, record_puts_per_hour, RIGHT_COUNT),

@@ -112,6 +112,8 @@ int scenario_set(struct scenario *s, const char *section, const char *key, const
     char error[SCENARIO_ERROR_MAX]);
 /* Whether it makes sense as a whole. ERR_INVALID. */
 int scenario_check(const struct scenario *s, char error[SCENARIO_ERROR_MAX]);
+/* Whether each fault begins within a run of this length. ERR_INVALID. */
+int scenario_fits(const struct scenario *s, uint64_t run, char error[SCENARIO_ERROR_MAX]);
 /* One value from text "section.key = value", for --set. */
 int scenario_set_text(struct scenario *s, const char *text, char error[SCENARIO_ERROR_MAX]);
 /* When a fault begins and ends in a run of this length. */

@@ -82,6 +82,14 @@ check_bounds(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
 	return ERR_OK;
 }
 
+/* What strikes once and stays needs no end. */
+static bool
+lasts(const struct fault *f)
+{
+	return f->kind == FAULT_GONE || f->kind == FAULT_CLOCK || f->kind == FAULT_DISK_ROT ||
+	       (f->span_ppm == UINT32_MAX ? f->span : f->span_ppm) > 0;
+}
+
 static int
 check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
 {
@@ -101,6 +109,8 @@ check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
 		what = "has no where";
 	else if (f->kind == FAULT_SYBILS && f->count == 0)
 		what = "has no count";
+	else if (!lasts(f))
+		what = "does not last; right would be a \"for\" such as 10m, or 25% of the run";
 	if (what == NULL)
 		return ERR_OK;
 	(void)snprintf(error, SCENARIO_ERROR_MAX, "[fault %s] %s", f->name, what);
@@ -132,4 +142,22 @@ scenario_check(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
 	for (size_t i = 0; i < s->faults_count && err == ERR_OK; i++)
 		err = check_fault(&s->faults[i], error);
 	return err;
+}
+
+int
+scenario_fits(const struct scenario *s, uint64_t run, char error[SCENARIO_ERROR_MAX])
+{
+	for (size_t i = 0; i < s->faults_count; i++) {
+		uint64_t from, to;
+
+		scenario_fault_span(&s->faults[i], run, &from, &to);
+		if (from < run)
+			continue;
+		(void)snprintf(error, SCENARIO_ERROR_MAX,
+		    "[fault %s] begins when the run is over; right would be an earlier \"at\", or "
+		    "a longer run",
+		    s->faults[i].name);
+		return ERR_INVALID;
+	}
+	return ERR_OK;
 }

@@ -52,6 +52,11 @@ START_TEST(draws_have_their_quartiles)
 	quartiles(
 	    "lognormal median 2h sigma 1.2", 2 * exp(-0.6745 * 1.2), 2, 2 * exp(0.6745 * 1.2));
 	quartiles("fixed 5h", 5, 5, 5);
+	/* The same, said otherwise. */
+	quartiles("weibull median 3h shape 0.6", 3 * pow(log(4.0 / 3) / log(2), 1 / 0.6), 3,
+	    3 * pow(log(4) / log(2), 1 / 0.6));
+	quartiles("lognormal mean 4h sigma 1.2", 4 * exp(-1.2 * 1.2 / 2 - 0.6745 * 1.2),
+	    4 * exp(-1.2 * 1.2 / 2), 4 * exp(-1.2 * 1.2 / 2 + 0.6745 * 1.2));
 }
 END_TEST
 
@@ -96,6 +101,8 @@ END_TEST
 
 START_TEST(traces_are_drawn_from)
 {
+	static const char *const bad[] = { "60 soon", " \n", "", "-18446744073709551556", "60 -5",
+		"+60", "60,120", "3.5", "12h", "4294967296", "99999999999999999999999" };
 	struct lifetime l;
 	struct sim_random r;
 
@@ -107,8 +114,9 @@ START_TEST(traces_are_drawn_from)
 	for (int i = 0; i < 100; i++)
 		ck_assert_uint_eq(lifetime_draw(&l, &r, 0, 0) % SECONDS(60), 0);
 	lifetime_fini(&l);
-	ck_assert_int_eq(lifetime_trace_parse("60 soon", &l, error), ERR_INVALID);
-	ck_assert_int_eq(lifetime_trace_parse(" \n", &l, error), ERR_INVALID);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		ck_assert_msg(
+		    lifetime_trace_parse(bad[i], &l, error) == ERR_INVALID, "\"%s\"", bad[i]);
 }
 END_TEST
 
@@ -117,7 +125,12 @@ START_TEST(wrong_text_is_refused)
 	static const char *const bad[] = { "", "sometimes", "fixed", "fixed 2", "none 2h",
 		"exponential 2h", "exponential mean", "exponential mean 2h shape 1",
 		"weibull scale 2h", "weibull scale 2h shape 0", "lognormal median 2h sigma x",
-		"diurnal from 25h for 2h", "trace", "exponential mean 0" };
+		"diurnal from 25h for 2h", "trace", "exponential mean 0", "exponential scale 2h",
+		"weibull mean 3h shape 0.6", "weibull scale 3h sigma 0.6",
+		"lognormal scale 2h sigma 1.2", "exponential from 8h mean 2h",
+		"exponential mean 2h median 2h", "exponential mean 2h mean 3h", "diurnal from 8h",
+		"diurnal for 8h", "diurnal from 8h for 25h",
+		"diurnal from 8h for 10h jitter 1h mean 2h", "lognormal mean 1h sigma 50" };
 	struct lifetime l;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

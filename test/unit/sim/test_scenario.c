@@ -134,6 +134,29 @@ START_TEST(spans_follow_the_length_of_the_run)
 }
 END_TEST
 
+START_TEST(faults_last_and_begin_in_time)
+{
+	struct scenario s;
+
+	scenario_init(&s);
+	good(&s, "fault x", "kind", "kill");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(error, "does not last"));
+	good(&s, "fault x", "for", "0%");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_INVALID);
+	good(&s, "fault x", "for", "10%");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_OK);
+	good(&s, "fault y", "kind", "gone"); /* what stays */
+	ck_assert_int_eq(scenario_check(&s, error), ERR_OK);
+	good(&s, "fault y", "at", "2h");
+	ck_assert_int_eq(scenario_fits(&s, HOURS(2) + 1, error), ERR_OK);
+	ck_assert_int_eq(scenario_fits(&s, HOURS(2), error), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(error, "fault y"));
+	good(&s, "fault y", "at", "100%");
+	ck_assert_int_eq(scenario_fits(&s, HOURS(2), error), ERR_INVALID);
+}
+END_TEST
+
 START_TEST(every_key_has_a_meaning)
 {
 	for (size_t i = 0; i < scenario_keys(); i++) {
@@ -185,7 +208,8 @@ main(void)
 	Suite *s = suite_create("sim/scenario");
 
 	suite_add(s, "lines", 0, values_reach_their_fields, what_is_wrong_is_said,
-	    numbers_have_bounds, spans_follow_the_length_of_the_run, every_key_has_a_meaning, NULL);
+	    numbers_have_bounds, spans_follow_the_length_of_the_run, faults_last_and_begin_in_time,
+	    every_key_has_a_meaning, NULL);
 	suite_add(s, "stories", 10, stories_are_scenarios, NULL);
 	return suite_main(s);
 }
