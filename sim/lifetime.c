@@ -117,7 +117,7 @@ draw_diurnal(const struct lifetime *l, struct sim_random *r, uint64_t now, int z
 	uint64_t local = (now + DAYS(1) + (uint64_t)(zone_minutes + 1440) * MINUTES(1)) % DAYS(1);
 	uint64_t end = l->from + l->scale, jitter = sim_random_below(r, 2 * l->jitter + 1);
 
-	end = end + jitter - MIN(l->jitter, end);
+	end = (end + jitter - MIN(l->jitter, end)) % DAYS(1); /* it may be over midnight */
 	while (end <= local)
 		end += DAYS(1);
 	return end - local;

@@ -96,6 +96,11 @@ START_TEST(days_follow_the_place)
 	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(12), 120), HOURS(4));
 	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(12), -300), HOURS(11));
 	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(20), 0), HOURS(22)); /* tomorrow */
+	/* Over midnight. */
+	ck_assert_int_eq(lifetime_parse("diurnal from 20h for 10h", &l, error), ERR_OK);
+	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(22), 0), HOURS(8));
+	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(2), 0), HOURS(4));
+	ck_assert_uint_eq(lifetime_draw(&l, &r, HOURS(10), 0), HOURS(20));
 }
 END_TEST
 
