@@ -5,7 +5,7 @@
 #include "sim/fleet.h"
 
 /* Slots beyond the members, for liars placed near a key. */
-#define FLEET_SYBILS_MAX    256
+#define FLEET_SYBILS_MAX    SCENARIO_SYBILS_MAX
 /* Addresses: members from 1 on, then those that exist in tables only, then machines of ours. */
 #define FLEET_ADDR_USERS    4000000
 #define FLEET_ADDR_DIRECTOR 4100000

@@ -14,6 +14,7 @@
 #include "storage/layout.h"
 
 #define SCENARIO_FAULTS_MAX 32
+#define SCENARIO_SYBILS_MAX 256 /* each is ground: the attacker's work is ours */
 #define SCENARIO_TEXT_MAX   160
 #define SCENARIO_ERROR_MAX  256
 

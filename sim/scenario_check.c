@@ -19,7 +19,7 @@
 #define TIME_MOST    DAYS(400)
 #define CLOCK_MOST   DAYS(365) /* worlds begin 56 years after zero, and clocks may jump often */
 #define JUMP_MOST    ((int64_t)(CLOCK_MOST / MILLISECONDS(1)))
-#define STORAGE_MOST GIB(1024 * 1024)
+#define STORAGE_MOST GIB(1024 * 1024) /* 1024T */
 
 struct bound {
 	const char *key;
@@ -40,7 +40,7 @@ static const struct bound bounds[] = {
 	    "0 (unlimited), or 1K to 1T a second"),
 	BOUND("network.down", down_bytes_s, RATE_LEAST, SIM_RATE_MAX, true,
 	    "0 (unlimited), or 1K to 1T a second"),
-	BOUND("nodes.capacity", capacity_bytes, 0, STORAGE_MOST, true, "0 to 1048576T"),
+	BOUND("nodes.capacity", capacity_bytes, 0, STORAGE_MOST, true, "0 to 1024T"),
 	BOUND("nodes.book", book, 1, BOOK_MOST, true, "0 (by the number of nodes) to 1000000"),
 	BOUND(
 	    "nodes.clock-skew", clock_skew_ms, 0, CLOCK_MOST / MILLISECONDS(1), true, "0 to 365d"),
@@ -109,6 +109,8 @@ check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
 		what = "has no where";
 	else if (f->kind == FAULT_SYBILS && f->count == 0)
 		what = "has no count";
+	else if (f->kind == FAULT_SYBILS && f->count > SCENARIO_SYBILS_MAX)
+		what = "has a count over 256";
 	else if (!lasts(f))
 		what = "does not last; right would be a \"for\" such as 10m, or 25% of the run";
 	if (what == NULL)

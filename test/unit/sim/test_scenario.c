@@ -98,6 +98,8 @@ START_TEST(numbers_have_bounds)
 		{ "nodes.clock-skew", "100000d", "365d", "365d" },
 		{ "nodes.grace", "200000d", "400d", "400d" },
 		{ "workload.lookups-per-hour", "1000000000000", "10000000", "10000000" },
+		{ "nodes.capacity", "1025T", "1024T", "1024T" },
+		{ "fault s.count", "1000000000000", "256", "256" },
 		{ "workload.users", "65", "64", "64" },
 		{ "fault c.jump", "-366d", "-365d", "365d" },
 	};
@@ -107,8 +109,13 @@ START_TEST(numbers_have_bounds)
 		struct scenario s;
 
 		scenario_init(&s);
-		if (strncmp(all[i].key, "fault", 5) == 0)
+		if (strncmp(all[i].key, "fault c", 7) == 0)
 			good(&s, "fault c", "kind", "clock");
+		if (strncmp(all[i].key, "fault s", 7) == 0) {
+			good(&s, "fault s", "kind", "sybils");
+			good(&s, "fault s", "lies", "drop");
+			good(&s, "fault s", "for", "50%");
+		}
 		(void)snprintf(text, sizeof(text), "%s=%s", all[i].key, all[i].beyond);
 		ck_assert_int_eq(scenario_set_text(&s, text, error), ERR_OK);
 		ck_assert_msg(scenario_check(&s, error) == ERR_INVALID, "%s is accepted", text);
