@@ -398,6 +398,24 @@ proposer_replace(struct proposer *p, const struct configuration *next, uint64_t 
 	proposer_begin(p, PH_PREPARING, now, out);
 }
 
+/* What was sent and may still be about, also by an earlier operation, is outranked first. */
+static void
+decline(struct proposer *p, uint64_t now, struct proposer_out *out)
+{
+	p->declining = true;
+	/* What was sent under this ballot is committed: one that failed to commit leads no more. */
+	if (!p->floats || ballot_compare(&p->known_ballot, &p->ballot) == 0) {
+		if (p->confirmed)
+			proposer_finish(p, OUT_DECLINED, out);
+		else
+			proposer_begin(p, PH_READING, now, out);
+	} else if (p->known.present) {
+		proposer_propose(p, PH_CONFIRMING, &p->known, now, out);
+	} else {
+		proposer_finish(p, OUT_UNKNOWN, out);
+	}
+}
+
 void
 proposer_reply(struct proposer *p, enum proposer_reply r, const struct value *v, uint64_t now,
     struct proposer_out *out)
@@ -411,18 +429,10 @@ proposer_reply(struct proposer *p, enum proposer_reply r, const struct value *v,
 		return;
 	}
 	/* Another head is at the place of the earlier proposal, so that will never be chosen. */
-	if (p->sent && value_seq(&p->known) >= p->sent_seq)
-		p->sent = false;
+	if (p->floats && value_seq(&p->known) >= p->sent_seq)
+		p->sent = p->floats = false;
 	if (r == REPLY_DECLINE) {
-		p->declining = true;
-		if (!p->confirmed)
-			proposer_begin(p, PH_READING, now, out);
-		else if (!p->sent || ballot_compare(&p->known_ballot, &p->ballot) == 0)
-			proposer_finish(p, OUT_DECLINED, out);
-		else if (p->known.present) /* under the own ballot it outranks what was sent */
-			proposer_propose(p, PH_CONFIRMING, &p->known, now, out);
-		else
-			proposer_finish(p, OUT_UNKNOWN, out);
+		decline(p, now, out);
 		return;
 	}
 	if (v->stops) {
@@ -431,7 +441,7 @@ proposer_reply(struct proposer *p, enum proposer_reply r, const struct value *v,
 	} else {
 		must(v->head.seq == (p->known.present ? p->known.head.seq : p->base_seq) + 1);
 		must(hash_equal(&v->head.previous, p->known.present ? &known : &p->charter));
-		p->sent = true;
+		p->sent = p->floats = true;
 		p->sent_seq = v->head.seq;
 	}
 	proposer_propose(p, PH_ACCEPTING, v, now, out);

@@ -43,8 +43,9 @@ enum proposer_phase {
 enum proposer_outcome {
 	OUT_READ = 1,  /* known is committed and was current after the start */
 	OUT_COMMITTED, /* what was proposed, or found in the log */
-	OUT_DECLINED,  /* nothing was written; known as for OUT_READ */
-	OUT_FAILED,    /* nothing was written nor will be */
+	OUT_DECLINED,  /* nothing was written; known as for OUT_READ, and it has all that was
+			* ever written of what ended unknown before */
+	OUT_FAILED,    /* nothing of this operation was written nor will be */
 	OUT_UNKNOWN,   /* it may have been written, or still be: neither done nor failed */
 	OUT_FORKED, /* committed heads contradict: more lie than the quorum bears. Stop writing. */
 };
@@ -81,7 +82,8 @@ struct proposer {
 	bool writing, declining, replaces;
 	struct configuration next; /* if replaces */
 	bool confirmed;            /* known was current at some time since the start */
-	bool sent, sent_stop;      /* a proposal of the caller's may be about: */
+	bool sent, sent_stop;      /* a proposal of this operation may be about; */
+	bool floats;               /* or of an earlier one; here: */
 	uint64_t sent_seq;
 	uint32_t sent_in;     /* configuration */
 	struct value pending; /* CONFIRMING, ACCEPTING */

@@ -467,6 +467,72 @@ START_TEST(foreign_stops)
 }
 END_TEST
 
+/* The proposer's question to so many anchors, until it has got further. */
+static void
+ask_all(struct story *s, struct proposer *p, struct proposer_out *out, uint8_t first, uint8_t count)
+{
+	struct register_message m = out->message;
+
+	if (m.kind != REG_READ)
+		register_message_sign(&m, net, &s->writer);
+	for (uint8_t i = first; i < first + count && !out->evaluate && !out->done; i++) {
+		ck_assert_int_ne(step(s, i, &m, false), ACC_IGNORED);
+		proposer_answer(p, i, &s->answer, 0, 0, out);
+	}
+}
+
+/* Anchor 0 is away, but for a proposal that it does not answer: who declines then outranks it. */
+START_TEST(declined_after_unknown)
+{
+	struct story *s = story_new();
+	struct proposer *p = calloc(1, sizeof(*p));
+	struct proposer_out *out = calloc(1, sizeof(*out));
+	struct value second;
+
+	ck_assert(p != NULL && out != NULL);
+	proposer_init(p, &s->charter, NULL, &s->writer.pub, 77);
+	proposer_write(p, 0, SECONDS(20), out);
+	ask_all(s, p, out, 1, 2);
+	ck_assert(out->evaluate);
+	proposer_reply(p, REPLY_PROPOSE, &s->head, 0, out);
+	ask_all(s, p, out, 1, 2);
+	ck_assert(out->done && out->outcome == OUT_COMMITTED);
+	make_head(s, &s->head, 2, &second);
+	proposer_write(p, 0, SECONDS(20), out);
+	ck_assert(out->evaluate);
+	proposer_reply(p, REPLY_PROPOSE, &second, 0, out);
+	ask_all(s, p, out, 0, 1);
+	ck_assert_uint_eq(s->a[0].value.head.seq, 2);
+	proposer_tick(p, SECONDS(20), 0, out);
+	ck_assert(out->done && out->outcome == OUT_UNKNOWN);
+	/* A read between them changes nothing. */
+	proposer_read(p, 0, SECONDS(20), out);
+	ask_all(s, p, out, 1, 2);
+	ck_assert(out->done && out->outcome == OUT_READ);
+	proposer_write(p, 0, SECONDS(20), out);
+	ask_all(s, p, out, 1, 2);
+	ck_assert(out->evaluate);
+	ck_assert_uint_eq(value_seq(&p->known), 1);
+	proposer_reply(p, REPLY_DECLINE, NULL, 0, out);
+	ck_assert(!out->done);
+	ck_assert_int_eq(out->message.kind, REG_ACCEPT);
+	ask_all(s, p, out, 1, 2);
+	ck_assert(out->done && out->outcome == OUT_DECLINED);
+	/* Whoever finds it now finds what is committed ranking higher. */
+	proposer_init(p, &s->charter, NULL, &s->writer.pub, 78);
+	p->top = 9;
+	proposer_write(p, 0, SECONDS(20), out);
+	ask_all(s, p, out, 0, 2);
+	ck_assert(!out->evaluate && !out->done);
+	ask_all(s, p, out, 0, ANCHORS);
+	ck_assert(out->evaluate);
+	ck_assert_uint_eq(value_seq(&p->known), 1);
+	free(p);
+	free(out);
+	free(s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -476,5 +542,6 @@ main(void)
 	suite_add(s, "formats", 60, charter_round_trip, messages_flipped, NULL);
 	suite_add(s, "acceptor", 60, ballots, tails, members, lost_directory, next_epoch,
 	    replaced_without_a_writer, foreign_stops, NULL);
+	suite_add(s, "proposer", 60, declined_after_unknown, NULL);
 	return suite_main(s);
 }
