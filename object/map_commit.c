@@ -5,8 +5,9 @@
  *
  * decide runs with the committed head at hand, and again when another writer was faster: it follows
  * the head, leaves out what turns out to be committed already, runs the others one after the other,
- * and proposes their records, and a new root if one waits. An update whose fate stays unknown after
- * a second try is told so.
+ * and proposes their records, and a new root if one waits. What was proposed and not answered may
+ * be committed as long as the head has not come to its place: until then, whatever another try
+ * says, the update's fate is unknown, and it is told so after a second one.
  */
 #include <stdlib.h>
 
@@ -46,12 +47,13 @@ struct map_request {
 	struct map_request *next;
 	struct map_txn_id id;
 	enum request_state state;
-	bool taken;     /* by a commit */
-	bool wrote;     /* the last run */
-	bool proposed;  /* some run */
-	bool unknown;   /* a proposal with it ended so */
-	uint64_t since; /* seq of the state that the first proposed run saw */
-	int err;        /* of fn */
+	bool taken;           /* by a commit */
+	bool wrote;           /* the last run */
+	bool offered;         /* to this commit, which may send it */
+	bool unknown;         /* an earlier commit ended so, and it may come yet */
+	uint64_t proposed_at; /* seq of the newest proposal with it; 0: none */
+	uint64_t since;       /* seq of the state that the first proposed run saw */
+	int err;              /* of fn */
 	struct buf result;
 };
 
@@ -198,14 +200,15 @@ run_all(struct batch *b, uint64_t *seq)
 	return ERR_OK;
 }
 
-/* Those that an earlier proposal has brought into the log after all. */
+/* Those that an earlier proposal has brought into the log after all, or can bring there no more. */
 static int
 find_committed(struct batch *b)
 {
 	for (struct map_request *r = b->first; r != NULL; r = r->next) {
+		uint64_t seq = b->m->seq;
 		int err;
 
-		if (!r->proposed || r->state == REQUEST_FOUND || r->state == REQUEST_REFUSED)
+		if (r->proposed_at == 0 || r->state == REQUEST_FOUND)
 			continue;
 		buf_reset(&r->result);
 		err = map_find_txn(b->m, &r->id, r->since, &r->result);
@@ -218,7 +221,9 @@ find_committed(struct batch *b)
 		} else if (err != ERR_NOT_FOUND) {
 			return err;
 		}
-		r->unknown = false;
+		/* Before that the proposal is with somebody who was not asked. */
+		if (seq >= r->proposed_at)
+			r->offered = r->unknown = false;
 	}
 	return ERR_OK;
 }
@@ -321,10 +326,12 @@ decide_once(struct batch *b, struct map_proposal *out)
 	if (err != ERR_OK)
 		return err;
 	for (struct map_request *r = b->first; r != NULL; r = r->next) {
-		if (r->wrote && !r->proposed) {
-			r->proposed = true;
+		if (!r->wrote)
+			continue;
+		if (r->proposed_at == 0)
 			r->since = seq;
-		}
+		r->proposed_at = seq + 1;
+		r->offered = true;
 	}
 	return ERR_OK;
 }
@@ -359,17 +366,35 @@ watch(void *arg)
 
 /* ---- outcomes ---- */
 
+/* Whether it tells of all that was proposed till then. */
+static bool
+is_settled(int err, enum proposer_outcome outcome)
+{
+	return err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED);
+}
+
+static void
+note_fates(struct batch *b, int err, enum proposer_outcome outcome)
+{
+	bool settled = is_settled(err, outcome);
+	/* Errors of a commit say that nothing was written, but for being told to stop. */
+	bool nothing = err == ERR_OK ? outcome == OUT_FAILED : err != ERR_CANCELED;
+
+	for (struct map_request *r = b->first; r != NULL; r = r->next) {
+		r->unknown = !settled && (r->unknown || (r->offered && !nothing));
+		r->offered = false;
+	}
+}
+
 static int
 request_error(const struct map_request *r, int err, enum proposer_outcome outcome)
 {
-	if (r->state == REQUEST_FOUND || r->state == REQUEST_REFUSED)
+	if (r->state == REQUEST_FOUND)
 		return r->err;
-	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED))
-		return r->err;
-	/* Errors of a commit say that nothing was written, but for being told to stop. */
-	if (r->unknown ||
-	    (r->wrote && (err == ERR_OK ? outcome != OUT_FAILED : err == ERR_CANCELED)))
+	if (r->unknown)
 		return ERR_UNKNOWN;
+	if (r->state == REQUEST_REFUSED || is_settled(err, outcome))
+		return r->err;
 	if (err != ERR_OK)
 		return err == ERR_FULL ? ERR_BUSY : err;
 	return outcome == OUT_FORKED ? ERR_CORRUPT : ERR_UNREACHABLE;
@@ -393,8 +418,7 @@ finish_all(struct batch *b, int err, enum proposer_outcome outcome)
 		struct map_request *r = b->first;
 
 		b->first = r->next;
-		if (r->state == REQUEST_DEFERRED && !r->unknown && err == ERR_OK &&
-		    outcome == OUT_COMMITTED) {
+		if (r->state == REQUEST_DEFERRED && err == ERR_OK && outcome == OUT_COMMITTED) {
 			r->taken = false;
 			*end = r;
 			end = &r->next;
@@ -442,16 +466,15 @@ commit_batch(struct batch *b)
 		began_ms = env_wall_ms(m->env);
 		err = m->opts.reg->commit(
 		    m->opts.reg, &(struct map_decide){ decide, watch, b }, &outcome);
+		note_fates(b, err, outcome);
 		if (err == ERR_FULL && env_now(m->env) - began < FULL_PATIENCE &&
 		    make_room(m) == ERR_OK)
 			continue;
 		if (err != ERR_OK || outcome != OUT_UNKNOWN || ++unknown == UNKNOWN_TRIES)
 			break;
-		for (struct map_request *r = b->first; r != NULL; r = r->next)
-			r->unknown |= r->wrote;
 	}
 	m->forked |= err == ERR_OK && outcome == OUT_FORKED;
-	if (err == ERR_OK && (outcome == OUT_COMMITTED || outcome == OUT_DECLINED)) {
+	if (is_settled(err, outcome)) {
 		m->stale = m->away = false;
 		if (outcome == OUT_COMMITTED && !b->found) {
 			m->counts.commits++;

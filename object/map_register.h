@@ -50,7 +50,8 @@ struct map_register {
 	struct bytes (*segment)(struct map_register *r, uint16_t i);
 	/*
 	 * Moves the head. decide is called with the committed one at hand, again whenever that
-	 * changed; its last answer counts. ERR_OK: *outcome tells (proposer.h). NULL: read only.
+	 * changed; its last answer counts. ERR_OK: *outcome tells (proposer.h). An error: nothing
+	 * of this commit was written; but for ERR_CANCELED, which tells nothing. NULL: read only.
 	 */
 	SUSPENDS int (*commit)(struct map_register *r, const struct map_decide *decide,
 	    enum proposer_outcome *outcome);

@@ -113,6 +113,14 @@ mem_settle(struct mem_world *w, bool chosen)
 	w->floats = false;
 }
 
+/* Whoever asks a quorum ends what one of that has. */
+static void
+ask(struct mem_world *w)
+{
+	if (!w->floats || w->unseen == 0 || mem_draw(w, 1000) >= w->unseen)
+		mem_settle(w, mem_draw(w, 2) == 0);
+}
+
 static bool
 is_dead(struct gateway *g, bool *last)
 {
@@ -133,7 +141,7 @@ reg_read(struct map_register *reg)
 		return ERR_UNREACHABLE;
 	if (w->forked)
 		return ERR_CORRUPT;
-	mem_settle(w, mem_draw(w, 2) == 0);
+	ask(w);
 	copy_head(&g->known, &w->now);
 	return ERR_OK;
 }
@@ -186,6 +194,56 @@ make_next(struct mem_world *w, const struct mem_head *from, const struct map_pro
 	}
 }
 
+static bool
+may_happen(struct mem_world *w, unsigned thousandths)
+{
+	return thousandths > 0 && mem_draw(w, 1000) < thousandths;
+}
+
+/* One proposal of a commit. True: it goes on. */
+static bool
+try_proposal(struct gateway *g, const struct mem_head *next, bool last, bool *sent,
+    enum proposer_outcome *outcome)
+{
+	struct mem_world *w = g->w;
+	bool unknown;
+
+	latency(w, w->head_latency);
+	if (w->now.head.seq + 1 != next->head.seq)
+		return true; /* lost the race */
+	unknown = last || mem_draw(w, 1000) < w->unknown;
+	if (unknown || may_happen(w, w->refused)) {
+		copy_head(&w->floating, next);
+		w->floats = *sent = true;
+		w->floating_of = g;
+		*outcome = OUT_UNKNOWN;
+		if (unknown && w->on_unknown != NULL)
+			w->on_unknown(w->on_unknown_arg);
+		return !unknown;
+	}
+	w->floats = false;
+	copy_head(&w->now, next);
+	copy_head(&g->known, next);
+	w->committed++;
+	*outcome = OUT_COMMITTED;
+	return false;
+}
+
+/* Nothing to do: what this one has in the air is outranked, or that fails. */
+static void
+try_decline(struct gateway *g, bool sent, enum proposer_outcome *outcome)
+{
+	struct mem_world *w = g->w;
+
+	*outcome = OUT_DECLINED;
+	if (!w->floats || w->floating_of != g)
+		return;
+	if (may_happen(w, w->unknown))
+		*outcome = sent ? OUT_UNKNOWN : OUT_FAILED;
+	else
+		w->floats = false;
+}
+
 static int
 reg_commit(struct map_register *reg, const struct map_decide *d, enum proposer_outcome *outcome)
 {
@@ -193,51 +251,41 @@ reg_commit(struct map_register *reg, const struct map_decide *d, enum proposer_o
 	struct mem_world *w = g->w;
 	struct map_proposal p;
 	struct mem_head *next;
-	bool last;
+	bool last, sent = false, goes_on = true;
 	int err = ERR_OK;
 
 	next = calloc(1, sizeof(*next));
 	for (size_t i = 0; i < TAIL_SEGMENTS_MAX; i++)
 		buf_init(&next->segments[i], TAIL_BYTES_MAX);
-	for (;;) {
+	while (goes_on) {
 		latency(w, w->head_latency);
-		*outcome = OUT_FAILED;
+		*outcome = sent ? OUT_UNKNOWN : OUT_FAILED;
 		if (is_dead(g, &last) || mem_draw(w, 1000) < w->fail)
 			break;
 		*outcome = OUT_FORKED;
 		if (w->forked)
 			break;
-		mem_settle(w, mem_draw(w, 2) == 0);
+		ask(w);
+		/* Another head at its place: it will never be chosen. */
+		sent = sent && w->now.head.seq < next->head.seq;
+		*outcome = sent ? OUT_UNKNOWN : OUT_FAILED;
 		copy_head(&g->known, &w->now);
 		err = d->decide(d->arg, &p);
-		if (err != ERR_OK)
+		if (err != ERR_OK || may_happen(w, w->fail_late))
 			break;
-		*outcome = p.reply == REPLY_FOUND ? OUT_COMMITTED : OUT_DECLINED;
-		if (p.reply != REPLY_PROPOSE)
-			break;
-		make_next(w, &g->known, &p, next);
-		latency(w, w->head_latency);
-		*outcome = OUT_UNKNOWN;
-		if (w->now.head.seq + 1 == next->head.seq &&
-		    (last || mem_draw(w, 1000) < w->unknown)) {
-			copy_head(&w->floating, next);
-			w->floats = true;
-			if (w->on_unknown != NULL)
-				w->on_unknown(w->on_unknown_arg);
-			break;
+		goes_on = p.reply == REPLY_PROPOSE;
+		if (p.reply == REPLY_FOUND) {
+			*outcome = OUT_COMMITTED;
+		} else if (p.reply == REPLY_DECLINE) {
+			try_decline(g, sent, outcome);
+		} else {
+			make_next(w, &g->known, &p, next);
+			goes_on = try_proposal(g, next, last, &sent, outcome);
 		}
-		if (w->now.head.seq + 1 != next->head.seq)
-			continue; /* lost the race */
-		w->floats = false;
-		copy_head(&w->now, next);
-		copy_head(&g->known, next);
-		w->committed++;
-		*outcome = OUT_COMMITTED;
-		break;
 	}
 	free_head(next);
 	free(next);
-	return err;
+	return sent && err != ERR_CANCELED ? ERR_OK : err;
 }
 
 /* ---- chunks ---- */

@@ -1,7 +1,8 @@
 /*
  * A map's world in memory: a head register and a store of chunks that several maps share, on the
  * simulated clock, with faults. What the register does is what the one in the network may do: races
- * are lost, proposals fail, end unknown and turn up later, the head forks.
+ * are lost, proposals fail, end unknown and turn up later, after any number of others who did not
+ * see them, the head forks.
  */
 #ifndef TEST_UNIT_OBJECT_MAP_FIXTURE_H
 #define TEST_UNIT_OBJECT_MAP_FIXTURE_H
@@ -25,14 +26,18 @@ struct mem_world {
 	struct env *env;
 	bool lent; /* these two */
 	struct mem_head now;
-	bool floats; /* a proposal of unknown fate: the next who asks decides */
+	bool floats; /* a proposal of unknown fate: who asks and sees it decides */
 	struct mem_head floating;
+	const struct gateway *floating_of;
 	struct mem_chunk *chunks;
 	size_t chunks_count;
 	uint64_t chunk_bytes;
 	uint64_t random; /* state of the generator */
 	/* Faults, in thousandths. */
 	unsigned fail, unknown, unreachable, put_fails;
+	unsigned fail_late; /* a commit, behind decide: nothing was sent */
+	unsigned refused;   /* a proposal is in the air, and its commit goes on with decide */
+	unsigned unseen;    /* what is in the air, by who asks: it stays there */
 	bool forked;
 	bool strict; /* what was discarded is not asked for */
 	/* Called when a proposal was left in the air, in the task that commits; may suspend. */

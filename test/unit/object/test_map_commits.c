@@ -1,6 +1,7 @@
 /*
  * What meets in a commit: transactions that see each other, more than fits, callers who do not wait
- * that long, a tail that is full while checkpoints go on; pages that join; another epoch.
+ * that long, a tail that is full while checkpoints go on; what stays in the air; pages that join;
+ * another epoch.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,6 +280,165 @@ START_TEST(transactions_of_one_commit_see_each_other)
 }
 END_TEST
 
+/* ---- what stays in the air ---- */
+
+struct attempt {
+	struct gateway *g, *other; /* other: commits as soon as the first proposal is in the air */
+	unsigned runs;
+	bool refused; /* the first proposal, and the commit goes on; else it ends unknown */
+	int second;   /* what its second run ends with, having written nothing */
+	size_t heavy; /* written from the second run on, beside the key */
+	unsigned fail, fail_late; /* of commits after the first */
+	const char *key;
+	int err;
+};
+
+static int
+attempt_fn(void *arg, struct kv *txn)
+{
+	struct attempt *a = arg;
+	uint8_t *value;
+	int err;
+
+	a->runs++;
+	if (a->runs == 2 && a->refused) {
+		a->g->w->unknown = 1000; /* nobody takes the head again under the next ballot */
+		a->g->w->refused = 0;
+		a->g->w->fail = a->fail;
+	}
+	if (a->runs == 2 && a->second != ERR_OK)
+		return a->second;
+	err = kv_put(txn, TEXT(a->key), TEXT("v"));
+	if (a->runs == 1 || a->heavy == 0)
+		return err;
+	value = malloc(a->heavy);
+	for (size_t i = 0; i < a->heavy; i++)
+		value[i] = (uint8_t)mem_draw(a->g->w, 256);
+	for (size_t i = 0; err == ERR_OK && i < a->heavy; i += KV_VALUE_MAX) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "heavy%04zu", i / KV_VALUE_MAX);
+		err = kv_put(
+		    txn, TEXT(key), bytes_of(value + i, MIN(a->heavy - i, (size_t)KV_VALUE_MAX)));
+	}
+	free(value);
+	return err;
+}
+
+static int
+attempt_task(void *arg)
+{
+	struct attempt *a = arg;
+
+	a->err = map_update(a->g->map, attempt_fn, a);
+	return ERR_OK;
+}
+
+static void
+in_the_air(void *arg)
+{
+	struct attempt *a = arg;
+	struct mem_world *w = a->g->w;
+
+	w->unknown = 0;
+	w->on_unknown = NULL;
+	if (a->other != NULL) {
+		struct deed d = { .g = a->other, .put = "other" };
+
+		ck_assert_int_eq(deed_task(&d), ERR_OK);
+	}
+	w->fail = a->fail;
+	w->fail_late = a->fail_late;
+}
+
+/* Its first proposal is left with one whom nobody asks. */
+static int
+attempt(struct attempt *a)
+{
+	struct mem_world *w = a->g->w;
+
+	w->unseen = 1000;
+	if (a->refused) {
+		w->refused = 1000;
+	} else {
+		w->unknown = 1000;
+		w->on_unknown = in_the_air;
+		w->on_unknown_arg = a;
+	}
+	ck_assert_int_eq(mem_run(w, attempt_task, a), ERR_OK);
+	w->fail = w->fail_late = w->unknown = w->unseen = 0;
+	return a->err;
+}
+
+/* In the end somebody finds the proposal and brings it to its end, or nobody can any more. */
+static bool
+comes_after_all(struct gateway *g, const char *key)
+{
+	struct deed d = { .g = g };
+	char want[32];
+	bool floated = g->w->floats;
+
+	mem_settle(g->w, true);
+	snprintf(want, sizeof(want), "%s ", key);
+	d.want = floated ? want : "";
+	ck_assert_int_eq(mem_run(g->w, deed_task, &d), ERR_OK);
+	return floated;
+}
+
+/* Another try that ends without a word on it does not end it. */
+START_TEST(what_is_in_the_air_is_unknown)
+{
+	struct attempt how[] = {
+		{ .fail = 1000 },
+		{ .fail_late = 1000 },
+		{ .second = ERR_UNREACHABLE, .fail_late = 1000 },
+		{ .heavy = MAP_TXN_BYTES_MAX / 2, .fail_late = 1000 },
+		{ .refused = true, .second = ERR_EXISTS, .fail = 1000 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(how); i++) {
+		struct mem_world *w = mem_world_new(20 + i);
+
+		how[i].g = gateway_open(w, NULL);
+		how[i].key = "x";
+		ck_assert_int_eq(attempt(&how[i]), ERR_UNKNOWN);
+		ck_assert(comes_after_all(how[i].g, "x"));
+		gateway_close(how[i].g);
+		mem_world_free(w);
+	}
+}
+END_TEST
+
+/* Told that nothing was written: so it stays. */
+START_TEST(what_is_declined_never_comes)
+{
+	struct mem_world *w = mem_world_new(31);
+	struct attempt a = { .g = gateway_open(w, NULL), .key = "x", .second = ERR_EXISTS };
+
+	ck_assert_int_eq(attempt(&a), ERR_EXISTS);
+	ck_assert_uint_eq(a.runs, 2);
+	ck_assert(!comes_after_all(a.g, "x"));
+	gateway_close(a.g);
+	mem_world_free(w);
+}
+END_TEST
+
+/* Another head at its place: it never comes, and no more is unknown. */
+START_TEST(what_was_overtaken_has_failed)
+{
+	struct mem_world *w = mem_world_new(32);
+	struct attempt a = { .g = gateway_open(w, NULL), .key = "x", .fail_late = 1000 };
+
+	a.other = gateway_open(w, NULL);
+	ck_assert_int_eq(attempt(&a), ERR_UNREACHABLE);
+	mem_settle(w, true);
+	ck_assert_int_eq(mem_run(w, count_keys, a.g), 1);
+	gateway_close(a.other);
+	gateway_close(a.g);
+	mem_world_free(w);
+}
+END_TEST
+
 static int
 checkpoint_task(void *arg)
 {
@@ -376,6 +536,8 @@ main(void)
 	suite_add(s, "commits", 30, heavy_writers_wait_for_each_other,
 	    who_leaves_the_queue_has_written_nothing, transactions_of_one_commit_see_each_other,
 	    NULL);
+	suite_add(s, "in the air", 20, what_is_in_the_air_is_unknown, what_is_declined_never_comes,
+	    what_was_overtaken_has_failed, NULL);
 	suite_add(
 	    s, "state", 20, what_is_left_of_pages_joins, another_epoch_begins_from_a_root, NULL);
 	return suite_main(s);

@@ -170,8 +170,10 @@ random_change(struct story *s)
 		model_del(&s->model, TEXT(c->marker));
 	}
 	err = mem_run(w, change_task, c);
-	if (err == ERR_UNKNOWN)
+	if (err == ERR_UNKNOWN) {
+		mem_settle(w, mem_draw(w, 2) == 0);
 		err = marker_is_there(s, c->marker) ? ERR_OK : ERR_UNREACHABLE;
+	}
 	if (err == ERR_OK) {
 		for (size_t i = 0; i < c->count; i++) {
 			struct bytes key = bytes_of(c->at[i].key, c->at[i].key_len);
@@ -312,6 +314,9 @@ tell_story(uint64_t seed, uint64_t steps, bool faults)
 		w->unknown = 60;
 		w->unreachable = 20;
 		w->put_fails = 20;
+		w->fail_late = seed % 2 == 0 ? 20 : 300;
+		w->refused = 60;
+		w->unseen = seed % 2 == 0 ? 300 : 900;
 	}
 	model_init(&s.model);
 	for (size_t i = 0; i < ARRAY_LEN(s.g); i++)
@@ -319,6 +324,8 @@ tell_story(uint64_t seed, uint64_t steps, bool faults)
 	while (s.steps < steps)
 		step(&s);
 	w->fail = w->unknown = w->unreachable = w->put_fails = 0;
+	w->fail_late = w->refused = w->unseen = 0;
+	mem_settle(w, mem_draw(w, 2) == 0);
 	for (size_t i = 0; i < HELD_MAX; i++)
 		release(&s, i);
 	for (size_t i = 0; i < ARRAY_LEN(s.g); i++)
