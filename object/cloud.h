@@ -128,7 +128,8 @@ struct cloud_bucket_extra *cloud_bucket_extra(struct cloud_bucket *b);
 /*
  * As map_view and map_update_result, but ERR_NOT_FOUND once the bucket was deleted, by whomever:
  * inside the transaction, so nothing is written into a bucket that is gone. Nobody writes in
- * another way. result may be NULL. The map has table CLOUD_TABLE_CLOSED for this.
+ * another way. result may be NULL. The map has table CLOUD_TABLE_CLOSED for this. ERR_STALE is the
+ * function's own word; a later epoch, which the next who opens the bucket finds, is ERR_BUSY.
  */
 #define CLOUD_TABLE_CLOSED 'x'
 SUSPENDS int cloud_bucket_view(struct cloud_bucket *b, enum map_fresh fresh, struct map_view **out);

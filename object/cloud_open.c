@@ -308,26 +308,32 @@ struct update {
 	struct cloud_bucket *b;
 	map_fn *fn;
 	void *arg;
+	bool stale; /* fn's own word, in its last run: no other epoch's */
 };
 
 static SUSPENDS int
 guarded(void *arg, struct kv *txn)
 {
-	const struct update *u = arg;
+	struct update *u = arg;
 	int err = check_live(txn);
 
+	u->stale = false;
 	if (err == ERR_NOT_FOUND)
 		u->b->outdated = true;
-	return err == ERR_OK ? u->fn(u->arg, txn) : err;
+	if (err != ERR_OK)
+		return err;
+	err = u->fn(u->arg, txn);
+	u->stale = err == ERR_STALE;
+	return err;
 }
 
 SUSPENDS int
 cloud_bucket_update(struct cloud_bucket *b, map_fn *fn, void *arg, struct buf *result)
 {
-	struct update u = { b, fn, arg };
+	struct update u = { b, fn, arg, false };
+	int err = map_update_result(b->store.map, guarded, &u, result);
 
-	return note_stale(b, result != NULL ? map_update_result(b->store.map, guarded, &u, result)
-					    : map_update(b->store.map, guarded, &u));
+	return u.stale ? err : note_stale(b, err);
 }
 
 /* ---- deletion ---- */

@@ -139,6 +139,8 @@ reg_read(struct map_register *reg)
 	latency(w, w->head_latency);
 	if (is_dead(g, &last) || last || mem_draw(w, 1000) < w->unreachable)
 		return ERR_UNREACHABLE;
+	if (w->superseded)
+		return ERR_STALE;
 	if (w->forked)
 		return ERR_CORRUPT;
 	ask(w);
@@ -254,6 +256,8 @@ reg_commit(struct map_register *reg, const struct map_decide *d, enum proposer_o
 	bool last, sent = false, goes_on = true;
 	int err = ERR_OK;
 
+	if (w->superseded)
+		return ERR_STALE;
 	next = calloc(1, sizeof(*next));
 	for (size_t i = 0; i < TAIL_SEGMENTS_MAX; i++)
 		buf_init(&next->segments[i], TAIL_BYTES_MAX);

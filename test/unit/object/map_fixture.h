@@ -39,7 +39,8 @@ struct mem_world {
 	unsigned refused;   /* a proposal is in the air, and its commit goes on with decide */
 	unsigned unseen;    /* what is in the air, by who asks: it stays there */
 	bool forked;
-	bool strict; /* what was discarded is not asked for */
+	bool superseded; /* by a later epoch */
+	bool strict;     /* what was discarded is not asked for */
 	/* Called when a proposal was left in the air, in the task that commits; may suspend. */
 	void (*on_unknown)(void *arg);
 	void *on_unknown_arg;

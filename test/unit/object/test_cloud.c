@@ -562,6 +562,44 @@ START_TEST(unused_buckets_are_closed)
 }
 END_TEST
 
+static int
+part_has_changed(void *arg, struct kv *txn)
+{
+	(void)arg;
+	(void)txn;
+	return ERR_STALE;
+}
+
+static int
+call_plan(struct machine *m)
+{
+	return update(m, part_has_changed);
+}
+
+/* A transaction's word that it must be planned again is its caller's, and closes nothing. */
+START_TEST(stale_plans_are_no_later_epoch)
+{
+	struct mem_ground *g = mem_ground_new(10);
+	struct machine a;
+
+	machine_on(&a, g);
+	ck_assert_int_eq(start(&a, CLOUD_FOUND), ERR_OK);
+	ck_assert_int_eq(create(&a, "photos"), ERR_OK);
+	ck_assert_int_eq(run(&a, call_put, "photos"), ERR_OK);
+	ck_assert_int_eq(run(&a, call_plan, "photos"), ERR_STALE);
+	sim_run_for(g->sim, SECONDS(1));
+	ck_assert_uint_eq(g->open, 2);
+	g->at[1].world->superseded = true;
+	ck_assert_int_eq(run(&a, call_put, "photos"), ERR_BUSY);
+	sim_run_for(g->sim, SECONDS(1));
+	ck_assert_uint_eq(g->open, 1);
+	g->at[1].world->superseded = false;
+	ck_assert_int_eq(run(&a, call_put, "photos"), ERR_OK);
+	machine_off(&a);
+	mem_ground_free(g);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -571,7 +609,7 @@ main(void)
 	    what_was_seen_is_not_begun_again, NULL);
 	suite_add(s, "buckets", 60, two_machines_see_the_same, deletion_shuts_writers_out,
 	    deletion_broken_off_is_ended, creation_broken_off_is_ended, lost_founding_is_replaced,
-	    unused_buckets_are_closed, NULL);
+	    unused_buckets_are_closed, stale_plans_are_no_later_epoch, NULL);
 	suite_add(s, "keys", 30, keys_come_and_go, anchors_away, NULL);
 	return suite_main(s);
 }
