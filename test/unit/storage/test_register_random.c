@@ -265,6 +265,11 @@ after(struct sim *s, uint8_t writer)
 			proposer_wait(&w->p, clock_of(s, w) + MILLISECONDS(below(s, 300)));
 			return;
 		}
+		if (!s->healed &&
+		    below(s, 50) == 0) { /* its caller gives up, and its ballot leads */
+			proposer_tick(&w->p, w->p.deadline, 0, &s->out);
+			continue;
+		}
 		if (w->doing == 'N') {
 			proposer_reply(&w->p, REPLY_DECLINE, NULL, clock_of(s, w), &s->out);
 			continue;
