@@ -132,6 +132,17 @@ makes_object(const struct request *r)
 	       (!target_has(&r->target, "uploadId") || strcmp(web_method(r->web), "POST") == 0);
 }
 
+/* What else the query says of a version is said of no key, or of another one. */
+static const char *
+version_named(const struct asking *a)
+{
+	const struct request *r = a->r;
+
+	return a->q->key == r->target.key && r->op->level == OP_OBJECT
+		   ? request_query(r, "versionId")
+		   : a->q->version;
+}
+
 static const char *
 known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_MAX])
 {
@@ -141,7 +152,6 @@ known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_
 		{ "s3:prefix", "prefix", NULL },
 		{ "s3:delimiter", "delimiter", NULL },
 		{ "s3:max-keys", "max-keys", NULL },
-		{ "s3:versionid", "versionId", NULL },
 		{ "aws:useragent", NULL, "user-agent" },
 		{ "aws:referer", NULL, "referer" },
 		{ "s3:if-match", NULL, "if-match" },
@@ -160,6 +170,8 @@ known_value(const struct asking *a, const char *name, char scratch[POLICY_VALUE_
 			       : plain[i].header != NULL ? request_header(r, plain[i].header)
 							 : NULL;
 	}
+	if (strcmp(name, "s3:versionid") == 0)
+		return version_named(a);
 	if (strcmp(name, "aws:sourceip") == 0)
 		return peer_text(r, scratch);
 	if (strcmp(name, "aws:securetransport") == 0)
@@ -353,8 +365,7 @@ name_action(struct asking *a)
 	const char *action = a->q->action;
 
 	(void)snprintf(a->action, sizeof(a->action), "%s", action);
-	if (a->q->key[0] == '\0' || !target_has(&a->r->target, "versionId") ||
-	    strcmp(action, "s3:PutObject") == 0)
+	if (a->q->key[0] == '\0' || version_named(a) == NULL || strcmp(action, "s3:PutObject") == 0)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(stems); i++) {
 		size_t len = strlen(stems[i]);

@@ -41,18 +41,17 @@ parse(struct request *r, struct copy_source *s, char name[REALM_BUCKET_MAX])
 	if (err != ERR_OK || s->key.len > TARGET_KEY_MAX || !utf8_valid(buf_bytes(&s->key)))
 		return S3_InvalidArgument;
 	r->message = NULL;
-	version = version == NULL ? NULL : version + strlen("?versionId=");
-	return version_parse(text_bytes(version), &s->which);
+	s->version = version == NULL ? NULL : version + strlen("?versionId=");
+	return version_parse(text_bytes(s->version), &s->which);
 }
 
 static SUSPENDS int
 find(struct request *r, struct copy_source *s, struct kv *view)
 {
-	struct access_question q = {
-		.action = s->which.which == VERSION_LATEST ? "s3:GetObject" : "s3:GetObjectVersion",
+	struct access_question q = { .action = "s3:GetObject",
 		.key = buf_str(&s->key),
-		.acl = ACL_READ
-	};
+		.version = s->version,
+		.acl = ACL_READ };
 	int err = bucket_get(view, buf_bytes(&s->key), &s->which, &s->value, &s->entry);
 	int denied;
 

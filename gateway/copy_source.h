@@ -8,6 +8,7 @@ struct copy_source {
 	struct realm_bucket *bucket; /* the request's own, or opened for this */
 	bool same;                   /* … it is the request's own */
 	struct buf key;
+	const char *version; /* as it was said; NULL */
 	struct version_ref which;
 	struct entry entry;
 	struct buf value; /* what entry lends from */

@@ -22,7 +22,10 @@ SUSPENDS int access_check(struct request *r);
 struct access_question {
 	const char *action; /* "s3:DeleteObject" */
 	const char *key;    /* "": on the bucket */
-	uint8_t acl;        /* what an ACL must grant; 0: no ACL helps */
+	/* Of a key that is not the target's: the version that is named; NULL: none is. Of the
+	 * target's own it is versionId. */
+	const char *version;
+	uint8_t acl; /* what an ACL must grant; 0: no ACL helps */
 	/* Of an object: its owner and ACL decide; NULL: the bucket's do. */
 	const struct entry *entry;
 	bool new_object; /* which has no version yet, whatever the request names */

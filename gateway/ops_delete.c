@@ -71,7 +71,7 @@ struct deleting_many {
 	struct request *r;
 	struct deleting *items;
 	size_t count, next;
-	bool bypass, quiet;
+	bool quiet;
 };
 
 /* ETag, LastModifiedTime and Size of an Object element: conditions on what is deleted. */
@@ -112,7 +112,6 @@ read_items(struct deleting_many *m, const struct xml_node *root)
 		d->r = m->r;
 		d->key = bytes_of(key, strlen(key));
 		d->version = version == NULL || *version == '\0' ? NULL : version;
-		d->what.bypass_governance = m->bypass;
 		read_conditions(n, &d->what.conditions);
 		d->err = version_parse(text_bytes(d->version), &d->what.which);
 		if (d->err == REFUSAL_BAD_VERSION)
@@ -129,12 +128,18 @@ check_items(struct deleting_many *m)
 	for (size_t i = 0; i < m->count; i++) {
 		struct deleting *d = &m->items[i];
 		struct access_question q = {
-			.action = d->version != NULL ? "s3:DeleteObjectVersion" : "s3:DeleteObject",
+			.action = "s3:DeleteObject",
 			.key = (const char *)d->key.data,
+			.version = d->version,
 			.acl = ACL_WRITE,
 		};
-		int err = d->err == ERR_OK ? access_ask(m->r, &q) : ERR_OK;
+		int err;
 
+		if (d->err != ERR_OK)
+			continue;
+		err = access_ask(m->r, &q);
+		if (err == ERR_OK)
+			err = read_bypass(m->r, q.key, &d->what.bypass_governance);
 		if (err == S3_AccessDenied)
 			d->err = err;
 		else if (err != ERR_OK)
@@ -218,9 +223,7 @@ op_delete_objects(struct request *r)
 	if (err != ERR_OK)
 		return err;
 	buf_init(&body, REPLY_BODY_MAX);
-	err = read_bypass(r, "", &m.bypass);
-	if (err == ERR_OK)
-		err = read_items(&m, xml_root(doc));
+	err = read_items(&m, xml_root(doc));
 	if (err == ERR_OK)
 		err = delete_all(&m, &body);
 	if (err == ERR_OK)

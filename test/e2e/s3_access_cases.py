@@ -100,6 +100,55 @@ def policies_that_want_conditions():
     assert "TlsVersion" not in alice.get_bucket_policy(Bucket=b)["Policy"]
 
 
+def with_query(c, operation, query):
+    c.meta.events.register("before-call.s3." + operation, lambda params, **_: params.update(
+        url=params["url"] + ("&" if "?" in params["url"] else "?") + query))
+    return c
+
+
+@case
+def questions_about_many_keys():
+    # Of each key its own resource and version: what the query names besides is not theirs.
+    b = bucket(ObjectLockEnabledForBucket=True)
+    until = datetime.now(timezone.utc) + timedelta(days=1)
+
+    def locked(k):
+        return {"Key": k, "VersionId": alice.put_object(
+            Bucket=b, Key=k, Body=b"x", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until)["VersionId"]}
+
+    def deny(action, key, **more):
+        alice.put_bucket_policy(Bucket=b, Policy=json.dumps({"Version": "2012-10-17", "Statement": [dict(
+            Effect="Deny", Principal="*", Action=action, Resource="arn:aws:s3:::%s/%s" % (b, key), **more)]}))
+
+    def gone(*items, c=alice, **kw):
+        r = c.delete_objects(Bucket=b, Delete={"Objects": list(items)}, **kw)
+        return [d["Key"] for d in r.get("Deleted", [])]
+    kept, free = locked("kept/k"), locked("free")
+    deny("s3:BypassGovernanceRetention", "kept/*")
+    assert gone(kept, free) == []
+    assert gone(kept, free, BypassGovernanceRetention=True) == ["free"]
+    fails("AccessDenied", 403, alice.delete_object, Bucket=b, BypassGovernanceRetention=True, **kept)
+    hinted = with_query(client(0), "DeleteObjects", "versionId=x")
+    for action, item in (("s3:DeleteObject", {"Key": "kept/k"}), ("s3:DeleteObjectVersion", kept)):
+        deny(action, "kept/*")
+        assert gone(item) == [] and gone(item, c=hinted) == []
+    deny("s3:DeleteObjectVersion", "*", Condition={"StringEquals": {"s3:VersionId": kept["VersionId"]}})
+    other = dict(Key="o", VersionId=alice.put_object(Bucket=b, Key="o", Body=b"x")["VersionId"])
+    assert gone(kept, other, BypassGovernanceRetention=True) == ["o"]
+    u = alice.create_multipart_upload(Bucket=b, Key="to")["UploadId"]
+    part = dict(Bucket=b, Key="to", UploadId=u, PartNumber=1, CopySource={"Bucket": b, "Key": "kept/k"})
+    hinted = with_query(client(0), "UploadPartCopy", "versionId=" + kept["VersionId"])
+    deny("s3:GetObject", "kept/*")
+    for c in (alice, hinted):
+        fails("AccessDenied", 403, c.upload_part_copy, **part)
+    deny("s3:GetObjectVersion", "kept/*")
+    for c in (alice, hinted):
+        c.upload_part_copy(**part)
+    part["CopySource"]["VersionId"] = kept["VersionId"]
+    fails("AccessDenied", 403, alice.upload_part_copy, **part)
+    alice.delete_bucket_policy(Bucket=b)
+
+
 # In the gateway of memory what is known always lacks the last transaction, as if another gateway had made it.
 @case
 def puts_go_by_what_is_current():
