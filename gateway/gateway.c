@@ -49,6 +49,20 @@ authenticate(struct request *r)
 
 /* ---- the steps ---- */
 
+/* What was signed as one thing must not become another by a word that was not. */
+static int
+find_operation(struct request *r)
+{
+	r->op = ops_find(&r->target, web_method(r->web));
+	if (r->op == NULL)
+		return S3_MethodNotAllowed;
+	if (!r->sig.v2 || r->op->subresource == NULL || sigv2_covers(&r->sig, r->op->subresource))
+		return ERR_OK;
+	r->message = "Signature version 2 does not cover the operation that the query names. Sign "
+		     "the request with AWS4-HMAC-SHA256.";
+	return S3_SignatureDoesNotMatch;
+}
+
 static SUSPENDS int
 open_bucket(struct request *r)
 {
@@ -137,12 +151,10 @@ run(struct request *r)
 	    web_target(r->web), request_header(r, "host"), g->opts.domains, &r->target);
 	if (err == ERR_OK)
 		err = authenticate(r);
-	if (err != ERR_OK)
-		return err;
-	r->op = ops_find(&r->target, web_method(r->web));
-	if (r->op == NULL)
-		return S3_MethodNotAllowed;
-	err = open_bucket(r);
+	if (err == ERR_OK)
+		err = find_operation(r);
+	if (err == ERR_OK)
+		err = open_bucket(r);
 	if (err != ERR_OK)
 		return err;
 	if (!r->target.website)

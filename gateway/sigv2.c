@@ -291,13 +291,26 @@ compare(const struct sigv4_request *r, const struct sigv4 *s, const char *secret
 }
 
 int
-sigv2_verify(const struct sigv4_request *r, const struct sigv4 *s, const char *secret)
+sigv2_verify(const struct sigv4_request *r, struct sigv4 *s, const char *secret)
 {
 	int err = S3_SignatureDoesNotMatch;
 
 	for (int form = FORM_PLAIN; form < FORMS && err == S3_SignatureDoesNotMatch; form++) {
-		if (form_fits(r->target, (enum form)form))
-			err = compare(r, s, secret, (enum form)form);
+		if (!form_fits(r->target, (enum form)form))
+			continue;
+		err = compare(r, s, secret, (enum form)form);
+		if (err == ERR_OK && form == FORM_OPERATION)
+			s->operation = operation_item(r->target)->name;
 	}
 	return err;
+}
+
+bool
+sigv2_covers(const struct sigv4 *s, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(subresources); i++) {
+		if (strcmp(subresources[i], name) == 0)
+			return true;
+	}
+	return s->operation != NULL && strcmp(s->operation, name) == 0;
 }

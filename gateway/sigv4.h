@@ -36,6 +36,7 @@ struct sigv4 {                         /* what a request says of its signature *
 	enum sigv4_payload payload;
 	struct hash payload_hash; /* PAYLOAD_HASH */
 	uint64_t expires_s;       /* presigned */
+	const char *operation;    /* v2: a name of the query signed in the path: lent; NULL */
 };
 
 struct sigv4_request { /* lends all */

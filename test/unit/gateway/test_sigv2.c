@@ -10,9 +10,10 @@
 #define NOW    UINT64_C(1175024202000)       /* 27 Mar 2007 19:36:42 */
 #define LATER  (NOW + 100 * UINT64_C(60000)) /* 21:16:42 */
 
+/* name: asked for, when all is well, in *covers; NULL. */
 static int
-check(const char *method, const char *raw, const struct web_header *headers, size_t count,
-    uint64_t now, struct sigv4 *s)
+check_name(const char *method, const char *raw, const struct web_header *headers, size_t count,
+    uint64_t now, struct sigv4 *s, const char *name, bool *covers)
 {
 	static const char *const domains[] = { "s3.amazonaws.com", "" };
 	struct target t;
@@ -28,8 +29,17 @@ check(const char *method, const char *raw, const struct web_header *headers, siz
 		ck_assert_str_eq(s->access_key, "AKIAIOSFODNN7EXAMPLE");
 		err = sigv2_verify(&r, s, SECRET);
 	}
+	if (err == ERR_OK && name != NULL)
+		*covers = sigv2_covers(s, name);
 	target_fini(&t);
 	return err;
+}
+
+static int
+check(const char *method, const char *raw, const struct web_header *headers, size_t count,
+    uint64_t now, struct sigv4 *s)
+{
+	return check_name(method, raw, headers, count, now, s, NULL, NULL);
 }
 
 START_TEST(published_header_signatures)
@@ -106,6 +116,35 @@ START_TEST(operation_in_the_path)
 }
 END_TEST
 
+/* Of operations that the list of what is signed does not have, the name must be in the path. */
+START_TEST(operation_that_is_not_covered)
+{
+	static const struct {
+		const char *signature, *name;
+		bool covers;
+	} cases[] = {
+		{ SIGNED "vVrX38bQlFdISln32y4ChGRYy6g=", "retention", false },
+		{ SIGNED "vVrX38bQlFdISln32y4ChGRYy6g=", "legal-hold", false },
+		{ SIGNED "vVrX38bQlFdISln32y4ChGRYy6g=", "acl", true },
+		{ SIGNED "LjG4s6FLDCh90ImpQuQGACWDexI=", "retention", true },
+		{ SIGNED "LjG4s6FLDCh90ImpQuQGACWDexI=", "legal-hold", false },
+	};
+	struct web_header h[] = { { "Host", "s3.amazonaws.com" },
+		{ "Date", "Tue, 27 Mar 2007 19:36:42 +0000" }, { "Authorization", NULL } };
+	struct sigv4 s;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		bool covers = !cases[i].covers;
+
+		h[2].value = cases[i].signature;
+		ck_assert_int_eq(check_name("GET", "/johnsmith/k?retention", h, 3, NOW, &s,
+				     cases[i].name, &covers),
+		    ERR_OK);
+		ck_assert_msg(covers == cases[i].covers, "%zu", i);
+	}
+}
+END_TEST
+
 START_TEST(published_presigned_url)
 {
 	struct web_header h[] = { { "Host", "johnsmith.s3.amazonaws.com" },
@@ -163,6 +202,7 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "sigv2", 0, published_header_signatures, slash_of_a_bucket,
-	    operation_in_the_path, published_presigned_url, what_is_refused, NULL);
+	    operation_in_the_path, operation_that_is_not_covered, published_presigned_url,
+	    what_is_refused, NULL);
 	return suite_main(s);
 }
