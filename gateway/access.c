@@ -523,6 +523,24 @@ access_check_late(struct request *r, struct kv *txn, const struct settings *sett
 }
 
 SUSPENDS int
+access_check_stranger(struct request *r)
+{
+	struct access_question q = { .action = "s3:DeleteObject", .key = "", .acl = ACL_WRITE };
+	struct buf text;
+	int err;
+
+	if (!request_anonymous(r))
+		return ERR_OK;
+	buf_init(&text, POLICY_BYTES_MAX);
+	err = request_view(r);
+	if (err == ERR_OK)
+		err = setting_get(r->view, "policy", &text);
+	buf_fini(&text);
+	/* A policy may say one thing of one key and another of the next. */
+	return err == REFUSAL_NO_SETTING ? access_ask(r, &q) : err;
+}
+
+SUSPENDS int
 access_missing(struct request *r, int err)
 {
 	struct access_question q = { .action = "s3:ListBucket", .key = "", .acl = ACL_READ };

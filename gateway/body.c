@@ -337,7 +337,9 @@ request_body(struct request *r, size_t max, struct buf *out)
 	if (err != ERR_OK)
 		return err;
 	while ((err = body_next(b, &piece)) == ERR_OK) {
-		err = buf_append(out, piece.data, piece.len);
+		err = request_hold(r, piece.len);
+		if (err == ERR_OK)
+			err = buf_append(out, piece.data, piece.len);
 		if (err != ERR_OK)
 			break;
 	}
@@ -361,11 +363,12 @@ request_xml(struct request *r, const char *root, struct xml_doc **out)
 	if (err == ERR_OK)
 		err = document_parse(r, buf_bytes(&text), &doc);
 	buf_fini(&text);
-	if (err == ERR_OK && !xml_is(xml_root(doc), root)) {
+	if (err != ERR_OK)
+		return err;
+	err = xml_is(xml_root(doc), root) ? request_hold(r, xml_bytes(doc)) : S3_MalformedXML;
+	if (err != ERR_OK)
 		xml_free(doc);
-		err = S3_MalformedXML;
-	}
-	if (err == ERR_OK)
+	else
 		*out = doc;
 	return err;
 }

@@ -218,6 +218,7 @@ serve(void *arg, struct web_request *web)
 	request_view_drop(r);
 	if (r->bucket != NULL)
 		r->bucket->ops->release(r->bucket);
+	request_release(r);
 	target_fini(&r->target);
 	buf_fini(&r->text);
 	buf_fini(&r->settings_value);

@@ -5,11 +5,20 @@
 #include "gateway/gateway.h"
 #include "gateway/request.h"
 
+/*
+ * Memory for what requests under way have sent and is read whole: small documents, but up to
+ * XML_BYTES_MAX and many times that when parsed. Whoever has not signed has a part of its own, so
+ * that strangers keep nobody else from being served.
+ */
+#define HELD_SIGNED_MAX    MIB(128) /* two of the largest that there can be, or thousands */
+#define HELD_STRANGERS_MAX MIB(16)  /* three times 1,000 of the longest keys to delete */
+
 struct gateway {
 	struct gateway_opts opts;
 	struct web_server *web;
 	struct task_group duties; /* upkeep.c */
 	struct gateway_sight sight;
+	size_t held_signed, held_strangers; /* bytes, see request_hold() */
 };
 
 /* ---- upkeep.c ---- */
@@ -41,6 +50,9 @@ SUSPENDS int access_ask_sets(struct request *r, unsigned sets);
  * transaction. */
 SUSPENDS int access_check_late(
     struct request *r, struct kv *txn, const struct settings *settings, unsigned sets);
+/* S3_AccessDenied where nobody has signed and no ACL or policy could let such a one delete
+ * anything: asked before it is read what. */
+SUSPENDS int access_check_stranger(struct request *r);
 /* err, or S3_AccessDenied where the caller may not list: nobody else is told what is missing. */
 SUSPENDS int access_missing(struct request *r, int err);
 

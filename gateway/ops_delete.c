@@ -218,8 +218,10 @@ op_delete_objects(struct request *r)
 	struct deleting_many m = { .r = r };
 	struct xml_doc *doc;
 	struct buf body;
-	int err = request_xml(r, "Delete", &doc);
+	int err = access_check_stranger(r);
 
+	if (err == ERR_OK)
+		err = request_xml(r, "Delete", &doc);
 	if (err != ERR_OK)
 		return err;
 	buf_init(&body, REPLY_BODY_MAX);

@@ -139,6 +139,31 @@ request_done(struct request *r, struct kv *txn, int err, const struct bucket_don
 	return r->bucket->ops->txn_result(txn, bytes_of(packed, sizeof(packed)));
 }
 
+/* ---- memory ---- */
+
+int
+request_hold(struct request *r, size_t bytes)
+{
+	struct gateway *g = r->g;
+	bool stranger = request_anonymous(r);
+	size_t most = stranger ? HELD_STRANGERS_MAX : HELD_SIGNED_MAX;
+	size_t *all = stranger ? &g->held_strangers : &g->held_signed;
+
+	if (bytes > most - *all)
+		return S3_SlowDown;
+	*all += bytes;
+	*(stranger ? &r->held_strangers : &r->held_signed) += bytes;
+	return ERR_OK;
+}
+
+void
+request_release(struct request *r)
+{
+	r->g->held_signed -= r->held_signed;
+	r->g->held_strangers -= r->held_strangers;
+	r->held_signed = r->held_strangers = 0;
+}
+
 /* ---- headers ---- */
 
 int

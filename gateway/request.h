@@ -43,6 +43,7 @@ struct request {
 	struct version_ref which;
 	struct entry entry;
 	struct buf entry_value;
+	size_t held_signed, held_strangers; /* of the gateway's; see request_hold() */
 	uint64_t now_ms;
 	char id[REQUEST_ID_MAX];
 	/* the answer's headers */
@@ -92,6 +93,11 @@ SUSPENDS int request_update(
     struct request *r, int (*fn)(void *arg, struct kv *txn), void *arg, struct bucket_done *done);
 /* The end of fn: what bucket_*() said, kept as the transaction's result. */
 int request_done(struct request *r, struct kv *txn, int err, const struct bucket_done *done);
+
+/* ---- memory, of which the gateway has some for all requests ---- */
+/* Counts what the client has us keep, until the request ends. S3_SlowDown: too much is kept. */
+int request_hold(struct request *r, size_t bytes);
+void request_release(struct request *r);
 
 /* ---- the whole body, of at most max bytes; checked against Content-MD5 and checksums ---- */
 SUSPENDS int request_body(struct request *r, size_t max, struct buf *out);

@@ -27,6 +27,7 @@ void xml_init(void);
  * limits; ERR_TOO_BIG. gives */
 int xml_read(struct bytes text, struct xml_doc **out);
 void xml_free(struct xml_doc *d);
+size_t xml_bytes(const struct xml_doc *d); /* of memory, about */
 const struct xml_node *xml_root(const struct xml_doc *d);
 /* The first child with this name; NULL, also for node NULL. */
 const struct xml_node *xml_child(const struct xml_node *node, const char *name);

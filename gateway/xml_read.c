@@ -7,11 +7,12 @@
 
 #include "gateway/xml.h"
 
-#define MEMORY_MAX MIB(48) /* of one document: XML_NODES_MAX nodes, and twice its text */
+#define MEMORY_MAX  MIB(48) /* of one document: XML_NODES_MAX nodes, and twice its text */
+#define PIECE_BYTES 32      /* that a piece costs besides what is in it */
 
 struct xml_doc {
 	struct xml_node *root;
-	size_t bytes;
+	size_t bytes, count;
 	struct xml_piece *pieces;
 };
 
@@ -39,6 +40,7 @@ take(struct xml_doc *d, size_t len)
 	if (p == NULL)
 		return NULL;
 	d->bytes += len;
+	d->count++;
 	p->next = d->pieces;
 	d->pieces = p;
 	return p->data;
@@ -197,6 +199,12 @@ xml_free(struct xml_doc *d)
 		d->pieces = next;
 	}
 	free(d);
+}
+
+size_t
+xml_bytes(const struct xml_doc *d)
+{
+	return sizeof(*d) + d->bytes + d->count * PIECE_BYTES;
 }
 
 const struct xml_node *

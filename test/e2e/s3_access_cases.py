@@ -149,6 +149,33 @@ def questions_about_many_keys():
     alice.delete_bucket_policy(Bucket=b)
 
 
+@case
+def strangers_and_long_lists_to_delete():
+    b, other = bucket(ACL="public-read-write"), bucket()
+    small = b"<Delete><Object><Key>k</Key></Object><Object><Key>pub/k</Key></Object></Delete>"
+    head = lambda name, n: b"POST /%s?delete HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n" % (name.encode(), n)
+    # Who could not delete anything in any case is not asked what.
+    answer = plain(head(other, 2000000) + b"Expect: 100-continue\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 403 "), answer
+    alice.put_bucket_policy(Bucket=other, Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": "*", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::%s/pub/*" % other}]}))
+    status, _, text = raw("POST", "/%s?delete" % other, data=small)
+    assert status == 200 and b"<Deleted><Key>pub/k</Key>" in text and b"<Error><Key>k</Key>" in text, text
+    # Who could must not have us keep any number of lists.
+    long = b"<Delete>" + b"x" * 2090000
+    slow = []
+
+    def too_many():
+        slow.append(plain(head(b, len(long) + 1) + b"\r\n" + long, False))
+        return raw("POST", "/%s?delete" % b, data=long)[0] == 503
+    until(too_many)
+    assert len(alice.delete_objects(Bucket=b, Delete={"Objects": [{"Key": "k" * 1000 + str(i)} for i in range(1000)]})["Deleted"]) == 1000
+    for s in slow:
+        s.close()
+    until(lambda: raw("POST", "/%s?delete" % b, data=long)[0] == 400)
+    assert raw("POST", "/%s?delete" % b, data=small)[0] == 200
+
+
 # In the gateway of memory what is known always lacks the last transaction, as if another gateway had made it.
 @case
 def puts_go_by_what_is_current():
