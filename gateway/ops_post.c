@@ -52,6 +52,24 @@ read_fields(struct posting *p)
 	return err == ERR_INVALID ? S3_MalformedPOSTRequest : err;
 }
 
+/* What is kept with the object must be one that a header can say. */
+static int
+check_names(struct posting *p)
+{
+	static const char prefix[] = "x-amz-meta-";
+
+	for (size_t i = 0; i < form_count(p->form); i++) {
+		const char *name = form_at(p->form, i).name;
+
+		if (strncasecmp(name, prefix, sizeof(prefix) - 1) != 0 ||
+		    web_header_name_valid(name, strlen(name)))
+			continue;
+		p->r->message = "The name of a metadata field is no token.";
+		return S3_InvalidArgument;
+	}
+	return ERR_OK;
+}
+
 /* "${filename}" stands for the file's own name. */
 static int
 make_key(struct posting *p)
@@ -178,6 +196,8 @@ prepare(struct posting *p)
 	int err = read_fields(p);
 
 	p->limits = (struct post_limits){ .most = FILE_BYTES_MAX };
+	if (err == ERR_OK)
+		err = check_names(p);
 	if (err == ERR_OK)
 		err = make_key(p);
 	if (err == ERR_OK)

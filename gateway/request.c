@@ -175,8 +175,8 @@ reply_header_bytes(struct request *r, const char *name, struct bytes value)
 
 	if (r->headers_count == WEB_REPLY_HEADERS_MAX)
 		return ERR_TOO_BIG;
-	/* Text of users must not become a header of its own. */
-	if (memchr(value.data, '\r', value.len) != NULL ||
+	/* Text of users must not become a header of its own, nor keep the rest from going out. */
+	if (!web_header_name_valid(name, name_len) || memchr(value.data, '\r', value.len) != NULL ||
 	    memchr(value.data, '\n', value.len) != NULL ||
 	    memchr(value.data, '\0', value.len) != NULL)
 		return ERR_OK;

@@ -32,7 +32,8 @@
 #define WEB_BODY_BUFFER_SMALL  KIB(16)
 /* Of a body that nobody wants any more: beyond, the connection is cut. */
 #define WEB_DISCARD_MAX        MIB(8)
-#define WEB_REPLY_HEADERS_MAX  192 /* user metadata of 2 KiB in the shortest names, and ours */
+/* As many as a request may have brought, to be kept with an object, and ours. */
+#define WEB_REPLY_HEADERS_MAX  (WEB_HEADERS_COUNT_MAX + 64)
 
 struct web_server;
 struct web_request;
@@ -66,6 +67,7 @@ const char *web_method(const struct web_request *r);
 const char *web_target(const struct web_request *r); /* as sent: undecoded, with the query */
 const char *web_header(const struct web_request *r, const char *name); /* the first; NULL: none */
 const struct web_header *web_headers(const struct web_request *r, size_t *count);
+bool web_header_name_valid(const char *name, size_t len);
 void web_peer(const struct web_request *r, struct addr *out);
 bool web_encrypted(const struct web_request *r);
 /* What is wrong with the request as HTTP, in words; NULL: nothing. */

@@ -15,8 +15,8 @@ static const char *const single[] = { "content-length", "host", "transfer-encodi
 	"authorization", "expect", "content-type", "content-md5", "x-amz-date",
 	"x-amz-content-sha256", "x-amz-decoded-content-length", "date" };
 
-static bool
-is_token(const char *name, size_t len)
+bool
+web_header_name_valid(const char *name, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (name[i] <= ' ' || name[i] == 127 ||
@@ -68,7 +68,7 @@ copy_header(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_le
 	(void)kind;
 	if (r->headers_count == WEB_HEADERS_COUNT_MAX)
 		r->problem = "There are too many headers.";
-	else if (!is_token(name, name_len))
+	else if (!web_header_name_valid(name, name_len))
 		r->problem = "The name of a header is no token.";
 	else if (!is_field_value(value, value_len))
 		r->problem = "A header has a control character.";

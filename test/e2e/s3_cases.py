@@ -1,6 +1,7 @@
 # Cases of the S3 interface for boto3: buckets, objects, uploads, settings (test/e2e/s3).
 import base64
 import hashlib
+import http.client
 import time
 import zlib
 from datetime import datetime, timedelta, timezone
@@ -73,6 +74,27 @@ def headers_and_metadata():
     fails("InvalidStorageClass", 400, alice.put_object, Bucket=b, Key="l", StorageClass="WRONG")
     for value in ("\x04a", "a\x04", "a\x7fb"):
         fails("InvalidRequest", 400, alice.put_object, Bucket=b, Key="l", Metadata={"a": value})
+
+
+@case
+def metadata_in_many_pieces():
+    b = bucket()
+    many = {"m%d" % i: "" for i in range(230)}
+    http.client._MAXHEADERS = 1000  # Python's own limit of what it reads is 100
+    alice.put_object(Bucket=b, Key="k", Body=b"x", Metadata=many)
+    assert alice.head_object(Bucket=b, Key="k")["Metadata"] == many
+    assert body(b, "k") == b"x"
+    alice.copy_object(Bucket=b, Key="copy", CopySource={"Bucket": b, "Key": "k"})
+    assert alice.get_object(Bucket=b, Key="copy")["Metadata"] == many
+    fails("InvalidRequest", 400, alice.put_object, Bucket=b, Key="l", Metadata={"m%d" % i: "" for i in range(260)})
+    fails("404", 404, alice.head_object, Bucket=b, Key="l")
+    # A form's field can have a name that no header has.
+    alice.put_bucket_acl(Bucket=b, ACL="public-read-write")
+    for name in ("x-amz-meta-a\tb", "x-amz-meta-a b", "x-amz-meta-a:b", "x-amz-meta-\u00e4"):
+        status, _, text = post_form(b, [("key", "form"), (name, "v")])
+        assert status == 400 and b"InvalidArgument" in text, (name, status, text)
+    assert post_form(b, [("key", "form"), ("x-amz-meta-a", "v")])[0] == 204
+    assert alice.head_object(Bucket=b, Key="form")["Metadata"] == {"a": "v"}
 
 
 @case
