@@ -52,19 +52,38 @@ read_fields(struct posting *p)
 	return err == ERR_INVALID ? S3_MalformedPOSTRequest : err;
 }
 
-/* What is kept with the object must be one that a header can say. */
+static bool
+field_begins(const char *name, const char *with)
+{
+	return strncasecmp(name, with, strlen(with)) == 0;
+}
+
+static bool
+field_again(const struct form *f, size_t at)
+{
+	const char *name = form_at(f, at).name;
+
+	for (size_t i = 0; i < at; i++) {
+		if (strcasecmp(form_at(f, i).name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Each but those that nobody looks at comes once: a policy judges the first of a name, and all of a
+ * name would be stored. What is kept with the object must be one that a header can say. */
 static int
 check_names(struct posting *p)
 {
-	static const char prefix[] = "x-amz-meta-";
-
 	for (size_t i = 0; i < form_count(p->form); i++) {
 		const char *name = form_at(p->form, i).name;
 
-		if (strncasecmp(name, prefix, sizeof(prefix) - 1) != 0 ||
-		    web_header_name_valid(name, strlen(name)))
+		if (field_begins(name, "x-amz-meta-") && !web_header_name_valid(name, strlen(name)))
+			p->r->message = "The name of a metadata field is no token.";
+		else if (!field_begins(name, "x-ignore-") && field_again(p->form, i))
+			p->r->message = "POST requires at most one field of each name.";
+		else
 			continue;
-		p->r->message = "The name of a metadata field is no token.";
 		return S3_InvalidArgument;
 	}
 	return ERR_OK;

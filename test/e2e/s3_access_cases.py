@@ -439,6 +439,14 @@ def browser_forms():
     assert post_form(b, [("key", "other")] + fields[1:] + policy(good))[0] == 403
     assert post_form(b, fields + [("x-amz-meta-a", "b")] + policy(good))[0] == 403
     assert post_form(b, fields + policy(good, -10))[0] == 403
+    # What the policy judges is all that there is of a name.
+    role = policy(good + [{"x-amz-meta-role": "user"}])
+    assert post_form(b, fields + [("x-amz-meta-role", "user")] + role)[0] == 204
+    for again in ("x-amz-meta-role", "X-Amz-Meta-Role"):
+        status, _, text = post_form(b, fields + [("x-amz-meta-role", "user"), (again, "admin")] + role)
+        assert status == 400 and b"at most one" in text, (status, text)
+    assert alice.head_object(Bucket=b, Key="k/up.txt")["Metadata"] == {"role": "user"}
+    assert post_form(b, fields + [("x-ignore-a", "1"), ("x-ignore-a", "2")] + policy(good))[0] == 204
     assert post_form(b, fields + policy(good), b"")[0] == 400
     assert post_form(b, fields + policy(good[:-1] + [["content-length-range", 1, 3]]))[0] == 400
     wrong = policy(good)
