@@ -68,6 +68,26 @@ number(const char **text, uint64_t *out)
 	return decimal_parse(digits, UINT64_MAX, out);
 }
 
+bool
+range_applies(const char *if_range, const struct entry *e)
+{
+	char etag[ETAG_TEXT_MAX];
+	uint64_t ms;
+	size_t len;
+
+	if (if_range == NULL)
+		return true;
+	if (times_parse_http(if_range, &ms) == ERR_OK)
+		return e->modified_ms / 1000 == ms / 1000;
+	len = strlen(if_range);
+	if (len >= 2 && if_range[0] == '"' && if_range[len - 1] == '"') {
+		if_range++;
+		len -= 2;
+	}
+	etag_text(&e->etag, etag);
+	return bytes_equal(bytes_of(if_range, len), bytes_of(etag, strlen(etag)));
+}
+
 int
 range_parse(const char *text, uint64_t size, uint64_t *from, uint64_t *len, bool *partial)
 {

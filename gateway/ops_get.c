@@ -120,13 +120,14 @@ static SUSPENDS int
 choose(struct getting *g)
 {
 	struct request *r = g->r;
-	const char *part = request_query(r, "partNumber");
+	const char *part = request_query(r, "partNumber"), *range = request_header(r, "range");
 	int err;
 
 	if (part != NULL)
 		return choose_part(g, part);
-	err =
-	    range_parse(request_header(r, "range"), r->entry.size, &g->from, &g->len, &g->partial);
+	if (!range_applies(request_header(r, "if-range"), &r->entry))
+		range = NULL;
+	err = range_parse(range, r->entry.size, &g->from, &g->len, &g->partial);
 	if (err == S3_InvalidRange)
 		(void)reply_headerf(
 		    r, "Content-Range", "bytes */%llu", (unsigned long long)r->entry.size);

@@ -142,6 +142,28 @@ def ranges_and_conditions():
 
 
 @case
+def ranges_of_what_it_was():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"0123456789")
+    r = alice.head_object(Bucket=b, Key="k")
+    etag, date = r["ETag"], r["ResponseMetadata"]["HTTPHeaders"]["last-modified"]
+    for said, whole in ((etag, False), (etag.strip('"'), False), (date, False), ('"other"', True), ("W/" + etag, True),
+                        ("Wed, 01 Jan 2020 00:00:00 GMT", True), ("Fri, 01 Jan 2100 00:00:00 GMT", True), ("nonsense", True)):
+        c = client(0)
+        for operation in ("GetObject", "HeadObject"):
+            with_header(c, operation, "If-Range", said)
+        for f in (c.get_object, c.head_object):
+            r = f(Bucket=b, Key="k", Range="bytes=4-7")
+            assert (r["ResponseMetadata"]["HTTPStatusCode"], r["ContentLength"]) == ((200, 10) if whole else (206, 4)), said
+            assert ("ContentRange" in r) != whole, said
+        assert body(b, "k", c) == b"0123456789"
+        if whole:  # nor is a range refused that nobody is held to
+            assert body(b, "k", c, Range="bytes=10-") == b"0123456789"
+        else:
+            fails("InvalidRange", 416, c.get_object, Bucket=b, Key="k", Range="bytes=10-")
+
+
+@case
 def conditional_writes():
     b = bucket()
     c = client(0)
