@@ -109,7 +109,7 @@ choose_part(struct getting *g, const char *text)
 	if (err == ERR_OK) {
 		g->from = offset;
 		g->len = part.size;
-		g->partial = r->entry.in_parts || r->entry.size > 0;
+		g->partial = part.size > 0; /* a range of no bytes cannot be told */
 		g->parts = r->entry.etag.parts;
 		g->checksum = part.checksum;
 	}
@@ -168,7 +168,7 @@ reply_headers(struct getting *g)
 		    (unsigned long long)r->entry.size);
 	if (err == ERR_OK && g->parts > 0)
 		err = reply_headerf(r, "x-amz-mp-parts-count", "%u", g->parts);
-	if (err == ERR_OK && !g->partial)
+	if (err == ERR_OK && !g->partial && g->parts == 0)
 		err = reply_asked_checksum(r, &r->entry.checksum, r->entry.etag.parts);
 	else if (err == ERR_OK)
 		err = reply_asked_checksum(r, &g->checksum, 0);

@@ -266,6 +266,26 @@ def multipart():
 
 
 @case
+def parts_of_nothing():
+    b = bucket()
+    for key, parts in (("one", [b""]), ("last", [b"x" * 5242880, b""])):
+        u = alice.create_multipart_upload(Bucket=b, Key=key, ChecksumAlgorithm="SHA256")["UploadId"]
+        put = [alice.upload_part(Bucket=b, Key=key, UploadId=u, PartNumber=i + 1, Body=p, ChecksumAlgorithm="SHA256")
+               for i, p in enumerate(parts)]
+        alice.complete_multipart_upload(Bucket=b, Key=key, UploadId=u, MultipartUpload={"Parts": [
+            {"PartNumber": i + 1, "ETag": p["ETag"], "ChecksumSHA256": p["ChecksumSHA256"]} for i, p in enumerate(put)]})
+        for f in (alice.head_object, alice.get_object):
+            r = f(Bucket=b, Key=key, PartNumber=len(parts), ChecksumMode="ENABLED")
+            assert r["ResponseMetadata"]["HTTPStatusCode"] == 200 and "ContentRange" not in r, r
+            assert (r["ContentLength"], r["PartsCount"]) == (0, len(parts))
+            assert r["ChecksumSHA256"] == put[-1]["ChecksumSHA256"]
+    assert alice.head_object(Bucket=b, Key="last", PartNumber=1)["ContentRange"] == "bytes 0-5242879/5242880"
+    alice.put_object(Bucket=b, Key="plain", Body=b"")
+    r = alice.get_object(Bucket=b, Key="plain", PartNumber=1)
+    assert r["ResponseMetadata"]["HTTPStatusCode"] == 200 and "ContentRange" not in r
+
+
+@case
 def copies():
     a, b = bucket(), bucket()
     alice.put_object(Bucket=a, Key="ä k", Body=b"data", Metadata={"m": "1"}, ContentType="t/t", Tagging="t=1")
