@@ -26,6 +26,23 @@ struct getting {
 	bool has_customer;
 };
 
+/* Whoever makes a link to somebody else's object must not say what a browser takes it for. */
+static int
+check_overrides(struct request *r)
+{
+	static const char prefix[] = "response-";
+
+	for (size_t i = 0; i < r->target.query_count; i++) {
+		if (!request_anonymous(r) ||
+		    strncmp(r->target.query[i].name, prefix, sizeof(prefix) - 1) != 0)
+			continue;
+		r->message = "Request specific response headers cannot be used for anonymous GET "
+			     "requests.";
+		return S3_InvalidRequest;
+	}
+	return ERR_OK;
+}
+
 /* ---- which version ---- */
 
 /* A delete marker has its own answers: 404 with a header, or 405. */
@@ -222,8 +239,10 @@ op_get_object(struct request *r)
 {
 	struct getting g = { .r = r };
 	bool head = strcmp(web_method(r->web), "HEAD") == 0;
-	int err = find(&g);
+	int err = check_overrides(r);
 
+	if (err == ERR_OK)
+		err = find(&g);
 	if (err == ERR_OK)
 		err = check_conditions(&g);
 	if (err == ERR_OK)

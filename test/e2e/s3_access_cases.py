@@ -306,6 +306,23 @@ def presigned_urls():
 
 
 @case
+def headers_that_strangers_ask_for():
+    b = bucket()
+    alice.put_object(Bucket=b, Key="k", Body=b"<script>", ContentType="text/plain", ACL="public-read")
+    for name in ("content-type", "content-encoding", "content-language", "content-disposition", "cache-control", "expires"):
+        status, h, text = raw("GET", "/%s/k?response-%s=x" % (b, name))
+        assert status == 400 and b"InvalidRequest" in text, (name, status)
+        assert raw("HEAD", "/%s/k?response-%s=x" % (b, name))[0] == 400
+    alice.put_bucket_website(Bucket=b, WebsiteConfiguration={"IndexDocument": {"Suffix": "k"}})
+    site = {"Host": b + ".s3-website.localhost"}
+    assert raw("GET", "/k", site)[2] == b"<script>"
+    assert raw("GET", "/k?response-content-type=text/html", site)[0] == 400
+    assert raw("GET", "/%s/k?x-response-content-type=x" % b)[1]["Content-Type"] == "text/plain"
+    url = bob.generate_presigned_url("get_object", Params={"Bucket": b, "Key": "k", "ResponseContentType": "x/y"})
+    assert urllib.request.urlopen(url).headers["Content-Type"] == "x/y"
+
+
+@case
 def old_signatures():
     b = bucket()
     a = info["accounts"][0]
