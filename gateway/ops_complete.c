@@ -247,7 +247,6 @@ static int
 reply_completed(struct completing *c, const struct bucket_done *done)
 {
 	struct request *r = c->r;
-	const char *host = request_header(r, "host");
 	struct buf body, location;
 	struct xml x;
 	int err = reply_written(r, done);
@@ -260,10 +259,7 @@ reply_completed(struct completing *c, const struct bucket_done *done)
 		return err;
 	buf_init(&body, KIB(16));
 	buf_init(&location, KIB(8));
-	err = buf_appendf(&location, "%s://%s/%s/", web_encrypted(r->web) ? "https" : "http",
-	    host == NULL ? "" : host, r->bucket->name);
-	if (err == ERR_OK)
-		err = encode_percent(&location, request_key(r), true);
+	err = request_url(r, &location);
 	x = xml_begin(&body, "CompleteMultipartUploadResult", S3_XMLNS);
 	xml_put(&x, "Location", buf_str(&location));
 	xml_put(&x, "Bucket", r->bucket->name);

@@ -283,11 +283,12 @@ reply_posted(struct posting *p)
 	const char *to = form_value(p->form, "success_action_redirect");
 	const char *status = form_value(p->form, "success_action_status");
 	char etag[ETAG_TEXT_MAX];
-	struct buf text;
+	struct buf text, url;
 	struct xml x;
 	int err = reply_headerf(r, "ETag", "\"%s\"", etag_text(&p->stored.etag, etag));
 
 	buf_init(&text, KIB(16));
+	buf_init(&url, KIB(8));
 	if (to == NULL)
 		to = form_value(p->form, "redirect");
 	if (err == ERR_OK && to != NULL && *to != '\0') {
@@ -302,18 +303,21 @@ reply_posted(struct posting *p)
 		if (err == ERR_OK)
 			err = reply_empty(r, 303);
 	} else if (err == ERR_OK && status != NULL && strcmp(status, "201") == 0) {
+		err = request_url(r, &url);
 		x = xml_begin(&text, "PostResponse", NULL);
-		xml_put(&x, "Location", r->target.path);
+		xml_put(&x, "Location", buf_str(&url));
 		xml_put(&x, "Bucket", r->bucket->name);
 		xml_put(&x, "Key", r->target.key);
 		xml_put_etag(&x, &p->stored.etag);
-		err = xml_end(&x, "PostResponse");
+		if (err == ERR_OK)
+			err = xml_end(&x, "PostResponse");
 		if (err == ERR_OK)
 			err = reply_xml(r, 201, &text);
 	} else if (err == ERR_OK) {
 		err = reply_empty(r, status != NULL && strcmp(status, "200") == 0 ? 200 : 204);
 	}
 	buf_fini(&text);
+	buf_fini(&url);
 	return err;
 }
 

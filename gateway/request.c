@@ -22,6 +22,17 @@ request_anonymous(const struct request *r)
 	return r->caller.account.id.text[0] == '\0';
 }
 
+int
+request_url(const struct request *r, struct buf *out)
+{
+	const char *host = request_header(r, "host");
+	bool hosted = r->target.hosted;
+	int err = buf_appendf(out, "%s://%s/%s%s", web_encrypted(r->web) ? "https" : "http",
+	    host == NULL ? "" : host, hosted ? "" : r->target.bucket, hosted ? "" : "/");
+
+	return err == ERR_OK ? encode_percent(out, request_key(r), true) : err;
+}
+
 bool
 request_recalls(const struct request *r)
 {

@@ -68,6 +68,8 @@ request_query(const struct request *r, const char *name)
 
 struct bytes request_key(const struct request *r);
 bool request_anonymous(const struct request *r);
+/* Appends the address of the key, as whoever asks writes it. */
+int request_url(const struct request *r, struct buf *out);
 /* It only reads, and may be answered from an older state, which is marked, where there is no other.
  */
 bool request_recalls(const struct request *r);

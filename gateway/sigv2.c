@@ -196,8 +196,7 @@ static int
 resource(const struct target *t, enum form form, struct buf *out)
 {
 	/* In the host instead of the path, the bucket is signed all the same. */
-	bool hosted = t->bucket[0] != '\0' && strcmp(t->path + 1, t->key) == 0;
-	int err = hosted ? buf_appendf(out, "/%s", t->bucket) : ERR_OK;
+	int err = t->hosted ? buf_appendf(out, "/%s", t->bucket) : ERR_OK;
 	char mark = '?';
 
 	if (err == ERR_OK)

@@ -89,6 +89,7 @@ parse_host(struct target *t, const char *host, const char *const *domains)
 		t->website = true;
 		n -= sizeof(website) - 1;
 	}
+	t->hosted = true;
 	return decode(t, bytes_of(host, n), false, &t->bucket);
 }
 

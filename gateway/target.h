@@ -24,6 +24,7 @@ struct target {
 	const char *path;   /* decoded, NUL-free, as signed */
 	const char *bucket; /* "": none, it is the service */
 	const char *key;    /* "": none, it is the bucket */
+	bool hosted;        /* the host names the bucket, not the path */
 	bool website;
 	struct query_item query[TARGET_QUERY_MAX];
 	size_t query_count;

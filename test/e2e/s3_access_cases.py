@@ -453,6 +453,7 @@ def browser_forms():
     assert post_form(b, fields + policy(good), big)[0] == 204 and body(b, "k/up.txt") == big
     status, _, text = post_form(b, fields + policy(good + [{"success_action_status": "201"}]) + [("success_action_status", "201")])
     assert status == 201 and b"<Key>k/up.txt</Key>" in text
+    assert b"<Location>%s/%s/k/up.txt</Location>" % (info["endpoint"].encode(), b.encode()) in text, text
     assert post_form(b, [("key", "other")] + fields[1:] + policy(good))[0] == 403
     assert post_form(b, fields + [("x-amz-meta-a", "b")] + policy(good))[0] == 403
     assert post_form(b, fields + policy(good, -10))[0] == 403
@@ -469,6 +470,9 @@ def browser_forms():
     wrong = policy(good)
     assert post_form(b, fields + wrong[:2] + [("signature", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")])[0] == 403
     assert post_form(b, fields)[0] == 403
+    host = b + ".localhost"
+    _, _, text = post_form("", fields + policy(good + [{"success_action_status": "201"}]) + [("success_action_status", "201")], host=host)
+    assert b"<Location>http://%s/k/up.txt</Location>" % host.encode() in text, text
     assert post_form(b, fields + policy(good[1:]))[0] == 403
     sha = lambda d: [("x-amz-checksum-sha256", base64.b64encode(hashlib.sha256(d).digest()).decode())]
     summed = policy(good + [["starts-with", "$x-amz-checksum-sha256", ""]])

@@ -243,6 +243,7 @@ def multipart():
     fails("InvalidPart", 400, done, parts((1, e3), (3, e3)))
     fails("NoSuchUpload", 404, alice.list_parts, Bucket=b, Key="k", UploadId="0" * 32)
     r = done(parts((1, e1), (3, e3)))
+    assert r["Location"] == "%s/%s/k" % (info["endpoint"], b)
     md5s = bytes.fromhex(e1.strip('"')) + bytes.fromhex(e3.strip('"'))
     assert r["ETag"] == '"%s-2"' % hashlib.md5(md5s).hexdigest()
     r = alice.get_object(Bucket=b, Key="k")

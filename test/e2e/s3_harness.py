@@ -105,13 +105,14 @@ def plain(data, wait=True):
     return out
 
 
-def post_form(b, fields, data=b"posted", name="up.txt"):
+def post_form(b, fields, data=b"posted", name="up.txt", host=None):
     edge = "----edge"
     text = b"".join(b'--%s\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (edge.encode(), k.encode(), v.encode())
                     for k, v in fields)
     text += b'--%s\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\nContent-Type: text/plain\r\n\r\n' % (edge.encode(), name.encode())
     text += data + b"\r\n--%s--\r\n" % edge.encode()
-    return raw("POST", "/" + b, {"Content-Type": "multipart/form-data; boundary=" + edge}, text)
+    headers = {"Content-Type": "multipart/form-data; boundary=" + edge}
+    return raw("POST", "/" + b, dict(headers, Host=host) if host else headers, text)
 
 
 class Skipped(Exception):
