@@ -59,7 +59,7 @@ put_answer(void *arg, size_t i, int err, struct bytes reply)
 	if (err == ERR_OK)
 		err = put_reply_unpack(reply, &r);
 	if (err == ERR_OK)
-		err = r.count == 1 ? r.err[0] : ERR_INVALID;
+		err = r.count == 1 ? err_foreign(r.err[0]) : ERR_INVALID;
 	count(p, err);
 	return false;
 }

@@ -301,24 +301,6 @@ calls_close(struct calls *cs, int err)
 
 /* ---- answers ---- */
 
-/*
- * What a peer may say of itself. Codes that describe our own task (cancelled, timed out) or that we
- * do not know must not pass for ours.
- */
-static int
-foreign_status(int status)
-{
-	switch (status) {
-	case ERR_NOMEM:
-	case ERR_TIMEOUT:
-	case ERR_CANCELED:
-	case ERR_CLOSED:
-		return ERR_BUSY;
-	default:
-		return status < ERR_PLACEMENT ? ERR_REFUSED : status;
-	}
-}
-
 /* An answer to a request of ours is fresh and proves that the address works. */
 static void
 learn(struct calls *cs, struct peer *peer, const struct rpc_call_state *s,
@@ -385,7 +367,7 @@ calls_response(struct calls *cs, const struct dgram_in *in)
 		o->answered(o->arg, &to, rtt);
 	/* An observer may have abandoned the call. */
 	if (slot_find(cs, in->envelope.id) == s)
-		end(s, foreign_status(in->envelope.status), in->envelope.body);
+		end(s, err_foreign(in->envelope.status), in->envelope.body);
 }
 
 void

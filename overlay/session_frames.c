@@ -1,8 +1,9 @@
 /*
  * What each frame does. The rules that need more than the frame itself: which
  * ids a peer may open (its own parity, rising), that data stays within credit and comes
- * before the end. Frames for a stream that is over here are normal (they crossed our END or
- * RESET) and dropped; frames for one that never was end the session.
+ * before the end. A status passes err_foreign() here, and nowhere behind. Frames for a stream
+ * that is over here are normal (they crossed our END or RESET) and dropped; frames for one that
+ * never was end the session.
  */
 #include "overlay/base/err.h"
 #include "overlay/session_calls.h"
@@ -97,7 +98,7 @@ take_end(struct session *s, struct stream *st, const struct frame *f)
 	if (st->in_ended)
 		session_bad(s, true, "ended a stream twice");
 	else
-		stream_deliver_end(st, f->status, f->bytes);
+		stream_deliver_end(st, err_foreign(f->status), f->bytes);
 }
 
 static void
@@ -117,7 +118,7 @@ take_for_stream(struct session *s, const struct frame *f)
 	else if (f->type == FRAME_END)
 		take_end(s, st, f);
 	else
-		stream_deliver_reset(st, f->status);
+		stream_deliver_reset(st, err_foreign(f->status));
 }
 
 static void

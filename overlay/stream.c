@@ -4,9 +4,10 @@
  * the connection frame by frame, without a switch of tasks for each. Receiving: bytes go straight
  * to the task that waits for them, else into the stream's queue, which the credit bounds.
  *
- * Fails by: the peer's status (END, RESET), the session's end (ERR_CLOSED, ERR_TIMEOUT when it fell
- * silent, ERR_CANCELED in shutdown), the task's own deadline or cancellation. After a write
- * that was not finished nothing more can be sent, so a torn body never looks whole.
+ * Fails by: the peer's status (END, RESET), which is never CANCELED or TIMEOUT (err_foreign), the
+ * session's end (ERR_CLOSED, ERR_TIMEOUT when it fell silent, ERR_CANCELED in shutdown), the
+ * task's own deadline or cancellation. After a write that was not finished nothing more can be
+ * sent, so a torn body never looks whole.
  */
 #include <stdlib.h>
 
@@ -266,7 +267,10 @@ stream_deliver_end(struct stream *st, int status, struct bytes tail)
 void
 stream_deliver_reset(struct stream *st, int status)
 {
-	out_break(st, st->end_came && st->in_status != ERR_OK ? st->in_status : status);
+	/* Behind its end: it has said all, and does not want the rest. */
+	if (st->end_came)
+		status = st->in_status != ERR_OK ? st->in_status : ERR_CLOSED;
+	out_break(st, status);
 	in_end(st, status);
 	if (st->incoming) { /* who asked does not care any more, and it may be long until we look */
 		unread_less(st, st->in.len);

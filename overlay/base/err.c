@@ -98,6 +98,21 @@ err_from_errno(int errnum)
 	}
 }
 
+int
+err_foreign(int status)
+{
+	switch (status) {
+	case ERR_NOMEM:
+	case ERR_TIMEOUT:
+	case ERR_CANCELED:
+	case ERR_CLOSED:
+		return ERR_BUSY;
+	default:
+		/* UNKNOWN is said of an own write; behind it is what later versions say. */
+		return status > ERR_OK || status <= ERR_UNKNOWN ? ERR_REFUSED : status;
+	}
+}
+
 _Noreturn void
 must_failed(const char *file, int line, const char *cond)
 {

@@ -52,6 +52,13 @@ const char *err_text(int err);
 /* Name as in the list ("TIMEOUT"), for machines; never NULL. */
 const char *err_name(int err);
 
+/*
+ * What a status that a peer gave stands for here. Codes that tell of our own task or memory
+ * (CANCELED, TIMEOUT, CLOSED, NOMEM) are BUSY, and those that are not a peer's to give REFUSED, so
+ * that no peer's word passes for our own end.
+ */
+int err_foreign(int status);
+
 /* Translates an errno value; 0 gives ERR_OK, unknown ones ERR_IO. */
 int err_from_errno(int errnum);
 

@@ -1,6 +1,7 @@
 /* Files put, holders lost, files got: the promise of the whole, on a simulated network. */
 #include <stdio.h>
 
+#include "storage/messages.h"
 #include "test/scenario/world.h"
 #include "test/unit/suite.h"
 
@@ -277,6 +278,63 @@ START_TEST(a_lying_holder_is_found_and_worked_around)
 }
 END_TEST
 
+static int
+answer_canceled(void *arg, struct stream *s, const struct rpc_request *req)
+{
+	size_t *asked = arg;
+
+	(void)s;
+	(void)req;
+	++*asked;
+	return ERR_CANCELED;
+}
+
+/* The node ends these streams with what we say to ourselves when we give up. */
+static void
+pretend_canceled(struct world *w, size_t node, uint16_t method, size_t *asked)
+{
+	struct stream_method m = { method, answer_canceled, asked };
+
+	*asked = 0;
+	endpoint_swap_stream_method(node_endpoint(world_peer(w, node)), &m);
+}
+
+/* It is one that fails, like others: soon it is asked no more, and the rest is enough. */
+START_TEST(a_holder_that_pretends_we_gave_up)
+{
+	struct world *w = small_world(21);
+	size_t liar, asked;
+
+	put_ok(w, "photo", 900000, false);
+	liar = world_holder(w, "photo", 0, 0);
+	pretend_canceled(w, liar, METHOD_SHARD_GET, &asked);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	ck_assert_uint_gt(asked, 0);
+	ck_assert_uint_lt(asked, 20);
+	world_new_client(w);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	ck_assert_uint_lt(asked, 40);
+	world_free(w);
+}
+END_TEST
+
+/* Wrong bytes, and the question for their hashes is answered so: it hides, and is left out. */
+START_TEST(a_liar_that_pretends_we_gave_up)
+{
+	struct world *w = small_world(22);
+	size_t liar, asked;
+
+	put_ok(w, "photo", 900000, false);
+	liar = spoil_holder(w, 0, 0);
+	pretend_canceled(w, liar, METHOD_SHARD_HASHES, &asked);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	ck_assert_uint_gt(asked, 0);
+	ck_assert_uint_lt(asked, 20);
+	world_free(w);
+}
+END_TEST
+
 struct killer {
 	struct world *w;
 	size_t node;
@@ -509,7 +567,8 @@ main(void)
 	    any_four_of_eight_may_die_and_the_fifth_is_told, ranges, a_small_range_reads_little,
 	    a_small_range_of_a_liar, a_new_client_is_refused_in_time, deadlines_are_kept,
 	    a_slow_line_is_not_a_dead_one, a_pipe_gets_no_byte_twice,
-	    a_lying_holder_is_found_and_worked_around, a_holder_that_dies_during_put_is_replaced,
+	    a_lying_holder_is_found_and_worked_around, a_holder_that_pretends_we_gave_up,
+	    a_liar_that_pretends_we_gave_up, a_holder_that_dies_during_put_is_replaced,
 	    a_put_goes_on_with_other_holders, a_source_that_changed_is_not_sent_again,
 	    too_few_nodes_are_refused, six_nodes_for_eight_shards_warn,
 	    a_full_stop_of_all_loses_nothing, a_blackout_loses_nothing,

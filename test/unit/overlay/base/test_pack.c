@@ -2,6 +2,7 @@
 #include "test/unit/suite.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "overlay/base/err.h"
 #include "overlay/base/pack.h"
@@ -195,6 +196,22 @@ START_TEST(no_nul_inside_a_text)
 }
 END_TEST
 
+START_TEST(a_peer_tells_of_itself_only)
+{
+	static const int own[] = { ERR_NOMEM, ERR_TIMEOUT, ERR_CANCELED, ERR_CLOSED };
+	static const int told[] = { ERR_OK, ERR_BUSY, ERR_END, ERR_STALE, ERR_PLACEMENT, ERR_LOCKED,
+		ERR_STRANGER, ERR_QUOTA };
+	static const int others[] = { ERR_UNKNOWN, ERR_UNKNOWN - 1, INT_MIN, 1, INT_MAX };
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		ck_assert_int_eq(err_foreign(own[i]), ERR_BUSY);
+	for (size_t i = 0; i < ARRAY_LEN(told); i++)
+		ck_assert_int_eq(err_foreign(told[i]), told[i]);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		ck_assert_int_eq(err_foreign(others[i]), ERR_REFUSED);
+}
+END_TEST
+
 START_TEST(every_error_has_name_and_text)
 {
 	ck_assert_str_eq(err_name(ERR_OK), "OK");
@@ -220,6 +237,6 @@ main(void)
 	suite_add(s, "pack", 0, writes_big_endian, overruns_are_sticky_and_write_nothing,
 	    huge_lengths_do_not_wrap, a_failed_read_leaves_zeros, empty_input_is_done,
 	    domains_are_told_apart, texts_come_back_and_fit, no_nul_inside_a_text,
-	    every_error_has_name_and_text, NULL);
+	    a_peer_tells_of_itself_only, every_error_has_name_and_text, NULL);
 	return suite_main(s);
 }
