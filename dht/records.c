@@ -144,9 +144,9 @@ publishers_max(enum record_kind kind)
 	return kind == RECORD_LOCATION ? RECORD_PUBLISHERS_MAX : 1;
 }
 
-/* A new publisher of a known key: room is made by the one with the lowest sequence. */
+/* A new publisher of a known key: of too many, the one with the lowest sequence is to make way. */
 static int
-publisher_room(struct records *s, const struct record *r, uint64_t now)
+publisher_room(struct records *s, const struct record *r, uint64_t now, struct stored **old)
 {
 	size_t first = place(s, &r->key, r->kind, NULL), n = 0, lowest = first;
 
@@ -165,15 +165,29 @@ publisher_room(struct records *s, const struct record *r, uint64_t now)
 		return ERR_OK;
 	if (s->at[lowest]->sequence >= r->sequence)
 		return ERR_STALE;
-	drop(s, lowest);
+	*old = s->at[lowest];
 	return ERR_OK;
 }
 
-static bool
-farther_than_all(const struct records *s, const struct record *r)
+/*
+ * How many are left when r takes the place of old (may be NULL) and those farthest away make room:
+ * nearer ones do not, and old only for r itself.
+ */
+static int
+bytes_room(struct records *s, const struct record *r, const struct stored *old, size_t *left)
 {
-	return s->count == 0 ||
-	       compare(s, s->at[s->count - 1], &r->key, r->kind, &r->publisher) < 0;
+	uint64_t bytes = s->bytes + stored_cost(r->len) - (old == NULL ? 0 : stored_cost(old->len));
+	size_t n = s->count;
+
+	while (bytes > s->bytes_max) {
+		s->full = true;
+		if (n == 0 || s->at[n - 1] == old ||
+		    compare(s, s->at[n - 1], &r->key, r->kind, &r->publisher) < 0)
+			return ERR_FULL;
+		bytes -= stored_cost(s->at[--n]->len);
+	}
+	*left = n;
+	return ERR_OK;
 }
 
 static int
@@ -192,20 +206,16 @@ index_room(struct records *s)
 	return ERR_OK;
 }
 
+/* In the place of old, unless that is NULL. What fails has dropped nothing. */
 static int
-insert(struct records *s, const struct record *r, uint64_t expires)
+insert(struct records *s, const struct record *r, uint64_t expires, const struct stored *old)
 {
 	struct stored *new;
-	size_t i;
-	int err;
+	size_t i, left;
+	int err = bytes_room(s, r, old, &left);
 
-	while (s->bytes + stored_cost(r->len) > s->bytes_max) {
-		s->full = true;
-		if (farther_than_all(s, r))
-			return ERR_FULL;
-		drop(s, s->count - 1);
-	}
-	err = index_room(s);
+	if (err == ERR_OK)
+		err = index_room(s);
 	if (err != ERR_OK)
 		return err;
 	new = malloc(sizeof(*new) + r->len);
@@ -218,6 +228,10 @@ insert(struct records *s, const struct record *r, uint64_t expires)
 	new->len = r->len;
 	new->kind = (uint8_t)r->kind;
 	memcpy(new->bytes, r->bytes, r->len);
+	while (s->count > left)
+		drop(s, s->count - 1);
+	if (old != NULL)
+		drop(s, place(s, &old->key, old->kind, &old->publisher));
 	i = place(s, &r->key, r->kind, &r->publisher);
 	memmove(&s->at[i + 1], &s->at[i], (s->count - i) * sizeof(*s->at));
 	s->at[i] = new;
@@ -229,6 +243,7 @@ insert(struct records *s, const struct record *r, uint64_t expires)
 int
 records_put(struct records *s, const struct record *r, uint64_t now, uint64_t wall_ms)
 {
+	struct stored *old = NULL;
 	uint64_t life;
 	size_t i;
 	int err = lifetime(r, wall_ms, &life);
@@ -237,8 +252,7 @@ records_put(struct records *s, const struct record *r, uint64_t now, uint64_t wa
 		return err;
 	i = place(s, &r->key, r->kind, &r->publisher);
 	if (i < s->count && compare(s, s->at[i], &r->key, r->kind, &r->publisher) == 0) {
-		struct stored *old = s->at[i];
-
+		old = s->at[i];
 		if (old->sequence > r->sequence && old->expires > now)
 			return ERR_STALE;
 		if (old->sequence == r->sequence && old->expires > now) {
@@ -253,11 +267,10 @@ records_put(struct records *s, const struct record *r, uint64_t now, uint64_t wa
 				return ERR_OK;
 			}
 		}
-		drop(s, i);
-		return insert(s, r, now + life);
+	} else {
+		err = publisher_room(s, r, now, &old);
 	}
-	err = publisher_room(s, r, now);
-	return err != ERR_OK ? err : insert(s, r, now + life);
+	return err != ERR_OK ? err : insert(s, r, now + life, old);
 }
 
 size_t

@@ -24,6 +24,7 @@ void records_free(struct records *s);
  * Keeps r, or a longer life of the same. ERR_STALE: a newer one of this publisher is here
  * (or four newer publishers); ERR_FULL: all that is kept is nearer; ERR_INVALID: dated ahead
  * of wall_ms or expired by its own date. wall_ms 0: the time is not known, no date is checked.
+ * What is refused leaves the others as they were.
  */
 int records_put(struct records *s, const struct record *r, uint64_t now, uint64_t wall_ms);
 

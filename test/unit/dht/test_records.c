@@ -189,6 +189,61 @@ START_TEST(full_drops_the_farthest)
 }
 END_TEST
 
+/* What finds no room takes nothing from those that are there, least of all from itself. */
+START_TEST(what_is_refused_costs_nothing)
+{
+	struct records *s = store(KIB(4));
+	struct id near = { { 1 } }, far = { { 9 } }, farther = { { 10 } };
+	struct seen seen = { .count = 0 };
+	struct record r = make(RECORD_LOCATION, &near, 1, WALL, 1000);
+	size_t kept;
+
+	for (uint8_t who = 1; who <= 3; who++) {
+		r.publisher.b[0] = who;
+		ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_OK);
+	}
+	r = make(RECORD_SIGNED, &far, 1, 1, 500);
+	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_OK);
+	/* A longer one of the farthest key. */
+	r = make(RECORD_SIGNED, &far, 1, 2, 1000);
+	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_FULL);
+	ck_assert_uint_eq(records_get(s, &far, RECORD_SIGNED, SECONDS(2), collect, &seen), 1);
+	ck_assert_uint_eq(seen.got[0].sequence, 1);
+	/* One for which that which lies behind it would not make room either. */
+	r = make(RECORD_SIGNED, &farther, 1, 1, 10);
+	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_OK);
+	kept = records_count(s);
+	r = make(RECORD_SIGNED, &far, 1, 2, 1000);
+	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_FULL);
+	ck_assert_uint_eq(records_count(s), kept);
+	/* A shorter one has room. */
+	r = make(RECORD_SIGNED, &far, 1, 3, 400);
+	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_OK);
+	ck_assert_uint_eq(records_count(s), kept);
+	records_free(s);
+}
+END_TEST
+
+/* Of too many publishers of the farthest key the lowest stays until a better one is in. */
+START_TEST(no_publisher_makes_way_for_one_refused)
+{
+	struct records *s = store(KIB(3) + 512);
+	struct id key = { { 9 } };
+	struct seen seen = { .count = 0 };
+	struct record r;
+
+	for (uint8_t who = 1; who <= RECORD_PUBLISHERS_MAX; who++) {
+		r = make(RECORD_LOCATION, &key, who, WALL + who, who < 3 ? 500 : 1000);
+		ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_OK);
+	}
+	r = make(RECORD_LOCATION, &key, RECORD_PUBLISHERS_MAX + 1, WALL + 100, 1000);
+	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_FULL);
+	records_get(s, &key, RECORD_LOCATION, SECONDS(2), collect, &seen);
+	ck_assert_uint_eq(seen.count, RECORD_PUBLISHERS_MAX);
+	records_free(s);
+}
+END_TEST
+
 START_TEST(dates_are_checked)
 {
 	struct records *s = store(MIB(1));
@@ -245,7 +300,8 @@ main(void)
 	tcase_set_timeout(tc, 30);
 	tcase_add_loop_test(tc, random_operations_agree, 0, 3);
 	suite_add_tcase(s, tc);
-	suite_add(s, "rules", 0, full_drops_the_farthest, dates_are_checked,
+	suite_add(s, "rules", 0, full_drops_the_farthest, what_is_refused_costs_nothing,
+	    no_publisher_makes_way_for_one_refused, dates_are_checked,
 	    one_sequence_settles_on_one_content, NULL);
 	return suite_main(s);
 }
