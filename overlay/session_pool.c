@@ -267,8 +267,10 @@ static int
 dial(struct sessions *ss, const struct contact *to, bool probe, struct session **out)
 {
 	struct session_new_opts opts = { .seen = &to->addr, .expect = to, .probe = probe };
-	int err = dial_room(ss);
+	int err = ss->stopping ? ERR_CANCELED : dial_room(ss); /* nobody would end it */
 
+	if (err == ERR_CANCELED)
+		return err;
 	if (err == ERR_OK)
 		err = connect_as_bound(ss, &to->addr, &opts.conn);
 	if (err == ERR_OK)
@@ -435,7 +437,7 @@ open_or_dial(struct sessions *ss, const struct contact *to, uint16_t method, str
 			s = session_keys_find(ss, &to->pub, false);
 		}
 		if (s == NULL) {
-			err = ERR_CLOSED; /* it died as it came up */
+			err = ss->stopping ? ERR_CANCELED : ERR_CLOSED; /* it died as it came up */
 			continue;
 		}
 		err = open_pooled(s, method, head, out, &stale);

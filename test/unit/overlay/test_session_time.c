@@ -457,6 +457,65 @@ START_TEST(idlest_makes_way)
 }
 END_TEST
 
+/* ---- shutdown ---- */
+
+static bool
+a_heard(void *arg)
+{
+	(void)arg;
+	return a.heard > 0;
+}
+
+static void
+on_a_down(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+static bool
+is_true(void *arg)
+{
+	return *(bool *)arg;
+}
+
+static int
+open_run(void *arg)
+{
+	struct stream *s;
+	int err = sessions_open(a.ss, &b.contact, METHOD_ECHO, nothing, &s);
+
+	if (err == ERR_OK)
+		stream_close(s);
+	*(int *)arg = err;
+	return err;
+}
+
+/* Whoever waits for a dial is woken, and shutdown comes before it runs: it dials no more. */
+START_TEST(shutdown_as_a_dial_ends)
+{
+	struct env *env = a.env;
+	struct task_group group;
+	bool down = false;
+	int err = ERR_OK;
+
+	task_group_init(&group, env);
+	ck_assert_int_eq(task_spawn(&group, "open", open_run, &err), ERR_OK);
+	ck_assert(sim_run_until(w, a_heard, NULL, SECONDS(10)));
+	sessions_shutdown(a.ss, on_a_down, &down);
+	if (_i == 1)
+		task_group_cancel(&group);
+	ck_assert(sim_run_until(w, is_true, &down, MINUTES(1)));
+	ck_assert_int_eq(err, ERR_CANCELED);
+	ck_assert_uint_eq(end_load(&a).sessions + end_load(&a).dials, 0);
+	task_group_fini(&group);
+	sessions_free(a.ss);
+	identity_wipe(&a.identity);
+	sim_node_remove(env);
+	stop(&b);
+	sim_free(w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -480,6 +539,10 @@ main(void)
 		tcase_add_test(tc, crowd_of_idle_sessions);
 		tcase_add_test(tc, idlest_makes_way);
 	}
+	suite_add_tcase(s, tc);
+	tc = tcase_create("shutdown");
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_loop_test(tc, shutdown_as_a_dial_ends, 0, 2);
 	suite_add_tcase(s, tc);
 	return suite_main(s);
 }
