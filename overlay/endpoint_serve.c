@@ -1,7 +1,8 @@
 /*
  * What others ask: the table of methods, limits, tokens, answers. A request over a limit from a
- * proven address hears BUSY; from an address not proven it hears nothing. Handlers' errors travel
- * as the status of the answer.
+ * proven address hears BUSY; from an address not proven it hears nothing. What is answered at once
+ * by session counts with what came as datagrams; tasks that serve streams have limits of their own.
+ * Handlers' errors travel as the status of the answer.
  */
 #include "overlay/endpoint_private.h"
 
@@ -222,6 +223,8 @@ endpoint_datagram_request(void *arg, const struct dgram_in *in)
 	const struct method *m;
 
 	ep->counters.requests_in++;
+	if (!admit(ep, in))
+		return;
 	if (in->envelope.has_token && !in->proven) {
 		struct envelope e = { .kind = ENVELOPE_RETRY };
 
@@ -229,8 +232,6 @@ endpoint_datagram_request(void *arg, const struct dgram_in *in)
 		reply_send(ep, in, &e);
 		return;
 	}
-	if (!admit(ep, in))
-		return;
 	learn(ep, in);
 	if (ep->closing || peers_find(ep->peers, &in->from.pub) != in->peer)
 		return; /* the observer did it */
@@ -266,7 +267,11 @@ endpoint_session_request(void *arg, struct stream *s, const struct rpc_request *
 	const struct method *m = method_find(ep, req->method);
 
 	ep->counters.requests_in++;
-	if (m == NULL) {
+	if ((m == NULL || m->answer != NULL) &&
+	    !limits_take(&ep->requests, &req->from.addr, env_now(ep->env))) {
+		ep->counters.drop_rate++;
+		session_answer(s, ERR_BUSY, bytes_of(NULL, 0));
+	} else if (m == NULL) {
 		ep->counters.requests_unknown++;
 		session_answer(s, ERR_UNSUPPORTED, bytes_of(NULL, 0));
 	} else if (m->answer != NULL) {

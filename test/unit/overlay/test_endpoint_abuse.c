@@ -321,6 +321,79 @@ START_TEST(flood_of_one_is_refused_and_others_are_served)
 }
 END_TEST
 
+/* A token that proves nothing is answered by a retry: that is an answer as well. */
+START_TEST(flood_of_false_tokens_is_dropped)
+{
+	struct net net = net_new(1, NULL);
+	const struct endpoint_counters *n = endpoint_counters(net.nodes[0].ep);
+	struct raw *r = raw_new(&net, 9, &net.nodes[0]);
+	struct envelope e = request(ECHO);
+	uint8_t wire[SEALED_DATAGRAM_MAX];
+
+	e.has_token = true;
+	for (int i = 0; i < 1000; i++) {
+		size_t len = raw_seal(r, &e, 0, NULL, wire);
+
+		(void)udp_send(r->udp, &r->to, bytes_of(wire, len));
+	}
+	sim_run_for(net.world, MILLISECONDS(10));
+	ck_assert_uint_gt(r->received, 0);
+	ck_assert_uint_le(r->received, 2 * REQUESTS_PER_S_UNPROVEN + 1);
+	ck_assert_int_eq(r->envelope.kind, ENVELOPE_RETRY);
+	ck_assert_uint_eq(n->tokens_stale, r->received);
+	ck_assert_uint_eq(n->drop_rate, 1000 - r->received);
+	raw_free(r);
+	net_free(&net);
+}
+END_TEST
+
+/* Stream by stream on one session, as fast as they can be opened. */
+static int
+flood_session(void *arg)
+{
+	struct net *net = arg;
+	struct buf tail;
+	size_t busy = 0;
+
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	for (int round = 0; round < 20; round++) {
+		struct stream *s[200];
+
+		for (size_t i = 0; i < ARRAY_LEN(s); i++)
+			ck_assert_int_eq(stream_open(net->nodes[1].ep, &net->nodes[0].contact,
+					     i % 10 == 0 ? NOBODYS : ECHO, bytes_of("x", 1), &s[i]),
+			    ERR_OK);
+		for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+			busy += stream_read_tail(s[i], &tail) == ERR_BUSY;
+			stream_close(s[i]);
+		}
+	}
+	buf_fini(&tail);
+	return (int)busy;
+}
+
+START_TEST(flood_by_session_is_refused_and_streams_are_served)
+{
+	struct net net = net_new(3, NULL);
+	struct call_job serve = { .from = &net.nodes[1],
+		.to = &net.nodes[0],
+		.method = SERVE,
+		.body = bytes_of("", 0),
+		.opts = { .transport = RPC_SESSION } };
+	int busy = sim_run_task(net.world, net.nodes[1].env, flood_session, &net);
+
+	ck_assert_int_gt(busy, 500);
+	ck_assert_uint_eq(endpoint_counters(net.nodes[0].ep)->drop_rate, (uint64_t)busy);
+	ck_assert_uint_le(net.nodes[0].answered, 4000 - (uint64_t)busy);
+	/* Its streams have limits of their own, and the others have what is theirs. */
+	buf_init(&serve.reply, RPC_HEAD_BYTES_MAX);
+	ck_assert_int_eq(sim_run_task(net.world, net.nodes[1].env, call_task, &serve), ERR_END);
+	buf_fini(&serve.reply);
+	ck_assert_int_eq(net_call(&net, 2, 0, ECHO, "", NULL), ERR_OK);
+	net_free(&net);
+}
+END_TEST
+
 /* ---- wrong ---- */
 
 START_TEST(other_networks_and_own_datagrams_are_dropped)
@@ -467,7 +540,9 @@ main(void)
 	    token_opens_the_full_size, token_is_for_one_address_and_key_and_time,
 	    restarted_peer_costs_a_round_trip_not_a_call, NULL);
 	suite_add(s, "floods", 30, flood_of_keys_is_challenged_and_others_are_served,
-	    cookie_of_another_is_bad, flood_of_one_is_refused_and_others_are_served, NULL);
+	    cookie_of_another_is_bad, flood_of_one_is_refused_and_others_are_served,
+	    flood_of_false_tokens_is_dropped, flood_by_session_is_refused_and_streams_are_served,
+	    NULL);
 	suite_add(s, "wrong", 20, other_networks_and_own_datagrams_are_dropped,
 	    no_flipped_bit_passes, replays_teach_nothing, only_the_peer_asked_can_answer, NULL);
 	return suite_main(s);
