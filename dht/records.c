@@ -137,6 +137,14 @@ lifetime(const struct record *r, uint64_t wall_ms, uint64_t *out)
 	return ERR_OK;
 }
 
+bool
+records_date_ok(const struct record *r, uint64_t wall_ms)
+{
+	uint64_t life;
+
+	return lifetime(r, wall_ms, &life) == ERR_OK;
+}
+
 static size_t
 publishers_max(enum record_kind kind)
 {

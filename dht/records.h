@@ -28,6 +28,9 @@ void records_free(struct records *s);
  */
 int records_put(struct records *s, const struct record *r, uint64_t now, uint64_t wall_ms);
 
+/* Whether r has neither ended by its own date nor is dated ahead; readers ask that, too. */
+bool records_date_ok(const struct record *r, uint64_t wall_ms);
+
 /* Calls each with every record of the key (lent); false stops. Returns how many were given. */
 size_t records_get(const struct records *s, const struct id *key, enum record_kind kind,
     uint64_t now, bool (*each)(void *arg, const struct record *r), void *arg);

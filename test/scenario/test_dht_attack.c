@@ -364,6 +364,77 @@ START_TEST(unproven_senders_store_nothing)
 }
 END_TEST
 
+#define ENDED 16
+
+struct ended {
+	struct record at[ENDED];
+	size_t told;
+};
+
+static int
+tell_ended(void *arg, const struct rpc_request *req, struct buf *reply)
+{
+	struct ended *e = arg;
+	struct get_reply out = { .total = ENDED };
+	struct get in;
+	int err = get_unpack(req->body, &in);
+
+	if (err != ERR_OK)
+		return err;
+	for (size_t i = in.skip; i < ENDED && out.records.count < 1; i++)
+		out.records.at[out.records.count++] = bytes_of(e->at[i].bytes, e->at[i].len);
+	e->told++;
+	return get_reply_pack(&out, reply);
+}
+
+static void
+locate(struct net *n, uint64_t sequence, size_t publisher, struct record *out)
+{
+	struct hash chunk = { { 7 } };
+	struct location l = { .sequence = sequence, .count = 1 };
+
+	ck_assert_int_eq(
+	    location_make(n->id, &chunk, &l, &n->nodes[publisher].identity, out), ERR_OK);
+}
+
+/* A replay of what was true once: properly signed, and told to every reader. */
+START_TEST(ended_records_reach_no_reader)
+{
+	struct net *n = net_new(&(struct net_opts){ .seed = 408, .nodes = 6 });
+	struct dht *reader;
+	struct ended e = { .told = 0 };
+	struct rpc_method m = { .number = DHT_GET, .answer = tell_ended, .arg = &e };
+	struct agreed_time time;
+	struct record good, got;
+
+	for (size_t i = 0; i < 5; i++) {
+		net_start(n, i,
+		    &(struct net_start){
+			.bootstraps = &n->nodes[0].contact, .bootstraps_count = i > 0 });
+		ck_assert_int_eq(net_join(n, i, SECONDS(20), NULL), ERR_OK);
+	}
+	sim_run_for(n->world, MINUTES(2));
+	reader = n->nodes[3].dht;
+	endpoint_agreed_time(n->nodes[3].ep, &time);
+	ck_assert(time.trusted);
+	for (size_t i = 0; i < ENDED; i++)
+		locate(n, time.unix_ms - (i + 100) * 86400000, 5, &e.at[i]);
+	locate(n, time.unix_ms, 4, &good);
+	ck_assert_int_eq(net_put(n, 1, &good, NULL), ERR_OK);
+	endpoint_swap_method(n->nodes[2].ep, &m);
+	/* It has to ask: what it keeps itself is gone. */
+	records_free(reader->records);
+	reader->records = records_new(
+	    &(struct records_opts){ .self = n->nodes[3].identity.id, .bytes_max = MIB(1) });
+	for (int i = 0; i < 10; i++) {
+		ck_assert_int_eq(net_get(n, 3, &good.key, RECORD_LOCATION, &got, NULL), ERR_OK);
+		ck_assert_uint_eq(got.sequence, good.sequence);
+	}
+	ck_assert_uint_gt(e.told, 0);
+	net_free(n);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -372,6 +443,6 @@ main(void)
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "attack", 120, twenty_ids_beside_a_key_hide_nothing,
 	    false_contacts_mislead_few, strangers_do_not_take_a_table_over,
-	    unproven_senders_store_nothing, NULL);
+	    unproven_senders_store_nothing, ended_records_reach_no_reader, NULL);
 	return suite_main(s);
 }

@@ -254,6 +254,8 @@ START_TEST(dates_are_checked)
 	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_INVALID);
 	r.sequence = WALL - RECORD_PEER_TTL / MILLISECONDS(1);
 	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_INVALID);
+	ck_assert(!records_date_ok(&r, WALL));
+	ck_assert(records_date_ok(&r, 0));
 	/* Half its life is over: it goes an hour later, and a replay does not help it. */
 	r.sequence = WALL - RECORD_PEER_TTL / MILLISECONDS(2);
 	ck_assert_int_eq(records_put(s, &r, SECONDS(1), WALL), ERR_OK);
