@@ -110,7 +110,7 @@ SUSPENDS int dht_get(struct dht *d, const struct id *key, enum record_kind kind,
 
 /* The signed self-description of a peer: asked of it directly, cached for a minute. */
 SUSPENDS int dht_peer_record(struct dht *d, const struct contact *who, struct peer_record *out);
-/* What we say of ourselves; published under our id every TTL/2 while we are a server. */
+/* What we say of ourselves; published under our id every ¾ TTL while we are a server. */
 void dht_set_self(struct dht *d, const struct peer_record *self);
 const struct peer_record *dht_self(const struct dht *d); /* lends; NULL: not set yet */
 
