@@ -103,6 +103,8 @@ churn_changed(struct churn *c, struct member *m)
 		return;
 	if (m->state == MEMBER_UP) {
 		c->counts.joins++;
+		/* Of an absence that another cut short. */
+		timer_stop(&c->timers[m->index]);
 		if (!c->ended)
 			plan_end(c, m, false);
 		return;
@@ -112,6 +114,8 @@ churn_changed(struct churn *c, struct member *m)
 	if (c->life_ends[m->index] <= now) { /* its heir */
 		born(c, m);
 		timer_start(&c->timers[m->index], 0);
+	} else if (m->due) { /* who holds it down starts it */
+		timer_stop(&c->timers[m->index]);
 	} else {
 		timer_start(
 		    &c->timers[m->index], is_set(absence) && !c->ended ? draw(c, absence, m) : 0);

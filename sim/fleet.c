@@ -333,6 +333,10 @@ fleet_start(struct member *m)
 	int64_t skew = 0;
 	int32_t drift_ppm = 0;
 
+	if (m->held) {
+		m->due = true;
+		return;
+	}
 	if (m->state != MEMBER_OFFLINE) {
 		m->again = m->state == MEMBER_STOPPING;
 		return;
@@ -474,6 +478,28 @@ fleet_stop(struct member *m, enum fleet_end how, bool gone)
 		sim_node_kill(m->env, how == FLEET_KILLED ? SIM_KILLED : SIM_SILENT);
 	timer_stop(&m->reap);
 	clear_away(m);
+}
+
+void
+fleet_hold(struct member *m, enum fleet_end how, bool gone)
+{
+	/* Of the offline one whose start failed waits for the next try. */
+	m->due |= m->state == MEMBER_UP || m->state == MEMBER_STARTING || m->again ||
+		  (m->state == MEMBER_OFFLINE && timer_armed(&m->reap));
+	m->held = true;
+	fleet_stop(m, how, gone);
+}
+
+void
+fleet_let_go(struct member *m)
+{
+	bool due = m->due;
+
+	if (!m->held)
+		return;
+	m->held = m->due = false;
+	if (due)
+		fleet_start(m);
 }
 
 void

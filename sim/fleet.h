@@ -50,6 +50,8 @@ struct member {
 	bool storing, server;
 	bool power; /* its disk loses what was not synced before it comes back */
 	bool again; /* wished to be started as soon as it has stopped */
+	bool held;  /* not to be started, see fleet_hold */
+	bool due;   /* wished to be started as soon as it is not held any more */
 	bool gone;  /* wished to be somebody new by then */
 	unsigned lies;
 	struct sim_place place; /* from its first start on */
@@ -124,6 +126,12 @@ void fleet_repaired(const struct fleet *f, struct fleet_repaired *out);
 void fleet_start(struct member *m); /* offline: joins by somebody who is up. Allowed any time */
 /* Up or starting. gone: its identity and disk are lost, somebody new has the slot then. */
 void fleet_stop(struct member *m, enum fleet_end how, bool gone);
+/*
+ * Stops it likewise and keeps it down, whoever wishes to start it. Let go, it starts if it ran when
+ * it was held, or if somebody wished so since: who was away before comes back in its own time.
+ */
+void fleet_hold(struct member *m, enum fleet_end how, bool gone);
+void fleet_let_go(struct member *m); /* no-op for who is not held */
 /* Makes a running member lie from now on, or a later start of it. */
 void fleet_make_liar(struct member *m, unsigned lies);
 /*

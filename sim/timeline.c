@@ -116,14 +116,14 @@ stop_one(const struct strike *s, struct member *m)
 {
 	switch (s->fault->kind) {
 	case FAULT_POWER:
-		m->power = true;
-		fleet_stop(m, FLEET_SILENT, false);
+		m->power |= m->state != MEMBER_OFFLINE;
+		fleet_hold(m, FLEET_SILENT, false);
 		break;
 	case FAULT_GONE:
-		fleet_stop(m, FLEET_SILENT, true);
+		fleet_hold(m, FLEET_SILENT, true);
 		break;
 	default:
-		fleet_stop(m, FLEET_KILLED, false);
+		fleet_hold(m, FLEET_KILLED, false);
 	}
 }
 
@@ -164,11 +164,11 @@ release(const struct strike *s, struct member *m)
 	case FAULT_KILL:
 	case FAULT_POWER:
 	case FAULT_GONE:
-		fleet_start(m);
+		fleet_let_go(m);
 		return;
 	case FAULT_DISK_CRASH:
 		sim_disk_arm(m->disk, NULL);
-		fleet_start(m);
+		fleet_let_go(m);
 		return;
 	case FAULT_DISK_FULL:
 		sim_disk_set_capacity(m->disk, SIM_DISK_CAPACITY);
@@ -204,6 +204,16 @@ arm_crash(struct strike *s, struct member *m)
 	sim_disk_arm(m->disk, &(struct sim_disk_fault){ .at = sim_disk_points(m->disk) + 1 +
 							      sim_random_below(r, CRASH_POINTS),
 				  .crash = true });
+}
+
+/* The machine stays down until the fault ends. */
+static void
+hold_crashed(struct member *m)
+{
+	if (m->state != MEMBER_OFFLINE || sim_disk_strikes(m->disk) == 0)
+		return;
+	fleet_hold(m, FLEET_SILENT, false);
+	m->due = true; /* it ran, or its disk would not have crashed */
 }
 
 static void
@@ -344,14 +354,16 @@ end(void *arg)
 void
 timeline_changed(struct timeline *t, struct member *m)
 {
-	if (m->state != MEMBER_UP)
-		return;
 	for (size_t i = 0; i < t->count; i++) {
 		const struct strike *s = &t->strikes[i];
 
 		for (size_t j = 0; s->active && j < s->count; j++) {
-			if (s->struck[j] == m->index)
+			if (s->struck[j] != m->index)
+				continue;
+			if (m->state == MEMBER_UP)
 				press(s, m);
+			else if (s->fault->kind == FAULT_DISK_CRASH)
+				hold_crashed(m);
 		}
 	}
 }
