@@ -140,6 +140,16 @@ sim_clog(struct sim_world *w, const struct addr *from, const struct addr *to, ui
 		world_at(w, &c->over, w->now + ns);
 }
 
+uint64_t
+sim_clog_left(const struct sim_world *w, const struct addr *from, const struct addr *to)
+{
+	const struct clog *c = w->clogs == NULL ? NULL : *clog_slot(w, from, to);
+
+	if (c == NULL)
+		return 0;
+	return timer_armed(&c->over) ? c->over.due - w->now : SIM_FOREVER;
+}
+
 void
 sim_unclog(struct sim_world *w, const struct addr *from, const struct addr *to)
 {

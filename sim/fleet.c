@@ -170,7 +170,7 @@ member_init(struct fleet *f, uint32_t slot)
 	if (m->storing)
 		m->disk = disk_new(f, m);
 	if (sim_random_chance(&f->dice, f->scenario->liars_ppm))
-		m->lies = f->scenario->lies;
+		m->lies = m->own_lies = f->scenario->lies;
 	m->nat = nat_of(f);
 	timer_init(&m->reap, f->director, reap, m);
 }
@@ -606,7 +606,7 @@ fleet_add_sybil(struct fleet *f, const struct id *target, unsigned bits, unsigne
 	f->count++;
 	contact_init(&m->contact, &who->pub, &m->contact.addr);
 	m->ground = who;
-	m->lies = lies;
+	m->lies = m->own_lies = lies;
 	fleet_start(m);
 	return m;
 }

@@ -48,12 +48,13 @@ struct member {
 	uint32_t generation; /* how many had this slot before */
 	enum member_state state;
 	bool storing, server;
-	bool power; /* its disk loses what was not synced before it comes back */
-	bool again; /* wished to be started as soon as it has stopped */
-	bool held;  /* not to be started, see fleet_hold */
-	bool due;   /* wished to be started as soon as it is not held any more */
-	bool gone;  /* wished to be somebody new by then */
-	unsigned lies;
+	bool power;             /* its disk loses what was not synced before it comes back */
+	bool again;             /* wished to be started as soon as it has stopped */
+	bool held;              /* not to be started, see fleet_hold */
+	bool due;               /* wished to be started as soon as it is not held any more */
+	bool gone;              /* wished to be somebody new by then */
+	unsigned lies;          /* now */
+	unsigned own_lies;      /* also when no fault makes it lie */
 	struct sim_place place; /* from its first start on */
 	enum sim_nat nat;
 	struct contact contact;

@@ -69,6 +69,8 @@ bool sim_node_in_outage(const struct env *env);
  */
 void sim_clog(struct sim_world *w, const struct addr *from, const struct addr *to, uint64_t ns);
 void sim_unclog(struct sim_world *w, const struct addr *from, const struct addr *to);
+/* How long it will last; 0: there is no clog of just these two. */
+uint64_t sim_clog_left(const struct sim_world *w, const struct addr *from, const struct addr *to);
 void sim_unclog_all(struct sim_world *w);
 
 #endif

@@ -15,6 +15,13 @@
 #define CRASH_POINTS 200 /* of a disk: some seconds of work */
 #define SYBIL_BITS   8   /* beyond log2 of the members: closer than anybody honest */
 
+/* What a member has had from a strike. */
+enum blow {
+	BLOW_NONE,
+	BLOW_STRUCK,
+	BLOW_FELL, /* its disk did crash */
+};
+
 struct strike {
 	struct timeline *timeline;
 	const struct fault *fault;
@@ -23,8 +30,11 @@ struct strike {
 	bool active;
 	unsigned island; /* each fault has its own; 0 is the mainland */
 	uint64_t outage;
+	uint64_t order;   /* of its beginning, among all */
 	uint32_t *struck; /* indices of members */
 	size_t count;
+	uint8_t *blows; /* enum blow, by index of the member */
+	size_t blows_count;
 };
 
 struct timeline {
@@ -32,6 +42,7 @@ struct timeline {
 	struct sim_random random;
 	struct strike *strikes;
 	size_t count;
+	uint64_t begun;
 	struct fault_clock clock;
 };
 
@@ -81,7 +92,8 @@ choose(struct strike *s)
 		const struct member *m = fleet_member(f, i);
 		bool disk = s->fault->kind >= FAULT_DISK_FULL && s->fault->kind <= FAULT_DISK_ROT;
 
-		if ((anywhere || sim_scope_holds(&scope, &m->contact.addr, &m->place)) &&
+		if (m->ground == NULL &&
+		    (anywhere || sim_scope_holds(&scope, &m->contact.addr, &m->place)) &&
 		    (m->storing || !disk))
 			s->struck[fit++] = (uint32_t)i;
 	}
@@ -96,19 +108,118 @@ choose(struct strike *s)
 		   ? (size_t)s->fault->count
 		   : (size_t)((fit * (uint64_t)s->fault->share_ppm + SIM_PPM - 1) / SIM_PPM);
 	s->count = MIN(want, fit);
+	free(s->blows);
+	s->blows = calloc(n, sizeof(*s->blows));
+	must(s->blows != NULL);
+	s->blows_count = n;
+	for (size_t i = 0; i < s->count; i++)
+		s->blows[s->struck[i]] = BLOW_STRUCK;
+}
+
+static enum blow
+blow_to(const struct strike *s, uint32_t index)
+{
+	return index < s->blows_count ? (enum blow)s->blows[index] : BLOW_NONE;
 }
 
 /* ---- what ---- */
 
+/* What all faults that strike a member now demand of it together. */
+struct demand {
+	bool held, disk_full, disk_slow, cpu_slow;
+	uint32_t eio_ppm;
+	unsigned lies, island;
+	uint64_t island_order;
+};
+
 static void
-set_rates(struct strike *s, bool on)
+add_demand(struct demand *d, const struct strike *s, enum blow blow)
 {
-	const struct scenario *sc = fleet_scenario(s->timeline->fleet);
+	switch (s->fault->kind) {
+	case FAULT_KILL:
+	case FAULT_POWER:
+	case FAULT_GONE:
+		d->held = true;
+		break;
+	case FAULT_DISK_CRASH:
+		d->held |= blow == BLOW_FELL;
+		break;
+	case FAULT_DISK_FULL:
+		d->disk_full = true;
+		break;
+	case FAULT_DISK_EIO:
+		d->eio_ppm = MAX(d->eio_ppm, s->fault->rate_ppm);
+		break;
+	case FAULT_DISK_SLOW:
+		d->disk_slow = true;
+		break;
+	case FAULT_CPU_SLOW:
+		d->cpu_slow = true;
+		break;
+	case FAULT_LIE:
+		d->lies |= s->fault->lies;
+		break;
+	case FAULT_PARTITION:
+		if (s->order >= d->island_order) {
+			d->island_order = s->order;
+			d->island = s->island;
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+static struct demand
+demand_of(const struct timeline *t, const struct member *m)
+{
+	struct demand d = { .lies = m->own_lies };
+
+	for (size_t i = 0; i < t->count; i++) {
+		enum blow blow = blow_to(&t->strikes[i], m->index);
+
+		if (t->strikes[i].active && blow != BLOW_NONE)
+			add_demand(&d, &t->strikes[i], blow);
+	}
+	return d;
+}
+
+/* Of a kind that lasts on a machine: at its beginning, at its end, when the member comes up. */
+static void
+press(const struct timeline *t, enum fault_kind kind, struct member *m)
+{
+	struct demand d = demand_of(t, m);
+	bool runs = m->env != NULL && !sim_node_dead(m->env);
+
+	if (kind == FAULT_DISK_FULL)
+		sim_disk_set_capacity(m->disk, d.disk_full ? 1 : SIM_DISK_CAPACITY);
+	else if (kind == FAULT_DISK_EIO)
+		sim_disk_error_rate(
+		    m->disk, SIM_DISK_WRITE | SIM_DISK_SYNC | SIM_DISK_READ, d.eio_ppm);
+	else if (kind == FAULT_DISK_SLOW)
+		sim_disk_slow(m->disk, d.disk_slow ? SLOW_FACTOR : 1);
+	else if (kind == FAULT_LIE && d.lies != m->lies)
+		fleet_make_liar(m, d.lies);
+	else if (kind == FAULT_CPU_SLOW && runs)
+		sim_node_work_time(m->env, WORK_CPU, (d.cpu_slow ? SLOW_FACTOR : 1) * SIM_WORK_CPU);
+	else if (kind == FAULT_PARTITION && runs)
+		sim_node_island(m->env, d.island);
+}
+
+/* The network's own loss, or that of the worst fault. */
+static void
+set_rates(const struct timeline *t)
+{
+	const struct scenario *sc = fleet_scenario(t->fleet);
 	struct sim_faults faults = { sc->loss_ppm, sc->duplicate_ppm, sc->reorder_ppm };
 
-	if (on)
-		faults.loss_ppm = s->fault->rate_ppm;
-	sim_set_faults(fleet_world(s->timeline->fleet), &faults);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct strike *s = &t->strikes[i];
+
+		if (s->active && s->fault->kind == FAULT_LOSS)
+			faults.loss_ppm = MAX(faults.loss_ppm, s->fault->rate_ppm);
+	}
+	sim_set_faults(fleet_world(t->fleet), &faults);
 }
 
 static void
@@ -127,70 +238,39 @@ stop_one(const struct strike *s, struct member *m)
 	}
 }
 
-/* What lasts on a machine, also when the member comes up under it. */
-static void
-press(const struct strike *s, struct member *m)
+static bool
+crash_waits(const struct timeline *t, const struct member *m)
 {
-	struct sim_disk *d = m->disk;
-	const struct fault *f = s->fault;
+	for (size_t i = 0; i < t->count; i++) {
+		const struct strike *s = &t->strikes[i];
 
-	if (m->env == NULL || sim_node_dead(m->env))
-		return;
-	switch (f->kind) {
-	case FAULT_DISK_FULL:
-		sim_disk_set_capacity(d, 1);
-		break;
-	case FAULT_DISK_EIO:
-		sim_disk_error_rate(d, SIM_DISK_WRITE | SIM_DISK_SYNC | SIM_DISK_READ, f->rate_ppm);
-		break;
-	case FAULT_DISK_SLOW:
-		sim_disk_slow(d, SLOW_FACTOR);
-		break;
-	case FAULT_CPU_SLOW:
-		sim_node_work_time(m->env, WORK_CPU, SLOW_FACTOR * SIM_WORK_CPU);
-		break;
-	case FAULT_PARTITION:
-		sim_node_island(m->env, s->island);
-		break;
-	default:
-		break;
+		if (s->active && s->fault->kind == FAULT_DISK_CRASH &&
+		    blow_to(s, m->index) == BLOW_STRUCK)
+			return true;
 	}
+	return false;
 }
 
+/* What is left of it is what others that go on demand. */
 static void
 release(const struct strike *s, struct member *m)
 {
+	const struct timeline *t = s->timeline;
+
 	switch (s->fault->kind) {
+	case FAULT_DISK_CRASH:
+		if (!crash_waits(t, m))
+			sim_disk_arm(m->disk, NULL);
+		/* fall through */
 	case FAULT_KILL:
 	case FAULT_POWER:
 	case FAULT_GONE:
-		fleet_let_go(m);
-		return;
-	case FAULT_DISK_CRASH:
-		sim_disk_arm(m->disk, NULL);
-		fleet_let_go(m);
-		return;
-	case FAULT_DISK_FULL:
-		sim_disk_set_capacity(m->disk, SIM_DISK_CAPACITY);
-		return;
-	case FAULT_DISK_EIO:
-		sim_disk_error_rate(m->disk, 0, 0);
-		return;
-	case FAULT_DISK_SLOW:
-		sim_disk_slow(m->disk, 1);
-		return;
-	case FAULT_LIE:
-		fleet_make_liar(m, 0);
-		return;
-	default:
+		if (!demand_of(t, m).held)
+			fleet_let_go(m);
 		break;
+	default:
+		press(t, s->fault->kind, m);
 	}
-	if (m->env == NULL)
-		return;
-	if (s->fault->kind == FAULT_CPU_SLOW)
-		sim_node_work_time(m->env, WORK_CPU, SIM_WORK_CPU);
-	else if (s->fault->kind == FAULT_PARTITION)
-		sim_node_island(m->env, 0);
 }
 
 /* At one of its next writes or syncs; what was not synced then is kept or not, as after any loss
@@ -208,10 +288,11 @@ arm_crash(struct strike *s, struct member *m)
 
 /* The machine stays down until the fault ends. */
 static void
-hold_crashed(struct member *m)
+hold_crashed(struct strike *s, struct member *m)
 {
 	if (m->state != MEMBER_OFFLINE || sim_disk_strikes(m->disk) == 0)
 		return;
+	s->blows[m->index] = BLOW_FELL;
 	fleet_hold(m, FLEET_SILENT, false);
 	m->due = true; /* it ran, or its disk would not have crashed */
 }
@@ -235,11 +316,8 @@ strike_one(struct strike *s, struct member *m)
 		if (m->env != NULL)
 			sim_node_clock(m->env, s->fault->jump_ms);
 		break;
-	case FAULT_LIE:
-		fleet_make_liar(m, s->fault->lies);
-		break;
 	default:
-		press(s, m);
+		press(s->timeline, s->fault->kind, m);
 	}
 }
 
@@ -269,9 +347,14 @@ clog_lines(struct strike *s)
 		const struct addr *from = &fleet_member(f, s->struck[i])->contact.addr;
 		const struct addr *to =
 		    &fleet_member(f, sim_random_below(r, fleet_count(f)))->contact.addr;
+		uint64_t ns;
 
-		sim_clog(fleet_world(f), from, sim_random_chance(r, 500000) ? to : NULL,
-		    left / 2 + sim_random_below(r, left / 2 + 1));
+		if (!sim_random_chance(r, 500000))
+			to = NULL;
+		ns = left / 2 + sim_random_below(r, left / 2 + 1);
+		/* Another fault may have clogged it for longer. */
+		sim_clog(
+		    fleet_world(f), from, to, MAX(ns, sim_clog_left(fleet_world(f), from, to)));
 	}
 }
 
@@ -306,10 +389,11 @@ begin(void *arg)
 	struct fault_clock *c = &s->timeline->clock;
 
 	s->active = true;
+	s->order = ++s->timeline->begun;
 	c->active[s->fault->kind]++;
 	c->begun[s->fault->kind]++;
 	if (s->fault->kind == FAULT_LOSS) {
-		set_rates(s, true);
+		set_rates(s->timeline);
 		return;
 	}
 	if (s->fault->kind == FAULT_SYBILS) {
@@ -341,10 +425,11 @@ end(void *arg)
 	s->active = false;
 	s->timeline->clock.active[s->fault->kind]--;
 	if (s->fault->kind == FAULT_LOSS)
-		set_rates(s, false);
+		set_rates(s->timeline);
 	if (s->fault->kind == FAULT_OUTAGE)
 		sim_outage_end(fleet_world(s->timeline->fleet), s->outage);
-	if (s->fault->kind == FAULT_CLOG)
+	/* Clogs end by themselves before their fault does, unless all faults end at once. */
+	if (s->fault->kind == FAULT_CLOG && s->timeline->clock.active[FAULT_CLOG] == 0)
 		sim_unclog_all(fleet_world(s->timeline->fleet));
 	/* The way to an island stays cut; nobody is left on it. */
 	for (size_t i = 0; i < s->count; i++)
@@ -355,16 +440,14 @@ void
 timeline_changed(struct timeline *t, struct member *m)
 {
 	for (size_t i = 0; i < t->count; i++) {
-		const struct strike *s = &t->strikes[i];
+		struct strike *s = &t->strikes[i];
 
-		for (size_t j = 0; s->active && j < s->count; j++) {
-			if (s->struck[j] != m->index)
-				continue;
-			if (m->state == MEMBER_UP)
-				press(s, m);
-			else if (s->fault->kind == FAULT_DISK_CRASH)
-				hold_crashed(m);
-		}
+		if (!s->active || blow_to(s, m->index) == BLOW_NONE)
+			continue;
+		if (m->state == MEMBER_UP)
+			press(t, s->fault->kind, m);
+		else if (s->fault->kind == FAULT_DISK_CRASH)
+			hold_crashed(s, m);
 	}
 }
 
@@ -387,10 +470,8 @@ timeline_torn(const struct timeline *t, uint32_t index)
 	for (size_t i = 0; i < t->count; i++) {
 		const struct strike *s = &t->strikes[i];
 
-		for (size_t j = 0; tears(s->fault->kind) && j < s->count; j++) {
-			if (s->struck[j] == index)
-				return true;
-		}
+		if (tears(s->fault->kind) && blow_to(s, index) != BLOW_NONE)
+			return true;
 	}
 	return false;
 }
@@ -459,6 +540,7 @@ timeline_free(struct timeline *t)
 		timer_stop(&t->strikes[i].begin);
 		timer_stop(&t->strikes[i].end);
 		free(t->strikes[i].struck);
+		free(t->strikes[i].blows);
 	}
 	free(t->strikes);
 	free(t);

@@ -7,6 +7,7 @@
 
 #include "overlay/base/crypto_stand_in.h"
 #include "sim/run.h"
+#include "sim/timeline.h"
 #include "test/unit/suite.h"
 
 #define NODES 50
@@ -146,6 +147,131 @@ START_TEST(a_fault_gives_back_only_what_it_took)
 }
 END_TEST
 
+/* ---- two at once ---- */
+
+static struct result *
+with_lookups(struct scenario *s)
+{
+	s->lookups_per_hour = 400;
+	return run(s);
+}
+
+START_TEST(the_end_of_one_kill_lifts_no_other)
+{
+	struct scenario s;
+
+	still(&s);
+	add(&s, FAULT_KILL, 10, 80, 50);
+	add(&s, FAULT_KILL, 20, 1, 100);
+	keeps_half_down(&s);
+}
+END_TEST
+
+START_TEST(the_worst_loss_counts)
+{
+	struct scenario s;
+	struct result *r;
+
+	still(&s);
+	add(&s, FAULT_LOSS, 10, 80, 0)->rate_ppm = 1000000;
+	add(&s, FAULT_LOSS, 20, 1, 0)->rate_ppm = 10000;
+	r = with_lookups(&s);
+	ck_assert_uint_gt(r->lookups_failed * 10, r->lookups * 7);
+	done(r);
+}
+END_TEST
+
+START_TEST(the_end_of_one_partition_heals_no_other)
+{
+	struct scenario s;
+	struct result *one, *both;
+
+	still(&s);
+	add(&s, FAULT_PARTITION, 10, 85, 50);
+	one = with_lookups(&s);
+	add(&s, FAULT_PARTITION, 12, 2, 100);
+	both = with_lookups(&s);
+	ck_assert_uint_lt(one->recall_found * 100, one->recall_true * 70);
+	ck_assert_uint_lt(both->recall_found * 100, both->recall_true * 70);
+	done(one);
+	done(both);
+}
+END_TEST
+
+/* A fleet whose timeline is looked at while it goes on. */
+struct stage {
+	struct fleet *fleet;
+	struct timeline *timeline;
+	struct result *result;
+};
+
+static void
+changed(void *arg, struct member *m)
+{
+	struct stage *g = arg;
+
+	if (g->timeline != NULL)
+		timeline_changed(g->timeline, m);
+}
+
+static void
+stage_init(struct stage *g, const struct scenario *s)
+{
+	memset(g, 0, sizeof(*g));
+	g->result = calloc(1, sizeof(*g->result));
+	ck_assert_ptr_nonnull(g->result);
+	result_init(g->result);
+	g->fleet = fleet_new(&(struct fleet_opts){
+	    .seed = 1, .members = NODES, .scenario = s, .changed = changed, .arg = g });
+	fleet_start_all(g->fleet);
+	g->timeline = timeline_new(g->fleet, HOURS(1), g->result);
+}
+
+static void
+stage_fini(struct stage *g)
+{
+	timeline_free(g->timeline);
+	g->timeline = NULL;
+	fleet_free(g->fleet);
+	done(g->result);
+}
+
+static size_t
+liars(const struct stage *g, unsigned lies)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < fleet_count(g->fleet); i++)
+		count += fleet_member(g->fleet, i)->lies == lies;
+	return count;
+}
+
+START_TEST(who_lied_before_lies_on)
+{
+	unsigned drop, stale;
+	struct scenario s;
+	struct stage g;
+	size_t own;
+
+	ck_assert(liar_kinds_parse("drop", &drop) && liar_kinds_parse("stale", &stale));
+	still(&s);
+	s.liars_ppm = 300000;
+	s.lies = drop;
+	add(&s, FAULT_LIE, 10, 50, 100)->lies = stale;
+	add(&s, FAULT_LIE, 20, 10, 100)->lies = stale;
+	stage_init(&g, &s);
+	own = liars(&g, drop);
+	ck_assert_uint_ge(own, 5);
+	sim_run_for(fleet_world(g.fleet), MINUTES(45 * 60 / 100));
+	ck_assert_uint_eq(liars(&g, drop | stale), own);
+	ck_assert_uint_eq(liars(&g, stale), NODES - own);
+	sim_run_for(fleet_world(g.fleet), MINUTES(30));
+	ck_assert_uint_eq(liars(&g, drop), own);
+	ck_assert_uint_eq(liars(&g, 0), NODES - own);
+	stage_fini(&g);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -156,5 +282,7 @@ main(void)
 		return EXIT_FAILURE;
 	suite_add(s, "churn", 300, churn_starts_nobody_whom_a_fault_holds,
 	    churn_starts_no_machine_whose_disk_crashed, a_fault_gives_back_only_what_it_took, NULL);
+	suite_add(s, "two at once", 300, the_end_of_one_kill_lifts_no_other, the_worst_loss_counts,
+	    the_end_of_one_partition_heals_no_other, who_lied_before_lies_on, NULL);
 	return suite_main(s);
 }

@@ -302,13 +302,16 @@ START_TEST(clogged_lines_hold_both_ways_and_outlast_patience)
 	ck_assert_uint_eq(net.nodes[1].bytes, 2000);
 	ck_assert_uint_eq(net.nodes[0].bytes, 1000);
 
+	ck_assert_uint_eq(sim_clog_left(net.w, &net.nodes[0].addr, NULL), 0);
 	sim_clog(net.w, &net.nodes[0].addr, NULL, SECONDS(40));
+	ck_assert_uint_eq(sim_clog_left(net.w, &net.nodes[0].addr, NULL), SECONDS(40));
 	stream_write(&net, 0);
 	sim_run_for(net.w, SECONDS(41));
 	ck_assert_int_eq(stream_write(&net, 0), ERR_TIMEOUT);
 	ck_assert_uint_eq(net.nodes[1].bytes, 2000);
 	ck_assert_int_eq(stream_write(&net, 2), 1000); /* had nothing under way */
 	sim_clog(net.w, &net.nodes[0].addr, NULL, SIM_FOREVER);
+	ck_assert_uint_eq(sim_clog_left(net.w, &net.nodes[0].addr, NULL), SIM_FOREVER);
 	sim_run_for(net.w, SECONDS(1));
 	net_stop(&net); /* closes what is held; the leak checker judges */
 }
