@@ -294,6 +294,25 @@ put_keeping(struct json_value *o, const struct result *r)
 	json_put_value(o, "keeping", v);
 }
 
+static void
+put_faults(struct json_value *o, const struct result *r)
+{
+	struct json_value *list = json_make_array();
+
+	for (size_t i = 0; i < r->marks_count; i++) {
+		const struct result_mark *m = &r->marks[i];
+		struct json_value *v = json_make_object();
+
+		json_put_text(v, "name", m->text);
+		json_put_text(v, "kind", m->kind);
+		json_put_real(v, "from_s", (double)m->from / 1e9);
+		json_put_real(v, "to_s", (double)m->to / 1e9);
+		json_put_number(v, "struck", m->struck);
+		json_add_value(list, v);
+	}
+	json_put_value(o, "faults", list);
+}
+
 struct json_value *
 sim_json(const struct result *r)
 {
@@ -310,6 +329,7 @@ sim_json(const struct result *r)
 	put_traffic(o, r);
 	put_paths(o, r);
 	put_keeping(o, r);
+	put_faults(o, r);
 	json_put_number(o, "samples", r->samples_count);
 	return o;
 }

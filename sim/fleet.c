@@ -158,7 +158,8 @@ static void
 member_init(struct fleet *f, uint32_t slot)
 {
 	struct member *m = &f->members[slot];
-	struct addr addr = sim_addr(slot + 1, FLEET_PORT);
+	uint32_t per = (uint32_t)f->scenario->per_net24;
+	struct addr addr = sim_addr_in(slot / per + 1, (uint8_t)(slot % per + 1), FLEET_PORT);
 	struct identity who;
 
 	m->fleet = f;

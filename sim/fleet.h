@@ -123,6 +123,9 @@ struct fleet_repaired {
 };
 void fleet_repaired(const struct fleet *f, struct fleet_repaired *out);
 
+/* AS number of the provider with the most members (rank 0), the next … false: so many are none. */
+bool fleet_provider(const struct fleet *f, unsigned rank, uint32_t *as_number);
+
 /* ---- one member ---- */
 void fleet_start(struct member *m); /* offline: joins by somebody who is up. Allowed any time */
 /* Up or starting. gone: its identity and disk are lost, somebody new has the slot then. */

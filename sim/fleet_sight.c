@@ -96,3 +96,51 @@ fleet_tables(struct fleet *f, struct fleet_tables *out)
 	}
 	free(seen);
 }
+
+struct provider {
+	uint32_t as_number, members;
+};
+
+static int
+compare_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int
+compare_size(const void *a, const void *b)
+{
+	const struct provider *x = a, *y = b;
+
+	if (x->members != y->members)
+		return x->members < y->members ? 1 : -1;
+	return compare_number(&x->as_number, &y->as_number);
+}
+
+bool
+fleet_provider(const struct fleet *f, unsigned rank, uint32_t *as_number)
+{
+	uint32_t *of = calloc(f->count, sizeof(*of));
+	struct provider *all = calloc(f->count, sizeof(*all));
+	size_t count = 0;
+
+	must(of != NULL && all != NULL);
+	for (size_t i = 0; i < f->count; i++)
+		of[i] = f->members[i].place.as_number;
+	qsort(of, f->count, sizeof(*of), compare_number);
+	for (size_t i = 0; i < f->count; i++) {
+		if (of[i] == 0) /* never up so far: nobody knows where it will stand */
+			continue;
+		if (count == 0 || all[count - 1].as_number != of[i])
+			all[count++].as_number = of[i];
+		all[count - 1].members++;
+	}
+	qsort(all, count, sizeof(*all), compare_size);
+	if (rank < count)
+		*as_number = all[rank].as_number;
+	free(of);
+	free(all);
+	return rank < count;
+}

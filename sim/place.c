@@ -164,6 +164,20 @@ sim_place_draw(struct sim_place *place, bool draw_region, uint64_t seed, const s
 		place->as_number = sim_as_number(place->country, rank);
 }
 
+const char *
+sim_country(size_t i)
+{
+	for (size_t c = 0; c < ARRAY_LEN(countries); c++) {
+		size_t first = 0; /* some are in two regions */
+
+		while (memcmp(countries[first].name, countries[c].name, 2) != 0)
+			first++;
+		if (first == c && i-- == 0)
+			return countries[c].name;
+	}
+	return NULL;
+}
+
 int
 sim_place_zone(const struct sim_place *place)
 {

@@ -43,6 +43,8 @@ void sim_place_draw(
 unsigned sim_draw_region(struct sim_random *r);
 /* Number `rank` by size (0 the largest) of the country; < SIM_AS_PER_COUNTRY. */
 uint32_t sim_as_number(const char country[2], unsigned rank);
+/* The countries there are, each once; NULL beyond the last. */
+const char *sim_country(size_t i);
 /* Minutes east of UTC, without summer time. */
 int sim_place_zone(const struct sim_place *place);
 

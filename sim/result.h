@@ -45,6 +45,8 @@ struct result_sample {
 struct result_mark { /* a fault of the timeline */
 	uint64_t from, to;
 	char text[RESULT_NAME];
+	const char *kind;
+	uint64_t struck; /* members, since it began; of sybils: those placed */
 };
 
 /* Lookups made with this many paths while some of the members lie. */

@@ -63,6 +63,7 @@ static const struct setting keys[] = {
 	KEY("network", "down", SIZE, down_bytes_s, RIGHT_BYTES " a second; 0: unlimited"),
 	KEY("nodes", "storing", COUNT, storing, RIGHT_COUNT),
 	KEY("nodes", "capacity", SIZE, capacity_bytes, RIGHT_BYTES),
+	KEY("nodes", "per-net24", COUNT, per_net24, RIGHT_COUNT " of members, 1 to 254"),
 	KEY("nodes", "stale", PPM, stale_ppm, RIGHT_PPM),
 	KEY("nodes", "code", CODE, code, "k/r/n such as 4/6/8, or auto"),
 	KEY("nodes", "book", COUNT, book, RIGHT_COUNT "; 0: by the number of nodes"),
@@ -115,9 +116,8 @@ static const struct setting fault_keys[] = {
 	FAULT_KEY("jump", JUMP, jump_ms, "a time such as 2h or -30m"),
 	FAULT_KEY("one-way", FLAG, one_way, RIGHT_YES),
 	FAULT_KEY("where", WHERE, where,
-	    "country DE, as 3 (a provider by size), net24 or region eu, us-east, us-west, "
-	    "south-america, "
-	    "east-asia, oceania"),
+	    "country DE, as 0 (the largest provider) to as 11, net24 or region eu, us-east, "
+	    "us-west, south-america, east-asia, oceania"),
 	FAULT_KEY("lies", LIES, lies, RIGHT_LIES),
 };
 
@@ -156,6 +156,7 @@ scenario_init(struct scenario *s)
 	s->loss_ppm = 10000;
 	s->storing = 64;
 	s->capacity_bytes = GIB(1);
+	s->per_net24 = 1;
 	s->stale_ppm = 150000;
 	s->pace = 1;
 	s->announce = s->audits = s->tell_place = true;
@@ -264,7 +265,32 @@ set_kind(enum fault_kind *field, const char *text)
 }
 
 static bool
-set_where(char *field, size_t size, const char *text)
+is_country(const char *text, char error[SCENARIO_ERROR_MAX])
+{
+	size_t used;
+
+	for (size_t i = 0; sim_country(i) != NULL; i++) {
+		if (strcmp(text, sim_country(i)) == 0)
+			return true;
+	}
+	used = (size_t)snprintf(
+	    error, SCENARIO_ERROR_MAX, "nobody is in country \"%.40s\"; right would be", text);
+	for (size_t i = 0; sim_country(i) != NULL && used < SCENARIO_ERROR_MAX; i++)
+		used += (size_t)snprintf(
+		    error + used, SCENARIO_ERROR_MAX - used, " %s", sim_country(i));
+	return false;
+}
+
+static bool
+is_rank(const char *text)
+{
+	uint64_t rank;
+
+	return set_count(&rank, text) && rank < SIM_AS_PER_COUNTRY;
+}
+
+static bool
+set_where(char *field, size_t size, const char *text, char error[SCENARIO_ERROR_MAX])
 {
 	unsigned region = 0;
 
@@ -273,14 +299,11 @@ set_where(char *field, size_t size, const char *text)
 			region++;
 		return region < SIM_REGIONS && set_text(field, size, text);
 	}
-	if (strncmp(text, "as ", 3) == 0 && (text[3] < '0' || text[3] > '9'))
-		return false;
-	if (strncmp(text, "country ", 8) == 0 && strlen(text) != 10)
-		return false;
-	if (strcmp(text, "net24") != 0 && strncmp(text, "country ", 8) != 0 &&
-	    strncmp(text, "as ", 3) != 0)
-		return false;
-	return set_text(field, size, text);
+	if (strncmp(text, "country ", 8) == 0)
+		return is_country(text + 8, error) && set_text(field, size, text);
+	if (strncmp(text, "as ", 3) == 0)
+		return is_rank(text + 3) && set_text(field, size, text);
+	return strcmp(text, "net24") == 0 && set_text(field, size, text);
 }
 
 static bool
@@ -328,7 +351,7 @@ set_value(const struct setting *k, void *base, const char *text, char error[SCEN
 	case KIND:
 		return set_kind(field, text);
 	case WHERE:
-		return set_where(field, k->size, text);
+		return set_where(field, k->size, text, error);
 	case JUMP:
 		return set_jump(field, text);
 	}

@@ -65,6 +65,7 @@ struct scenario {
 	/* [nodes] */
 	uint64_t storing; /* at most so many of them keep shards; the others only find */
 	uint64_t capacity_bytes;
+	uint64_t per_net24;      /* members that share a /24, and with it country and provider */
 	uint32_t stale_ppm;      /* of the contacts in tables at the beginning that are dead */
 	struct code_params code; /* k 0: by the size of the network */
 	uint64_t book;           /* entries of a node's peer book; 0: by the number of nodes */

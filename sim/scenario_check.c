@@ -50,6 +50,7 @@ static const struct bound bounds[] = {
 	BOUND("nodes.repair-rate", repair_bytes_s, 1, SIM_RATE_MAX, true, "0 (25M) to 1T a second"),
 	BOUND("nodes.grace", grace, 1, TIME_MOST, true, "0 (by the code) to 400d"),
 	BOUND("nodes.calm", calm, 1, PACE_MOST, true, "0 to 1000"),
+	BOUND("nodes.per-net24", per_net24, 1, 254, false, "1 to 254"),
 	HOURLY("lookups-per-hour", lookups_per_hour),
 	HOURLY("record-puts-per-hour", record_puts_per_hour),
 	HOURLY("record-gets-per-hour", record_gets_per_hour),

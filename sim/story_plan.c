@@ -84,6 +84,31 @@ struct planned {
 };
 
 static void
+plan_where(struct fault *f, struct sim_random *r)
+{
+	size_t countries = 0;
+
+	while (sim_country(countries) != NULL)
+		countries++;
+	switch (sim_random_below(r, 4)) {
+	case 0:
+		(void)snprintf(f->where, sizeof(f->where), "region %s",
+		    sim_region_name((unsigned)sim_random_below(r, SIM_REGIONS)));
+		break;
+	case 1:
+		(void)snprintf(f->where, sizeof(f->where), "country %s",
+		    sim_country((size_t)sim_random_below(r, countries)));
+		break;
+	case 2:
+		(void)snprintf(f->where, sizeof(f->where), "as %u",
+		    (unsigned)sim_random_below(r, SIM_AS_PER_COUNTRY));
+		break;
+	default:
+		(void)snprintf(f->where, sizeof(f->where), "net24");
+	}
+}
+
+static void
 plan_fault(struct story *s, struct sim_random *r, enum fault_kind kind, struct planned *p)
 {
 	struct scenario *sc = &s->scenario;
@@ -107,8 +132,7 @@ plan_fault(struct story *s, struct sim_random *r, enum fault_kind kind, struct p
 	if (kind == FAULT_LIE)
 		f->lies = 1u << sim_random_below(r, LIAR_KINDS);
 	if (kind == FAULT_OUTAGE)
-		(void)snprintf(f->where, sizeof(f->where), "region %s",
-		    sim_region_name((unsigned)sim_random_below(r, SIM_REGIONS)));
+		plan_where(f, r);
 	if (spoils(kind)) {
 		if (p->spoiled >= s->spoils)
 			return;

@@ -30,8 +30,9 @@ struct strike {
 	bool active;
 	unsigned island; /* each fault has its own; 0 is the mainland */
 	uint64_t outage;
-	uint64_t order;   /* of its beginning, among all */
-	uint32_t *struck; /* indices of members */
+	struct result_mark *mark; /* lent by the result */
+	uint64_t order;           /* of its beginning, among all */
+	uint32_t *struck;         /* indices of members */
 	size_t count;
 	uint8_t *blows; /* enum blow, by index of the member */
 	size_t blows_count;
@@ -48,31 +49,29 @@ struct timeline {
 
 /* ---- who ---- */
 
-/* The place that a fault names; false: anywhere. net: of which /24 is meant. */
-static bool
-scope_of(const struct fault *f, const struct member *net, struct sim_scope *out)
+/* The place that a fault names now; nobody is in one that there is not. */
+static struct sim_scope
+scope_of(struct timeline *t, const struct fault *f)
 {
-	memset(out, 0, sizeof(*out));
+	struct sim_scope s = { .kind = SIM_SCOPE_COUNTRY };
+	size_t any = (size_t)sim_random_below(&t->random, fleet_count(t->fleet));
+
 	if (strncmp(f->where, "country ", 8) == 0) {
-		out->kind = SIM_SCOPE_COUNTRY;
-		(void)snprintf(out->country, sizeof(out->country), "%.2s", f->where + 8);
+		(void)snprintf(s.country, sizeof(s.country), "%.2s", f->where + 8);
 	} else if (strncmp(f->where, "region ", 7) == 0) {
-		out->kind = SIM_SCOPE_REGION;
-		while (out->region < SIM_REGIONS - 1 &&
-		       strcmp(sim_region_name(out->region), f->where + 7) != 0)
-			out->region++;
+		s.kind = SIM_SCOPE_REGION;
+		while (s.region < SIM_REGIONS - 1 &&
+		       strcmp(sim_region_name(s.region), f->where + 7) != 0)
+			s.region++;
 	} else if (strncmp(f->where, "as ", 3) == 0) {
-		/* Of the country with the most members: number 0 is its largest provider. */
-		out->kind = SIM_SCOPE_AS;
-		out->as_number = sim_as_number(net->place.country,
-		    (unsigned)strtoul(f->where + 3, NULL, 10) % SIM_AS_PER_COUNTRY);
+		s.kind = SIM_SCOPE_AS;
+		(void)fleet_provider(
+		    t->fleet, (unsigned)strtoul(f->where + 3, NULL, 10), &s.as_number);
 	} else if (strcmp(f->where, "net24") == 0) {
-		out->kind = SIM_SCOPE_NET;
-		out->net = net->contact.addr;
-	} else {
-		return false;
+		s.kind = SIM_SCOPE_NET;
+		s.net = fleet_member(t->fleet, any)->contact.addr;
 	}
-	return true;
+	return s;
 }
 
 /* A share of those it may strike, or so many; shuffled, so that the first are as good as any. */
@@ -82,8 +81,8 @@ choose(struct strike *s)
 	struct fleet *f = s->timeline->fleet;
 	struct sim_random *r = &s->timeline->random;
 	size_t n = fleet_count(f), fit = 0, want;
-	struct sim_scope scope;
-	bool anywhere = !scope_of(s->fault, fleet_member(f, sim_random_below(r, n)), &scope);
+	struct sim_scope scope = scope_of(s->timeline, s->fault);
+	bool anywhere = s->fault->where[0] == '\0';
 
 	free(s->struck);
 	s->struck = calloc(n, sizeof(*s->struck));
@@ -332,7 +331,7 @@ place_sybils(struct strike *s)
 		bits++;
 	sim_random_bytes(&s->timeline->random, target.b, sizeof(target.b));
 	for (uint64_t i = 0; i < s->fault->count; i++)
-		(void)fleet_add_sybil(f, &target, bits, s->fault->lies);
+		s->mark->struck += fleet_add_sybil(f, &target, bits, s->fault->lies) != NULL;
 }
 
 /* A line each for itself or, every other one, a link to somebody: swizzled by their own spans. */
@@ -364,12 +363,14 @@ outage(struct strike *s)
 {
 	struct fleet *f = s->timeline->fleet;
 	uint64_t now = sim_now(fleet_world(f));
-	struct sim_scope scope;
-	const struct member *one =
-	    fleet_member(f, sim_random_below(&s->timeline->random, fleet_count(f)));
+	struct sim_scope scope = scope_of(s->timeline, s->fault);
 
-	if (scope_of(s->fault, one, &scope))
-		s->outage = sim_outage(fleet_world(f), &scope, s->to > now ? s->to - now : 0);
+	for (size_t i = 0; i < fleet_count(f); i++) {
+		const struct member *m = fleet_member(f, i);
+
+		s->mark->struck += sim_scope_holds(&scope, &m->contact.addr, &m->place);
+	}
+	s->outage = sim_outage(fleet_world(f), &scope, s->to > now ? s->to - now : 0);
 }
 
 static void
@@ -393,6 +394,7 @@ begin(void *arg)
 	c->active[s->fault->kind]++;
 	c->begun[s->fault->kind]++;
 	if (s->fault->kind == FAULT_LOSS) {
+		s->mark->struck = fleet_count(s->timeline->fleet);
 		set_rates(s->timeline);
 		return;
 	}
@@ -407,6 +409,7 @@ begin(void *arg)
 	if (s->fault->kind == FAULT_PARTITION)
 		cut(s);
 	choose(s);
+	s->mark->struck = s->count;
 	if (s->fault->kind == FAULT_CLOG) {
 		clog_lines(s);
 		return;
@@ -478,14 +481,17 @@ timeline_torn(const struct timeline *t, uint32_t index)
 
 /* ---- life ---- */
 
+static_assert(SCENARIO_FAULTS_MAX <= RESULT_MARKS, "each fault has its mark");
+
 static void
-mark(struct result *r, const struct strike *s)
+mark(struct result *r, struct strike *s)
 {
 	struct result_mark *m = &r->marks[r->marks_count];
 
-	if (r->marks_count == RESULT_MARKS)
-		return;
+	must(r->marks_count < RESULT_MARKS);
 	r->marks_count++;
+	s->mark = m;
+	m->kind = scenario_fault_name(s->fault->kind);
 	m->from = s->from;
 	m->to = s->to;
 	(void)snprintf(m->text, sizeof(m->text), "%s", s->fault->name);

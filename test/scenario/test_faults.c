@@ -272,6 +272,50 @@ START_TEST(who_lied_before_lies_on)
 }
 END_TEST
 
+/* ---- places ---- */
+
+static size_t
+most_of_a_provider(struct fleet *f)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < NODES; i++) {
+		size_t same = 0;
+
+		for (size_t j = 0; j < NODES; j++)
+			same += fleet_member(f, i)->place.as_number ==
+				fleet_member(f, j)->place.as_number;
+		most = MAX(most, same);
+	}
+	return most;
+}
+
+START_TEST(places_fall_silent_as_a_whole)
+{
+	static const char *const where[] = { "as 0", "as 11", "net24", "country NZ", "region eu" };
+	struct scenario s;
+	struct stage g;
+	size_t silent = 0;
+
+	still(&s);
+	s.per_net24 = 5;
+	for (size_t i = 0; i < ARRAY_LEN(where); i++)
+		strcpy(add(&s, FAULT_OUTAGE, 10 + 10 * (uint32_t)i, 5, 0)->where, where[i]);
+	stage_init(&g, &s);
+	sim_run_for(fleet_world(g.fleet), MINUTES(8));
+	for (size_t i = 0; i < NODES; i++)
+		silent += sim_node_in_outage(fleet_member(g.fleet, i)->env);
+	ck_assert_uint_eq(silent, most_of_a_provider(g.fleet));
+	ck_assert_uint_eq(g.result->marks[0].struck, silent);
+	sim_run_for(fleet_world(g.fleet), MINUTES(50));
+	ck_assert_uint_eq(g.result->marks[1].struck, 0); /* ten networks, fewer than 12 providers */
+	ck_assert_uint_eq(g.result->marks[2].struck, 5);
+	ck_assert_uint_gt(g.result->marks[4].struck, g.result->marks[2].struck);
+	ck_assert_str_eq(g.result->marks[4].kind, "outage");
+	stage_fini(&g);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -284,5 +328,6 @@ main(void)
 	    churn_starts_no_machine_whose_disk_crashed, a_fault_gives_back_only_what_it_took, NULL);
 	suite_add(s, "two at once", 300, the_end_of_one_kill_lifts_no_other, the_worst_loss_counts,
 	    the_end_of_one_partition_heals_no_other, who_lied_before_lies_on, NULL);
+	suite_add(s, "places", 60, places_fall_silent_as_a_whole, NULL);
 	return suite_main(s);
 }

@@ -71,6 +71,12 @@ START_TEST(what_is_wrong_is_said)
 	bad("churn", "session", "sometimes", "");
 	bad("fault x", "kind", "earthquake", "partition");
 	bad("fault x", "where", "region atlantis", "us-east");
+	bad("fault x", "where", "country XX", "right would be DE FR");
+	bad("fault x", "where", "country de", "nobody is in country");
+	bad("fault x", "where", "as 3x", "as 0");
+	bad("fault x", "where", "as 12", "to as 11");
+	bad("fault x", "where", "as", "as 0");
+	bad("fault x", "where", "net24 ", "net24");
 	bad("fault ", "kind", "kill", "name");
 	scenario_init(&s);
 	ck_assert_int_eq(scenario_set_text(&s, "loss=1%", error), ERR_INVALID);
@@ -175,11 +181,24 @@ START_TEST(every_key_has_a_meaning)
 }
 END_TEST
 
+static unsigned
+scope_bit(const char *where)
+{
+	static const char *const scopes[] = { "region ", "country ", "as ", "net24" };
+
+	for (unsigned i = 0; i < ARRAY_LEN(scopes); i++) {
+		if (strncmp(where, scopes[i], strlen(scopes[i])) == 0)
+			return 1u << i;
+	}
+	return 16;
+}
+
 /* A story's text is a scenario: each of its lines is understood, and gives the same plan. */
 START_TEST(stories_are_scenarios)
 {
 	struct story *s = calloc(1, sizeof(*s));
 	char *text = malloc(STORY_TEXT_MAX), section[64] = "", key[64], value[160];
+	unsigned scopes = 0;
 
 	ck_assert(s != NULL && text != NULL);
 	for (uint64_t seed = 1; seed < 200; seed++) {
@@ -200,10 +219,12 @@ START_TEST(stories_are_scenarios)
 		ck_assert_uint_eq(again.code.n, s->scenario.code.n);
 		ck_assert_uint_eq(again.object_puts_per_hour, s->scenario.object_puts_per_hour);
 		for (size_t i = 0; i < again.faults_count; i++) {
+			scopes |= scope_bit(s->scenario.faults[i].where);
 			ck_assert_int_eq(again.faults[i].kind, s->scenario.faults[i].kind);
 			ck_assert_uint_eq(again.faults[i].lies, s->scenario.faults[i].lies);
 		}
 	}
+	ck_assert_uint_eq(scopes, 31); /* and anywhere */
 	free(s);
 	free(text);
 }
