@@ -48,7 +48,7 @@ struct setting {
 #define RIGHT_YES      "yes or no"
 #define RIGHT_LIES                                                                                 \
 	"some of drop, delay, stale, contacts, eclipse, wrong, receipts, records, withhold, "      \
-	"flood, equivocate, with commas"
+	"flood, equivocate, forge, late, mute, with commas"
 
 static const struct setting keys[] = {
 	KEY("scenario", "name", TEXT, name, "a short name"),

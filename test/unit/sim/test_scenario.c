@@ -181,6 +181,21 @@ START_TEST(every_key_has_a_meaning)
 }
 END_TEST
 
+START_TEST(every_lie_is_named)
+{
+	for (size_t i = 0; i < scenario_keys(); i++) {
+		const char *section, *key, *right;
+		char name[64];
+
+		scenario_key(i, &section, &key, &right);
+		for (size_t j = 0; strcmp(key, "lies") == 0 && j < LIAR_KINDS; j++) {
+			liar_kinds_text(1u << j, name, sizeof(name));
+			ck_assert_msg(strstr(right, name) != NULL, "%s is not named", name);
+		}
+	}
+}
+END_TEST
+
 static unsigned
 scope_bit(const char *where)
 {
@@ -237,7 +252,7 @@ main(void)
 
 	suite_add(s, "lines", 0, values_reach_their_fields, what_is_wrong_is_said,
 	    numbers_have_bounds, spans_follow_the_length_of_the_run, faults_last_and_begin_in_time,
-	    every_key_has_a_meaning, NULL);
+	    every_key_has_a_meaning, every_lie_is_named, NULL);
 	suite_add(s, "stories", 10, stories_are_scenarios, NULL);
 	return suite_main(s);
 }
