@@ -100,8 +100,10 @@ void sim_disk_power_loss(struct sim_disk *d, uint64_t seed);
 void sim_disk_restart(struct sim_disk *d);
 /* Syncs succeed and do nothing: a test of the test must then find a loss. */
 void sim_disk_ignore_sync(struct sim_disk *d, bool ignore);
-/* Bit rot: flips one bit, durably. ERR_NOT_FOUND, ERR_INVALID beyond the end. */
+/* Flips one bit, durably; twice: back. ERR_NOT_FOUND, ERR_INVALID beyond the end. */
 int sim_disk_flip(struct sim_disk *d, const char *path, uint64_t offset, unsigned bit);
+/* Rot, which never heals: the same, but a sector that has rotted stays as it is until rewritten. */
+int sim_disk_rot(struct sim_disk *d, const char *path, uint64_t offset, unsigned bit);
 /* From now on every read that touches the sector at offset fails with ERR_IO; one for each file. */
 int sim_disk_bad_sector(struct sim_disk *d, const char *path, uint64_t offset);
 /* Bytes written and not synced yet, over all files. */

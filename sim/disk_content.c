@@ -41,9 +41,22 @@ page_read(const struct sim_page *p, size_t from, uint8_t *dst, size_t len)
 		memset(dst + held, 0, len - held);
 }
 
+/* Rot goes with the bytes: sectors that lie wholly in [from, end) are sound again. */
+static void
+page_renewed(struct sim_page *p, size_t from, size_t end)
+{
+	for (unsigned i = 0; i < SIM_PAGE_SECTORS; i++) {
+		size_t at = (size_t)i * SIM_SECTOR_BYTES;
+
+		if (at >= from && at + SIM_SECTOR_BYTES <= end)
+			p->rotten &= (uint8_t) ~(1u << i);
+	}
+}
+
 static void
 page_clear(struct sim_page *p, size_t from, size_t end)
 {
+	page_renewed(p, from, end);
 	end = MIN(end, p->len);
 	if (from < end)
 		memset(p->bytes + from, 0, end - from);
@@ -72,7 +85,9 @@ page_make(struct sim_inode *n, uint64_t page, size_t end)
 		p = realloc(p, sizeof(*p) + len);
 		must(p != NULL);
 		memset(p->bytes + had, 0, len - had);
-		p->len = (uint32_t)len;
+		p->len = (uint16_t)len;
+		if (had == 0)
+			p->rotten = 0;
 		n->pages[page] = p;
 	}
 	return p;
@@ -89,6 +104,7 @@ page_write(struct sim_inode *n, uint64_t page, size_t at, const uint8_t *src, si
 	p = page_make(n, page, end > at ? end : 0);
 	if (at < p->len)
 		memcpy(p->bytes + at, src, MIN(len, p->len - at));
+	page_renewed(p, at, at + len);
 }
 
 /* ---- space: pages that exist or were reserved ahead ---- */
@@ -410,6 +426,21 @@ inode_flip(struct sim_inode *n, uint64_t offset, unsigned bit)
 	page_make(n, offset / SIM_PAGE_BYTES, offset % SIM_PAGE_BYTES + 1)
 	    ->bytes[offset % SIM_PAGE_BYTES] ^= (uint8_t)(1u << bit);
 	return ERR_OK;
+}
+
+int
+inode_rot(struct sim_inode *n, uint64_t offset, unsigned bit)
+{
+	uint8_t sector = (uint8_t)(1u << offset % SIM_PAGE_BYTES / SIM_SECTOR_BYTES);
+	const struct sim_page *p = page_at(n, offset / SIM_PAGE_BYTES);
+	int err;
+
+	if (p != NULL && (p->rotten & sector) != 0)
+		return ERR_OK;
+	err = inode_flip(n, offset, bit);
+	if (err == ERR_OK)
+		n->pages[offset / SIM_PAGE_BYTES]->rotten |= sector;
+	return err;
 }
 
 void

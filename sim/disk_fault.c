@@ -147,6 +147,17 @@ sim_disk_flip(struct sim_disk *d, const char *path, uint64_t offset, unsigned bi
 }
 
 int
+sim_disk_rot(struct sim_disk *d, const char *path, uint64_t offset, unsigned bit)
+{
+	struct sim_inode *inode;
+	int err = tree_find(d, path, &inode);
+
+	if (err != ERR_OK)
+		return err;
+	return inode->is_dir ? ERR_INVALID : inode_rot(inode, offset, bit);
+}
+
+int
 sim_disk_bad_sector(struct sim_disk *d, const char *path, uint64_t offset)
 {
 	struct sim_inode *inode;

@@ -14,7 +14,8 @@
 
 /* What a page holds up to its last sector that is not all zeros: most records fill only one. */
 struct sim_page {
-	uint32_t len; /* whole sectors */
+	uint16_t len;   /* whole sectors */
+	uint8_t rotten; /* a bit per sector */
 	uint8_t bytes[];
 };
 
@@ -117,6 +118,7 @@ void inode_sync(struct sim_inode *n);
 /* Keeps a drawn subset of what was not synced and makes that durable. */
 void inode_scatter(struct sim_disk *d, struct sim_inode *n, struct sim_random *r);
 int inode_flip(struct sim_inode *n, uint64_t offset, unsigned bit);
+int inode_rot(struct sim_inode *n, uint64_t offset, unsigned bit);
 void inode_uncharge(struct sim_disk *d, struct sim_inode *n);
 void inode_charge(struct sim_disk *d, struct sim_inode *n); /* from what it holds */
 void inode_content_free(struct sim_inode *n);

@@ -1,11 +1,11 @@
-/* Walks the segment files as the store wrote them and turns one bit per leaf of payload. */
+/* Walks the segment files as the store wrote them and lets one bit per leaf of payload rot. */
 #include "sim/spoil.h"
 
 #include <stdio.h>
 
 #include "storage/segment.h"
 
-#define BIT_AT 1234
+#define BYTE_AT 1234 /* anywhere: a leaf's hash covers all of it */
 
 static int
 read_block(struct sim_disk *d, const char *path, uint64_t offset, uint8_t block[SEGMENT_BLOCK])
@@ -24,7 +24,7 @@ read_block(struct sim_disk *d, const char *path, uint64_t offset, uint8_t block[
 struct spoil {
 	struct sim_disk *disk;
 	const char *dir;
-	size_t flipped;
+	size_t spoiled;
 };
 
 static int
@@ -48,9 +48,9 @@ spoil_segment(void *arg, const char *name)
 	    extent_header_unpack(block, at, segment.generation, segment.bytes, &extent) == ERR_OK) {
 		for (uint64_t leaf = 0; extent.kind == EXTENT_SHARD && leaf < extent.payload_bytes;
 		     leaf += LEAF_BYTES) {
-			uint64_t bit = leaf + MIN(BIT_AT, extent.payload_bytes - leaf - 1);
+			uint64_t byte = leaf + MIN(BYTE_AT, extent.payload_bytes - leaf - 1);
 
-			s->flipped += sim_disk_flip(s->disk, path, at.offset + SEGMENT_BLOCK + bit,
+			s->spoiled += sim_disk_rot(s->disk, path, at.offset + SEGMENT_BLOCK + byte,
 					  3) == ERR_OK;
 		}
 		at.offset += extent.bytes;
@@ -65,5 +65,5 @@ spoil_shards(struct sim_disk *d, const char *dir)
 
 	/* A disk that does not answer keeps what it has. */
 	(void)disk_list(sim_disk_base(d), dir, spoil_segment, &s);
-	return s.flipped;
+	return s.spoiled;
 }

@@ -4,8 +4,8 @@
 
 #include "sim/disk.h"
 
-/* Flips one bit in every leaf of every shard in dir's segment files; how many. The store is not
- * told. */
+/* One bit of every leaf of every shard in dir's segment files is wrong from now on, however often
+ * it is called; how many leaves. The store is not told. */
 size_t spoil_shards(struct sim_disk *d, const char *dir);
 
 #endif

@@ -31,6 +31,7 @@ spoil_holder(struct world *w, uint64_t chunk, uint8_t index)
 
 	ck_assert_uint_lt(liar, 8);
 	world_spoil(w, liar);
+	world_spoil(w, liar); /* what rots again is not sound again */
 	world_new_client(w);
 	return liar;
 }

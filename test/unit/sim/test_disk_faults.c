@@ -156,6 +156,31 @@ START_TEST(bits_flip)
 }
 END_TEST
 
+START_TEST(rot_stays_until_rewritten)
+{
+	struct sim_disk *d = new_disk(1);
+	uint8_t sector[SIM_SECTOR_BYTES] = { 0 };
+	struct file *f;
+
+	make_durable(d, "a", 1, 5000);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(sim_disk_rot(d, "a", 700, 3), ERR_OK);
+	ck_assert_int_eq(sim_disk_rot(d, "a", 4200, 3), ERR_OK);
+	ck_assert_int_eq(sim_disk_rot(d, "a", 5000, 3), ERR_INVALID);
+	ck_assert_int_eq(sim_disk_rot(d, "b", 0, 3), ERR_NOT_FOUND);
+	f = open_file(d, "a", RW);
+	ck_assert_int_eq(byte_at(f, 700), 1 ^ 8);
+	ck_assert_int_eq(byte_at(f, 4200), 1 ^ 8);
+	ck_assert_int_eq(file_write(f, 512, sector, sizeof(sector)), ERR_OK);
+	ck_assert_int_eq(byte_at(f, 700), 0);
+	ck_assert_int_eq(sim_disk_rot(d, "a", 700, 3), ERR_OK);
+	ck_assert_int_eq(sim_disk_rot(d, "a", 700, 3), ERR_OK);
+	ck_assert_int_eq(byte_at(f, 700), 8);
+	file_close(f);
+	sim_disk_free(d);
+}
+END_TEST
+
 /* What disk_write_file has acknowledged is there after any loss of power, its name too. */
 START_TEST(small_files_survive_whole)
 {
@@ -209,7 +234,7 @@ main(void)
 
 	suite_add(s, "faults", 20, crash_at_every_point_leaves_old_or_new,
 	    ignored_syncs_are_found_out, errors_strike_once_or_for_ever, failed_sync_forgets,
-	    kill_keeps_what_was_written, bits_flip, small_files_survive_whole,
-	    errors_come_at_their_rate_and_cost_time, NULL);
+	    kill_keeps_what_was_written, bits_flip, rot_stays_until_rewritten,
+	    small_files_survive_whole, errors_come_at_their_rate_and_cost_time, NULL);
 	return suite_main(s);
 }
