@@ -11,8 +11,8 @@
 #include "cmd/config_ini.h"
 #include "cmd/json.h"
 #include "cmd/privileges.h"
+#include "cmd/program.h"
 #include "cmd/say.h"
-#include "config.h"
 #include "object/compress.h"
 #include "overlay/base/crypto.h"
 #include "overlay/base/env_real.h"
@@ -103,7 +103,7 @@ version(void)
 {
 	char crypto[256];
 
-	printf("%s %s\n", PROGRAM_NAME, PACKAGE_VERSION);
+	printf("%s\n", program_version());
 	printf("%s\n%s\n%s\n%s\n%s\n%s\n%s\n", env_real_version(),
 	    crypto_versions(crypto, sizeof(crypto)), code_library_version(), index_lmdb_version(),
 	    compress_version(), json_library(), ini_library());

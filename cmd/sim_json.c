@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "cmd/program.h"
 #include "config.h"
 
 static const char *const class_names[TRAFFIC_CLASSES] = { "upkeep", "lookups", "records", "other",
@@ -131,6 +132,10 @@ put_run(struct json_value *o, const struct result *r)
 
 	json_put_text(o, "scenario", r->scenario);
 	json_put_text(o, "version", PACKAGE_VERSION);
+	if (program_commit() != NULL)
+		json_put_text(o, "commit", program_commit());
+	else
+		json_put_null(o, "commit");
 	json_put_number(o, "nodes", r->nodes);
 	json_put_real(o, "hours", (double)r->span / (double)HOURS(1));
 	json_put_number(o, "seed", r->seed);
