@@ -14,9 +14,9 @@
 
 #include "cmd/command.h"
 #include "cmd/json.h"
+#include "cmd/program.h"
 #include "cmd/say.h"
 #include "cmd/sim_command.h"
-#include "config.h"
 #include "sim/story.h"
 
 /* Of the host's time for one story: many times what it takes, under sanitizers too. */
@@ -34,6 +34,7 @@ struct hunt {
 	uint64_t objects, gets, gets_failed, puts_refused, began_ms;
 	struct coverage coverage;
 	struct story_edit edit; /* of every story */
+	struct json_value *findings;
 };
 
 /* ---- one story in a child ---- */
@@ -190,48 +191,91 @@ shrink(struct hunt *h, const struct story *s, const struct story_outcome *first,
 	}
 }
 
-static void
-say_replay(const struct hunt *h, uint64_t seed, const struct story_edit *edit)
+/* ---- telling it ---- */
+
+#define REPLAY_MAX 256
+
+/* The command that plays it again. */
+static const char *
+replay(const struct hunt *h, uint64_t seed, const struct story_edit *edit, char out[REPLAY_MAX])
 {
-	printf("  replay: %s sim fuzz --seed %" PRIu64 " --stories 1", PROGRAM_NAME, seed);
+	char without[32] = "";
+	const char *crypto = "";
+
 	if (edit->faults != 0)
-		printf(" --without %" PRIu32, edit->faults);
-	if (edit->weather)
-		printf(" --no-weather");
-	if (edit->churn)
-		printf(" --no-churn");
-	if (edit->records)
-		printf(" --no-records");
+		(void)snprintf(without, sizeof(without), " --without %" PRIu32, edit->faults);
 	if (h->c->crypto != SIM_CRYPTO_AUTO)
-		printf(" --crypto %s", h->c->crypto == SIM_CRYPTO_REAL ? "real" : "stand-in");
-	printf("\n");
+		crypto = h->c->crypto == SIM_CRYPTO_REAL ? " --crypto real" : " --crypto stand-in";
+	(void)snprintf(out, REPLAY_MAX, "%s sim fuzz --seed %" PRIu64 " --stories 1%s%s%s%s%s",
+	    PROGRAM_NAME, seed, without, edit->weather ? " --no-weather" : "",
+	    edit->churn ? " --no-churn" : "", edit->records ? " --no-records" : "", crypto);
+	return out;
+}
+
+/* What people read goes out of the way of what machines do. */
+static FILE *
+told_to(const struct hunt *h)
+{
+	return h->c->json ? stderr : stdout;
+}
+
+static struct json_value *
+tell(const struct hunt *h, const struct story *s, const struct story_outcome *out)
+{
+	struct json_value *v = json_make_object();
+	char text[REPLAY_MAX];
+
+	fprintf(told_to(h), "FOUND by %s, seed %" PRIu64 ", %s: %s\n  replay: %s\n", out->checker,
+	    s->seed, program_version(), out->text, replay(h, s->seed, &h->edit, text));
+	(void)fflush(told_to(h));
+	json_put_number(v, "seed", s->seed);
+	json_put_text(v, "checker", out->checker);
+	json_put_text(v, "what", out->text);
+	json_put_text(v, "replay", text);
+	return v;
+}
+
+/* As small as it still fails. NULL: no memory. */
+static struct json_value *
+tell_small(struct hunt *h, const struct story *s, const struct story_outcome *out)
+{
+	struct story *small = calloc(1, sizeof(*small));
+	char *text = malloc(STORY_TEXT_MAX), again[REPLAY_MAX];
+	struct story_edit edit = h->edit;
+	struct json_value *v = NULL;
+
+	if (small == NULL || text == NULL)
+		goto out;
+	shrink(h, s, out, &edit);
+	story_plan(s->seed, small);
+	story_edit(small, &edit);
+	fprintf(told_to(h), "  as small as it still fails:\n  replay: %s\n%s\n",
+	    replay(h, s->seed, &edit, again), story_text(small, text));
+	(void)fflush(told_to(h));
+	v = json_make_object();
+	json_put_text(v, "replay", again);
+	json_put_text(v, "scenario", text);
+out:
+	free(small);
+	free(text);
+	return v;
 }
 
 static void
 found_one(struct hunt *h, const struct story *s, const struct story_outcome *out)
 {
-	struct story_edit edit = h->edit;
-	struct story *small = calloc(1, sizeof(*small));
-	char *text = malloc(STORY_TEXT_MAX);
+	struct json_value *v, *small = NULL;
 
 	h->found++;
 	sim_line_clear(h->c);
-	printf("FOUND by %s, seed %" PRIu64 ", %s: %s\n", out->checker, s->seed, PACKAGE_STRING,
-	    out->text);
-	say_replay(h, s->seed, &edit);
-	(void)fflush(stdout);
-	if (small == NULL || text == NULL || !h->c->shrink)
-		goto out;
-	shrink(h, s, out, &edit);
-	story_plan(s->seed, small);
-	story_edit(small, &edit);
-	printf("  as small as it still fails:\n");
-	say_replay(h, s->seed, &edit);
-	printf("%s\n", story_text(small, text));
-	(void)fflush(stdout);
-out:
-	free(small);
-	free(text);
+	v = tell(h, s, out);
+	if (h->c->shrink)
+		small = tell_small(h, s, out);
+	if (small != NULL)
+		json_put_value(v, "small", small);
+	else
+		json_put_null(v, "small");
+	json_add_value(h->findings, v);
 }
 
 /* ---- the hunt ---- */
@@ -338,13 +382,16 @@ print_sum(const struct hunt *h, uint64_t first)
 }
 
 static int
-say_json(const struct hunt *h, uint64_t first)
+say_json(struct hunt *h, uint64_t first)
 {
 	struct json_value *o = json_make_object(), *coverage = json_make_object();
 
+	json_put_text(o, "version", program_version());
 	json_put_number(o, "first_seed", first);
 	json_put_number(o, "stories", h->stories);
 	json_put_number(o, "found", h->found);
+	json_put_value(o, "findings", h->findings);
+	h->findings = NULL; /* taken */
 	json_put_number(o, "events", h->events);
 	json_put_number(o, "looked", h->looked);
 	json_put_number(o, "simulated_s", h->simulated_s);
@@ -380,12 +427,16 @@ sim_fuzz(struct sim_command *c)
 		.churn = !c->churn,
 		.records = !c->records };
 	h.seed = first;
-	if (!hunt(&h))
+	h.findings = json_make_array();
+	if (!hunt(&h)) {
+		json_free(h.findings);
 		return EXIT_FAILED;
+	}
 	sim_line_clear(c);
 	if (c->json)
 		code = say_json(&h, first);
 	else
 		print_sum(&h, first);
+	json_free(h.findings);
 	return h.found > 0 || h.stories == 0 ? EXIT_FAILED : code;
 }
