@@ -108,6 +108,10 @@ put_counts(struct json_value *o, const struct result *r)
 	json_put_number(o, "record_puts_failed", r->record_puts_failed);
 	json_put_number(o, "record_gets", r->record_gets);
 	json_put_number(o, "record_gets_failed", r->record_gets_failed);
+	json_put_number(o, "attacked_puts", r->attacked_puts);
+	json_put_number(o, "attacked_puts_failed", r->attacked_puts_failed);
+	json_put_number(o, "attacked_gets", r->attacked_gets);
+	json_put_number(o, "attacked_gets_failed", r->attacked_gets_failed);
 	json_put_number(o, "objects_put", r->objects_put);
 	json_put_number(o, "objects_refused", r->objects_refused);
 	json_put_number(o, "objects_got", r->objects_got);

@@ -127,6 +127,10 @@ table_operations(const struct result *r, struct html *h)
 	row_done(h, "lookups", r->lookups, r->lookups_failed);
 	row_done(h, "record puts", r->record_puts, r->record_puts_failed);
 	row_done(h, "record gets", r->record_gets, r->record_gets_failed);
+	if (r->attacked_puts > 0) {
+		row_done(h, "puts beside Sybils", r->attacked_puts, r->attacked_puts_failed);
+		row_done(h, "gets beside Sybils", r->attacked_gets, r->attacked_gets_failed);
+	}
 	row_done(h, "object puts", r->objects_put + r->objects_refused, r->objects_refused);
 	row_done(h, "object gets", r->objects_got, r->objects_get_failed);
 	report_table_end(h);

@@ -112,6 +112,8 @@ struct result {
 	struct result_paths paths[RESULT_PATHS];
 	uint64_t recall_found, recall_true; /* of the true k closest: found, in all */
 	uint64_t record_puts, record_puts_failed, record_gets, record_gets_failed;
+	/* Of records whose key Sybils surround, while they do; part of no other figure. */
+	uint64_t attacked_puts, attacked_puts_failed, attacked_gets, attacked_gets_failed;
 	struct histogram put, put_rpcs; /* records into a region: all live closest answered */
 	struct histogram record_get;
 	uint64_t rpcs_total;

@@ -230,6 +230,7 @@ warm_up(struct run *r)
 	if (s->churn)
 		r->churn = churn_new(r->fleet);
 	r->timeline = timeline_new(r->fleet, r->opts->span, r->result);
+	workload_probe(r->workload, r->timeline);
 	workload_start(r->workload, true);
 }
 

@@ -14,9 +14,9 @@
 #include "storage/layout.h"
 
 #define SCENARIO_FAULTS_MAX 32
-#define SCENARIO_SYBILS_MAX 256 /* each is ground: the attacker's work is ours */
 #define SCENARIO_TEXT_MAX   160
 #define SCENARIO_ERROR_MAX  256
+#define SCENARIO_SYBILS_MAX 256 /* of all faults; each is ground for, up to minutes of a core */
 
 enum fault_kind {
 	FAULT_PARTITION, /* a share of the members on an island */

@@ -110,14 +110,35 @@ check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
 		what = "has no where";
 	else if (f->kind == FAULT_SYBILS && f->count == 0)
 		what = "has no count";
-	else if (f->kind == FAULT_SYBILS && f->count > SCENARIO_SYBILS_MAX)
-		what = "has a count over 256";
 	else if (!lasts(f))
 		what = "does not last; right would be a \"for\" such as 10m, or 25% of the run";
 	if (what == NULL)
 		return ERR_OK;
 	(void)snprintf(error, SCENARIO_ERROR_MAX, "[fault %s] %s", f->name, what);
 	return ERR_INVALID;
+}
+
+static int
+check_faults(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
+{
+	uint64_t sybils = 0;
+
+	for (size_t i = 0; i < s->faults_count; i++) {
+		const struct fault *f = &s->faults[i];
+		int err = check_fault(f, error);
+
+		if (err != ERR_OK)
+			return err;
+		/* Each is at most 2^40: 32 of them do not overflow. */
+		sybils += f->kind == FAULT_SYBILS ? f->count : 0;
+		if (sybils > SCENARIO_SYBILS_MAX) {
+			(void)snprintf(error, SCENARIO_ERROR_MAX,
+			    "[fault %s] count: at most %d Sybils, those of all faults together",
+			    f->name, SCENARIO_SYBILS_MAX);
+			return ERR_INVALID;
+		}
+	}
+	return ERR_OK;
 }
 
 int
@@ -142,9 +163,7 @@ scenario_check(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
 		    error, "workload: right would be 1 <= object-least <= object-most <= 64M");
 	if (s->object_puts_per_hour > 0 && (s->users == 0 || s->storing == 0))
 		return wrong(error, "objects are put, but there are no users or no storing nodes");
-	for (size_t i = 0; i < s->faults_count && err == ERR_OK; i++)
-		err = check_fault(&s->faults[i], error);
-	return err;
+	return check_faults(s, error);
 }
 
 int

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dht/record.h"
 #include "sim/scenario.h"
 #include "sim/spoil.h"
 
@@ -30,6 +31,7 @@ struct strike {
 	bool active;
 	unsigned island; /* each fault has its own; 0 is the mainland */
 	uint64_t outage;
+	struct key owner;         /* of the record that Sybils surround */
 	struct result_mark *mark; /* lent by the result */
 	uint64_t order;           /* of its beginning, among all */
 	uint32_t *struck;         /* indices of members */
@@ -257,6 +259,9 @@ release(const struct strike *s, struct member *m)
 	const struct timeline *t = s->timeline;
 
 	switch (s->fault->kind) {
+	case FAULT_SYBILS:
+		fleet_hold(m, FLEET_SILENT, false); /* for ever */
+		break;
 	case FAULT_DISK_CRASH:
 		if (!crash_waits(t, m))
 			sim_disk_arm(m->disk, NULL);
@@ -324,14 +329,28 @@ static void
 place_sybils(struct strike *s)
 {
 	struct fleet *f = s->timeline->fleet;
+	const uint8_t salt[16] = { 0 };
+	struct sign_key secret;
+	struct pubkey owner;
 	struct id target;
 	unsigned bits = SYBIL_BITS;
 
 	for (size_t n = fleet_count(f); n > 1; n /= 2)
 		bits++;
-	sim_random_bytes(&s->timeline->random, target.b, sizeof(target.b));
-	for (uint64_t i = 0; i < s->fault->count; i++)
-		s->mark->struck += fleet_add_sybil(f, &target, bits, s->fault->lies) != NULL;
+	sim_random_bytes(&s->timeline->random, s->owner.b, sizeof(s->owner.b));
+	crypto_sign_key_from_seed(&s->owner, &secret, &owner);
+	crypto_wipe(&secret, sizeof(secret));
+	signed_key(&owner, salt, &target);
+	free(s->struck);
+	s->struck = calloc(SCENARIO_SYBILS_MAX, sizeof(*s->struck));
+	must(s->struck != NULL && s->fault->count <= SCENARIO_SYBILS_MAX);
+	for (uint64_t i = 0; i < s->fault->count; i++) {
+		const struct member *m = fleet_add_sybil(f, &target, bits, s->fault->lies);
+
+		if (m != NULL)
+			s->struck[s->count++] = m->index;
+	}
+	s->mark->struck = s->count;
 }
 
 /* A line each for itself or, every other one, a link to somebody: swizzled by their own spans. */
@@ -452,6 +471,18 @@ timeline_changed(struct timeline *t, struct member *m)
 		else if (s->fault->kind == FAULT_DISK_CRASH)
 			hold_crashed(s, m);
 	}
+}
+
+bool
+timeline_attacked(const struct timeline *t, size_t i, struct key *owner)
+{
+	const struct strike *s = &t->strikes[i];
+
+	must(i < t->count);
+	if (!s->active || s->fault->kind != FAULT_SYBILS)
+		return false;
+	*owner = s->owner;
+	return true;
 }
 
 const struct fault_clock *

@@ -21,6 +21,11 @@ struct timeline *timeline_new(struct fleet *f, uint64_t span, struct result *r);
 void timeline_free(struct timeline *t); /* NULL accepted */
 /* To be called from the fleet's `changed`: a member that came back late is struck, too. */
 void timeline_changed(struct timeline *t, struct member *m);
+/*
+ * The owner (a seed) of the signed record, salt 0, that the Sybils of the scenario's i-th fault
+ * surround now. false: it is of another kind, or does not go on.
+ */
+bool timeline_attacked(const struct timeline *t, size_t i, struct key *owner);
 const struct fault_clock *timeline_clock(const struct timeline *t); /* lends */
 /*
  * Whether a member's store may hold shards that are not whole: it rotted or lied, or lost

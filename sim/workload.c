@@ -9,6 +9,7 @@
 #include "sim/workload_private.h"
 
 #define LOOKUP_PATIENCE MINUTES(10) /* far above the deadline of a lookup */
+#define PROBE_EVERY     SECONDS(30) /* a put and a get: an hour tells a percent, and costs little */
 
 struct op {
 	struct workload *w;
@@ -16,6 +17,7 @@ struct op {
 	enum op_kind kind;
 	unsigned paths;
 	struct id target;
+	struct probe *probe; /* NULL: an operation like all others */
 	bool measured, asked;
 	struct fault_clock began;
 	struct lookup_result lookup;
@@ -148,12 +150,16 @@ count_lookup(struct op *o, int err)
 static int
 make_record(struct op *o)
 {
-	struct signed_value v = { .sequence = 1, .len = 300 };
+	/* Each of a probe's replaces the one before. */
+	struct signed_value v = { .sequence = o->probe == NULL ? 1 : env_now(o->m->env),
+		.len = 300 };
 	struct sign_key secret;
 	struct key seed;
 	int err;
 
 	env_random(o->m->env, seed.b, sizeof(seed.b));
+	if (o->probe != NULL)
+		seed = o->probe->owner;
 	crypto_sign_key_from_seed(&seed, &secret, &v.owner);
 	env_random(o->m->env, v.value, v.len);
 	err = signed_make(fleet_net(o->w->fleet), &secret, &v, &o->record);
@@ -166,6 +172,12 @@ count_record_put(struct op *o, int err)
 {
 	struct workload *w = o->w;
 
+	if (o->probe != NULL) {
+		w->result->attacked_puts++;
+		w->result->attacked_puts_failed += err != ERR_OK;
+		o->probe->stored |= err == ERR_OK;
+		return;
+	}
 	if (err == ERR_OK)
 		w->records[w->records_count++ % WORKLOAD_RECORDS] = o->record.key;
 	if (!o->measured)
@@ -190,6 +202,11 @@ first_will_do(void *arg, const struct record *r)
 static void
 count_record_get(struct op *o, int err, uint64_t took)
 {
+	if (o->probe != NULL) {
+		o->w->result->attacked_gets++;
+		o->w->result->attacked_gets_failed += err != ERR_OK;
+		return;
+	}
 	if (!o->measured)
 		return;
 	o->w->result->record_gets++;
@@ -253,6 +270,19 @@ choose_target(struct workload *w, struct op *o)
 }
 
 static void
+op_spawn(struct workload *w, struct op *o)
+{
+	bool asked = o->asked; /* it may have ended when the spawn returns */
+
+	if (task_spawn(&o->m->work, "operation", op_run, o) != ERR_OK) {
+		free(o);
+		return;
+	}
+	w->running++;
+	w->asked += asked;
+}
+
+static void
 op_start(struct workload *w, enum op_kind kind, bool asked)
 {
 	static const unsigned paths[RESULT_PATHS] = { 2, 1, 4 };
@@ -269,13 +299,61 @@ op_start(struct workload *w, enum op_kind kind, bool asked)
 		o->paths = paths[w->made % RESULT_PATHS];
 	w->made++;
 	workload_op_begins(w, &o->began);
-	if (o->m == NULL || !choose_target(w, o) ||
-	    task_spawn(&o->m->work, "operation", op_run, o) != ERR_OK) {
+	if (o->m == NULL || !choose_target(w, o))
 		free(o);
-		return;
+	else
+		op_spawn(w, o);
+}
+
+/* ---- attacked keys ---- */
+
+static void
+probe_start(struct workload *w, enum op_kind kind, struct probe *probe)
+{
+	const uint8_t salt[16] = { 0 };
+	struct op *o = calloc(1, sizeof(*o));
+	struct sign_key secret;
+	struct pubkey owner;
+
+	must(o != NULL);
+	*o = (struct op){ .w = w, .m = fleet_any(w->fleet), .kind = kind, .probe = probe };
+	crypto_sign_key_from_seed(&probe->owner, &secret, &owner);
+	crypto_wipe(&secret, sizeof(secret));
+	signed_key(&owner, salt, &o->target);
+	workload_op_begins(w, &o->began);
+	if (o->m == NULL)
+		free(o);
+	else
+		op_spawn(w, o);
+}
+
+static void
+on_probe(void *arg)
+{
+	struct workload *w = arg;
+
+	timer_start(&w->probe, PROBE_EVERY);
+	for (size_t i = 0; i < fleet_scenario(w->fleet)->faults_count; i++) {
+		struct probe *p = &w->probes[i];
+
+		if (!timeline_attacked(w->timeline, i, &p->owner))
+			continue;
+		if (p->stored)
+			probe_start(w, OP_RECORD_GET, p);
+		probe_start(w, OP_RECORD_PUT, p);
 	}
-	w->running++;
-	w->asked += asked;
+}
+
+void
+workload_probe(struct workload *w, const struct timeline *t)
+{
+	const struct scenario *s = fleet_scenario(w->fleet);
+
+	w->timeline = t;
+	for (size_t i = 0; i < s->faults_count; i++) {
+		if (s->faults[i].kind == FAULT_SYBILS)
+			timer_start(&w->probe, PROBE_EVERY);
+	}
 }
 
 /* ---- rates ---- */
@@ -328,6 +406,7 @@ workload_stop(struct workload *w)
 {
 	for (size_t i = 0; i < OP_KINDS; i++)
 		timer_stop(&w->paces[i].timer);
+	timer_stop(&w->probe);
 }
 
 struct asking {
@@ -388,6 +467,7 @@ workload_new(struct fleet *f, struct result *r)
 		w->paces[i] = (struct pace){ .workload = w, .kind = (enum op_kind)i };
 		timer_init(&w->paces[i].timer, fleet_director(f), strike, &w->paces[i]);
 	}
+	timer_init(&w->probe, fleet_director(f), on_probe, w);
 	w->records = calloc(WORKLOAD_RECORDS, sizeof(*w->records));
 	must(w->records != NULL);
 	if (s->object_puts_per_hour > 0) {

@@ -40,6 +40,11 @@ void workload_start(struct workload *w, bool measured);
 void workload_stop(struct workload *w); /* no new ones */
 /* clock: of the timeline. Both lent; NULL: no more. */
 void workload_watch(struct workload *w, const struct fault_clock *clock, struct coverage *out);
+/*
+ * From now on the records whose keys Sybils surround are put and got at a rate of their own, and
+ * counted apart. t is lent until workload_stop.
+ */
+void workload_probe(struct workload *w, const struct timeline *t);
 size_t workload_running(const struct workload *w);
 struct interval *workload_interval(struct workload *w); /* the caller resets it */
 

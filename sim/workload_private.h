@@ -10,11 +10,19 @@ struct pace { /* a timer for each kind of operation */
 	enum op_kind kind;
 };
 
+struct probe { /* of the key that one fault's Sybils surround */
+	struct key owner;
+	bool stored; /* a put of it succeeded */
+};
+
 struct workload {
 	struct fleet *fleet;
 	struct result *result;
 	struct sim_random random;
 	struct pace paces[OP_KINDS];
+	const struct timeline *timeline; /* NULL: nothing is attacked */
+	struct timer probe;
+	struct probe probes[SCENARIO_FAULTS_MAX];
 	bool measured;
 	size_t running, asked; /* operations; of them those of workload_lookups */
 	uint64_t made;         /* operations so far: numbers them */

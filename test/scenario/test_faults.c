@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dht/record.h"
 #include "overlay/base/crypto_stand_in.h"
 #include "sim/run.h"
 #include "sim/timeline.h"
@@ -316,6 +317,82 @@ START_TEST(places_fall_silent_as_a_whole)
 }
 END_TEST
 
+/* ---- Sybils ---- */
+
+static void
+besieged(struct scenario *s, uint64_t count, const char *lies)
+{
+	struct fault *f;
+
+	still(s);
+	f = add(s, FAULT_SYBILS, 10, 50, 0);
+	f->count = count;
+	ck_assert(liar_kinds_parse(lies, &f->lies));
+}
+
+/* Two a minute, and they are real: they fail in a network that is down. */
+START_TEST(what_sybils_surround_is_put_and_got)
+{
+	struct scenario s;
+	struct result *fair, *down;
+
+	besieged(&s, 20, "drop, withhold");
+	fair = run(&s);
+	ck_assert_uint_eq(fair->marks[0].struck, 20);
+	ck_assert_uint_ge(fair->attacked_puts, 55);
+	ck_assert_uint_le(fair->attacked_puts, 60);
+	ck_assert_uint_ge(fair->attacked_gets, 55);
+	/* The region is put to and asked as a whole, honest peers in it are enough. */
+	ck_assert_uint_eq(fair->attacked_puts_failed + fair->attacked_gets_failed, 0);
+	ck_assert_uint_eq(fair->record_puts + fair->record_gets, 0);
+	add(&s, FAULT_LOSS, 30, 10, 0)->rate_ppm = 1000000;
+	down = run(&s);
+	ck_assert_uint_ge(down->attacked_puts_failed, 8);
+	ck_assert_uint_ge(down->attacked_gets_failed, 5);
+	done(fair);
+	done(down);
+}
+END_TEST
+
+/* Those closest to the record that is asked for are Sybils. */
+static void
+is_surrounded(const struct stage *g, const struct key *seed)
+{
+	const uint8_t salt[16] = { 0 };
+	struct oracle_entry near[5];
+	struct sign_key secret;
+	struct pubkey owner;
+	struct id key;
+
+	crypto_sign_key_from_seed(seed, &secret, &owner);
+	signed_key(&owner, salt, &key);
+	ck_assert_uint_eq(oracle_closest(fleet_oracle(g->fleet), &key, UINT32_MAX, near, 5), 5);
+	for (size_t i = 0; i < 5; i++)
+		ck_assert_ptr_nonnull(fleet_member(g->fleet, near[i].member)->ground);
+}
+
+START_TEST(sybils_end_with_their_fault)
+{
+	struct scenario s;
+	struct stage g;
+	struct key owner;
+
+	besieged(&s, 5, "drop");
+	stage_init(&g, &s);
+	sim_run_for(fleet_world(g.fleet), MINUTES(20));
+	ck_assert_uint_eq(fleet_up(g.fleet), NODES + 5);
+	ck_assert(timeline_attacked(g.timeline, 0, &owner));
+	is_surrounded(&g, &owner);
+	sim_run_for(fleet_world(g.fleet), MINUTES(20));
+	ck_assert(!timeline_attacked(g.timeline, 0, &owner));
+	ck_assert_uint_eq(fleet_up(g.fleet), NODES);
+	fleet_wake_all(g.fleet);
+	sim_run_for(fleet_world(g.fleet), MINUTES(5));
+	ck_assert_uint_eq(fleet_up(g.fleet), NODES);
+	stage_fini(&g);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -329,5 +406,7 @@ main(void)
 	suite_add(s, "two at once", 300, the_end_of_one_kill_lifts_no_other, the_worst_loss_counts,
 	    the_end_of_one_partition_heals_no_other, who_lied_before_lies_on, NULL);
 	suite_add(s, "places", 60, places_fall_silent_as_a_whole, NULL);
+	suite_add(s, "sybils", 300, what_sybils_surround_is_put_and_got,
+	    sybils_end_with_their_fault, NULL);
 	return suite_main(s);
 }

@@ -133,6 +133,29 @@ START_TEST(numbers_have_bounds)
 }
 END_TEST
 
+START_TEST(sybils_are_counted_over_all_faults)
+{
+	struct scenario s;
+
+	scenario_init(&s);
+	good(&s, "fault a", "kind", "sybils");
+	good(&s, "fault a", "lies", "drop");
+	good(&s, "fault a", "for", "50%");
+	good(&s, "fault a", "count", "1000000000000");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(error, "at most 256"));
+	good(&s, "fault a", "count", "200");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_OK);
+	good(&s, "fault b", "kind", "sybils");
+	good(&s, "fault b", "lies", "drop");
+	good(&s, "fault b", "for", "50%");
+	good(&s, "fault b", "count", "57");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_INVALID);
+	good(&s, "fault b", "count", "56");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_OK);
+}
+END_TEST
+
 START_TEST(spans_follow_the_length_of_the_run)
 {
 	struct fault f = { .at_ppm = 500000, .span_ppm = UINT32_MAX, .span = HOURS(2) };
@@ -251,7 +274,8 @@ main(void)
 	Suite *s = suite_create("sim/scenario");
 
 	suite_add(s, "lines", 0, values_reach_their_fields, what_is_wrong_is_said,
-	    numbers_have_bounds, spans_follow_the_length_of_the_run, faults_last_and_begin_in_time,
+	    numbers_have_bounds, sybils_are_counted_over_all_faults,
+	    spans_follow_the_length_of_the_run, faults_last_and_begin_in_time,
 	    every_key_has_a_meaning, every_lie_is_named, NULL);
 	suite_add(s, "stories", 10, stories_are_scenarios, NULL);
 	return suite_main(s);
