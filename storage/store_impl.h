@@ -132,16 +132,13 @@ void writer_unlist(struct shard_writer *w);
 /* For compaction: may exceed the capacity and use the reserve, which is what they are for. */
 SUSPENDS int shard_begin_moving(
     struct store *s, const struct layout *layout, uint8_t index, struct shard_writer **out);
-/*
- * As shard_commit, for a copy of from, whose order and date it keeps. ERR_STALE: from is not there
- * any more; ERR_CORRUPT: the leaves are not what the descriptor promises.
- */
+/* As shard_commit, for a copy of from, whose order and date it keeps. ERR_STALE: from is not there
+ * any more; ERR_CORRUPT: the leaves are not what the descriptor promises. */
 SUSPENDS int shard_commit_moved(struct shard_writer *w, const struct descriptor *d,
     const struct lease *lease, const struct shard_entry *from);
 
-/* store_read.c */
-/* Waits until all that read shards now have ended; what begins later sees the newest index. */
-/* Between the two, what is looked up in the index stays readable. */
+/* store_read.c: what a reader looks up in the index stays readable until it ends. Drain waits for
+ * all that read now; who begins later sees the newest index. */
 unsigned store_reader_begin(struct store *s);
 void store_reader_end(struct store *s, unsigned which);
 SUSPENDS void store_readers_drain(struct store *s);
