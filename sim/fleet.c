@@ -79,6 +79,12 @@ fleet_up(const struct fleet *f)
 	return f->up;
 }
 
+uint32_t
+fleet_offline(const struct fleet *f)
+{
+	return (uint32_t)f->count - f->up - f->retired;
+}
+
 uint64_t
 fleet_gone(const struct fleet *f)
 {
@@ -501,6 +507,14 @@ fleet_let_go(struct member *m)
 	m->held = m->due = false;
 	if (due)
 		fleet_start(m);
+}
+
+void
+fleet_retire(struct member *m)
+{
+	must(m->ground != NULL && !m->held);
+	m->fleet->retired++;
+	fleet_hold(m, FLEET_SILENT, false);
 }
 
 void

@@ -93,6 +93,7 @@ struct member *fleet_member(struct fleet *f, size_t i);
 const struct oracle *fleet_oracle(const struct fleet *f);         /* servers that are up */
 struct member *fleet_by_id(struct fleet *f, const struct id *id); /* up and a server; else NULL */
 uint32_t fleet_up(const struct fleet *f);
+uint32_t fleet_offline(const struct fleet *f); /* not up; who was retired is no member any more */
 uint64_t fleet_gone(const struct fleet *f);
 /* Any member that is up and a server, liars left out; NULL: there is none. */
 struct member *fleet_any(struct fleet *f);
@@ -136,6 +137,7 @@ void fleet_stop(struct member *m, enum fleet_end how, bool gone);
  */
 void fleet_hold(struct member *m, enum fleet_end how, bool gone);
 void fleet_let_go(struct member *m); /* no-op for who is not held */
+void fleet_retire(struct member *m); /* a Sybil: holds it for ever */
 /* Makes a running member lie from now on, or a later start of it. */
 void fleet_make_liar(struct member *m, unsigned lies);
 /*

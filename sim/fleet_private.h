@@ -20,7 +20,7 @@ struct fleet {
 	size_t count; /* slots in use */
 	struct member *members;
 	struct oracle oracle;
-	uint32_t up;
+	uint32_t up, retired;
 	uint64_t gone;
 	bool seeding;                   /* nodes start as if they had joined long ago */
 	uint64_t sent[TRAFFIC_CLASSES]; /* by nodes that have stopped */

@@ -151,7 +151,7 @@ sample(struct run *r)
 	s->at = sim_now(world_of(r)) - r->began;
 	s->up = fleet_up(r->fleet);
 	s->gone = (uint32_t)fleet_gone(r->fleet);
-	s->offline = (uint32_t)fleet_count(r->fleet) - s->up;
+	s->offline = fleet_offline(r->fleet);
 	sample_lookups(r, s);
 	sample_tables(r, s);
 	fleet_traffic(r->fleet, sent);

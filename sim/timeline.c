@@ -260,7 +260,7 @@ release(const struct strike *s, struct member *m)
 
 	switch (s->fault->kind) {
 	case FAULT_SYBILS:
-		fleet_hold(m, FLEET_SILENT, false); /* for ever */
+		fleet_retire(m);
 		break;
 	case FAULT_DISK_CRASH:
 		if (!crash_waits(t, m))

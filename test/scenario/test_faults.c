@@ -385,6 +385,7 @@ START_TEST(sybils_end_with_their_fault)
 	is_surrounded(&g, &owner);
 	sim_run_for(fleet_world(g.fleet), MINUTES(20));
 	ck_assert(!timeline_attacked(g.timeline, 0, &owner));
+	ck_assert_uint_eq(fleet_offline(g.fleet), 0);
 	ck_assert_uint_eq(fleet_up(g.fleet), NODES);
 	fleet_wake_all(g.fleet);
 	sim_run_for(fleet_world(g.fleet), MINUTES(5));
