@@ -29,6 +29,16 @@ put_ratio(struct json_value *o, const char *name, double part, double whole)
 		json_put_null(o, name);
 }
 
+/* So many of the whole, null of nothing. */
+static void
+put_count_of(struct json_value *o, const char *name, uint64_t part, uint64_t whole)
+{
+	if (whole > 0)
+		json_put_number(o, name, part);
+	else
+		json_put_null(o, name);
+}
+
 static void
 put_percentiles(struct json_value *o, const char *name, const struct histogram *h, double unit)
 {
@@ -117,8 +127,10 @@ put_counts(struct json_value *o, const struct result *r)
 	json_put_number(o, "objects_got", r->objects_got);
 	json_put_number(o, "objects_get_failed", r->objects_get_failed);
 	json_put_number(o, "objects_lost", r->objects_lost);
-	json_put_number(o, "objects_unread", r->objects_unread);
-	json_put_number(o, "objects_wrong", r->objects_wrong);
+	json_put_number(o, "objects_kept", r->objects_kept);
+	json_put_number(o, "objects_read", r->objects_read);
+	put_count_of(o, "objects_unread", r->objects_unread, r->objects_read);
+	put_count_of(o, "objects_wrong", r->objects_wrong, r->objects_read + r->objects_got);
 	json_put_number(o, "repair_bytes", r->keeping.moved_bytes);
 	json_put_number(o, "repair_expected_bytes", r->repair_expected_bytes);
 	json_put_number(o, "joins", r->joins);
@@ -129,11 +141,39 @@ put_counts(struct json_value *o, const struct result *r)
 	json_put_number(o, "stream_bytes", r->stream_bytes);
 }
 
+static struct json_value *
+code_of(uint8_t k, uint8_t r, uint8_t n)
+{
+	struct json_value *code = json_make_object();
+
+	json_put_number(code, "k", k);
+	json_put_number(code, "r", r);
+	json_put_number(code, "n", n);
+	return code;
+}
+
+static void
+put_codes(struct json_value *o, const struct result *r)
+{
+	struct json_value *list = json_make_array();
+
+	if (r->n > 0)
+		json_put_value(o, "code", code_of(r->k, r->r, r->n));
+	else /* no chunk was stored, or not all have the same */
+		json_put_null(o, "code");
+	for (size_t i = 0; i < r->codes_count; i++) {
+		const struct result_code *c = &r->codes[i];
+		struct json_value *v = code_of(c->k, c->r, c->n);
+
+		json_put_number(v, "chunks", c->chunks);
+		json_add_value(list, v);
+	}
+	json_put_value(o, "codes", list);
+}
+
 static void
 put_run(struct json_value *o, const struct result *r)
 {
-	struct json_value *code;
-
 	json_put_text(o, "scenario", r->scenario);
 	json_put_text(o, "version", PACKAGE_VERSION);
 	if (program_commit() != NULL)
@@ -145,15 +185,7 @@ put_run(struct json_value *o, const struct result *r)
 	json_put_number(o, "seed", r->seed);
 	json_put_text(o, "crypto", r->stand_in ? "stand-in" : "real");
 	json_put_real(o, "liars", r->liars_ppm / 1e6);
-	if (r->n == 0) { /* it stores no objects */
-		json_put_null(o, "code");
-		return;
-	}
-	code = json_make_object();
-	json_put_number(code, "k", r->k);
-	json_put_number(code, "r", r->r);
-	json_put_number(code, "n", r->n);
-	json_put_value(o, "code", code);
+	put_codes(o, r);
 }
 
 static void

@@ -159,9 +159,16 @@ print_verdict(const struct result *r)
 		       " gets, %" PRIu64 " failed under way\n",
 		    "objects", r->objects_put, r->objects_refused, r->objects_got,
 		    r->objects_get_failed);
-	printf("%-12s %" PRIu64 ", there and unreadable %" PRIu64 ", with wrong bytes %" PRIu64
-	       "\n",
-	    "objects lost", r->objects_lost, r->objects_unread, r->objects_wrong);
+	printf("%-12s %" PRIu64 " lost, %" PRIu64 " kept", "in the end", r->objects_lost,
+	    r->objects_kept);
+	if (r->objects_read > 0)
+		printf("; %" PRIu64 " of them read back, %" PRIu64 " unreadable", r->objects_read,
+		    r->objects_unread);
+	else
+		printf("; none was read back");
+	if (r->objects_read + r->objects_got > 0)
+		printf(", %" PRIu64 " with wrong bytes", r->objects_wrong);
+	printf("\n");
 }
 
 void
@@ -174,6 +181,8 @@ sim_text(const struct result *r)
 	    (double)r->span / (double)HOURS(1), r->seed);
 	if (r->n > 0)
 		printf("code %u/%u/%u, ", r->k, r->r, r->n);
+	else if (r->codes_count > 1)
+		printf("%zu codes, ", r->codes_count);
 	printf("%s cryptography\n", r->stand_in ? "stand-in" : "real");
 	print_events(r);
 	print_memory(r);

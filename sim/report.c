@@ -26,10 +26,36 @@ put_facts(const struct result *r, struct html *h)
 	html_put(h, "<li>seed <b>%" PRIu64 "</b></li>", r->seed);
 	if (r->n > 0)
 		html_put(h, "<li>code k/r/n <b>%u/%u/%u</b></li>", r->k, r->r, r->n);
+	else if (r->codes_count > 1)
+		html_put(h, "<li><b>%zu</b> codes</li>", r->codes_count);
 	html_put(h, "<li><b>%s</b> cryptography</li>", r->stand_in ? "stand-in" : "real");
 	if (r->liars_ppm > 0)
 		html_put(h, "<li><b>%.1f %%</b> liars</li>", r->liars_ppm / 1e4);
 	html_raw(h, "</ul>");
+}
+
+/* Green only by what was seen: where nothing was read back, nobody knows. */
+static void
+put_objects(const struct result *r, struct html *h)
+{
+	char v[HTML_NUMBER_MAX], read[HTML_NUMBER_MAX];
+
+	if (r->objects_put == 0)
+		html_raw(h, "No objects were stored in this run.");
+	else if (r->objects_read == 0)
+		html_put(h,
+		    "None of the %s acknowledged objects was seen to be lost, but none was read "
+		    "back.",
+		    html_count(r->objects_put, v));
+	else if (r->objects_read < r->objects_kept)
+		html_put(h,
+		    "None of the %s acknowledged objects is lost; %s were read back, all whole.",
+		    html_count(r->objects_put, v), html_count(r->objects_read, read));
+	else if (r->objects_put == 1)
+		html_raw(h, "The one acknowledged object is still there.");
+	else
+		html_put(h, "All %s acknowledged objects are still there.",
+		    html_count(r->objects_put, v));
 }
 
 /* One sentence, red when something was lost that nobody may lose. */
@@ -37,21 +63,22 @@ static void
 put_verdict(const struct result *r, struct html *h)
 {
 	bool bad = r->objects_lost + r->objects_unread + r->objects_wrong > 0;
+	bool good = r->objects_put > 0 && r->objects_read > 0;
 	char v[HTML_NUMBER_MAX], share[HTML_NUMBER_MAX];
 
-	html_put(h, "<p class=\"verdict %s\">", bad ? "bad" : r->objects_put > 0 ? "good" : "");
-	if (bad)
+	html_put(h, "<p class=\"verdict %s\">", bad ? "bad" : good ? "good" : "");
+	if (bad && r->objects_read == 0)
+		html_put(h,
+		    "Not everything is there: %" PRIu64 " objects lost, %" PRIu64
+		    " with wrong bytes; none was read back.",
+		    r->objects_lost, r->objects_wrong);
+	else if (bad)
 		html_put(h,
 		    "Not everything came back: %" PRIu64 " objects lost, %" PRIu64
 		    " unreadable, %" PRIu64 " with wrong bytes.",
 		    r->objects_lost, r->objects_unread, r->objects_wrong);
-	else if (r->objects_put == 0)
-		html_raw(h, "No objects were stored in this run.");
-	else if (r->objects_put == 1)
-		html_raw(h, "The one acknowledged object is still there.");
 	else
-		html_put(h, "All %s acknowledged objects are still there.",
-		    html_count(r->objects_put, v));
+		put_objects(r, h);
 	if (r->lookups == 0)
 		html_raw(h, "<small>No lookups were made.</small></p>");
 	else

@@ -60,10 +60,14 @@ put_risk(const struct result *r, struct html *h)
 		to--;
 	report_table_begin(h, " class=\"wide\"", "Time at risk",
 	    "Chunks, by how long they had so few shards on peers that are up, all times together");
-	html_put(h,
-	    "<tr><th>for</th><th>at most r = %u</th><th>at most k + 1 = %u</th>"
-	    "<th>at most k = %u</th></tr>",
-	    r->r, r->k + 1u, r->k);
+	if (r->n > 0)
+		html_put(h,
+		    "<tr><th>for</th><th>at most r = %u</th><th>at most k + 1 = %u</th>"
+		    "<th>at most k = %u</th></tr>",
+		    r->r, r->k + 1u, r->k);
+	else /* each chunk has its own */
+		html_raw(h, "<tr><th>for</th><th>at most r</th><th>at most k + 1</th>"
+			    "<th>at most k</th></tr>");
 	for (size_t bin = from; bin < to; bin++) {
 		html_raw(h, "<tr><td>");
 		risk_label(h, bin);

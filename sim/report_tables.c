@@ -145,14 +145,25 @@ row_objects(struct html *h, const char *what, uint64_t count, bool bad)
 	    bad && count > 0 ? " class=\"bad\"" : "", html_count(count, v));
 }
 
+/* Bad ones, of so many that were looked at. */
+static void
+row_of(struct html *h, const char *what, uint64_t count, uint64_t whole)
+{
+	if (whole > 0)
+		row_objects(h, what, count, true);
+	else
+		html_put(h, "<tr><td>%s</td><td>not measured</td></tr>", what);
+}
+
 static void
 table_objects(const struct result *r, struct html *h)
 {
 	report_table_begin(h, "", "Objects and members", "In the end, when everybody was back");
 	row_objects(h, "objects acknowledged", r->objects_put, false);
 	row_objects(h, "lost", r->objects_lost, true);
-	row_objects(h, "unreadable", r->objects_unread, true);
-	row_objects(h, "read with wrong bytes", r->objects_wrong, true);
+	row_objects(h, "read back in the end", r->objects_read, false);
+	row_of(h, "of these unreadable", r->objects_unread, r->objects_read);
+	row_of(h, "read with wrong bytes", r->objects_wrong, r->objects_read + r->objects_got);
 	row_objects(h, "members that came (back)", r->joins, false);
 	row_objects(h, "went offline", r->leaves, false);
 	row_objects(h, "gone for good", r->deaths, false);

@@ -15,6 +15,7 @@
 			 */
 #define RESULT_ALIVE 20 /* chunks by alive − k: < 0, 0, 1 … 17, ≥ 18 */
 #define RESULT_NAME  64
+#define RESULT_CODES 16 /* the network chooses among a dozen (code_default) */
 #define RESULT_MARKS 64 /* faults of the timeline, for the plots */
 
 /* What a node sends, by purpose. */
@@ -119,14 +120,21 @@ struct result {
 	uint64_t rpcs_total;
 
 	uint64_t objects_put, objects_refused, objects_got, objects_get_failed;
-	uint64_t objects_lost;   /* fewer than k shards of a chunk exist anywhere */
-	uint64_t objects_unread; /* k exist, all members back, and still not to be had */
+	uint64_t objects_lost; /* fewer than k shards of a chunk exist anywhere */
+	/* In the end: acknowledged and not lost, those of them that were read back; … */
+	uint64_t objects_kept, objects_read;
+	uint64_t objects_unread; /* … of these: k exist, all members back, still not to be had */
 	uint64_t objects_wrong;  /* gets that gave a byte which had not been put: never */
 	struct histogram object_put, object_get;
 
 	uint64_t joins, leaves, deaths;
 	uint64_t datagrams_sent, datagram_bytes, stream_bytes;
-	uint8_t k, r, n;
+	uint8_t k, r, n; /* n 0: no chunks, or of several codes */
+	struct result_code {
+		uint8_t k, r, n;
+		uint64_t chunks;
+	} codes[RESULT_CODES]; /* that chunks really have; more are not told */
+	size_t codes_count;
 	/* Of the whole span: what keeping.moved_bytes would be by the formula; 0: nothing repairs.
 	 */
 	uint64_t repair_expected_bytes;

@@ -125,12 +125,8 @@ adopt(struct risk *r, const struct object_chunk *c)
 	if (2 * (r->chunks_count + 1) > r->slots_cap)
 		grow_slots(r);
 	r->chunks = grown(r->chunks, r->chunks_count, &r->chunks_cap, sizeof(*r->chunks));
-	r->chunks[r->chunks_count] = (struct chunk){ .id = c->id,
-		.k = c->k,
-		.r = fleet_scenario(r->fleet)->code.k == c->k ? fleet_scenario(r->fleet)->code.r
-							      : c->k,
-		.n = c->n,
-		.bytes = c->bytes };
+	r->chunks[r->chunks_count] =
+	    (struct chunk){ .id = c->id, .k = c->k, .r = c->r, .n = c->n, .bytes = c->bytes };
 	r->slots[slot_of(r, &c->id)] = (uint32_t)++r->chunks_count;
 }
 

@@ -303,15 +303,53 @@ read_all_back(struct run *r)
 		struct result_sample none = { 0 };
 
 		sample_object(r, o, &none);
+		r->result->objects_kept += !o->lost;
 		/* Whose places nobody publishes is not found by somebody new. */
 		if (i % every != 0 || o->lost || !r->opts->scenario->announce)
 			continue;
 		(void)sim_run_task(world_of(r), user_env(fresh), read_back_run, &b);
+		r->result->objects_read++;
 		r->result->objects_unread += b.err != ERR_OK;
 		r->result->objects_wrong += b.wrong;
 		tell(r, "reading back");
 	}
 	user_free(fresh);
+}
+
+static void
+see_code(struct result *out, const struct object_chunk *c)
+{
+	size_t i = 0;
+
+	while (i < out->codes_count &&
+	       (out->codes[i].k != c->k || out->codes[i].r != c->r || out->codes[i].n != c->n))
+		i++;
+	if (i == RESULT_CODES)
+		return;
+	out->codes[i].k = c->k;
+	out->codes[i].r = c->r;
+	out->codes[i].n = c->n;
+	out->codes[i].chunks++;
+	out->codes_count = MAX(out->codes_count, i + 1);
+}
+
+/* Where the network chose the codes there may be one after all. */
+static void
+see_codes(struct run *r)
+{
+	struct result *out = r->result;
+
+	for (size_t i = 0; i < workload_objects(r->workload); i++) {
+		const struct object *o = workload_object(r->workload, i);
+
+		for (size_t j = 0; j < o->chunks_count; j++)
+			see_code(out, &o->chunks[j]);
+	}
+	if (out->n > 0 || out->codes_count != 1)
+		return;
+	out->k = out->codes[0].k;
+	out->r = out->codes[0].r;
+	out->n = out->codes[0].n;
 }
 
 static void
@@ -331,8 +369,9 @@ sum_up(struct run *r)
 		churn_counts(r->churn, &c);
 		out->joins = c.joins;
 		out->leaves = c.leaves + c.crashes;
-		out->deaths = c.deaths;
 	}
+	out->deaths = fleet_gone(r->fleet); /* by churn and by faults */
+	see_codes(r);
 }
 
 static void

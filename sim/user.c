@@ -183,8 +183,10 @@ user_put(struct user *u, struct object *o, struct file_put_result *result)
 
 	result = result == NULL ? &own : result;
 	err = file_put(u->files, &opts, result);
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
 		o->link = result->link;
+		o->code = result->code;
+	}
 	return err;
 }
 
@@ -236,9 +238,11 @@ see_chunk(void *arg, const struct file_chunk_state *s)
 		o->chunks = realloc(o->chunks, l->cap * sizeof(*o->chunks));
 		must(o->chunks != NULL);
 	}
-	o->chunks[o->chunks_count++] = (struct object_chunk){
-		.id = s->ref->id, .k = s->ref->code.k, .n = s->ref->code.n, .bytes = s->ref->bytes
-	};
+	o->chunks[o->chunks_count++] = (struct object_chunk){ .id = s->ref->id,
+		.k = s->ref->code.k,
+		.r = o->code.r, /* who finds a manifest by its id can only guess it */
+		.n = s->ref->code.n,
+		.bytes = s->ref->bytes };
 }
 
 int

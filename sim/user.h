@@ -20,9 +20,10 @@ struct user;
 struct object {
 	uint64_t seed, bytes;
 	struct link link;
+	struct code_params code; /* of all its chunks */
 	struct object_chunk {
 		struct hash id;
-		uint8_t k, n;
+		uint8_t k, r, n;
 		uint64_t bytes;
 	} * chunks; /* the manifest's first; NULL: not looked up yet */
 	size_t chunks_count;
@@ -38,7 +39,8 @@ struct task_group *user_work(struct user *u); /* for tasks on it; shut down by u
 struct node *user_node(struct user *u);
 const struct account *user_account(const struct user *u);
 
-/* o->seed and o->bytes are set; on ERR_OK link is, too: acknowledged. result may be NULL. */
+/* o->seed and o->bytes are set; on ERR_OK link and code are, too: acknowledged. result may be NULL.
+ */
 SUSPENDS int user_put(struct user *u, struct object *o, struct file_put_result *result);
 /* Reads it whole; *wrong: some byte was not what had been put. */
 SUSPENDS int user_get(struct user *u, const struct object *o, bool *wrong);

@@ -78,6 +78,8 @@ START_TEST(repair_costs_and_loses_as_the_chain_says)
 	ck_assert_uint_le(k->times[k->times_count / 2], MINUTES(26));
 	ck_assert_uint_ge(k->times[k->times_count / 2], MINUTES(20));
 	ck_assert_uint_eq(r->objects_wrong, 0);
+	/* Nobody new could find them, so none was read. */
+	ck_assert_uint_eq(r->objects_read, 0);
 	done(r);
 }
 END_TEST
@@ -132,6 +134,34 @@ START_TEST(a_loss_is_mended_most_endangered_first)
 	/* All were below r for a while, none is in the end. */
 	ck_assert_uint_ge(k->repairs, mended * 9 / 10);
 	ck_assert_uint_eq(r->objects_unread, 0);
+	ck_assert_uint_eq(r->deaths, 12);
+	done(r);
+}
+END_TEST
+
+/* The network chooses the code, so r is its chunks': two fifths away are often below r, seldom
+ * below k. */
+START_TEST(a_chosen_code_is_known)
+{
+	const struct result_keeping *k;
+	struct scenario s;
+	struct result *r;
+
+	keepers(&s, 0, 0, 0);
+	s.faults[s.faults_count++] = (struct fault){ .name = "away",
+		.kind = FAULT_KILL,
+		.at_ppm = 500000,
+		.span = MINUTES(5),
+		.span_ppm = UINT32_MAX,
+		.share_ppm = 400000 };
+	r = run(&s, 60, MINUTES(30));
+	k = &r->keeping;
+	ck_assert_uint_gt(k->chunks, 0);
+	ck_assert_uint_eq(r->codes_count, 1);
+	ck_assert_uint_eq(r->k, r->codes[0].k);
+	ck_assert_uint_gt(r->r, r->k);
+	ck_assert_uint_gt(r->n, r->r);
+	ck_assert_uint_lt(k->at_risk[0][0], k->at_risk[2][0]);
 	done(r);
 }
 END_TEST
@@ -142,6 +172,7 @@ main(void)
 	Suite *s = suite_create("scenario/keeping");
 
 	suite_add(s, "keeping", 300, repair_costs_and_loses_as_the_chain_says,
-	    an_outage_that_ends_moves_nothing, a_loss_is_mended_most_endangered_first, NULL);
+	    an_outage_that_ends_moves_nothing, a_loss_is_mended_most_endangered_first,
+	    a_chosen_code_is_known, NULL);
 	return suite_main(s);
 }

@@ -84,6 +84,8 @@ START_TEST(a_run_replays_and_measures)
 	ck_assert_uint_gt(a->objects_put, 5);
 	ck_assert_uint_gt(a->joins, 5);
 	ck_assert_uint_eq(a->objects_lost + a->objects_unread + a->objects_wrong, 0);
+	ck_assert_uint_ge(a->objects_read, a->objects_put);
+	ck_assert_uint_eq(a->objects_read, a->objects_kept);
 	ck_assert_uint_gt(a->recall_found * 100, a->recall_true * 80);
 	done(a);
 	done(b);

@@ -23,6 +23,8 @@ measured(void)
 	r.k = 4;
 	r.r = 6;
 	r.n = 8;
+	r.codes_count = 2;
+	r.codes[1] = (struct result_code){ .k = 10, .r = 16, .n = 24, .chunks = 3 };
 	r.events = 9000;
 	r.event_hash = 0xabc;
 	r.events_by_kind[SIM_EVENT_TIMER] = 4500;
@@ -48,6 +50,8 @@ measured(void)
 	r.recall_found = 750;
 	r.objects_put = 20;
 	r.objects_lost = 3;
+	r.objects_kept = 17;
+	r.objects_read = 9;
 	r.objects_unread = 2;
 	r.samples_count = 2;
 	r.samples[0].up = 150;
@@ -105,10 +109,15 @@ START_TEST(tools_find_their_figures)
 	ck_assert_uint_eq(json_number(v, "seed"), 7);
 	ck_assert_uint_eq(json_number(v, "samples"), 2);
 	ck_assert_uint_eq(json_number(v, "objects_lost"), 3);
+	ck_assert_uint_eq(json_number(v, "objects_kept"), 17);
+	ck_assert_uint_eq(json_number(v, "objects_read"), 9);
 	ck_assert_uint_eq(json_number(v, "objects_unread"), 2);
 	ck_assert_uint_eq(json_number(v, "objects_put"), 20);
 	ck_assert_uint_eq(json_number(v, "rpcs"), 25);
 	ck_assert_uint_eq(json_number(json_child(v, "code"), "r"), 6);
+	ck_assert_uint_eq(json_count(json_child(v, "codes")), 2);
+	ck_assert_uint_eq(json_number(json_at(json_child(v, "codes"), 1), "r"), 16);
+	ck_assert_uint_eq(json_number(json_at(json_child(v, "codes"), 1), "chunks"), 3);
 	ck_assert_uint_eq(json_number(json_child(v, "events_by_kind"), "timer"), 4500);
 	ck_assert_uint_eq(json_count(json_child(v, "paths")), 3);
 	ck_assert_uint_eq(json_number(json_at(json_child(v, "paths"), 2), "paths"), 4);
@@ -147,7 +156,8 @@ START_TEST(what_was_not_measured_is_null)
 {
 	static const char *const names[] = { "lookup_first_ms", "lookup_done_ms", "put_ms",
 		"record_get_ms", "object_put_ms", "object_get_ms", "rpcs", "rpcs_per_lookup",
-		"rpcs_per_put", "recall", "events_per_second", "bytes_per_node", "code" };
+		"rpcs_per_put", "recall", "events_per_second", "bytes_per_node", "code",
+		"objects_unread", "objects_wrong" };
 	const char *json;
 
 	result_init(&r);
@@ -213,6 +223,7 @@ START_TEST(text_is_short_and_clean)
 	ck_assert_ptr_nonnull(strstr(got, "0000000000000abc"));
 	ck_assert_ptr_nonnull(strstr(got, "18000 a second"));
 	ck_assert_ptr_nonnull(strstr(got, "2 paths"));
+	ck_assert_ptr_nonnull(strstr(got, "17 kept; 9 of them read back, 2 unreadable"));
 	result_fini(&r);
 }
 END_TEST
@@ -228,6 +239,8 @@ START_TEST(text_of_nothing)
 	ck_assert_ptr_null(strstr(got, "nan"));
 	ck_assert_ptr_null(strstr(got, "inf"));
 	ck_assert_ptr_null(strstr(got, "p50"));
+	ck_assert_ptr_nonnull(strstr(got, "none was read back"));
+	ck_assert_ptr_null(strstr(got, "unreadable"));
 	result_fini(&r);
 }
 END_TEST

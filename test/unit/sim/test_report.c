@@ -77,7 +77,7 @@ measured(void)
 	r.paths[1].succeeded = 98;
 	r.recall_true = 2000;
 	r.recall_found = 1970;
-	r.objects_put = 96;
+	r.objects_put = r.objects_kept = r.objects_read = 96;
 	r.samples_count = RESULT_SAMPLES + 1;
 	for (size_t i = 0; i < r.samples_count; i++)
 		fill_sample(&r.samples[i], i);
@@ -290,6 +290,28 @@ START_TEST(losses_are_said)
 }
 END_TEST
 
+START_TEST(what_was_not_read_is_not_good)
+{
+	const char *html;
+
+	measured();
+	r.objects_read = 0;
+	html = rendered();
+	whole(html);
+	ck_assert_ptr_nonnull(strstr(html, "but none was read back"));
+	ck_assert_ptr_null(strstr(html, "class=\"verdict good\""));
+	ck_assert_ptr_null(strstr(html, "still there"));
+	finish();
+	measured();
+	r.objects_kept = 2 * r.objects_read;
+	html = rendered();
+	ck_assert_ptr_nonnull(strstr(html, "were read back, all whole"));
+	ck_assert_ptr_nonnull(strstr(html, "class=\"verdict good\""));
+	ck_assert_ptr_null(strstr(html, "still there"));
+	finish();
+}
+END_TEST
+
 START_TEST(repair_is_drawn_against_its_formula)
 {
 	const char *html;
@@ -451,9 +473,9 @@ main(void)
 
 	suite_add(s, "page", 0, a_page_has_every_section, an_empty_result_is_sentences,
 	    short_runs_are_whole_pages, names_cannot_become_markup, losses_are_said,
-	    repair_is_drawn_against_its_formula, all_marks_and_the_largest_numbers,
-	    random_results_are_whole_pages, the_same_result_is_the_same_page,
-	    too_little_room_is_an_error, NULL);
+	    what_was_not_read_is_not_good, repair_is_drawn_against_its_formula,
+	    all_marks_and_the_largest_numbers, random_results_are_whole_pages,
+	    the_same_result_is_the_same_page, too_little_room_is_an_error, NULL);
 	suite_add(s, "parts", 0, numbers_for_people, text_is_escaped_character_by_character, NULL);
 	return suite_main(s);
 }
