@@ -16,6 +16,8 @@
 
 /* Strangers that called us and are being asked back; others have to call again. */
 #define DHT_VERIFY_MAX     4
+/* Of these such whose address is not proven, so that forged senders leave room for the others. */
+#define DHT_VERIFY_FORGED  2
 /* Peer records remembered for a minute: what one status page or placement looks at. */
 #define DHT_PEER_CACHE     64
 #define DHT_PEER_CACHE_TTL MINUTES(1)
@@ -28,7 +30,7 @@
 struct verify {
 	struct ask ask;
 	struct contact who;
-	bool used;
+	bool used, proven;
 };
 
 enum refresh {

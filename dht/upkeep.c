@@ -93,17 +93,36 @@ verify_start(void *arg)
 }
 
 static void
-verify_queue(struct dht *d, const struct contact *who)
+verify_queue(struct dht *d, const struct contact *who, bool proven)
 {
 	if (d->verify == NULL)
 		d->verify = calloc(DHT_VERIFY_MAX, sizeof(*d->verify));
 	for (size_t i = 0; d->verify != NULL && i < DHT_VERIFY_MAX; i++)
 		if (!d->verify[i].used) {
-			d->verify[i] = (struct verify){ .who = *who, .used = true };
+			d->verify[i] =
+			    (struct verify){ .who = *who, .used = true, .proven = proven };
 			if (!timer_armed(&d->verifier))
 				timer_start(&d->verifier, VERIFY_DELAY);
 			return;
 		}
+}
+
+/* Whether a stranger has to call again: its network has a place, or forged senders might have all.
+ */
+static bool
+verify_crowded(const struct dht *d, const struct contact *who, bool proven)
+{
+	uint64_t group = addr_group(&who->addr);
+	size_t forged = 0;
+
+	for (size_t i = 0; d->verify != NULL && i < DHT_VERIFY_MAX; i++) {
+		const struct verify *v = &d->verify[i];
+
+		if (v->used && d->ip_limits && addr_group(&v->who.addr) == group)
+			return true;
+		forged += v->used && !v->proven;
+	}
+	return !proven && forged >= DHT_VERIFY_FORGED;
 }
 
 static void
@@ -117,19 +136,19 @@ ping_after(struct dht *d, uint64_t wait)
 /* ---- the endpoint's observer ---- */
 
 static void
-on_heard(void *arg, const struct contact *from, bool server)
+on_heard(void *arg, const struct contact *from, bool proven)
 {
 	struct dht *d = arg;
 
-	if (!server)
-		return;
-	if (table_heard(d->table, from, env_now(d->env)))
+	/* A replay keeps nobody fresh. */
+	if (proven ? table_heard(d->table, from, env_now(d->env)) : table_has(d->table, from))
 		return;
 	if (!dht_contact_ok(d, from) || verify_find(d, &from->pub) != NULL)
 		return;
-	if (table_wants(d->table, from, TABLE_INBOUND))
-		verify_queue(d, from);
-	else if (table_close(d->table, from) && table_wants(d->table, from, TABLE_OUTBOUND))
+	if (table_wants(d->table, from, TABLE_INBOUND)) {
+		if (!verify_crowded(d, from, proven))
+			verify_queue(d, from, proven);
+	} else if (table_close(d->table, from) && table_wants(d->table, from, TABLE_OUTBOUND))
 		d->crowded = true; /* it may still come in when others tell us about it */
 }
 
@@ -288,7 +307,7 @@ knock_again(struct dht *d)
 	d->knocked_at = env_now(d->env);
 	c = &d->bootstraps[env_random_below(d->env, d->bootstraps_count)];
 	if (!table_has(d->table, c) && dht_contact_ok(d, c) && verify_find(d, &c->pub) == NULL)
-		verify_queue(d, c);
+		verify_queue(d, c, true);
 }
 
 static void refresh_choose(struct dht *d);

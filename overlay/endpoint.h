@@ -114,11 +114,12 @@ void endpoint_swap_stream_method(struct endpoint *ep, struct stream_method *m);
 
 /*
  * Called on the loop for every authenticated datagram or session from a peer that
- * calls itself a server (the DHT considers it as a candidate contact), and for every request of
+ * calls itself a server (the DHT considers it as a candidate contact; not proven: somebody else may
+ * have sent this, then or from there), and for every request of
  * ours that was answered (rtt > 0) or hard-failed (rtt 0, err set).
  */
 struct endpoint_observer {
-	void (*heard)(void *arg, const struct contact *from, bool server);
+	void (*heard)(void *arg, const struct contact *from, bool proven);
 	void (*answered)(void *arg, const struct contact *to, uint64_t rtt);
 	void (*failed)(void *arg, const struct contact *to, int err);
 	void *arg;

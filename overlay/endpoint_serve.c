@@ -177,7 +177,7 @@ learn(struct endpoint *ep, const struct dgram_in *in)
 		peer->server = in->server;
 	}
 	if (in->server && ep->observer.heard != NULL)
-		ep->observer.heard(ep->observer.arg, &in->from, true);
+		ep->observer.heard(ep->observer.arg, &in->from, in->proven);
 }
 
 static size_t

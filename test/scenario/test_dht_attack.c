@@ -339,6 +339,42 @@ START_TEST(strangers_do_not_take_a_table_over)
 }
 END_TEST
 
+/*
+ * Callers that fall silent wait in the places of strangers: forged senders from everywhere, or
+ * those of one network with tokens. A newcomer that calls twice is met all the same.
+ */
+START_TEST(silent_callers_leave_a_place)
+{
+	bool forged = _i == 0;
+	struct net *n = net_new(&(struct net_opts){ .seed = 404, .nodes = DHT_VERIFY_MAX + 2 });
+	struct caller c = { .method = DHT_PING, .times = forged ? 1 : 2 };
+	struct liars liars = { .net = n };
+	size_t newcomer = DHT_VERIFY_MAX + 1;
+	struct contact near;
+
+	net_start(n, 0, &(struct net_start){ .ip_limits = true });
+	ck_assert_int_eq(net_join(n, 0, SECONDS(5), NULL), ERR_OK);
+	c.to = n->nodes[0].contact;
+	buf_init(&c.body, RPC_DATAGRAM_BODY_MAX);
+	ck_assert_int_eq(ping_pack(&c.body), ERR_OK);
+	start_liar(n, newcomer, &liars);
+	for (size_t i = 1; i < newcomer; i++) {
+		if (!forged)
+			n->nodes[i].contact.addr = sim_addr_in(77, (uint8_t)i, NET_PORT);
+		net_start(n, i, &(struct net_start){ .no_dht = true });
+		ck_assert_int_eq(call(n, i, &c), ERR_OK);
+		net_kill(n, i);
+	}
+	c.times = 2;
+	ck_assert_int_eq(call(n, newcomer, &c), ERR_OK);
+	sim_run_for(n->world, MILLISECONDS(300));
+	ck_assert_uint_eq(dht_closest(n->nodes[0].dht, &c.to.id, &near, 1), 1);
+	ck_assert(contact_equal(&near, &n->nodes[newcomer].contact));
+	buf_fini(&c.body);
+	net_free(n);
+}
+END_TEST
+
 START_TEST(unproven_senders_store_nothing)
 {
 	struct net *n = net_new(&(struct net_opts){ .seed = 403, .nodes = 2 });
@@ -469,10 +505,14 @@ int
 main(void)
 {
 	Suite *s = suite_create("dht attack");
+	TCase *tc;
 
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "attack", 120, twenty_ids_beside_a_key_hide_nothing,
 	    false_contacts_mislead_few, strangers_do_not_take_a_table_over,
 	    unproven_senders_store_nothing, ended_records_reach_no_reader, NULL);
+	tc = tcase_create("places");
+	tcase_add_loop_test(tc, silent_callers_leave_a_place, 0, 2);
+	suite_add_tcase(s, tc);
 	return suite_main(s);
 }

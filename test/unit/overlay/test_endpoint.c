@@ -313,16 +313,17 @@ END_TEST
 
 struct witness {
 	unsigned heard, answered, failed;
+	bool proven;
 	struct contact last;
 };
 
 static void
-saw_heard(void *arg, const struct contact *from, bool server)
+saw_heard(void *arg, const struct contact *from, bool proven)
 {
 	struct witness *w = arg;
 
-	ck_assert(server);
 	w->heard++;
+	w->proven = proven;
 	w->last = *from;
 }
 
@@ -360,7 +361,13 @@ START_TEST(observer_sees_servers_answers_failures)
 	ck_assert(endpoint_is_server(net.nodes[1].ep));
 	ck_assert_int_eq(net_call(&net, 1, 0, ECHO, "", NULL), ERR_OK);
 	ck_assert_uint_eq(w.heard, 1);
+	ck_assert(w.proven); /* with the token of the first answer */
 	ck_assert(contact_equal(&w.last, &net.nodes[1].contact));
+	endpoint_set_server(net.nodes[2].ep, true);
+	ck_assert_int_eq(net_call(&net, 2, 0, ECHO, "", NULL), ERR_OK);
+	ck_assert_uint_eq(w.heard, 2);
+	ck_assert(!w.proven);
+	endpoint_set_server(net.nodes[2].ep, false);
 	ck_assert_int_eq(net_call(&net, 0, 2, ECHO, "", NULL), ERR_OK);
 	ck_assert_uint_eq(w.answered, 1);
 	ck_assert(contact_equal(&w.last, &net.nodes[2].contact));
