@@ -400,6 +400,38 @@ START_TEST(unproven_senders_store_nothing)
 }
 END_TEST
 
+static int
+put_canceled(void *arg, const struct rpc_request *req, struct buf *reply)
+{
+	struct put_reply out = { .count = 1, .err = { ERR_CANCELED } };
+
+	(void)req;
+	++*(size_t *)arg;
+	return put_reply_pack(&out, reply);
+}
+
+START_TEST(no_refusal_passes_for_our_own_end)
+{
+	struct net *n = net_new(&(struct net_opts){ .seed = 409, .nodes = 2 });
+	size_t puts = 0;
+	struct rpc_method m = { .number = DHT_PUT, .answer = put_canceled, .arg = &puts };
+	struct record r;
+
+	net_start(n, 0, NULL);
+	ck_assert_int_eq(net_join(n, 0, SECONDS(5), NULL), ERR_OK);
+	/* A client keeps nothing itself. */
+	net_start(n, 1,
+	    &(struct net_start){
+		.bootstraps = &n->nodes[0].contact, .bootstraps_count = 1, .client = true });
+	ck_assert_int_eq(net_join(n, 1, SECONDS(20), NULL), ERR_OK);
+	endpoint_swap_method(n->nodes[0].ep, &m);
+	net_signed(n, 1, &r);
+	ck_assert_int_eq(net_put(n, 1, &r, NULL), ERR_BUSY);
+	ck_assert_uint_gt(puts, 0);
+	net_free(n);
+}
+END_TEST
+
 #define ENDED        16 /* as many as a get gives to its caller */
 #define RECORDS_TOLD 3  /* so many fit an answer */
 
@@ -510,7 +542,8 @@ main(void)
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "attack", 120, twenty_ids_beside_a_key_hide_nothing,
 	    false_contacts_mislead_few, strangers_do_not_take_a_table_over,
-	    unproven_senders_store_nothing, ended_records_reach_no_reader, NULL);
+	    unproven_senders_store_nothing, ended_records_reach_no_reader,
+	    no_refusal_passes_for_our_own_end, NULL);
 	tc = tcase_create("places");
 	tcase_add_loop_test(tc, silent_callers_leave_a_place, 0, 2);
 	suite_add_tcase(s, tc);

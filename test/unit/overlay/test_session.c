@@ -300,6 +300,25 @@ PAIR_TEST(refusal_reaches_the_writer)
 	free(data);
 }
 
+/* It answers and does not care for the rest: who still writes learns that, and has the answer. */
+PAIR_TEST(an_answer_before_the_question_ends)
+{
+	uint8_t *data = calloc(1, MIB(4)), none[8] = { 0 };
+	struct stream *s;
+	struct buf tail;
+
+	ck_assert_ptr_nonnull(data);
+	buf_init(&tail, 32);
+	ck_assert_int_eq(
+	    sessions_open(a.ss, &b.contact, METHOD_SOURCE, bytes_of(none, 8), &s), ERR_OK);
+	ck_assert_int_eq(stream_write(s, bytes_of(data, MIB(4))), ERR_CLOSED);
+	ck_assert_int_eq(stream_read_tail(s, &tail), ERR_OK);
+	ck_assert_uint_eq(tail.len, 32);
+	stream_close(s);
+	buf_fini(&tail);
+	free(data);
+}
+
 /* ---- deadlines, cancelling ---- */
 
 PAIR_TEST(deadline_tears_nothing)
@@ -554,7 +573,8 @@ main(void)
 	suite_add(s, "requests", 60, answers_at_once, limits_of_head_and_tail, echo,
 	    tail_must_come_next, NULL);
 	suite_add(s, "bulk", 120, bulk_both_ways, many_streams, streams_per_session, NULL);
-	suite_add(s, "pressure", 60, slow_reader_bounds_memory, refusal_reaches_the_writer, NULL);
+	suite_add(s, "pressure", 60, slow_reader_bounds_memory, refusal_reaches_the_writer,
+	    an_answer_before_the_question_ends, NULL);
 	suite_add(s, "cancel", 60, deadline_tears_nothing, cancelled_everywhere, NULL);
 	suite_add(s, "connect", 60, opens_share_a_dial, wrong_key, nobody_there, wrong_network,
 	    probe, ipv6, says_whether_it_serves, NULL);
