@@ -72,8 +72,9 @@ check_bounds(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
 {
 	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
 		const struct bound *b = &bounds[i];
-		uint64_t v = *(const uint64_t *)((const char *)s + b->offset);
+		uint64_t v;
 
+		memcpy(&v, (const char *)s + b->offset, sizeof(v));
 		if ((v == 0 && b->zero) || (v >= b->least && v <= b->most))
 			continue;
 		(void)snprintf(error, SCENARIO_ERROR_MAX, "%s is too %s; right would be %s", b->key,
