@@ -265,7 +265,7 @@ release(const struct strike *s, struct member *m)
 	case FAULT_DISK_CRASH:
 		if (!crash_waits(t, m))
 			sim_disk_arm(m->disk, NULL);
-		/* fall through */
+		__attribute__((fallthrough)); /* it was held from the crash on */
 	case FAULT_KILL:
 	case FAULT_POWER:
 	case FAULT_GONE:
