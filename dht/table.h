@@ -46,8 +46,7 @@ struct table;
 struct table_opts {
 	struct id self;
 	bool ip_limits;
-	uint32_t
-	    pace; /* divides TABLE_ONLINE_WITHIN, as it does the pauses of pings; 0 or 1: none */
+	uint32_t pace; /* divides TABLE_ONLINE_WITHIN, as the pauses of pings; 0 or 1: none */
 };
 struct table *table_new(const struct table_opts *opts); /* gives; NULL: out of memory */
 void table_free(struct table *t);

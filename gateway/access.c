@@ -365,7 +365,8 @@ name_action(struct asking *a)
 	const char *action = a->q->action;
 
 	(void)snprintf(a->action, sizeof(a->action), "%s", action);
-	if (a->q->key[0] == '\0' || version_named(a) == NULL || strcmp(action, "s3:PutObject") == 0)
+	if (a->q->new_object || a->q->key[0] == '\0' || version_named(a) == NULL ||
+	    strcmp(action, "s3:PutObject") == 0)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(stems); i++) {
 		size_t len = strlen(stems[i]);
@@ -387,10 +388,7 @@ access_ask_in(struct request *r, struct realm_bucket *b, struct kv *view,
 	bool granted;
 	int err;
 
-	if (q->new_object)
-		(void)snprintf(a.action, sizeof(a.action), "%s", q->action);
-	else
-		name_action(&a);
+	name_action(&a);
 	if (!key_allows(&a))
 		return S3_AccessDenied;
 	err = ask_policy(&a, &verdict);

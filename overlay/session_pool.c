@@ -267,10 +267,11 @@ static int
 dial(struct sessions *ss, const struct contact *to, bool probe, struct session **out)
 {
 	struct session_new_opts opts = { .seen = &to->addr, .expect = to, .probe = probe };
-	int err = ss->stopping ? ERR_CANCELED : dial_room(ss); /* nobody would end it */
+	int err;
 
-	if (err == ERR_CANCELED)
-		return err;
+	if (ss->stopping)
+		return ERR_CANCELED; /* nobody would end it */
+	err = dial_room(ss);
 	if (err == ERR_OK)
 		err = connect_as_bound(ss, &to->addr, &opts.conn);
 	if (err == ERR_OK)

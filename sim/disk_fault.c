@@ -135,26 +135,30 @@ sim_disk_ignore_sync(struct sim_disk *d, bool ignore)
 	d->ignore_sync = ignore;
 }
 
+static int
+file_find(struct sim_disk *d, const char *path, struct sim_inode **out)
+{
+	int err = tree_find(d, path, out);
+
+	return err == ERR_OK && (*out)->is_dir ? ERR_INVALID : err;
+}
+
 int
 sim_disk_flip(struct sim_disk *d, const char *path, uint64_t offset, unsigned bit)
 {
 	struct sim_inode *inode;
-	int err = tree_find(d, path, &inode);
+	int err = file_find(d, path, &inode);
 
-	if (err != ERR_OK)
-		return err;
-	return inode->is_dir ? ERR_INVALID : inode_flip(inode, offset, bit);
+	return err == ERR_OK ? inode_flip(inode, offset, bit) : err;
 }
 
 int
 sim_disk_rot(struct sim_disk *d, const char *path, uint64_t offset, unsigned bit)
 {
 	struct sim_inode *inode;
-	int err = tree_find(d, path, &inode);
+	int err = file_find(d, path, &inode);
 
-	if (err != ERR_OK)
-		return err;
-	return inode->is_dir ? ERR_INVALID : inode_rot(inode, offset, bit);
+	return err == ERR_OK ? inode_rot(inode, offset, bit) : err;
 }
 
 int
