@@ -28,6 +28,7 @@ struct reach {
 	struct portmap *portmap;
 	struct reach_status status;
 	struct reach_votes votes;
+	unsigned retries; /* since the last check that was confirmed, or was asked for */
 	bool checking, again, closing;
 	struct limits dials;
 	size_t dialling;
@@ -277,10 +278,20 @@ voter_of(const struct reach *r, const struct contact *peer)
 	return endpoint_loopback_net(r->ep) ? unpack_u64(&u) : addr_group(&peer->addr);
 }
 
+/* Who was out of reach before is so still: three say so, where a first check asks eight. */
+static bool
+hopeless(const struct reach *r, const struct check *c)
+{
+	return r->status.why == REACH_FAILED && c->status.confirmed == 0 &&
+	       c->failed >= REACH_CONFIRMS;
+}
+
 SUSPENDS static int
 ask_all(struct reach *r, struct check *c)
 {
-	for (size_t i = 0; i < MIN(c->count, REACH_TRIES) && c->status.confirmed < c->wanted; i++) {
+	for (size_t i = 0;
+	     i < MIN(c->count, REACH_TRIES) && c->status.confirmed < c->wanted && !hopeless(r, c);
+	     i++) {
 		const struct contact *peer = &c->peers[i];
 		struct addr seen;
 		int result = ERR_OK, err = ask_one(r, peer, &result, &seen);
@@ -367,6 +378,17 @@ conclude(struct reach *r, struct check *c)
 	adopt(r, &next);
 }
 
+static uint64_t
+retry_delay(struct reach *r)
+{
+	uint64_t delay = REACH_RETRY;
+
+	for (unsigned i = 0; i < r->retries && delay < REACH_RETRY_MAX; i++)
+		delay *= 2;
+	r->retries++;
+	return MIN(delay, REACH_RETRY_MAX);
+}
+
 static void
 schedule(struct reach *r)
 {
@@ -375,7 +397,9 @@ schedule(struct reach *r)
 	if (r->status.wanted == 0 && !r->status.reachable)
 		delay = REACH_SOON;
 	else if (r->status.confirmed < REACH_CONFIRMS)
-		delay = REACH_RETRY;
+		delay = retry_delay(r);
+	else
+		r->retries = 0;
 	if (r->again)
 		delay = 0;
 	r->again = false;
@@ -421,8 +445,10 @@ due(void *arg)
 void
 reach_check_soon(struct reach *r)
 {
-	if (!r->closing && r->status.why != REACH_CLIENT)
-		timer_start(&r->timer, 0);
+	if (r->closing || r->status.why == REACH_CLIENT)
+		return;
+	r->retries = 0;
+	timer_start(&r->timer, 0);
 }
 
 static void

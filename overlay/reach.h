@@ -26,8 +26,11 @@ enum overlay_method {
 #define REACH_ASK_TIMEOUT   SECONDS(10)
 /* Divided by opts.pace. */
 #define REACH_SOON          SECONDS(2) /* until a server is known */
-#define REACH_RETRY         MINUTES(2) /* while not confirmed by REACH_CONFIRMS */
-#define REACH_AGAIN         HOURS(2)   /* after that; answers show a new address before */
+/* While not confirmed by REACH_CONFIRMS: twice as long after each check, for behind some routers
+ * nobody ever is. */
+#define REACH_RETRY         MINUTES(2)
+#define REACH_RETRY_MAX     MINUTES(30)
+#define REACH_AGAIN         HOURS(2) /* after that; answers show a new address before */
 /* Dial-backs made for others: at once, and per network (one each 10 s after the first few). */
 #define REACH_DIALS_MAX     8
 #define REACH_DIAL_INTERVAL SECONDS(10)
@@ -70,7 +73,8 @@ struct reach_status {
 
 int reach_new(const struct reach_opts *opts, struct reach **out); /* gives */
 void reach_status(const struct reach *r, struct reach_status *out);
-/* A check as soon as the running one is over: after joining, on a change of address. */
+/* A check as soon as the running one is over, and retries as if it were the first: after joining,
+ * on a change of address. */
 void reach_check_soon(struct reach *r);
 /* One sentence for people: reachable or not, by whom, why not, what to do. */
 #define REACH_TEXT_MAX 512

@@ -1,6 +1,7 @@
 /* Who becomes a server and why; what is answered to others; the vote on the address. */
 #include "test/unit/overlay/net.h"
 
+#include "overlay/base/msg.h"
 #include "overlay/reach.h"
 #include "overlay/reach_vote.h"
 
@@ -204,6 +205,61 @@ START_TEST(closed_port_is_found_out_and_said)
 }
 END_TEST
 
+/* Behind some routers nobody ever is reachable: it is not asked every two minutes. */
+static int
+cannot_connect(void *arg, struct stream *s, const struct rpc_request *req)
+{
+	uint8_t packed[ADDR_PACKED_BYTES];
+	struct packer p = packer_on(packed, sizeof(packed));
+	struct msg_writer w;
+	struct buf tail;
+	int err;
+
+	++*(unsigned *)arg;
+	addr_pack(&p, &req->from.addr);
+	buf_init(&tail, 64);
+	w = msg_writer_on(&tail);
+	msg_put_map(&w, 2);
+	msg_pair_i64(&w, 1, ERR_TIMEOUT);
+	msg_pair_bin(&w, 2, bytes_of(packed, sizeof(packed)));
+	err = msg_done(&w);
+	if (err == ERR_OK)
+		err = stream_finish(s, ERR_OK, buf_bytes(&tail));
+	buf_fini(&tail);
+	return err;
+}
+
+START_TEST(out_of_reach_asks_ever_rarer)
+{
+	struct city *c = calloc(1, sizeof(*c));
+	unsigned asked = 0, first;
+
+	ck_assert_ptr_nonnull(c);
+	c->net = net_new(NODES, NULL);
+	for (size_t i = 1; i < NODES; i++) {
+		endpoint_set_server(c->net.nodes[i].ep, true);
+		endpoint_add_stream_method(c->net.nodes[i].ep,
+		    &(struct stream_method){
+			.number = METHOD_DIALBACK, .serve = cannot_connect, .arg = &asked });
+	}
+	enter(c, 0, (struct reach_opts){ 0 });
+	for (size_t i = 1; i < NODES; i++)
+		ck_assert_int_eq(net_call(&c->net, 0, i, ECHO, "", NULL), ERR_OK);
+	sim_run_for(c->net.world, SECONDS(30));
+	first = asked;
+	ck_assert_uint_eq(first, NODES - 1); /* all that there are */
+	ck_assert_int_eq(status_of(c, 0).why, REACH_FAILED);
+	/* After 2, 4, 8, 16 minutes, then each half an hour: eleven times, three are asked. */
+	sim_run_for(c->net.world, HOURS(4));
+	ck_assert_uint_eq(asked - first, 11 * REACH_CONFIRMS);
+	/* Whoever says that something has changed has it looked at at once, and soon again. */
+	reach_check_soon(c->reach[0]);
+	sim_run_for(c->net.world, REACH_RETRY + SECONDS(30));
+	ck_assert_uint_eq(asked - first, 13 * REACH_CONFIRMS);
+	city_free(c);
+}
+END_TEST
+
 START_TEST(silence_is_no_evidence)
 {
 	struct city *c = city_new();
@@ -312,7 +368,7 @@ main(void)
 	suite_add(s, "vote", 0, vote_needs_two_that_agree, changed_address_wins_in_time, NULL);
 	suite_add(s, "check", 20, first_node_is_a_server_and_vouches_for_the_second,
 	    three_confirm_when_there_are_more, closed_port_is_found_out_and_said,
-	    silence_is_no_evidence, wishes_of_the_owner, NULL);
+	    out_of_reach_asks_ever_rarer, silence_is_no_evidence, wishes_of_the_owner, NULL);
 	suite_add(s, "others", 0, ping_tells_the_address, dialbacks_are_bounded, NULL);
 	return suite_main(s);
 }
