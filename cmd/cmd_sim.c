@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,30 +209,40 @@ resident_peak(void *arg)
 	return getrusage(RUSAGE_SELF, &u) == 0 ? (uint64_t)u.ru_maxrss * 1024 : 0;
 }
 
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* Linux 6.1; the C library's headers may be older */
-#endif
-#define HUGE_PAGE MIB(2)
+#define HUGE_PAGE     MIB(2)
+#define HEAP_PER_NODE KIB(64)
+#define HEAP_STEP_MAX GIB(1) /* of addresses; memory is taken when it is touched */
 
-/*
- * What the heap has grown by goes to huge pages: events touch nodes all over it, and with small
- * pages the processor looks up as many addresses as it reads (a tenth of a large run). A hint: a
- * kernel without them refuses, which changes nothing but the time.
- */
+/* A hint: a kernel without huge pages refuses, which changes nothing but the time. */
 static void
-heap_to_huge_pages(struct sim_command *c)
+heap_advise(struct sim_command *c)
 {
 	uintptr_t top = (uintptr_t)sbrk(0) & ~(HUGE_PAGE - 1);
 	uintptr_t from = (c->heap_seen + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 
-	if (c->heap_seen == 0 || top <= from) {
-		c->heap_seen = MAX(c->heap_seen, top);
+	if (top <= from)
 		return;
-	}
 	(void)madvise((void *)from, top - from, MADV_HUGEPAGE);
-	for (; from < top; from += HUGE_PAGE)
-		(void)madvise((void *)from, HUGE_PAGE, MADV_COLLAPSE);
 	c->heap_seen = top;
+}
+
+/*
+ * Events touch nodes all over the heap, and with small pages the processor looks up as many
+ * addresses as it reads (a tenth of a large run). So the heap grows in long steps, and each is
+ * told to be of huge pages before it is touched.
+ */
+static void
+heap_to_huge_pages(struct sim_command *c)
+{
+	void *volatile p; /* a compiler may leave out what it sees freed */
+
+	c->heap_seen = (uintptr_t)sbrk(0);
+	(void)mallopt(M_MMAP_THRESHOLD, (int)MIB(32));
+	(void)mallopt(M_TRIM_THRESHOLD, (int)GIB(1));
+	(void)mallopt(M_TOP_PAD, (int)MIN(c->nodes * HEAP_PER_NODE, HEAP_STEP_MAX));
+	p = malloc(MIB(1));
+	free(p);
+	heap_advise(c);
 }
 
 static void
@@ -240,7 +251,7 @@ on_progress(void *arg, const struct run_progress *p)
 	struct sim_command *c = arg;
 	uint64_t now = sim_wall_ms(NULL), percent = p->span == 0 ? 0 : p->done * 100 / p->span;
 
-	heap_to_huge_pages(c);
+	heap_advise(c);
 	if (c->quiet || now < c->told_at + PROGRESS_PAUSE_MS)
 		return;
 	c->told_at = now;
@@ -331,6 +342,7 @@ run_file(struct sim_command *c, const struct scenario *s)
 		return EXIT_FAILED;
 	}
 	result_init(r);
+	heap_to_huge_pages(c);
 	if (c->log_level != LOG_ERROR)
 		log = log_new(&(struct log_opts){ .level = c->log_level, .write = print_log });
 	err = run_scenario(&(struct run_opts){ .scenario = s,
