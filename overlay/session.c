@@ -48,7 +48,10 @@ uncount(struct session *s, enum session_state was)
 	session_tables_remove(ss, s);
 	if (was == SESSION_LIVE) {
 		ss->live--;
-		ss->live_incoming -= !s->initiator;
+		if (!s->initiator) {
+			ss->live_incoming--;
+			ss->incoming_of[session_group_slot(ss, &s->seen)]--;
+		}
 	} else if (was == SESSION_ACCEPTED) {
 		ss->accepted--;
 	} else {
@@ -341,6 +344,7 @@ handshake_succeeded(struct session *s)
 		peer_of_accepted(s);
 		ss->accepted--;
 		ss->live_incoming++;
+		ss->incoming_of[session_group_slot(ss, &s->seen)]++;
 		ss->counters->sessions_accepted++;
 		session_keys_add(ss, s);
 	}

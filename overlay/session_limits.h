@@ -22,7 +22,10 @@
 /* A pooled session not heard for SESSION_PING_AFTER must answer a ping in this time, else it is
  * stale and stream_open() connects anew: the hard failure time of datagrams. */
 #define SESSION_PROOF_TIMEOUT SECONDS(3)
-/* Of SESSIONS_MAX, so that strangers cannot take what own requests need. */
+/*
+ * Of SESSIONS_MAX, so that strangers cannot take what own requests need. An address group (/24,
+ * /64) gets one more while it has fewer than are free: half of all for one, a third each for two.
+ */
 #define SESSIONS_INCOMING_MAX (SESSIONS_MAX / 4 * 3)
 /*
  * Bytes that nobody has read yet, of all streams together: what a small machine can spare. A
@@ -34,11 +37,10 @@
 /* Always allowed to a session: a few messages that come before their reader. */
 #define SESSION_UNREAD_MIN    KIB(128)
 /*
- * Tasks that serve, of TASKS_MAX, so that own work finds room. An address group (/24, /64) gets one
- * more while it has fewer than are free: half of all for one, a third each for two.
+ * Tasks that serve, of TASKS_MAX, so that own work finds room. Groups share them by the same rule.
  */
 #define SESSIONS_SERVING_MAX  (TASKS_MAX / 2)
-/* Counts of groups by hash; two that meet in one share its part. 256 bytes, for large simulations.
+/* Counts of groups by hash; two that meet in one share its part. 512 bytes, for large simulations.
  */
 #define SESSIONS_GROUP_SLOTS  128
 /* Spare memory unused for as long is given back. */

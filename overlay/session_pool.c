@@ -185,6 +185,15 @@ oldest_half_open(struct sessions *ss)
 	return NULL;
 }
 
+/* Whether the group of from may have another session, by what is left. */
+static bool
+may_come(const struct sessions *ss, const struct addr *from)
+{
+	return ss->live_incoming < SESSIONS_INCOMING_MAX &&
+	       ss->incoming_of[session_group_slot(ss, from)] <
+		   SESSIONS_INCOMING_MAX - ss->live_incoming;
+}
+
 static void
 accepted(void *arg, struct conn *conn, const struct addr *from)
 {
@@ -196,7 +205,7 @@ accepted(void *arg, struct conn *conn, const struct addr *from)
 		conn_close(conn);
 		return;
 	}
-	if (ss->live_incoming >= SESSIONS_INCOMING_MAX) {
+	if (!may_come(ss, from)) {
 		ss->counters->sessions_refused_full++;
 		conn_close(conn);
 		return;

@@ -112,7 +112,8 @@ struct sessions {
 	struct queue_store store;
 
 	struct task_group serving;
-	uint16_t serving_of[SESSIONS_GROUP_SLOTS];
+	/* By session_group_slot(): tasks that serve; live sessions that came. */
+	uint16_t serving_of[SESSIONS_GROUP_SLOTS], incoming_of[SESSIONS_GROUP_SLOTS];
 	bool serving_done;
 	size_t unread;  /* queued in streams, of ended sessions too */
 	size_t streams; /* structs alive */
