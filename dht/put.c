@@ -34,7 +34,9 @@ dht_keep_own(struct dht *d, const struct record *r)
 	struct agreed_time time;
 
 	endpoint_agreed_time(d->ep, &time);
-	return records_put(d->records, r, env_now(d->env), time.trusted ? time.unix_ms : 0);
+	return records_put(d->records, r,
+	    &(struct records_how){
+		.now = env_now(d->env), .wall_ms = time.trusted ? time.unix_ms : 0 });
 }
 
 static void

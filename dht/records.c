@@ -1,34 +1,32 @@
 /*
- * One array of pointers, sorted by (distance of the key from us, kind, publisher): a key is
- * found by halving, and what must go when memory is short is at the end. An insert moves
- * some hundred KB of pointers at worst (~20 µs at 50,000 records). Every byte kept
- * is counted in one place, stored_cost().
+ * One list of all records by distance, where a key is found and whose end is dropped when memory is
+ * short, and beside it the lists of those that brought them (shares.h), whose ends go when one of
+ * them has too much. Every byte kept is counted in one place, stored_cost(). A put first finds out
+ * what has to go, then gets all memory that it needs, then drops and inserts.
  */
 #include "dht/records.h"
 
 #include <stdlib.h>
 
-#include "dht/distance.h"
+#include "dht/shares.h"
 #include "overlay/base/err.h"
-
-#define INDEX_MIN 16 /* first size of the array */
-
-struct stored {
-	struct id key;
-	struct pubkey publisher;
-	uint64_t sequence;
-	uint64_t expires; /* env_now scale */
-	uint16_t len;
-	uint8_t kind;
-	uint8_t bytes[];
-};
 
 struct records {
 	struct id self;
 	uint64_t bytes_max, bytes;
-	struct stored **at;
-	size_t count, cap;
+	struct stored_list all;
+	struct shares shares;
 	bool full;
+};
+
+/* A record on its way in. */
+struct arrival {
+	const struct record *r;
+	const struct records_how *how;
+	uint64_t expires;
+	struct stored *old; /* in whose place it comes; NULL: a further one */
+	bool renews;        /* old is an earlier one of its publisher, and still valid */
+	struct share *by;   /* who is to be charged; NULL: nobody */
 };
 
 struct records *
@@ -40,6 +38,8 @@ records_new(const struct records_opts *opts)
 		return NULL;
 	s->self = opts->self;
 	s->bytes_max = opts->bytes_max;
+	s->all.self = &s->self;
+	shares_init(&s->shares, &s->self, opts->bytes_max);
 	return s;
 }
 
@@ -48,56 +48,20 @@ records_free(struct records *s)
 {
 	if (s == NULL)
 		return;
-	for (size_t i = 0; i < s->count; i++)
-		free(s->at[i]);
-	free(s->at);
+	for (size_t i = 0; i < s->all.count; i++)
+		free(s->all.at[i]);
+	free(s->all.at);
+	shares_fini(&s->shares);
 	free(s);
 }
 
-static uint64_t
-stored_cost(size_t len)
-{
-	return sizeof(struct stored) + len + sizeof(struct stored *);
-}
-
-/* Order against (key, kind, publisher); publisher NULL sorts before all. */
-static int
-compare(const struct records *s, const struct stored *a, const struct id *key, unsigned kind,
-    const struct pubkey *publisher)
-{
-	int order = id_compare_distance(&s->self, &a->key, key);
-
-	if (order != 0)
-		return order;
-	if (a->kind != kind)
-		return a->kind < kind ? -1 : 1;
-	return publisher == NULL ? 1 : memcmp(a->publisher.b, publisher->b, sizeof(publisher->b));
-}
-
-/* The first place whose record is not before (key, kind, publisher). */
-static size_t
-place(const struct records *s, const struct id *key, unsigned kind, const struct pubkey *publisher)
-{
-	size_t low = 0, high = s->count;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (compare(s, s->at[mid], key, kind, publisher) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 static void
-drop(struct records *s, size_t i)
+drop(struct records *s, struct stored *st)
 {
-	s->bytes -= stored_cost(s->at[i]->len);
-	free(s->at[i]);
-	s->count--;
-	memmove(&s->at[i], &s->at[i + 1], (s->count - i) * sizeof(*s->at));
+	s->bytes -= stored_cost(st->len);
+	shares_remove(&s->shares, st);
+	stored_remove(&s->all, st);
+	free(st);
 }
 
 static uint64_t
@@ -152,118 +116,171 @@ publishers_max(enum record_kind kind)
 	return kind == RECORD_LOCATION ? RECORD_PUBLISHERS_MAX : 1;
 }
 
+static bool
+is_of(const struct stored_list *l, size_t i, const struct id *key, enum record_kind kind)
+{
+	return i < l->count && id_equal(&l->at[i]->key, key) && l->at[i]->kind == kind;
+}
+
 /* A new publisher of a known key: of too many, the one with the lowest sequence is to make way. */
 static int
 publisher_room(struct records *s, const struct record *r, uint64_t now, struct stored **old)
 {
-	size_t first = place(s, &r->key, r->kind, NULL), n = 0, lowest = first;
+	const struct stored_list *l = &s->all;
+	size_t first = stored_place(l, &r->key, r->kind, NULL), n = 0, lowest = first;
 
-	for (size_t i = first;
-	     i < s->count && id_equal(&s->at[i]->key, &r->key) && s->at[i]->kind == r->kind;) {
-		if (s->at[i]->expires <= now) {
-			drop(s, i);
+	for (size_t i = first; is_of(l, i, &r->key, r->kind);) {
+		if (l->at[i]->expires <= now) {
+			drop(s, l->at[i]);
 			continue;
 		}
 		n++;
-		if (s->at[i]->sequence < s->at[lowest]->sequence)
+		if (l->at[i]->sequence < l->at[lowest]->sequence)
 			lowest = i;
 		i++;
 	}
 	if (n < publishers_max(r->kind))
 		return ERR_OK;
-	if (s->at[lowest]->sequence >= r->sequence)
+	if (l->at[lowest]->sequence >= r->sequence)
 		return ERR_STALE;
-	*old = s->at[lowest];
+	*old = l->at[lowest];
 	return ERR_OK;
+}
+
+/* What network b would have with the new record. */
+static uint64_t
+bytes_after(const struct share *b, const struct arrival *a)
+{
+	return b->bytes + stored_cost(a->r->len) -
+	       (a->old != NULL && a->old->by == b ? stored_cost(a->old->len) : 0);
+}
+
+/* Who pays for it: who did, as long as the share lasts; else who sends it now. */
+static int
+charge(struct records *s, struct arrival *a)
+{
+	uint64_t network = a->how->network;
+	const struct share *known = a->renews ? a->old->by : NULL;
+
+	if (network == 0 || (a->renews && known == NULL))
+		return ERR_OK;
+	if (known != NULL && bytes_after(known, a) <= s->shares.limit)
+		network = known->network;
+	a->by = shares_open(&s->shares, network);
+	return a->by == NULL ? ERR_NOMEM : ERR_OK;
+}
+
+/* Whose farthest make room, by the rules of shares.h; nearer: even what is nearer than r. */
+static struct stored_list *
+giver(struct records *s, const struct arrival *a, bool *nearer)
+{
+	struct share *most = shares_most(&s->shares);
+	uint64_t after = a->by == NULL ? 0 : bytes_after(a->by, a);
+
+	*nearer = most != NULL && most->bytes > after;
+	if (*nearer)
+		return &most->records;
+	return after > s->shares.limit ? &a->by->records : &s->all;
 }
 
 /*
- * How many are left when r takes the place of old (may be NULL) and those farthest away make room:
- * nearer ones do not, and old only for r itself.
+ * How many at the end of which list make room, with that of old (which may be among them). Who is
+ * passed on to another network leaves that list: each of them was sent here by a put of its own,
+ * so over time a put passes on one at most.
  */
 static int
-bytes_room(struct records *s, const struct record *r, const struct stored *old, size_t *left)
+bytes_room(struct records *s, const struct arrival *a, struct stored_list **from, size_t *count)
 {
-	uint64_t bytes = s->bytes + stored_cost(r->len) - (old == NULL ? 0 : stored_cost(old->len));
-	size_t n = s->count;
+	const struct record *r = a->r;
+	uint64_t bytes =
+	    s->bytes + stored_cost(r->len) - (a->old == NULL ? 0 : stored_cost(a->old->len));
+	uint64_t excess = bytes > s->bytes_max ? bytes - s->bytes_max : 0, gone = 0;
+	struct stored *st;
+	bool nearer;
 
-	while (bytes > s->bytes_max) {
-		s->full = true;
-		if (n == 0 || s->at[n - 1] == old ||
-		    compare(s, s->at[n - 1], &r->key, r->kind, &r->publisher) < 0)
+	*count = 0;
+	*from = giver(s, a, &nearer);
+	s->full = s->full || excess > 0;
+	while (gone < excess) {
+		if (*count == (*from)->count)
 			return ERR_FULL;
-		bytes -= stored_cost(s->at[--n]->len);
+		st = (*from)->at[(*from)->count - ++*count];
+		if (!nearer && (st == a->old ||
+				   stored_compare(*from, st, &r->key, r->kind, &r->publisher) < 0))
+			return ERR_FULL;
+		if (st == a->old)
+			continue;
+		if (*from != &s->all && shares_pass_on(&s->shares, st)) {
+			*from = giver(s, a, &nearer);
+			*count = 0;
+			gone = 0;
+			continue;
+		}
+		gone += stored_cost(st->len);
 	}
-	*left = n;
-	return ERR_OK;
-}
-
-static int
-index_room(struct records *s)
-{
-	size_t cap = s->cap == 0 ? INDEX_MIN : s->cap + s->cap / 2;
-	struct stored **at;
-
-	if (s->count < s->cap)
-		return ERR_OK;
-	at = realloc(s->at, cap * sizeof(*at));
-	if (at == NULL)
-		return ERR_NOMEM;
-	s->at = at;
-	s->cap = cap;
 	return ERR_OK;
 }
 
 /* In the place of old, unless that is NULL. What fails has dropped nothing. */
 static int
-insert(struct records *s, const struct record *r, uint64_t expires, const struct stored *old)
+insert(struct records *s, struct arrival *a)
 {
-	struct stored *new;
-	size_t i, left;
-	int err = bytes_room(s, r, old, &left);
+	struct stored *new = NULL;
+	struct stored_list *from = &s->all;
+	size_t count = 0;
+	int err = charge(s, a);
 
 	if (err == ERR_OK)
-		err = index_room(s);
-	if (err != ERR_OK)
-		return err;
-	new = malloc(sizeof(*new) + r->len);
-	if (new == NULL)
-		return ERR_NOMEM;
-	new->key = r->key;
-	new->publisher = r->publisher;
-	new->sequence = r->sequence;
-	new->expires = expires;
-	new->len = r->len;
-	new->kind = (uint8_t)r->kind;
-	memcpy(new->bytes, r->bytes, r->len);
-	while (s->count > left)
-		drop(s, s->count - 1);
-	if (old != NULL)
-		drop(s, place(s, &old->key, old->kind, &old->publisher));
-	i = place(s, &r->key, r->kind, &r->publisher);
-	memmove(&s->at[i + 1], &s->at[i], (s->count - i) * sizeof(*s->at));
-	s->at[i] = new;
-	s->count++;
+		err = bytes_room(s, a, &from, &count);
+	if (err == ERR_OK)
+		err = stored_room(&s->all);
+	if (err == ERR_OK && a->by != NULL)
+		err = stored_room(&a->by->records);
+	if (err == ERR_OK)
+		new = stored_new(a->r);
+	if (new == NULL) {
+		shares_close(&s->shares, a->by);
+		return err == ERR_OK ? ERR_NOMEM : err;
+	}
+	new->expires = a->expires;
+	new->also = a->renews ? a->old->also : 0;
+	while (count-- > 0) {
+		struct stored *last = from->at[from->count - 1];
+
+		if (last == a->old)
+			a->old = NULL;
+		drop(s, last);
+	}
+	if (a->old != NULL)
+		drop(s, a->old);
+	stored_insert(&s->all, new);
 	s->bytes += stored_cost(new->len);
+	shares_add(&s->shares, a->by, new);
+	shares_note(&s->shares, new, a->how->network);
+	shares_close(&s->shares, a->by);
 	return ERR_OK;
 }
 
 int
-records_put(struct records *s, const struct record *r, uint64_t now, uint64_t wall_ms)
+records_put(struct records *s, const struct record *r, const struct records_how *how)
 {
-	struct stored *old = NULL;
+	struct arrival a = { .r = r, .how = how };
 	uint64_t life;
 	size_t i;
-	int err = lifetime(r, wall_ms, &life);
+	int err = lifetime(r, how->wall_ms, &life);
 
 	if (err != ERR_OK)
 		return err;
-	i = place(s, &r->key, r->kind, &r->publisher);
-	if (i < s->count && compare(s, s->at[i], &r->key, r->kind, &r->publisher) == 0) {
-		old = s->at[i];
-		if (old->sequence > r->sequence && old->expires > now)
+	a.expires = how->now + life;
+	i = stored_place(&s->all, &r->key, r->kind, &r->publisher);
+	if (is_of(&s->all, i, &r->key, r->kind) &&
+	    pubkey_equal(&s->all.at[i]->publisher, &r->publisher)) {
+		struct stored *old = a.old = s->all.at[i];
+
+		a.renews = old->expires > how->now;
+		if (old->sequence > r->sequence && a.renews)
 			return ERR_STALE;
-		if (old->sequence == r->sequence && old->expires > now) {
+		if (old->sequence == r->sequence && a.renews) {
 			/* One sequence, two contents: all nodes settle on the same one. */
 			int order = old->len == r->len ? memcmp(old->bytes, r->bytes, r->len)
 						       : (int)old->len - (int)r->len;
@@ -271,14 +288,15 @@ records_put(struct records *s, const struct record *r, uint64_t now, uint64_t wa
 			if (order > 0)
 				return ERR_STALE;
 			if (order == 0) {
-				old->expires = MAX(old->expires, now + life);
+				old->expires = MAX(old->expires, a.expires);
+				shares_note(&s->shares, old, how->network);
 				return ERR_OK;
 			}
 		}
 	} else {
-		err = publisher_room(s, r, now, &old);
+		err = publisher_room(s, r, how->now, &a.old);
 	}
-	return err != ERR_OK ? err : insert(s, r, now + life, old);
+	return err != ERR_OK ? err : insert(s, &a);
 }
 
 size_t
@@ -287,9 +305,8 @@ records_get(const struct records *s, const struct id *key, enum record_kind kind
 {
 	size_t given = 0;
 
-	for (size_t i = place(s, key, kind, NULL);
-	     i < s->count && id_equal(&s->at[i]->key, key) && s->at[i]->kind == kind; i++) {
-		const struct stored *st = s->at[i];
+	for (size_t i = stored_place(&s->all, key, kind, NULL); is_of(&s->all, i, key, kind); i++) {
+		const struct stored *st = s->all.at[i];
 		struct record r = { .kind = kind,
 			.key = st->key,
 			.publisher = st->publisher,
@@ -309,17 +326,19 @@ records_get(const struct records *s, const struct id *key, enum record_kind kind
 size_t
 records_expire(struct records *s, uint64_t now)
 {
-	size_t kept = 0, before = s->count;
+	struct stored_list *l = &s->all;
+	size_t kept = 0, before = l->count;
 
+	shares_expire(&s->shares, now);
 	for (size_t i = 0; i < before; i++) {
-		if (s->at[i]->expires > now) {
-			s->at[kept++] = s->at[i];
+		if (l->at[i]->expires > now) {
+			l->at[kept++] = l->at[i];
 			continue;
 		}
-		s->bytes -= stored_cost(s->at[i]->len);
-		free(s->at[i]);
+		s->bytes -= stored_cost(l->at[i]->len);
+		free(l->at[i]);
 	}
-	s->count = kept;
+	l->count = kept;
 	if (kept < before)
 		s->full = false;
 	return before - kept;
@@ -328,7 +347,7 @@ records_expire(struct records *s, uint64_t now)
 size_t
 records_count(const struct records *s)
 {
-	return s->count;
+	return s->all.count;
 }
 
 uint64_t

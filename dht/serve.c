@@ -2,7 +2,7 @@
  * What others ask of this node. Requests are unpacked, answered from table and records at
  * once, and counted nowhere else; a malformed one gets its error. Only verified contacts
  * are told, and only addresses that make sense to the asker. Records are kept only for
- * askers whose address is proven, so that a flood has a sender who can be limited.
+ * askers whose address is proven, so that a flood has a sender whose network is limited.
  */
 #include "dht/dht_private.h"
 
@@ -74,8 +74,10 @@ serve_find_region(void *arg, const struct rpc_request *req, struct buf *reply)
 
 /* Peer records must be of nodes that have done the network's proof of work. */
 static int
-keep(struct dht *d, struct bytes raw)
+keep(struct dht *d, const struct rpc_request *req, struct bytes raw)
 {
+	struct records_how how = { .network = d->ip_limits ? addr_group(&req->from.addr) : 0,
+		.now = env_now(d->env) };
 	struct agreed_time time;
 	struct record r;
 	int err = record_read(raw, d->net, &r);
@@ -85,7 +87,8 @@ keep(struct dht *d, struct bytes raw)
 	if (r.kind == RECORD_PEER && !identity_pow_ok(&r.key, endpoint_pow_bits(d->ep)))
 		return ERR_AUTH;
 	endpoint_agreed_time(d->ep, &time);
-	return records_put(d->records, &r, env_now(d->env), time.trusted ? time.unix_ms : 0);
+	how.wall_ms = time.trusted ? time.unix_ms : 0;
+	return records_put(d->records, &r, &how);
 }
 
 static int
@@ -102,7 +105,7 @@ serve_put(void *arg, const struct rpc_request *req, struct buf *reply)
 	if (!req->proven && !req->session)
 		return ERR_AUTH;
 	for (; out.count < in.count; out.count++)
-		out.err[out.count] = keep(d, in.at[out.count]);
+		out.err[out.count] = keep(d, req, in.at[out.count]);
 	return put_reply_pack(&out, reply);
 }
 

@@ -400,6 +400,68 @@ START_TEST(unproven_senders_store_nothing)
 }
 END_TEST
 
+#define PUBLISHERS 8
+#define PUBLISHED  80  /* by them together: the store is full */
+#define FLOOD      100 /* more than it holds */
+
+/* The next record of the half of the space where node 0 is, or of the other half. */
+static void
+next_signed(struct net *n, bool near, uint64_t *number, struct record *out)
+{
+	do
+		net_signed(n, ++*number, out);
+	while (id_distance_top(&out->key, &n->nodes[0].identity.id) >> 63 == near);
+}
+
+static int
+bring(struct net *n, size_t from, const struct record *r)
+{
+	struct caller c = { .method = DHT_PUT, .times = 2, .to = n->nodes[0].contact };
+	struct raw_records raw = { .count = 1, .at = { bytes_of(r->bytes, r->len) } };
+	int err;
+
+	buf_init(&c.body, RPC_DATAGRAM_BODY_MAX);
+	ck_assert_int_eq(put_pack(&raw, &c.body), ERR_OK);
+	err = call(n, from, &c);
+	buf_fini(&c.body);
+	return err;
+}
+
+/* One stranger with records beside a node's id, more than its store holds, has a share of it. */
+START_TEST(one_stranger_flushes_no_store)
+{
+	struct net *n = net_new(&(struct net_opts){ .seed = 410, .nodes = PUBLISHERS + 2 });
+	struct record *far = calloc(PUBLISHED, sizeof(*far)), near;
+	struct dht_status status;
+	uint64_t number = 0;
+	size_t left = 0;
+
+	ck_assert_ptr_nonnull(far);
+	net_start(n, 0, &(struct net_start){ .ip_limits = true, .records_bytes_max = KIB(54) });
+	ck_assert_int_eq(net_join(n, 0, SECONDS(5), NULL), ERR_OK);
+	for (size_t i = 1; i < n->count; i++)
+		net_start(n, i, &(struct net_start){ .no_dht = true });
+	for (size_t i = 0; i < PUBLISHED; i++) {
+		next_signed(n, false, &number, &far[i]);
+		ck_assert_int_eq(bring(n, 1 + i % PUBLISHERS, &far[i]), ERR_OK);
+	}
+	dht_status(n->nodes[0].dht, &status);
+	ck_assert_uint_eq(status.records, PUBLISHED);
+	for (size_t i = 0; i < FLOOD; i++) {
+		next_signed(n, true, &number, &near);
+		ck_assert_int_eq(bring(n, PUBLISHERS + 1, &near), ERR_OK);
+	}
+	dht_status(n->nodes[0].dht, &status);
+	ck_assert_uint_ge(status.records, PUBLISHED);
+	for (size_t i = 0; i < PUBLISHED; i++)
+		left += net_keeps(n, 0, &far[i].key, RECORD_SIGNED);
+	/* 10 KiB are a share in so small a store. */
+	ck_assert_uint_ge(left, PUBLISHED * 3 / 4);
+	free(far);
+	net_free(n);
+}
+END_TEST
+
 static int
 put_canceled(void *arg, const struct rpc_request *req, struct buf *reply)
 {
@@ -542,8 +604,8 @@ main(void)
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "attack", 120, twenty_ids_beside_a_key_hide_nothing,
 	    false_contacts_mislead_few, strangers_do_not_take_a_table_over,
-	    unproven_senders_store_nothing, ended_records_reach_no_reader,
-	    no_refusal_passes_for_our_own_end, NULL);
+	    unproven_senders_store_nothing, one_stranger_flushes_no_store,
+	    ended_records_reach_no_reader, no_refusal_passes_for_our_own_end, NULL);
 	tc = tcase_create("places");
 	tcase_add_loop_test(tc, silent_callers_leave_a_place, 0, 2);
 	suite_add_tcase(s, tc);
