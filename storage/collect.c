@@ -5,6 +5,9 @@
  * goes in a day: a clock that has gone wrong everywhere shall not empty a node overnight. Without
  * agreed time nothing is collected. What is let go comes back as space when its segment is
  * compacted (store_compact.h).
+ *
+ * An owner may renew between the look and the drop: the store, through which both go, holds the
+ * drop against what was seen.
  */
 #include "storage/keeper_private.h"
 #include "storage/store_compact.h"
@@ -58,10 +61,10 @@ leases_end(const struct keeper *k, const struct chunk_facts *f, uint64_t now_s)
 	return LEASES_EXPIRED;
 }
 
-int
-keeper_drop(struct keeper *k, const struct hash *chunk, uint8_t index)
+/* The store has dropped it, or not. */
+static int
+dropped(struct keeper *k, const struct hash *chunk, uint8_t index, int err)
 {
-	int err = store_drop(k->opts.store, chunk, index);
 	struct held *h;
 
 	if (err != ERR_OK && err != ERR_NOT_FOUND)
@@ -72,28 +75,42 @@ keeper_drop(struct keeper *k, const struct hash *chunk, uint8_t index)
 	return ERR_OK;
 }
 
-bool
-keeper_collect(struct keeper *k, const struct chunk_facts *f)
+int
+keeper_drop(struct keeper *k, const struct hash *chunk, uint8_t index)
 {
-	bool trusted, all = true;
+	return dropped(k, chunk, index, store_drop(k->opts.store, chunk, index));
+}
+
+int
+keeper_collect(struct keeper *k, struct chunk_facts *f)
+{
+	bool trusted;
 	enum lease_end end = leases_end(k, f, keeper_now_unix_s(k, &trusted));
+	uint64_t until = facts_until(f);
 
 	if (!trusted || end == LEASES_RUN || (end == LEASES_EXPIRED && !within_day(k)))
-		return false;
-	for (size_t i = 0; i < f->count; i++) {
-		int err = keeper_drop(k, &f->chunk, f->indices[i]);
+		return ERR_OK;
+	for (size_t i = 0; i < f->count;) {
+		uint8_t index = f->indices[i];
+		int err = dropped(
+		    k, &f->chunk, index, store_drop_ended(k->opts.store, &f->chunk, index, until));
 
+		/* Renewed meanwhile: what follows is about what is here now. */
+		if (err == ERR_STATE)
+			return store_facts(k->opts.store, &f->chunk, f);
 		if (err != ERR_OK) {
 			log_warn(k->env, "a shard that has ended stays: %s", err_text(err));
-			all = false;
+			i++;
 			continue;
 		}
+		f->count--;
+		memmove(&f->indices[i], &f->indices[i + 1], f->count - i);
 		if (end == LEASES_DELETED)
 			k->status.collected_deleted++;
 		else
 			k->status.collected_expired++;
 	}
-	return all;
+	return ERR_OK;
 }
 
 /* ---- space ---- */

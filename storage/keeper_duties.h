@@ -31,8 +31,8 @@ SUSPENDS int keeper_fetch_leases(
 /* collect.c */
 /* A shard goes, from the store and the ledger; ERR_OK as well when it was gone. */
 SUSPENDS int keeper_drop(struct keeper *k, const struct hash *chunk, uint8_t index);
-/* Drops the shards of a chunk whose leases are over. true: it is gone from here. */
-SUSPENDS bool keeper_collect(struct keeper *k, const struct chunk_facts *f);
+/* Drops the shards of a chunk whose leases are over: f is what there is of it behind that. */
+SUSPENDS int keeper_collect(struct keeper *k, struct chunk_facts *f);
 void keeper_compact_soon(struct keeper *k);
 
 /*

@@ -410,11 +410,13 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 int
 keeper_judge(struct keeper *k, struct chunk_facts *f)
 {
+	int err = f->count > 0 ? keeper_collect(k, f) : ERR_OK;
 	struct view *v;
-	int err;
 
-	if (f->count > 0 && keeper_collect(k, f))
-		f->count = 0;
+	if (err == ERR_NOT_FOUND)
+		return ERR_OK;
+	if (err != ERR_OK)
+		return err;
 	if (!enter(k, f))
 		return ERR_NOMEM;
 	if (f->count == 0)

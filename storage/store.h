@@ -102,8 +102,14 @@ SUSPENDS int store_leaf_hashes(
     struct store *s, const struct hash *chunk, uint8_t index, struct hash *out, uint32_t *count);
 /* Reads a whole shard and checks every leaf and the root: ERR_CORRUPT. */
 SUSPENDS int store_verify(struct store *s, const struct hash *chunk, uint8_t index);
-/* Drops a shard (durably, with a deletion mark). For scrub and tests; leases decide elsewhere. */
+/* Drops a shard (durably, with a deletion mark), whatever leases say. */
 SUSPENDS int store_drop(struct store *s, const struct hash *chunk, uint8_t index);
+/*
+ * Drops one whose leases are over: until is the latest date that they asked for when that was
+ * decided (unix seconds; 0: all were deleted). ERR_STATE, and it stays: one asks for longer now.
+ */
+SUSPENDS int store_drop_ended(
+    struct store *s, const struct hash *chunk, uint8_t index, uint64_t until_unix_s);
 
 /* ---- leases and siblings: small durable records ---- */
 /*

@@ -88,7 +88,7 @@ check_records(void *arg, struct index_txn *txn)
 		if (c->kind != COMMIT_RECORD || c->settled)
 			continue;
 
-		int err = commit_news(txn, c);
+		int err = commit_news(txn, b->first, c);
 
 		if (err != ERR_OK && err != ERR_NOT_FOUND)
 			return err;
@@ -464,13 +464,16 @@ fail_waiting(struct store *s, int err)
 	s->commits_tail = NULL;
 }
 
-/* Keeps the marks of a failed batch for repetition; they take the place of none before. */
+/*
+ * Keeps the marks of a failed batch for repetition; they take the place of none before. What was
+ * not written cannot turn up, nor has anybody looked whether it may.
+ */
 static void
 carry_marks(struct batch *b)
 {
 	struct carried *k = &b->carried;
 
-	for (struct commit *c = b->first; c != NULL; c = c->next) {
+	for (struct commit *c = b->first; c != NULL && b->group_bytes > 0; c = c->next) {
 		if (c->kind == COMMIT_RECORD && !c->settled && is_mark(c))
 			k->marks[k->count++] = c->record;
 	}

@@ -47,6 +47,8 @@ struct commit {
 	uint8_t *kept; /* of a lease: LEASE_KEPT_MAX, lent; what goes to the disk with its note */
 	bool needs_chunk; /* ERR_NOT_FOUND unless the chunk is here */
 	bool forgets;     /* ERR_STATE while it is; the value is empty */
+	bool ended;       /* of a drop: ERR_STATE when a lease asks for the chunk beyond until */
+	uint64_t until;
 	/* COMMIT_PROOF */
 	bool good;
 	/* Compaction: of a shard the place it moves from; a record as it was, if it still counts.
@@ -91,8 +93,8 @@ SUSPENDS int store_look_up(struct store *s, index_fn *fn, void *arg);
 /* ERR_OK, or why not; tries to come back when it is time. */
 SUSPENDS int store_ready(struct store *s);
 
-/* store_news.c: settles a record that need not be written. */
-int commit_news(struct index_txn *txn, struct commit *c);
+/* store_news.c: settles a record of a batch (its first commit) that need not be written. */
+int commit_news(struct index_txn *txn, const struct commit *batch, struct commit *c);
 
 /* store_resume.c: by the leader of the commits only. */
 SUSPENDS int store_resume(struct store *s);

@@ -55,19 +55,50 @@ check_siblings(struct index_txn *txn, struct commit *c)
 	return err;
 }
 
+/*
+ * Whether a lease of the chunk asks for more than the drop was decided on: a known one, or one that
+ * comes with the same batch, before or behind it. One batch runs at a time, so none comes between
+ * this look and the index.
+ */
 static int
-check_drop(struct index_txn *txn, struct commit *c)
+look_renewed(
+    struct index_txn *txn, const struct commit *batch, const struct commit *drop, bool *renewed)
+{
+	const struct hash *chunk = &drop->record.chunk;
+	struct lease_entry e = { 0 };
+	int err = catalog_next_lease(txn, chunk, NULL, &e);
+
+	*renewed = false;
+	for (; err == ERR_OK && !*renewed; err = catalog_next_lease(txn, chunk, &e.key, &e))
+		*renewed = lease_kept_until(e.packed) > drop->until;
+	for (const struct commit *c = batch; c != NULL && !*renewed; c = c->next) {
+		if (!c->settled && c->record.kind == RECORD_LEASE &&
+		    hash_equal(&c->record.chunk, chunk))
+			*renewed = lease_kept_until(c->record.value) > drop->until;
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static int
+check_drop(struct index_txn *txn, const struct commit *batch, struct commit *c)
 {
 	struct shard_entry e;
+	bool renewed = false;
 	int err = catalog_shard(txn, &c->record.chunk, c->record.index, &e);
 
-	if (err == ERR_NOT_FOUND || (err == ERR_OK && e.state == SHARD_DROPPED))
+	if (err == ERR_NOT_FOUND || (err == ERR_OK && e.state == SHARD_DROPPED)) {
 		commit_settle(c, ERR_NOT_FOUND);
+		return err;
+	}
+	if (err == ERR_OK && c->ended)
+		err = look_renewed(txn, batch, c, &renewed);
+	if (err == ERR_OK && renewed)
+		commit_settle(c, ERR_STATE);
 	return err;
 }
 
 int
-commit_news(struct index_txn *txn, struct commit *c)
+commit_news(struct index_txn *txn, const struct commit *batch, struct commit *c)
 {
 	struct shard_entry any;
 	int err;
@@ -96,7 +127,7 @@ commit_news(struct index_txn *txn, struct commit *c)
 	case RECORD_SIBLINGS:
 		return check_siblings(txn, c);
 	case RECORD_DROP:
-		return check_drop(txn, c);
+		return check_drop(txn, batch, c);
 	case RECORD_VALUE:
 		return ERR_OK;
 	}

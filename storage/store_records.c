@@ -50,6 +50,18 @@ store_drop(struct store *s, const struct hash *chunk, uint8_t index)
 	return commit_record(s, &r, false);
 }
 
+int
+store_drop_ended(struct store *s, const struct hash *chunk, uint8_t index, uint64_t until_unix_s)
+{
+	struct commit c = { .kind = COMMIT_RECORD,
+		.record = { .kind = RECORD_DROP, .chunk = *chunk, .index = index },
+		.ended = true,
+		.until = until_unix_s };
+
+	must(!s->read_only);
+	return store_commit(s, &c);
+}
+
 /* ---- leases ---- */
 
 int

@@ -458,6 +458,107 @@ strangers_leases(void *arg)
 	return ERR_OK;
 }
 
+/* The leases of a chunk are looked at, one is renewed, the drop comes. */
+static int
+renewed_between_look_and_drop(void *arg)
+{
+	struct ctx *c = arg;
+	struct fx_chunk a;
+	struct lease l;
+
+	open_store(c);
+	fx_chunk_init(&a, 1, 2, 3, 1000);
+	ck_assert_int_eq(fx_put_until(c->store, &a, 0, 1, 1, 1000), ERR_OK);
+	fx_lease_until(&l, 0, &a.id, 2, 2000);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+	ck_assert_int_eq(store_drop_ended(c->store, &a.id, 0, 1000), ERR_STATE);
+	ck_assert_int_eq(fx_check(c->store, &a, 0), ERR_OK);
+	/* Deleted, as the look says, and somebody else asks for it. */
+	fx_lease_until(&l, 0, &a.id, 3, 0);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+	fx_lease_until(&l, 7, &a.id, 1, 500);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+	ck_assert_int_eq(store_drop_ended(c->store, &a.id, 0, 0), ERR_STATE);
+	ck_assert_int_eq(fx_check(c->store, &a, 0), ERR_OK);
+	/* What asks for no longer than was seen holds nothing up. */
+	fx_lease_until(&l, 8, &a.id, 1, 400);
+	ck_assert_int_eq(store_lease(c->store, &l), ERR_OK);
+	ck_assert_int_eq(store_drop_ended(c->store, &a.id, 0, 500), ERR_OK);
+	ck_assert_int_eq(store_drop_ended(c->store, &a.id, 0, 500), ERR_NOT_FOUND);
+	fx_chunk_fini(&a);
+	store_close(c->store);
+	return ERR_OK;
+}
+
+enum { ENDED_DROP, ENDED_LEASE, ENDED_PUT };
+struct ended_task {
+	struct ctx *c;
+	struct fx_chunk *chunk;
+	int what;
+	int result;
+};
+
+static int
+ended_one(void *arg)
+{
+	struct ended_task *t = arg;
+	struct lease l;
+
+	fx_lease_until(&l, 0, &t->chunk->id, 2, 2000);
+	if (t->what == ENDED_LEASE)
+		t->result = store_lease(t->c->store, &l);
+	else if (t->what == ENDED_PUT)
+		t->result = fx_put_until(t->c->store, t->chunk, 1, 2, 1, 2000);
+	else
+		t->result = store_drop_ended(t->c->store, &t->chunk->id, 0, 1000);
+	return ERR_OK;
+}
+
+/* Both wait for the same batch, whichever came first: who is told that his lease is kept keeps the
+ * shard, too. */
+static int
+renewed_in_the_batch_of_the_drop(void *arg)
+{
+	static const int orders[][2] = { { ENDED_DROP, ENDED_LEASE }, { ENDED_LEASE, ENDED_DROP },
+		{ ENDED_DROP, ENDED_PUT }, { ENDED_PUT, ENDED_DROP } };
+	struct ctx *c = arg;
+
+	open_store(c);
+	for (size_t o = 0; o < ARRAY_LEN(orders); o++) {
+		struct fx_chunk first, a;
+		struct lease_task before = { .c = c, .chunk = &first.id, .owner = 9 };
+		struct ended_task two[2];
+		struct task_group group;
+
+		fx_chunk_init(&first, 2 * o, 2, 3, 1000);
+		fx_chunk_init(&a, 2 * o + 1, 2, 3, 1000);
+		ck_assert_int_eq(fx_put(c->store, &first, 0, 1, 1), ERR_OK);
+		ck_assert_int_eq(fx_put_until(c->store, &a, 0, 1, 1, 1000), ERR_OK);
+		task_group_init(&group, c->env);
+		ck_assert_int_eq(task_spawn(&group, "lease", lease_one, &before), ERR_OK);
+		for (size_t i = 0; i < 2; i++) {
+			two[i] = (struct ended_task){ c, &a, orders[o][i], ERR_IO };
+			ck_assert_int_eq(task_spawn(&group, "both", ended_one, &two[i]), ERR_OK);
+		}
+		ck_assert_int_eq(task_group_wait(&group, 0), ERR_OK);
+		task_group_fini(&group);
+		for (size_t i = 0; i < 2; i++) {
+			/* A put has its way to the disk before it: the drop may be done by then. */
+			if (two[i].what != ENDED_DROP)
+				ck_assert_int_eq(two[i].result, ERR_OK);
+			else if (two[1 - i].what == ENDED_LEASE || two[i].result != ERR_OK)
+				ck_assert_int_eq(two[i].result, ERR_STATE);
+			if (two[i].result == ERR_STATE)
+				ck_assert_int_eq(fx_check(c->store, &a, 0), ERR_OK);
+		}
+		ck_assert_uint_eq(fx_generation(c->store, &a.id, 0), 2);
+		fx_chunk_fini(&first);
+		fx_chunk_fini(&a);
+	}
+	store_close(c->store);
+	return ERR_OK;
+}
+
 /* What is dropped comes back as space; what is kept, and what is known to be gone, stays so. */
 static int
 space_comes_back(void *arg)
@@ -637,6 +738,8 @@ STORY(leases_share_a_sync, GIB(1))
 STORY(writers_at_once, GIB(1))
 STORY(space_comes_back, GIB(1))
 STORY(strangers_leases, GIB(1))
+STORY(renewed_between_look_and_drop, GIB(1))
+STORY(renewed_in_the_batch_of_the_drop, GIB(1))
 STORY(marks_are_forgotten_in_time, GIB(1))
 STORY(a_year_of_puts_and_deletions, GIB(1))
 
@@ -650,12 +753,14 @@ main(void)
 	    leases_siblings_values_with_lmdb, full_and_too_big_with_lmdb,
 	    one_process_one_directory_with_lmdb, leases_share_a_sync_with_lmdb,
 	    writers_at_once_with_lmdb, space_comes_back_with_lmdb, strangers_leases_with_lmdb,
+	    renewed_between_look_and_drop_with_lmdb, renewed_in_the_batch_of_the_drop_with_lmdb,
 	    marks_are_forgotten_in_time_with_lmdb, a_year_of_puts_and_deletions_with_lmdb, NULL);
 	suite_add(s, "memory", 120, put_and_read_in_memory, ranges_and_unaligned_in_memory,
 	    wrong_commits_are_refused_in_memory, same_shard_twice_in_memory,
 	    leases_siblings_values_in_memory, full_and_too_big_in_memory,
 	    one_process_one_directory_in_memory, leases_share_a_sync_in_memory,
 	    writers_at_once_in_memory, space_comes_back_in_memory, strangers_leases_in_memory,
+	    renewed_between_look_and_drop_in_memory, renewed_in_the_batch_of_the_drop_in_memory,
 	    marks_are_forgotten_in_time_in_memory, a_year_of_puts_and_deletions_in_memory, NULL);
 	return suite_main(s);
 }
