@@ -499,7 +499,8 @@ keeper_new(const struct keeper_opts *opts, struct keeper **out)
 	timer_init(&k->scrub, k->env, keeper_scrub_fire, k);
 	env_random(k->env, &seed, sizeof(seed));
 	k->ledger = ledger_new(&seed);
-	k->neighbours = neighbours_new(&seed);
+	k->neighbours = neighbours_new(
+	    &seed, opts->neighbours_max == 0 ? NEIGHBOURS_MAX : opts->neighbours_max);
 	k->parties = parties_new();
 	k->parties_touring = parties_new();
 	if (k->ledger == NULL || k->neighbours == NULL || k->parties == NULL ||

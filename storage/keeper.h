@@ -37,13 +37,13 @@ struct keeper_opts {
 	struct bandwidth *bandwidth;
 	uint64_t grace; /* a sibling may be silent so long, divided by pace; 0: by the code */
 	bool unaudited; /* simulation: audits nobody */
+	size_t neighbours_max;     /* 0: NEIGHBOURS_MAX; fewer in tests */
 	void (*turned)(void *arg); /* it takes shards from now on, or none any more; may be NULL */
 	void *arg;
 };
 /* Serves HOLDS, LEASES and CLAIM on the endpoint from here on. gives */
 int keeper_new(const struct keeper_opts *opts, struct keeper **out);
-/* Before it is of use: what was said before the last start (it leaves, it drains) holds from here
- * on. What cannot be read is warned of. */
+/* Before it is of use: what was said before the last start holds on, or a warning says why not. */
 SUSPENDS void keeper_load(struct keeper *k);
 /* told: on the loop, whenever the list of a chunk's siblings has changed. */
 void keeper_on_siblings(

@@ -15,6 +15,8 @@ void keeper_talk_stop(struct keeper *k); /* abandons questions */
 bool keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h);
 /* Sends the batch; waits for an earlier question first. What fails only shows in silence. */
 SUSPENDS int keeper_ask(struct keeper *k, struct neighbour *one);
+/* What is known of its address, or where it is not and seek: found; as it was otherwise. */
+SUSPENDS int keeper_locate(struct keeper *k, struct contact *to, bool seek);
 SUSPENDS int keeper_ask_all(struct keeper *k);  /* behind a tour */
 SUSPENDS int keeper_ask_told(struct keeper *k); /* those who have something to be told */
 SUSPENDS int keeper_ask_those(
@@ -68,6 +70,8 @@ SUSPENDS int keeper_introduce(
 void keeper_tally(struct keeper *k, const struct chunk_facts *f);
 /* The tour is complete: what it has counted is what is told. */
 void keeper_tallied(struct keeper *k);
+/* addr_group(); 0 where networks are not told apart. */
+uint64_t keeper_network_of(const struct keeper *k, const struct addr *addr);
 /* Asks neighbours what they say of themselves, some at a time. */
 SUSPENDS int keeper_describe(struct keeper *k);
 

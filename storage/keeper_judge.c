@@ -91,10 +91,14 @@ keeper_waits_for(const struct keeper *k, const struct neighbour *one)
 struct view {
 	bool known[SHARDS_MAX]; /* somebody has been told of */
 	bool alive[SHARDS_MAX];
-	uint8_t known_count, alive_count;
-	bool patient; /* who said that he would be away is not counted as gone */
-	bool edited;  /* f->siblings is not what the store has */
-	/* Of each of f->siblings, NULL: ourselves, or no memory. Found once, as a tour does little
+	bool watched[SHARDS_MAX]; /* alive, and not only with somebody who has no place */
+	uint8_t known_count, alive_count, watched_count;
+	bool patient;  /* who said that he would be away is not counted as gone */
+	bool edited;   /* f->siblings is not what the store has */
+	bool unplaced; /* somebody has no place among those who are watched */
+	bool unheard;  /* somebody has not answered yet */
+	bool missed;   /* … and that for so long that somebody has to look */
+	/* Of each of f->siblings, NULL: ourselves, or no place. Found once, as a tour does little
 	 * else; valid until something suspends. */
 	struct neighbour *of[SHARDS_MAX];
 };
@@ -108,44 +112,103 @@ gone(const struct keeper *k, const struct view *v, const struct neighbour *one, 
 }
 
 static void
-count_alive(struct view *v, uint8_t index)
+count_alive(struct view *v, uint8_t index, bool watched)
 {
 	v->alive_count += !v->alive[index];
 	v->alive[index] = true;
+	v->watched_count += watched && !v->watched[index];
+	v->watched[index] |= watched;
 	v->known_count += !v->known[index];
 	v->known[index] = true;
+}
+
+/*
+ * Who answers for what the chunk's list names: an owner, or the network that a stranger came from.
+ * Of several the one who has used least: whoever adds a lease shall not take its siblings' places.
+ */
+static uint64_t
+sponsor_of(const struct keeper *k, const struct chunk_facts *f)
+{
+	uint64_t least = 0;
+
+	for (size_t i = 0; i < f->leases_count; i++) {
+		const struct lease_note *note = &f->leases[i].note;
+		uint64_t one;
+
+		memcpy(&one, note->owner.b, sizeof(one));
+		if (one == 0)
+			one = note->group;
+		if (i == 0 ||
+		    neighbours_share(k->neighbours, one) < neighbours_share(k->neighbours, least))
+			least = one;
+	}
+	return least;
 }
 
 static void
 find_siblings(struct keeper *k, const struct chunk_facts *f, struct view *v)
 {
-	uint64_t now = env_now(k->env);
+	struct newcomer who = { .now = env_now(k->env), .tour = k->tour };
+	bool others[SHARDS_MAX], news = false;
 
+	/* First those who are there: no newcomer of this chunk takes their place. */
+	neighbours_look(k->neighbours);
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
 
-		if (s->index < f->n && !keeper_is_self(k, &s->node))
-			v->of[i] = neighbours_get(k->neighbours, &s->node, now);
+		others[i] = s->index < f->n && !keeper_is_self(k, &s->node);
+		if (others[i])
+			v->of[i] = neighbours_hold(k->neighbours, &s->node);
+		news |= others[i] && v->of[i] == NULL;
+		v->unheard |= v->of[i] != NULL && !v->of[i]->heard;
 	}
+	if (!news)
+		return;
+	who.sponsor = sponsor_of(k, f);
+	for (size_t i = 0; i < f->siblings.count; i++) {
+		if (!others[i] || v->of[i] != NULL)
+			continue;
+		who.pub = &f->siblings.at[i].node;
+		v->of[i] = neighbours_get(k->neighbours, &who);
+		v->unplaced |= v->of[i] == NULL;
+		v->unheard = true;
+	}
+}
+
+/*
+ * A tour or two may find them a place; then a repair asks them itself before it does anything. One
+ * that has lost its place before it could answer begins no new time when it gets another.
+ */
+static void
+note_unplaced(const struct keeper *k, struct held *h, struct view *v, uint64_t grace)
+{
+	uint64_t now = env_now(k->env);
+
+	if (!v->unplaced && !v->unheard)
+		h->unwatched_at = 0;
+	else if (v->unplaced && h->unwatched_at == 0)
+		h->unwatched_at = now;
+	v->missed = v->unplaced && now - h->unwatched_at > grace;
 }
 
 static void
 see(struct keeper *k, const struct chunk_facts *f, struct view *v, uint64_t grace)
 {
 	memset(v->alive, 0, sizeof(v->alive));
+	memset(v->watched, 0, sizeof(v->watched));
 	memset(v->known, 0, sizeof(v->known));
-	v->alive_count = v->known_count = 0;
+	v->alive_count = v->watched_count = v->known_count = 0;
 	for (size_t i = 0; i < f->count; i++)
-		count_alive(v, f->indices[i]);
+		count_alive(v, f->indices[i], true);
 	for (size_t i = 0; i < f->siblings.count; i++) {
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = v->of[i];
 
 		if (s->index >= f->n || (one == NULL && keeper_is_self(k, &s->node)))
 			continue;
-		/* Nobody is taken for gone because we had no memory to ask. */
+		/* Nobody is taken for gone because he found no place; see is_due(). */
 		if (one == NULL || !gone(k, v, one, grace))
-			count_alive(v, s->index);
+			count_alive(v, s->index, one != NULL);
 		else
 			v->known_count += !v->known[s->index];
 		v->known[s->index] = true;
@@ -163,7 +226,7 @@ mend_siblings(struct keeper *k, struct chunk_facts *f, struct view *v, uint64_t 
 		const struct sibling *s = &f->siblings.at[i];
 		const struct neighbour *one = v->of[i];
 		bool untrue = one == NULL && keeper_is_self(k, &s->node) && !facts_has(f, s->index);
-		bool replaced = one != NULL && v->alive[s->index] && gone(k, v, one, grace);
+		bool replaced = one != NULL && v->watched[s->index] && gone(k, v, one, grace);
 
 		/* Who is only silent may be the other half of a network. */
 		if (replaced && one->silent_at != 0)
@@ -210,19 +273,23 @@ our_rank(const struct keeper *k, const struct chunk_facts *f, uint64_t grace)
 	return before;
 }
 
-/* n are to be there again: too few live, or a fresh one was never whole. */
+/*
+ * n are to be there again: too few live, or a fresh one was never whole. Who has not been watched
+ * for long does not live by that: repair, which asks him before it does anything, is to look. But
+ * it makes nothing urgent, or whoever fills our table would say what is repaired first.
+ */
 static bool
 is_due(
     const struct keeper *k, const struct chunk_facts *f, const struct held *h, const struct view *v)
 {
 	uint64_t now_s = env_wall_ms(k->env) / 1000, age_s = now_s - MIN(now_s, f->stored_unix_s);
 	bool fresh = age_s * SECONDS(1) < keeper_time(k, FRESH_FOR);
+	uint8_t alive = v->missed ? v->watched_count : v->alive_count;
 	bool late = age_s * SECONDS(1) >= MAX(keeper_time(k, COMPLETE_AFTER), CLAIM_FLOOR);
 
-	if (f->sequence == 0 || v->alive_count >= f->n ||
-	    facts_until(f) <= keeper_now_unix_s(k, NULL))
+	if (f->sequence == 0 || alive >= f->n || facts_until(f) <= keeper_now_unix_s(k, NULL))
 		return false;
-	return v->alive_count <= h->r || (fresh && late && v->known_count < f->n);
+	return alive <= h->r || (fresh && late && v->known_count < f->n);
 }
 
 static void
@@ -375,6 +442,7 @@ judge_held(struct keeper *k, struct chunk_facts *f, struct view *v)
 
 	/* The nearer the end, the less patience, and none because of what somebody said. */
 	find_siblings(k, f, v);
+	note_unplaced(k, h, v, grace);
 	see(k, f, v, keeper_short_grace(k));
 	if (v->alive_count > f->k + 1) {
 		v->patient = true;

@@ -88,8 +88,8 @@ keeper_describe(struct keeper *k)
 
 /* ---- what they hold ---- */
 
-static uint64_t
-network_of(const struct keeper *k, const struct addr *addr)
+uint64_t
+keeper_network_of(const struct keeper *k, const struct addr *addr)
 {
 	/* On one machine all are one network, and to say so tells nothing. */
 	return endpoint_loopback_net(k->opts.endpoint) || addr->family == ADDR_NONE
@@ -108,7 +108,7 @@ own_traits(const struct keeper *k, struct traits *out)
 	out->operator_key = self->operator_key;
 	memcpy(out->country, self->country, sizeof(out->country));
 	if (self->addrs_count > 0)
-		out->network = network_of(k, &self->addrs[0]);
+		out->network = keeper_network_of(k, &self->addrs[0]);
 }
 
 void
@@ -131,7 +131,7 @@ keeper_tally(struct keeper *k, const struct chunk_facts *f)
 		    (!keeper_counts_on(k, one, keeper_short_grace(k)) && !keeper_waits_for(k, one)))
 			continue;
 		h[count] = (struct holding){ s->index, one->traits };
-		h[count++].who.network = network_of(k, &one->contact.addr);
+		h[count++].who.network = keeper_network_of(k, &one->contact.addr);
 	}
 	parties_add(k->parties_touring, h, count, f->k);
 	free(h);

@@ -33,6 +33,7 @@ hear(struct keeper *k, struct neighbour *one, const struct holds_reply *r)
 	if (one->silent_at != 0 && one->tell_all)
 		neighbour_unheard(one, k->tour);
 	one->silent_at = 0;
+	neighbours_heard(k->neighbours, one, keeper_network_of(k, &one->contact.addr));
 	one->drain_told = MAX(one->drain_told, asked->drain.issued_ms);
 	keeper_drain_hear(k, one, &r->drain);
 	one->back = false;
@@ -92,9 +93,8 @@ keeper_offer(struct keeper *k, struct neighbour *one, const struct hold *h)
 	return neighbour_offer(one, h, env_draw, k->env);
 }
 
-/* seek: look it up where we do not know. */
-static SUSPENDS int
-find_address(struct keeper *k, struct contact *to, bool seek)
+int
+keeper_locate(struct keeper *k, struct contact *to, bool seek)
 {
 	struct peer_info info;
 	int err;
@@ -195,7 +195,7 @@ keeper_ask(struct keeper *k, struct neighbour *one)
 
 		if (seek)
 			one->sought_at = env_now(k->env);
-		err = find_address(k, &to, seek);
+		err = keeper_locate(k, &to, seek);
 		one = neighbours_find(k->neighbours, &to.pub);
 		if (err == ERR_CANCELED || one == NULL || one->asking)
 			return err == ERR_CANCELED ? err : ERR_OK;

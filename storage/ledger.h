@@ -32,6 +32,7 @@ struct held {
 	uint64_t progress_at;   /* last sign of a repair by whomever; 0: none */
 	bool outranked;         /* the last who gave one comes before us */
 	uint64_t retry_at;      /* not by us before */
+	uint64_t unwatched_at;  /* since when a sibling has no place (neighbours.h); 0: all have */
 	uint64_t moved_at;      /* last tried to give it away */
 	uint64_t introduced_at; /* two others that hold the same shard were told of each other */
 	bool twinned;           /* somebody else who lives holds the same shard */

@@ -1,6 +1,7 @@
 /*
  * A chained hash table of separately allocated neighbours: their addresses must not move, calls
- * under way point to them.
+ * under way point to them. Nothing else does while its task gives way, so who is not being asked
+ * may be displaced at any time, as a tour forgets him.
  */
 #include "storage/neighbours.h"
 
@@ -11,6 +12,15 @@
 #define TOO_MANY  10 /* … and one in so many in a large one */
 #define ALARMING  20 /* so many silent make us look at all of them: half of what is too many */
 
+/* Counters of shares; sponsors that meet in one are one. */
+#define SHARES        1024
+/* What a newcomer may cost: entries looked at for a place; the next one looks behind them. */
+#define LOOKED        32
+/* Of one sponsor so many asked in vain make room in a tour: each place costs a lookup. */
+#define RENEWED_MAX   256
+/* Of the places, for those of one network who have answered. */
+#define NETWORK_SHARE 16
+
 struct link {
 	struct neighbour one;
 	struct link *next;
@@ -19,16 +29,24 @@ struct link {
 struct neighbours {
 	struct seeded seed;
 	struct link **slots;
-	size_t cap, count;
+	size_t cap, count, most;
+	uint16_t shares[SHARES];
+	size_t hand;      /* the slot where a place is looked for next */
+	uint32_t look;    /* the running one */
+	uint32_t tour;    /* the last newcomer's */
+	uint32_t renewed; /* in it */
 };
+static_assert(NEIGHBOURS_MAX <= UINT16_MAX, "a share is counted");
 
 struct neighbours *
-neighbours_new(const struct seeded *seed)
+neighbours_new(const struct seeded *seed, size_t most)
 {
 	struct neighbours *n = calloc(1, sizeof(*n));
 
-	if (n != NULL)
+	if (n != NULL) {
 		n->seed = *seed;
+		n->most = MIN(most, (size_t)NEIGHBOURS_MAX);
+	}
 	return n;
 }
 
@@ -108,25 +126,15 @@ grow(struct neighbours *n)
 	return true;
 }
 
-struct neighbour *
-neighbours_get(struct neighbours *n, const struct pubkey *pub, uint64_t now)
+static void
+unlink_at(struct neighbours *n, struct link **at)
 {
-	struct neighbour *there = neighbours_find(n, pub);
-	struct link *l, **to;
+	struct link *l = *at;
 
-	if (there != NULL)
-		return there;
-	l = n->count < NEIGHBOURS_MAX && grow(n) ? calloc(1, sizeof(*l)) : NULL;
-	if (l == NULL)
-		return NULL;
-	contact_init(&l->one.contact, pub, NULL);
-	l->one.since = now;
-	l->one.traits.operator_key = *pub;
-	to = slot_of(n, pub);
-	l->next = *to;
-	*to = l;
-	n->count++;
-	return &l->one;
+	*at = l->next;
+	n->count--;
+	n->shares[l->one.share]--;
+	link_free(l);
 }
 
 void
@@ -136,13 +144,153 @@ neighbours_remove(struct neighbours *n, struct neighbour *one)
 
 	while (&(*at)->one != one)
 		at = &(*at)->next;
-
-	struct link *l = *at;
-
-	*at = l->next;
-	n->count--;
-	link_free(l);
+	unlink_at(n, at);
 }
+
+/* ---- places ---- */
+
+enum share_of { OF_SPONSOR, OF_NETWORK };
+
+static uint16_t
+share_slot(const struct neighbours *n, enum share_of of, uint64_t whose)
+{
+	uint8_t key[SEEDED_KEY_BYTES] = { (uint8_t)of };
+
+	memcpy(key + 8, &whose, sizeof(whose));
+	return (uint16_t)(seeded_hash(&n->seed, key) % SHARES);
+}
+
+size_t
+neighbours_share(const struct neighbours *n, uint64_t sponsor)
+{
+	return n->shares[share_slot(n, OF_SPONSOR, sponsor)];
+}
+
+/* Another one in each tour: no order of names or chunks is always the last. */
+static uint32_t
+draw_luck(const struct neighbours *n, const struct newcomer *who)
+{
+	uint8_t key[SEEDED_KEY_BYTES];
+
+	memcpy(key, who->pub->b, sizeof(key));
+	for (size_t i = 0; i < sizeof(who->tour); i++)
+		key[i] ^= (uint8_t)(who->tour >> (8 * i));
+	return seeded_hash(&n->seed, key);
+}
+
+void
+neighbours_look(struct neighbours *n)
+{
+	n->look++;
+}
+
+struct neighbour *
+neighbours_hold(struct neighbours *n, const struct pubkey *pub)
+{
+	struct neighbour *one = neighbours_find(n, pub);
+
+	if (one != NULL)
+		one->look = n->look;
+	return one;
+}
+
+void
+neighbours_heard(struct neighbours *n, struct neighbour *one, uint64_t network)
+{
+	if (one->heard)
+		return;
+	/* Then each is one of its own. */
+	if (network == 0)
+		memcpy(&network, one->contact.pub.b, sizeof(network));
+	one->heard = true;
+	n->shares[one->share]--;
+	one->share = share_slot(n, OF_NETWORK, network);
+	n->shares[one->share]++;
+}
+
+/* Whether one makes room for somebody with that share and luck. */
+static bool
+makes_room(const struct neighbours *n, const struct neighbour *one, uint16_t share, uint32_t luck)
+{
+	if (one->asking || one->look == n->look)
+		return false;
+	if (one->heard)
+		return n->shares[one->share] > n->most / NETWORK_SHARE;
+	/* More by one would change places for ever. */
+	if (one->share != share)
+		return n->shares[one->share] > n->shares[share] + 1;
+	if (one->silent_at != 0)
+		return n->renewed < RENEWED_MAX;
+	return luck < one->luck;
+}
+
+static bool
+rather(const struct neighbours *n, const struct neighbour *a, const struct neighbour *b)
+{
+	if (a->heard != b->heard)
+		return !a->heard;
+	if (n->shares[a->share] != n->shares[b->share])
+		return n->shares[a->share] > n->shares[b->share];
+	if ((a->silent_at != 0) != (b->silent_at != 0))
+		return a->silent_at != 0;
+	return a->luck > b->luck;
+}
+
+static bool
+make_room(struct neighbours *n, uint16_t share, uint32_t luck)
+{
+	struct link **best = NULL;
+	size_t looked = 0;
+
+	for (size_t i = 0; i < n->cap && looked < LOOKED; i++) {
+		struct link **at = &n->slots[n->hand++ & (n->cap - 1)];
+
+		for (; *at != NULL; at = &(*at)->next, looked++) {
+			if (makes_room(n, &(*at)->one, share, luck) &&
+			    (best == NULL || rather(n, &(*at)->one, &(*best)->one)))
+				best = at;
+		}
+	}
+	if (best == NULL)
+		return false;
+	n->renewed += (*best)->one.share == share && (*best)->one.silent_at != 0;
+	unlink_at(n, best);
+	return true;
+}
+
+struct neighbour *
+neighbours_get(struct neighbours *n, const struct newcomer *who)
+{
+	struct neighbour *there = neighbours_hold(n, who->pub);
+	uint16_t share = share_slot(n, OF_SPONSOR, who->sponsor);
+	uint32_t luck = draw_luck(n, who);
+	struct link *l, **to;
+
+	if (there != NULL)
+		return there;
+	if (n->tour != who->tour)
+		n->renewed = 0;
+	n->tour = who->tour;
+	if (n->count >= n->most && !make_room(n, share, luck))
+		return NULL;
+	l = grow(n) ? calloc(1, sizeof(*l)) : NULL;
+	if (l == NULL)
+		return NULL;
+	contact_init(&l->one.contact, who->pub, NULL);
+	l->one.since = who->now;
+	l->one.traits.operator_key = *who->pub;
+	l->one.share = share;
+	l->one.luck = luck;
+	l->one.look = n->look;
+	n->shares[share]++;
+	to = slot_of(n, who->pub);
+	l->next = *to;
+	*to = l;
+	n->count++;
+	return &l->one;
+}
+
+/* ---- all of them ---- */
 
 /* The cursor counts slot · 2^16 + place in its chain, which is short. */
 struct neighbour *

@@ -2,8 +2,8 @@
  * The nodes that hold shards of the same chunks as this one: a node watches sibling *nodes*, not
  * shards ([10]). Who left a question and its repetition unanswered is silent; who stays silent
  * longer than a grace counts as gone for the chunks that have that grace. The table holds no more
- * than the tours put in; it decides nothing but who is gone and whether too many went at once.
- * Pure.
+ * than the tours put in; it decides nothing but who is gone, whether too many went at once, and who
+ * makes room when it is full. Pure.
  */
 #ifndef STORAGE_NEIGHBOURS_H
 #define STORAGE_NEIGHBOURS_H
@@ -38,6 +38,10 @@ struct neighbour {
 	struct holds *asked; /* the last question */
 	struct rpc_call call;
 	void *owner; /* of the call */
+	/* The table's own. */
+	bool heard;          /* it has answered once */
+	uint16_t share;      /* it counts in: its sponsor's, its network's once it is heard */
+	uint32_t luck, look; /* for a place; the last look that holds it */
 };
 
 struct neighbours;
@@ -45,13 +49,33 @@ struct neighbours;
 /* Far more than anybody shares chunks with; lists of siblings may name whoever they like. */
 #define NEIGHBOURS_MAX 4096
 
-struct neighbours *neighbours_new(const struct seeded *seed); /* gives; NULL: no memory */
+/* most: NEIGHBOURS_MAX, or fewer. gives; NULL: no memory */
+struct neighbours *neighbours_new(const struct seeded *seed, size_t most);
 /* No question is under way. NULL accepted. */
 void neighbours_free(struct neighbours *n);
 size_t neighbours_count(const struct neighbours *n);
 struct neighbour *neighbours_find(const struct neighbours *n, const struct pubkey *pub);
-/* Finds or adds; lent until it is removed. NULL: no memory, or NEIGHBOURS_MAX. */
-struct neighbour *neighbours_get(struct neighbours *n, const struct pubkey *pub, uint64_t now);
+/* A new look: whoever is held or got from here on stays at least until the next one. */
+void neighbours_look(struct neighbours *n);
+struct neighbour *neighbours_hold(struct neighbours *n, const struct pubkey *pub); /* as find */
+struct newcomer {
+	const struct pubkey *pub;
+	uint64_t now;
+	uint32_t tour;
+	uint64_t sponsor; /* whose chunk names it; what lists may name costs nothing else */
+};
+/*
+ * Finds or adds; lent until it is removed. In a full table one that has never answered makes room,
+ * by fair shares: of a sponsor who has more of those than the newcomer's, or of the same one, where
+ * it was asked in vain (some in each tour) or has less luck, so that in each tour others have a
+ * place. Who has answered stays, unless its network has more than a sixteenth of the places. Who is
+ * being asked, or held, stays. Looks at a few, whatever the size. NULL: no memory, or no place.
+ */
+struct neighbour *neighbours_get(struct neighbours *n, const struct newcomer *who);
+/* Of those that never answered, about how many the sponsor has. */
+size_t neighbours_share(const struct neighbours *n, uint64_t sponsor);
+/* It has answered, from this network; 0: they are not told apart. */
+void neighbours_heard(struct neighbours *n, struct neighbour *one, uint64_t network);
 void neighbours_remove(struct neighbours *n, struct neighbour *one);
 /* All: *cursor starts at 0; NULL at the end. Nothing may be added or removed meanwhile. */
 struct neighbour *neighbours_next(const struct neighbours *n, size_t *cursor);

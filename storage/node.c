@@ -271,6 +271,7 @@ open_services(struct node *n, bool first)
 			.bandwidth = &n->bandwidth,
 			.grace = n->opts.grace,
 			.unaudited = n->opts.unaudited,
+			.neighbours_max = n->opts.neighbours_max,
 			.turned = shards_changed,
 			.arg = n,
 		    },

@@ -54,6 +54,7 @@ struct node_opts {
 	    calm; /* multiplies upkeep intervals, in simulations of something else; 0 or 1: not */
 	bool unannounced; /* simulation: where chunks lie is not published */
 	bool unaudited;   /* as keeper_opts */
+	size_t neighbours_max;
 	char country[2];
 	char region[PEER_REGION_MAX + 1];
 	bool countersigned;

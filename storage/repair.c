@@ -134,6 +134,8 @@ note_result(struct keeper *k, const struct hash *chunk, int err)
 		h->begun = false;
 		if (err == ERR_OK)
 			h->due = false; /* until the next look */
+		if (err == ERR_OK && h->unwatched_at != 0)
+			h->unwatched_at = now; /* they were asked themselves */
 		keeper_repair_note(k, h);
 	}
 }

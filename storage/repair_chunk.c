@@ -48,6 +48,27 @@ add_source(struct job *j, uint8_t index, bool own, const struct contact *holder)
 	r->sources[r->sources_count++] = shard;
 }
 
+/*
+ * Whether a sibling is to be asked, and as far as is known where. Who found no place among those
+ * who are watched is, too: nothing is rebuilt only because nobody could look after it.
+ */
+static bool
+worth_asking(const struct job *j, const struct pubkey *node, struct contact *who)
+{
+	const struct keeper *k = j->k;
+	const struct neighbour *one = neighbours_find(k->neighbours, node);
+
+	if (keeper_is_self(k, node))
+		return false;
+	if (one == NULL) {
+		contact_init(who, node, NULL);
+		return !auditor_out(k->auditor, node);
+	}
+	*who = one->contact;
+	return who->addr.family != ADDR_NONE && !neighbour_away(one, env_now(k->env)) &&
+	       keeper_counts_on(k, one, keeper_short_grace(k));
+}
+
 static int
 survey_task(void *arg)
 {
@@ -59,18 +80,17 @@ survey_task(void *arg)
 		return ERR_NOMEM;
 	while (j->next < j->facts.siblings.count) {
 		const struct sibling *s = &j->facts.siblings.at[j->next++];
-		const struct neighbour *one = neighbours_find(k->neighbours, &s->node);
 		struct contact who;
 		uint64_t old;
-		int err;
+		int err = ERR_OK;
 
-		if (keeper_is_self(k, &s->node) || one == NULL ||
-		    one->contact.addr.family == ADDR_NONE || neighbour_away(one, env_now(k->env)) ||
-		    !keeper_counts_on(k, one, keeper_short_grace(k)))
+		if (!worth_asking(j, &s->node, &who))
 			continue;
-		who = one->contact;
 		old = task_deadline(k->env, env_now(k->env) + HAVE_TIMEOUT);
-		err = storage_ask_have(j->chunks, &who, &j->facts.chunk, have);
+		if (who.addr.family == ADDR_NONE)
+			err = keeper_locate(k, &who, true);
+		if (err == ERR_OK)
+			err = storage_ask_have(j->chunks, &who, &j->facts.chunk, have);
 		task_deadline_restore(k->env, old);
 		if (err == ERR_CANCELED)
 			break;

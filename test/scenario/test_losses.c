@@ -89,6 +89,48 @@ START_TEST(a_disk_that_is_back_late)
 }
 END_TEST
 
+/* ---- nobody watches ---- */
+
+static bool
+first_chunk_is_whole(struct world *w)
+{
+	bool whole = true;
+
+	for (uint8_t i = 0; i < 8; i++)
+		whole &= world_holder(w, "photo", 0, i) != SIZE_MAX;
+	return whole;
+}
+
+/*
+ * Each node has a place for two of the seven others that hold the same chunks. All are there: that
+ * most are not watched moves nothing. Three go, of whom nobody watches more than two, which alone
+ * would be no reason to repair: that is noticed.
+ */
+START_TEST(who_is_not_watched_does_not_live_for_ever)
+{
+	struct world *w = world_new(&(struct world_opts){ .seed = 25,
+	    .nodes = 12,
+	    .code = (struct code_params){ 4, 5, 8 },
+	    .neighbours_max = 2 });
+	uint64_t kept;
+
+	world_put_ok(w, "photo", 900000);
+	kept = world_shards_of_all(w);
+	sim_run_for(world_sim(w), HOURS(5));
+	ck_assert_uint_eq(world_rebuilt(w), 0);
+	ck_assert_uint_eq(world_shards_of_all(w), kept);
+	for (uint8_t i = 1; i < 4; i++)
+		world_kill(w, world_holder(w, "photo", 0, i));
+	ck_assert(!first_chunk_is_whole(w));
+	for (int i = 0; i < 60 && !first_chunk_is_whole(w); i++)
+		sim_run_for(world_sim(w), MINUTES(2));
+	ck_assert(first_chunk_is_whole(w));
+	world_new_client(w);
+	ck_assert_int_eq(world_get(w, "photo", NULL), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
 /* ---- cut in two ---- */
 
 enum { NODES = 16, K = 2, N = 6 };
@@ -186,6 +228,7 @@ main(void)
 
 	suite_add(s, "disks", 120, an_empty_disk_is_noticed, every_disk_is_lost_once,
 	    a_disk_that_is_back_late, NULL);
+	suite_add(s, "places", 120, who_is_not_watched_does_not_live_for_ever, NULL);
 	suite_add(s, "cuts", 120, two_halves_that_both_repair, NULL);
 	return suite_main(s);
 }

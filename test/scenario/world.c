@@ -75,6 +75,7 @@ start_node(struct world *w, struct env *env, const struct identity *who, const s
 			    w->opts.segment_bytes == 0 ? MIB(8) : w->opts.segment_bytes,
 			.reserve_bytes = MIB(1),
 			.pace = WORLD_PACE,
+			.neighbours_max = w->opts.neighbours_max,
 			.lock_max_s = w->opts.lock_max_s,
 			.software = "skerry test",
 		},

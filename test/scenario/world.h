@@ -31,6 +31,7 @@ struct world_opts {
 	uint64_t quota_bytes;    /* of the account; 0: none */
 	uint64_t capacity_bytes; /* 0: 1 GiB */
 	uint64_t upload_bytes_s, download_bytes_s;
+	size_t neighbours_max; /* that a node watches; 0: as documented */
 };
 
 struct world *world_new(const struct world_opts *opts);

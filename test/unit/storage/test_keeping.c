@@ -9,7 +9,9 @@
 #include "storage/patience.h"
 #include "test/unit/suite.h"
 
-static const struct seeded seed = { { 1, 2, 3, 4, 5, 6, 7, 8, 9 } };
+static const struct seeded seed = { { 0xf2a74de452e6b439, 0x6513270e269e0d37, 0x0c5c7fd0a6a3a451,
+    0xd23f0824128b2f33, 0x1818e811892f902b, 0x9531985d5d9dc9f9, 0xe8e25d940ed90475,
+    0x36f675cc81e74ef5, 0x1600a35a099950d9 } };
 
 static struct hash
 name(unsigned i)
@@ -74,12 +76,13 @@ END_TEST
 static struct neighbour *
 neighbour(struct neighbours *n, uint8_t i, uint64_t now)
 {
-	return neighbours_get(n, &(struct pubkey){ { i, 1 } }, now);
+	return neighbours_get(
+	    n, &(struct newcomer){ .pub = &(struct pubkey){ { i, 1 } }, .now = now });
 }
 
 START_TEST(an_outage_is_told_from_single_losses)
 {
-	struct neighbours *n = neighbours_new(&seed);
+	struct neighbours *n = neighbours_new(&seed, NEIGHBOURS_MAX);
 	uint64_t grace = MINUTES(10), window = HOURS(1), now = HOURS(10);
 
 	for (uint8_t i = 0; i < 20; i++)
@@ -102,7 +105,7 @@ END_TEST
 /* A new holder hears of siblings that are dead already: they have not vanished before its eyes. */
 START_TEST(whom_nobody_knew_alive_has_not_vanished)
 {
-	struct neighbours *n = neighbours_new(&seed);
+	struct neighbours *n = neighbours_new(&seed, NEIGHBOURS_MAX);
 	uint64_t now = HOURS(10);
 
 	for (uint8_t i = 0; i < 9; i++)
@@ -114,9 +117,141 @@ START_TEST(whom_nobody_knew_alive_has_not_vanished)
 }
 END_TEST
 
+/* ---- a full table ---- */
+
+static struct neighbour *
+named(struct neighbours *n, unsigned i, uint64_t sponsor, uint32_t tour)
+{
+	struct hash h = name(i);
+	struct pubkey pub;
+
+	memcpy(pub.b, h.b, sizeof(pub.b));
+	neighbours_look(n);
+	return neighbours_get(
+	    n, &(struct newcomer){ .pub = &pub, .now = tour, .tour = tour, .sponsor = sponsor });
+}
+
+/* Behind each tour all are asked: the real ones answer. */
+static unsigned
+ask_named(struct neighbours *n, unsigned invented, unsigned real)
+{
+	struct pubkey pub;
+	unsigned heard = 0;
+
+	for (unsigned i = 0; i < invented + real; i++) {
+		struct hash h = name(i);
+		struct neighbour *one;
+
+		memcpy(pub.b, h.b, sizeof(pub.b));
+		one = neighbours_find(n, &pub);
+		if (one == NULL)
+			continue;
+		if (i < invented) {
+			one->silent_at = 1;
+		} else {
+			neighbours_heard(n, one, i);
+			heard++;
+		}
+	}
+	return heard;
+}
+
+/* A stranger's lists name a thousand who do not exist, before and after the others. */
+START_TEST(invented_siblings_make_room)
+{
+	enum { MOST = 256, INVENTED = 1000, REAL = 60 };
+	struct neighbours *n = neighbours_new(&seed, MOST);
+
+	for (unsigned i = 0; i < INVENTED; i++)
+		named(n, i, 1, 1);
+	ck_assert_uint_eq(neighbours_count(n), MOST);
+	for (unsigned i = 0; i < REAL; i++)
+		ck_assert_ptr_nonnull(named(n, INVENTED + i, 2 + i % 3, 1));
+	/* They have not been asked yet, and keep their places. */
+	for (unsigned i = 0; i < INVENTED; i++)
+		named(n, i, 1, 1);
+	ck_assert_uint_eq(ask_named(n, INVENTED, REAL), REAL);
+	for (uint32_t tour = 2; tour < 20; tour++) {
+		for (unsigned i = 0; i < INVENTED; i++)
+			named(n, tour * INVENTED + i, tour, tour);
+		ck_assert_uint_eq(ask_named(n, INVENTED, REAL), REAL);
+	}
+	ck_assert_uint_eq(neighbours_count(n), MOST);
+	neighbours_free(n);
+}
+END_TEST
+
+/* Where the same one brings both, nothing tells them apart but an answer; each has its turn. */
+START_TEST(all_of_one_sponsor_have_their_turn)
+{
+	enum { MOST = 256, INVENTED = 2000, REAL = 20 };
+	struct neighbours *n = neighbours_new(&seed, MOST);
+	unsigned heard = 0;
+	uint32_t tour = 0;
+
+	for (; heard < REAL && tour < 200; tour++) {
+		for (unsigned i = 0; i < INVENTED + REAL; i++)
+			named(n, i, 1, tour);
+		heard = ask_named(n, INVENTED, REAL);
+	}
+	ck_assert_msg(heard == REAL, "%u after %u tours", heard, tour);
+	neighbours_free(n);
+}
+END_TEST
+
+START_TEST(who_is_asked_or_held_keeps_his_place)
+{
+	enum { MOST = 64, INVENTED = 1000 };
+	struct neighbours *n = neighbours_new(&seed, MOST);
+	struct neighbour *asked = named(n, 0, 1, 1), *held = named(n, 1, 1, 1);
+	struct pubkey pub = held->contact.pub;
+
+	asked->asking = true;
+	held->silent_at = 1;
+	for (unsigned i = 2; i < MOST; i++)
+		named(n, i, 1, 1);
+	neighbours_look(n);
+	ck_assert_ptr_eq(neighbours_hold(n, &pub), held);
+	for (unsigned i = MOST; i < INVENTED; i++) {
+		struct hash h = name(i);
+		struct newcomer who = { .pub = &(struct pubkey){ { 0 } }, .tour = 2, .sponsor = 2 };
+		struct pubkey new;
+
+		memcpy(new.b, h.b, sizeof(new.b));
+		who.pub = &new;
+		neighbours_get(n, &who);
+	}
+	ck_assert_ptr_eq(neighbours_find(n, &pub), held);
+	ck_assert_ptr_eq(neighbours_find(n, &asked->contact.pub), asked);
+	/* All others have made room within the same look, who came later did not. */
+	ck_assert_uint_eq(neighbours_count(n), MOST);
+	asked->asking = false;
+	neighbours_free(n);
+}
+END_TEST
+
+/* Many who answer, from one place, do not take them all; from many places they do. */
+START_TEST(one_network_does_not_take_all_places)
+{
+	enum { MOST = 128, MANY = 128 };
+	for (int spread = 0; spread < 2; spread++) {
+		struct neighbours *n = neighbours_new(&seed, MOST);
+		struct neighbour *one;
+
+		for (unsigned i = 0; i < MANY; i++) {
+			one = named(n, i, 1, 1);
+			neighbours_heard(n, one, 1 + (spread ? i : 0));
+		}
+		one = named(n, MANY, 2, 1);
+		ck_assert_int_eq(one == NULL, spread);
+		neighbours_free(n);
+	}
+}
+END_TEST
+
 START_TEST(neighbours_come_and_go)
 {
-	struct neighbours *n = neighbours_new(&seed);
+	struct neighbours *n = neighbours_new(&seed, NEIGHBOURS_MAX);
 	size_t cursor = 0, seen = 0;
 
 	for (uint8_t i = 0; i < 100; i++)
@@ -143,7 +278,7 @@ always_zero(void *arg, uint64_t bound)
 
 START_TEST(what_is_to_be_told_is_not_displaced)
 {
-	struct neighbours *n = neighbours_new(&seed);
+	struct neighbours *n = neighbours_new(&seed, NEIGHBOURS_MAX);
 	struct neighbour *one = neighbour(n, 1, 1);
 
 	for (unsigned i = 0; i < 3 * HOLDS_MAX; i++) {
@@ -298,7 +433,7 @@ END_TEST
 /* A tour's questions are not asked twice, and the most impatient chunk decides when. */
 START_TEST(a_tour_begins_with_what_is_to_be_told)
 {
-	struct neighbours *n = neighbours_new(&seed);
+	struct neighbours *n = neighbours_new(&seed, NEIGHBOURS_MAX);
 	struct neighbour *one = neighbour(n, 1, 1);
 	struct hold told = { .tell = true }, asked = { .yours = 1 };
 
@@ -341,7 +476,7 @@ END_TEST
 
 START_TEST(some_silent_at_once_alarm)
 {
-	struct neighbours *n = neighbours_new(&seed);
+	struct neighbours *n = neighbours_new(&seed, NEIGHBOURS_MAX);
 	uint64_t now = HOURS(10);
 
 	for (uint8_t i = 0; i < 100; i++)
@@ -462,6 +597,8 @@ main(void)
 	    a_shard_is_found_before_bare_leases, NULL);
 	suite_add(s, "neighbours", 30, an_outage_is_told_from_single_losses,
 	    whom_nobody_knew_alive_has_not_vanished, neighbours_come_and_go,
+	    invented_siblings_make_room, all_of_one_sponsor_have_their_turn,
+	    who_is_asked_or_held_keeps_his_place, one_network_does_not_take_all_places,
 	    what_is_to_be_told_is_not_displaced, a_tour_begins_with_what_is_to_be_told,
 	    who_did_not_hear_is_told_by_a_whole_tour, some_silent_at_once_alarm, NULL);
 	suite_add(s, "patience", 30, questions_follow_what_is_to_spare,
