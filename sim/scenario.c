@@ -34,12 +34,13 @@ struct setting {
 	enum kind kind;
 	size_t offset, size; /* size: of TEXT */
 	const char *right;
+	uint32_t faults; /* a fault's key: bits of the kinds that heed it */
 };
 
 #define KEY(s, n, k, field, right)                                                                 \
 	{                                                                                          \
 		s, n, k, offsetof(struct scenario, field), sizeof(((struct scenario *)0)->field),  \
-		    right                                                                          \
+		    right, 0                                                                       \
 	}
 #define RIGHT_PPM      "a share such as 15%, 0.1% or 500ppm"
 #define RIGHT_DURATION "a time such as 90s, 20m, 2h or 3d"
@@ -98,28 +99,35 @@ static const struct setting keys[] = {
 	KEY("liars", "rate", PPM, lie_rate_ppm, RIGHT_PPM),
 };
 
-#define FAULT_KEY(n, k, field, right)                                                              \
+#define BIT(kind) (UINT32_C(1) << FAULT_##kind)
+#define EVERY     (BIT(KINDS) - 1)
+/* Who is struck is a place as a whole, everybody, or ids that are made for it. */
+#define CHOOSES   (EVERY & ~(BIT(OUTAGE) | BIT(LOSS) | BIT(SYBILS)))
+#define FAULT_KEY(n, k, field, kinds, right)                                                       \
 	{                                                                                          \
 		"fault NAME", n, k, offsetof(struct fault, field),                                 \
-		    sizeof(((struct fault *)0)->field), right                                      \
+		    sizeof(((struct fault *)0)->field), right, kinds                               \
 	}
 
 static const struct setting fault_keys[] = {
-	FAULT_KEY("kind", KIND, kind,
+	FAULT_KEY("kind", KIND, kind, EVERY,
 	    "partition, outage, clog, loss, kill, power, gone, disk-full, disk-eio, disk-slow, "
 	    "disk-crash, disk-rot, cpu-slow, clock, lie or sybils"),
-	FAULT_KEY("at", MOMENT, at, RIGHT_DURATION ", or 25% of the run"),
-	FAULT_KEY("for", MOMENT, span, RIGHT_DURATION ", or 25% of the run"),
-	FAULT_KEY("share", PPM, share_ppm, RIGHT_PPM " of the members"),
-	FAULT_KEY("count", COUNT, count, RIGHT_COUNT " of members"),
-	FAULT_KEY("rate", PPM, rate_ppm, RIGHT_PPM),
-	FAULT_KEY("jump", JUMP, jump_ms, "a time such as 2h or -30m"),
-	FAULT_KEY("one-way", FLAG, one_way, RIGHT_YES),
-	FAULT_KEY("where", WHERE, where,
+	FAULT_KEY("at", MOMENT, at, EVERY, RIGHT_DURATION ", or 25% of the run"),
+	FAULT_KEY("for", MOMENT, span, EVERY, RIGHT_DURATION ", or 25% of the run"),
+	FAULT_KEY("share", PPM, share_ppm, CHOOSES, RIGHT_PPM " of the members"),
+	FAULT_KEY("count", COUNT, count, CHOOSES | BIT(SYBILS), RIGHT_COUNT " of members"),
+	FAULT_KEY("rate", PPM, rate_ppm, BIT(LOSS) | BIT(DISK_EIO), RIGHT_PPM),
+	FAULT_KEY("jump", JUMP, jump_ms, BIT(CLOCK), "a time such as 2h or -30m"),
+	FAULT_KEY("one-way", FLAG, one_way, BIT(PARTITION), RIGHT_YES),
+	FAULT_KEY("where", WHERE, where, CHOOSES | BIT(OUTAGE),
 	    "country DE, as 0 (the largest provider) to as 11, net24 or region eu, us-east, "
 	    "us-west, south-america, east-asia, oceania"),
-	FAULT_KEY("lies", LIES, lies, RIGHT_LIES),
+	FAULT_KEY("lies", LIES, lies, BIT(LIE) | BIT(SYBILS), RIGHT_LIES),
 };
+
+static_assert(FAULT_KINDS < 32, "a bit for each kind");
+static_assert(ARRAY_LEN(fault_keys) < 32, "a bit for each key, see struct fault");
 
 static const char *const fault_names[FAULT_KINDS] = { "partition", "outage", "clog", "loss", "kill",
 	"power", "gone", "disk-full", "disk-eio", "disk-slow", "disk-crash", "disk-rot", "cpu-slow",
@@ -129,6 +137,17 @@ const char *
 scenario_fault_name(enum fault_kind kind)
 {
 	return fault_names[kind];
+}
+
+const char *
+scenario_fault_unheeded(const struct fault *f)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fault_keys); i++) {
+		if ((f->said & UINT32_C(1) << i) != 0 &&
+		    (fault_keys[i].faults & UINT32_C(1) << f->kind) == 0)
+			return fault_keys[i].name;
+	}
+	return NULL;
 }
 
 size_t
@@ -441,8 +460,11 @@ scenario_set(struct scenario *s, const char *section, const char *key, const cha
 		return ERR_INVALID;
 	}
 	error[0] = '\0';
-	if (set_value(k, base, value, error))
+	if (set_value(k, base, value, error)) {
+		if (is_fault)
+			((struct fault *)base)->said |= UINT32_C(1) << (k - table);
 		return ERR_OK;
+	}
 	if (error[0] == '\0')
 		(void)snprintf(error, SCENARIO_ERROR_MAX, "%s = \"%.40s\"; right would be %s", key,
 		    value, k->right);

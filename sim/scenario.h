@@ -50,6 +50,7 @@ struct fault {
 	bool one_way;
 	char where[32]; /* "country DE", "region eu", "as 3", "net24"; empty: anywhere */
 	unsigned lies;  /* enum liar_kind */
+	uint32_t said;  /* keys that a file gave, as bits: not all concern each kind */
 };
 
 struct scenario {
@@ -121,6 +122,8 @@ int scenario_set_text(struct scenario *s, const char *text, char error[SCENARIO_
 /* When a fault begins and ends in a run of this length. */
 void scenario_fault_span(const struct fault *f, uint64_t run, uint64_t *from, uint64_t *to);
 const char *scenario_fault_name(enum fault_kind kind);
+/* A key that was said of a fault and that its kind does not heed; NULL: there is none. */
+const char *scenario_fault_unheeded(const struct fault *f);
 /* Every key with its section, meaning and what would be right, for help and the manual. */
 size_t scenario_keys(void);
 void scenario_key(size_t i, const char **section, const char **key, const char **right);

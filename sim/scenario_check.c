@@ -92,10 +92,18 @@ lasts(const struct fault *f)
 	       (f->span_ppm == UINT32_MAX ? f->span : f->span_ppm) > 0;
 }
 
+static bool
+strikes_nobody(const struct fault *f)
+{
+	bool chooses = f->kind != FAULT_LOSS && f->kind != FAULT_OUTAGE;
+
+	return chooses && f->count == 0 && f->share_ppm == 0;
+}
+
 static int
 check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
 {
-	const char *what = NULL;
+	const char *what = NULL, *unheeded = NULL;
 
 	if (f->kind == FAULT_KINDS)
 		what = "has no kind";
@@ -113,6 +121,16 @@ check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
 		what = "has no count";
 	else if (!lasts(f))
 		what = "does not last; right would be a \"for\" such as 10m, or 25% of the run";
+	else if (strikes_nobody(f))
+		what = "strikes nobody: its share is 0";
+	else
+		unheeded = scenario_fault_unheeded(f);
+	if (unheeded != NULL) {
+		(void)snprintf(error, SCENARIO_ERROR_MAX,
+		    "[fault %s] says \"%s\", which means nothing to kind \"%s\"", f->name, unheeded,
+		    scenario_fault_name(f->kind));
+		return ERR_INVALID;
+	}
 	if (what == NULL)
 		return ERR_OK;
 	(void)snprintf(error, SCENARIO_ERROR_MAX, "[fault %s] %s", f->name, what);

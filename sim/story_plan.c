@@ -225,7 +225,7 @@ add_fault(char *out, const struct fault *f)
 	    (unsigned long long)(f->span / MILLISECONDS(1)));
 	if (f->where[0] != '\0')
 		add(out, "where = %s\n", f->where);
-	else
+	else if (f->kind != FAULT_LOSS)
 		add(out, "count = %llu\n", (unsigned long long)f->count);
 	if (f->kind == FAULT_LOSS || f->kind == FAULT_DISK_EIO)
 		add(out, "rate = %uppm\n", f->rate_ppm);

@@ -193,6 +193,50 @@ START_TEST(faults_last_and_begin_in_time)
 }
 END_TEST
 
+/* What would be passed over without a word is refused. */
+START_TEST(keys_that_a_kind_does_not_heed_are_refused)
+{
+	static const struct {
+		const char *kind, *key, *value;
+		bool right;
+	} all[] = {
+		{ "loss", "where", "region eu", false },
+		{ "loss", "share", "5%", false },
+		{ "loss", "count", "3", false },
+		{ "outage", "share", "5%", false },
+		{ "outage", "one-way", "yes", false },
+		{ "kill", "rate", "5%", false },
+		{ "kill", "jump", "1h", false },
+		{ "kill", "lies", "drop", false },
+		{ "kill", "where", "net24", true },
+		{ "lie", "rate", "50%", false }, /* liars.rate is everybody's */
+		{ "sybils", "where", "region eu", false },
+		{ "sybils", "share", "5%", false },
+		{ "partition", "one-way", "yes", true },
+		{ "partition", "where", "region eu", true },
+		{ "gone", "for", "1m", true },
+		{ "gone", "share", "0%", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct scenario s;
+
+		scenario_init(&s);
+		good(&s, "fault x", "for", "10%");
+		s.faults[0].rate_ppm = 1;
+		s.faults[0].count = strcmp(all[i].kind, "sybils") == 0;
+		s.faults[0].lies = 1;
+		strcpy(s.faults[0].where, "net24");
+		good(&s, "fault x", all[i].key, all[i].value);
+		good(&s, "fault x", "kind", all[i].kind);
+		ck_assert_msg((scenario_check(&s, error) == ERR_OK) == all[i].right, "%s: %s = %s",
+		    all[i].kind, all[i].key, all[i].value);
+		if (!all[i].right)
+			ck_assert_msg(strstr(error, all[i].key) != NULL, "%s", error);
+	}
+}
+END_TEST
+
 START_TEST(every_key_has_a_meaning)
 {
 	for (size_t i = 0; i < scenario_keys(); i++) {
@@ -253,6 +297,8 @@ START_TEST(stories_are_scenarios)
 			ck_assert_int_eq(sscanf(line, "%63[^ =] = %159[^\n]", key, value), 2);
 			good(&again, section, key, value);
 		}
+		ck_assert_msg(scenario_check(&again, error) == ERR_OK, "seed %llu: %s",
+		    (unsigned long long)seed, error);
 		ck_assert_uint_eq(again.faults_count, s->scenario.faults_count);
 		ck_assert_uint_eq(again.code.n, s->scenario.code.n);
 		ck_assert_uint_eq(again.object_puts_per_hour, s->scenario.object_puts_per_hour);
@@ -276,7 +322,8 @@ main(void)
 	suite_add(s, "lines", 0, values_reach_their_fields, what_is_wrong_is_said,
 	    numbers_have_bounds, sybils_are_counted_over_all_faults,
 	    spans_follow_the_length_of_the_run, faults_last_and_begin_in_time,
-	    every_key_has_a_meaning, every_lie_is_named, NULL);
+	    keys_that_a_kind_does_not_heed_are_refused, every_key_has_a_meaning, every_lie_is_named,
+	    NULL);
 	suite_add(s, "stories", 10, stories_are_scenarios, NULL);
 	return suite_main(s);
 }
