@@ -330,8 +330,8 @@ hunt(struct hunt *h)
 	for (; ran && go_on(h); h->seed++) {
 		story_plan(h->seed, s);
 		story_edit(s, &h->edit);
-		ran = run_story(h, s, out);
-		if (sim_interrupted(NULL))
+		ran = run_story(h, s, out); /* to its end, whoever presses Ctrl-C: it may find */
+		if (!ran)
 			break;
 		h->stories++;
 		add_up(h, out);
@@ -382,13 +382,14 @@ print_sum(const struct hunt *h, uint64_t first)
 }
 
 static int
-say_json(struct hunt *h, uint64_t first)
+say_json(struct hunt *h, uint64_t first, bool interrupted)
 {
 	struct json_value *o = json_make_object(), *coverage = json_make_object();
 
 	json_put_text(o, "version", program_version());
 	json_put_number(o, "first_seed", first);
 	json_put_number(o, "stories", h->stories);
+	json_put_flag(o, "interrupted", interrupted);
 	json_put_number(o, "found", h->found);
 	json_put_value(o, "findings", h->findings);
 	h->findings = NULL; /* taken */
@@ -406,6 +407,7 @@ say_json(struct hunt *h, uint64_t first)
 		for (size_t j = 0; j < FAULT_KINDS; j++)
 			json_put_number(
 			    v, scenario_fault_name((enum fault_kind)j), h->coverage.during[i][j]);
+		json_put_number(v, "refused", h->coverage.refused[i]);
 		json_put_value(coverage, workload_op_name((enum op_kind)i), v);
 	}
 	json_put_value(o, "coverage", coverage);
@@ -417,6 +419,7 @@ sim_fuzz(struct sim_command *c)
 {
 	struct hunt h = { .c = c, .began_ms = sim_wall_ms(NULL) };
 	uint64_t first = c->seed.value;
+	bool interrupted;
 	int code = EXIT_OK;
 
 	/* A fresh seed: short enough to be typed. */
@@ -433,10 +436,13 @@ sim_fuzz(struct sim_command *c)
 		return EXIT_FAILED;
 	}
 	sim_line_clear(c);
+	interrupted = sim_interrupted(NULL);
+	if (interrupted)
+		say_error(c->name, "interrupted; what follows is of the stories that were run");
 	if (c->json)
-		code = say_json(&h, first);
+		code = say_json(&h, first, interrupted);
 	else
 		print_sum(&h, first);
 	json_free(h.findings);
-	return h.found > 0 || h.stories == 0 ? EXIT_FAILED : code;
+	return h.found > 0 || interrupted ? EXIT_FAILED : code;
 }
