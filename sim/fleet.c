@@ -160,6 +160,24 @@ nat_of(struct fleet *f)
 								    : SIM_NAT_NONE;
 }
 
+/* How wrong it is follows from the slot. */
+static void
+clock_init(struct member *m)
+{
+	const struct scenario *s = m->fleet->scenario;
+	struct sim_random r;
+
+	m->clock_ms = 0;
+	m->drift_ppm = 0;
+	sim_random_init(&r, m->fleet->opts.seed, UINT64_C(0xc10c) << 32 | m->index);
+	if (s->clock_skew_ms > 0)
+		m->clock_ms = (int64_t)sim_random_below(&r, 2 * s->clock_skew_ms + 1) -
+			      (int64_t)s->clock_skew_ms;
+	if (s->clock_drift_ppm > 0)
+		m->drift_ppm = (int32_t)sim_random_below(&r, UINT64_C(2) * s->clock_drift_ppm + 1) -
+			       (int32_t)s->clock_drift_ppm;
+}
+
 static void
 member_init(struct fleet *f, uint32_t slot)
 {
@@ -171,6 +189,7 @@ member_init(struct fleet *f, uint32_t slot)
 	m->fleet = f;
 	m->index = slot;
 	m->storing = slot < f->scenario->storing;
+	clock_init(m);
 	fleet_identity(f, slot, 0, &who);
 	contact_init(&m->contact, &who.pub, &addr);
 	identity_wipe(&who);
@@ -336,9 +355,6 @@ fleet_start(struct member *m)
 {
 	struct fleet *f = m->fleet;
 	const struct scenario *s = f->scenario;
-	struct sim_random drift;
-	int64_t skew = 0;
-	int32_t drift_ppm = 0;
 
 	if (m->held) {
 		m->due = true;
@@ -348,18 +364,10 @@ fleet_start(struct member *m)
 		m->again = m->state == MEMBER_STOPPING;
 		return;
 	}
-	sim_random_init(&drift, f->opts.seed, UINT64_C(0xc10c) << 32 | m->index);
-	if (s->clock_skew_ms > 0)
-		skew = (int64_t)sim_random_below(&drift, 2 * s->clock_skew_ms + 1) -
-		       (int64_t)s->clock_skew_ms;
-	if (s->clock_drift_ppm > 0)
-		drift_ppm =
-		    (int32_t)sim_random_below(&drift, UINT64_C(2) * s->clock_drift_ppm + 1) -
-		    (int32_t)s->clock_drift_ppm;
 	m->env = sim_node_add(f->world, &(struct sim_node_opts){ .ip = m->contact.addr,
 					    .region = -1,
-					    .clock_offset_ms = skew,
-					    .clock_drift_ppm = drift_ppm,
+					    .clock_offset_ms = m->clock_ms,
+					    .clock_drift_ppm = m->drift_ppm,
 					    .nat = m->nat,
 					    .up_bytes_s = s->up_bytes_s,
 					    .down_bytes_s = s->down_bytes_s,
@@ -372,6 +380,14 @@ fleet_start(struct member *m)
 	task_group_init(&m->life, m->env);
 	task_group_init(&m->work, m->env);
 	must(task_spawn(&m->life, "member start", start_run, m) == ERR_OK);
+}
+
+void
+fleet_jump(struct member *m, int64_t by_ms)
+{
+	m->clock_ms += by_ms;
+	if (m->env != NULL)
+		sim_node_clock(m->env, m->clock_ms);
 }
 
 /* ---- down ---- */
@@ -419,6 +435,7 @@ replace(struct member *m)
 	m->generation++;
 	m->gone = false;
 	m->power = false;
+	clock_init(m);
 	free(m->ground);
 	m->ground = NULL;
 	f->gone++;

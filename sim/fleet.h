@@ -48,13 +48,15 @@ struct member {
 	uint32_t generation; /* how many had this slot before */
 	enum member_state state;
 	bool storing, server;
-	bool power;             /* its disk loses what was not synced before it comes back */
-	bool again;             /* wished to be started as soon as it has stopped */
-	bool held;              /* not to be started, see fleet_hold */
-	bool due;               /* wished to be started as soon as it is not held any more */
-	bool gone;              /* wished to be somebody new by then */
-	unsigned lies;          /* now */
-	unsigned own_lies;      /* also when no fault makes it lie */
+	bool power;        /* its disk loses what was not synced before it comes back */
+	bool again;        /* wished to be started as soon as it has stopped */
+	bool held;         /* not to be started, see fleet_hold */
+	bool due;          /* wished to be started as soon as it is not held any more */
+	bool gone;         /* wished to be somebody new by then */
+	unsigned lies;     /* now */
+	unsigned own_lies; /* also when no fault makes it lie */
+	int64_t clock_ms;  /* how wrong its machine's wall clock is, jumps included */
+	int32_t drift_ppm;
 	struct sim_place place; /* from its first start on */
 	enum sim_nat nat;
 	struct contact contact;
@@ -138,6 +140,8 @@ void fleet_stop(struct member *m, enum fleet_end how, bool gone);
 void fleet_hold(struct member *m, enum fleet_end how, bool gone);
 void fleet_let_go(struct member *m); /* no-op for who is not held */
 void fleet_retire(struct member *m); /* a Sybil: holds it for ever */
+/* The wall clock of its machine, which stays wrong whatever becomes of the process. */
+void fleet_jump(struct member *m, int64_t by_ms);
 /* Makes a running member lie from now on, or a later start of it. */
 void fleet_make_liar(struct member *m, unsigned lies);
 /*

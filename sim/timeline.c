@@ -317,8 +317,7 @@ strike_one(struct strike *s, struct member *m)
 		(void)spoil_shards(m->disk, FLEET_DIR "/store");
 		break;
 	case FAULT_CLOCK:
-		if (m->env != NULL)
-			sim_node_clock(m->env, s->fault->jump_ms);
+		fleet_jump(m, s->fault->jump_ms);
 		break;
 	default:
 		press(s->timeline, s->fault->kind, m);

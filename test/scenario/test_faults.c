@@ -273,6 +273,48 @@ START_TEST(who_lied_before_lies_on)
 }
 END_TEST
 
+/* How wrong the clock of member i is, ms; 0 while it is away. */
+static int64_t
+wrong_by(const struct stage *g, size_t i)
+{
+	const struct member *m = fleet_member(g->fleet, i);
+
+	if (m->env == NULL)
+		return 0;
+	return (int64_t)(env_wall_ms(m->env) - SIM_EPOCH_MS) -
+	       (int64_t)(sim_now(fleet_world(g->fleet)) / MILLISECONDS(1));
+}
+
+/* Each by what it says, from wherever the clock was; away or not, and for good. */
+START_TEST(clocks_jump_and_stay)
+{
+	int64_t before[NODES];
+	struct scenario s;
+	struct stage g;
+
+	still(&s);
+	s.clock_skew_ms = 60000;
+	add(&s, FAULT_KILL, 10, 20, 50);
+	add(&s, FAULT_CLOCK, 20, 1, 100)->jump_ms = 3600000;
+	add(&s, FAULT_CLOCK, 40, 1, 100)->jump_ms = -600000;
+	add(&s, FAULT_KILL, 50, 10, 50);
+	add(&s, FAULT_GONE, 70, 10, 2)->count = 1;
+	stage_init(&g, &s);
+	for (size_t i = 0; i < NODES; i++)
+		before[i] = wrong_by(&g, i);
+	sim_run_for(fleet_world(g.fleet), MINUTES(65 * 60 / 100));
+	for (size_t i = 0; i < NODES; i++)
+		ck_assert_int_eq(wrong_by(&g, i), before[i] + 3000000);
+	sim_run_for(fleet_world(g.fleet), MINUTES(25 * 60 / 100));
+	for (size_t i = 0; i < NODES; i++) { /* an heir has a machine of its own */
+		bool heir = fleet_member(g.fleet, i)->generation > 0;
+
+		ck_assert_int_eq(wrong_by(&g, i), before[i] + (heir ? 0 : 3000000));
+	}
+	stage_fini(&g);
+}
+END_TEST
+
 /* ---- places ---- */
 
 static size_t
@@ -406,6 +448,7 @@ main(void)
 	    churn_starts_no_machine_whose_disk_crashed, a_fault_gives_back_only_what_it_took, NULL);
 	suite_add(s, "two at once", 300, the_end_of_one_kill_lifts_no_other, the_worst_loss_counts,
 	    the_end_of_one_partition_heals_no_other, who_lied_before_lies_on, NULL);
+	suite_add(s, "clocks", 60, clocks_jump_and_stay, NULL);
 	suite_add(s, "places", 60, places_fall_silent_as_a_whole, NULL);
 	suite_add(s, "sybils", 300, what_sybils_surround_is_put_and_got,
 	    sybils_end_with_their_fault, NULL);
