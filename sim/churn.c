@@ -29,6 +29,16 @@ draw(struct churn *c, const struct lifetime *l, const struct member *m)
 	    l, &c->random, sim_now(fleet_world(c->fleet)), sim_place_zone(&m->place));
 }
 
+/* first: the beginning of the run found it somewhere in the middle. */
+static uint64_t
+draw_first(struct churn *c, const struct lifetime *l, const struct member *m, bool first)
+{
+	if (!first)
+		return draw(c, l, m);
+	return lifetime_rest(
+	    l, &c->random, sim_now(fleet_world(c->fleet)), sim_place_zone(&m->place));
+}
+
 static bool
 is_set(const struct lifetime *l)
 {
@@ -36,15 +46,14 @@ is_set(const struct lifetime *l)
 }
 
 static void
-born(struct churn *c, const struct member *m)
+born(struct churn *c, const struct member *m, bool first)
 {
 	const struct lifetime *l = &fleet_scenario(c->fleet)->life;
 
 	c->life_ends[m->index] =
-	    is_set(l) ? sim_now(fleet_world(c->fleet)) + draw(c, l, m) : UINT64_MAX;
+	    is_set(l) ? sim_now(fleet_world(c->fleet)) + draw_first(c, l, m, first) : UINT64_MAX;
 }
 
-/* first: the beginning of the run found it somewhere in the middle of its session. */
 static void
 plan_end(struct churn *c, const struct member *m, bool first)
 {
@@ -53,8 +62,7 @@ plan_end(struct churn *c, const struct member *m, bool first)
 	uint64_t session = UINT64_MAX;
 
 	if (is_set(l))
-		session = first ? lifetime_rest(l, &c->random, now, sim_place_zone(&m->place))
-				: draw(c, l, m);
+		session = draw_first(c, l, m, first);
 	if (life != UINT64_MAX)
 		session = MIN(session, life > now ? life - now : 0);
 	if (session != UINT64_MAX)
@@ -112,7 +120,7 @@ churn_changed(struct churn *c, struct member *m)
 	if (m->state != MEMBER_OFFLINE)
 		return;
 	if (c->life_ends[m->index] <= now) { /* its heir */
-		born(c, m);
+		born(c, m, false);
 		timer_start(&c->timers[m->index], 0);
 	} else if (m->due) { /* who holds it down starts it */
 		timer_stop(&c->timers[m->index]);
@@ -142,7 +150,7 @@ churn_new(struct fleet *f)
 
 		c->slots[i] = (struct churn_slot){ .churn = c, .index = (uint32_t)i };
 		timer_init(&c->timers[i], fleet_director(f), strike, &c->slots[i]);
-		born(c, m);
+		born(c, m, true);
 		if (m->state == MEMBER_UP)
 			plan_end(c, m, true);
 	}

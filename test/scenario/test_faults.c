@@ -157,6 +157,24 @@ with_lookups(struct scenario *s)
 	return run(s);
 }
 
+/* Of lives as long as the run half are over in its half, not all at one moment. */
+START_TEST(lives_are_found_in_their_middle)
+{
+	struct scenario s;
+	struct result *r;
+	uint32_t half;
+
+	still(&s);
+	s.churn = true;
+	ck_assert_int_eq(lifetime_parse("fixed 1h", &s.life, NULL), ERR_OK);
+	r = run(&s);
+	half = r->samples[r->samples_count / 2].gone;
+	ck_assert_msg(half > NODES / 4 && half < NODES * 3 / 4, "%u are gone by then", half);
+	ck_assert_uint_eq(r->deaths, NODES);
+	done(r);
+}
+END_TEST
+
 START_TEST(the_end_of_one_kill_lifts_no_other)
 {
 	struct scenario s;
@@ -445,7 +463,8 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "churn", 300, churn_starts_nobody_whom_a_fault_holds,
-	    churn_starts_no_machine_whose_disk_crashed, a_fault_gives_back_only_what_it_took, NULL);
+	    churn_starts_no_machine_whose_disk_crashed, a_fault_gives_back_only_what_it_took,
+	    lives_are_found_in_their_middle, NULL);
 	suite_add(s, "two at once", 300, the_end_of_one_kill_lifts_no_other, the_worst_loss_counts,
 	    the_end_of_one_partition_heals_no_other, who_lied_before_lies_on, NULL);
 	suite_add(s, "clocks", 60, clocks_jump_and_stay, NULL);
