@@ -182,6 +182,8 @@ put_run(struct json_value *o, const struct result *r)
 		json_put_null(o, "commit");
 	json_put_number(o, "nodes", r->nodes);
 	json_put_real(o, "hours", (double)r->span / (double)HOURS(1));
+	json_put_real(o, "hours_run", (double)r->ran / (double)HOURS(1));
+	json_put_flag(o, "interrupted", r->interrupted);
 	json_put_number(o, "seed", r->seed);
 	json_put_text(o, "crypto", r->stand_in ? "stand-in" : "real");
 	json_put_real(o, "liars", r->liars_ppm / 1e6);

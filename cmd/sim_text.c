@@ -176,9 +176,10 @@ sim_text(const struct result *r)
 {
 	char name[RESULT_NAME * 4]; /* each byte may become \xNN */
 
-	printf("%s: %" PRIu64 " nodes, %.2f hours, seed %" PRIu64 ", ",
-	    say_clean(r->scenario, name, sizeof(name)), r->nodes,
-	    (double)r->span / (double)HOURS(1), r->seed);
+	printf("%s: %" PRIu64 " nodes, ", say_clean(r->scenario, name, sizeof(name)), r->nodes);
+	if (r->interrupted)
+		printf("%.2f of ", (double)r->ran / (double)HOURS(1));
+	printf("%.2f hours, seed %" PRIu64 ", ", (double)r->span / (double)HOURS(1), r->seed);
 	if (r->n > 0)
 		printf("code %u/%u/%u, ", r->k, r->r, r->n);
 	else if (r->codes_count > 1)

@@ -23,6 +23,9 @@ put_facts(const struct result *r, struct html *h)
 	html_put(h, "<ul class=\"facts\"><li><b>%s</b> nodes</li>", html_count(r->nodes, v));
 	html_put(h, "<li><b>%.*f</b> simulated hours</li>", r->span % HOURS(1) == 0 ? 0 : 2,
 	    (double)r->span / (double)HOURS(1));
+	if (r->interrupted)
+		html_put(
+		    h, "<li>interrupted after <b>%.2f</b></li>", (double)r->ran / (double)HOURS(1));
 	html_put(h, "<li>seed <b>%" PRIu64 "</b></li>", r->seed);
 	if (r->n > 0)
 		html_put(h, "<li>code k/r/n <b>%u/%u/%u</b></li>", r->k, r->r, r->n);

@@ -99,6 +99,8 @@ uint64_t result_risk_end(size_t bin);
 struct result {
 	char scenario[RESULT_NAME];
 	uint64_t seed, nodes, span; /* span: simulated ns */
+	uint64_t ran;               /* of the span; less of it: interrupted */
+	bool interrupted;           /* maybe after the span, while it healed or read back */
 	bool stand_in;              /* cryptography of equal size instead of the real one */
 	uint32_t liars_ppm;
 

@@ -183,17 +183,26 @@ changed(void *arg, struct member *m)
 		risk_changed(r->risk, m);
 }
 
+/* Since then, when so many were up. */
+static void
+count_node_time(struct run *r, uint64_t then, uint32_t up)
+{
+	uint64_t ms = (sim_now(world_of(r)) - then) / MILLISECONDS(1);
+
+	r->result->node_ms += ((uint64_t)up + fleet_up(r->fleet)) * ms / 2;
+}
+
 static void
 run_for(struct run *r, uint64_t span, const char *phase)
 {
 	for (int i = 0; i < PROGRESS_EVERY && !r->stopped; i++) {
 		uint64_t part = span / PROGRESS_EVERY + (i == 0 ? span % PROGRESS_EVERY : 0);
+		uint64_t then = sim_now(world_of(r));
 		uint32_t up = fleet_up(r->fleet);
 
 		r->phase = phase;
 		(void)sim_run_until(world_of(r), halted, r, part);
-		r->result->node_ms +=
-		    (uint64_t)(up + fleet_up(r->fleet)) / 2 * (part / MILLISECONDS(1));
+		count_node_time(r, then, up);
 		tell(r, phase);
 	}
 }
@@ -235,6 +244,17 @@ warm_up(struct run *r)
 }
 
 static void
+look_up_more(struct run *r)
+{
+	uint64_t then = sim_now(world_of(r));
+	uint32_t up = fleet_up(r->fleet);
+
+	tell(r, "looking up");
+	workload_lookups(r->workload, r->opts->lookups, LOOKUPS_AT_ONCE, halted, r);
+	count_node_time(r, then, up);
+}
+
+static void
 measure(struct run *r)
 {
 	uint64_t step = r->opts->span / RESULT_SAMPLES;
@@ -244,10 +264,9 @@ measure(struct run *r)
 		run_for(r, step, "running");
 		sample(r);
 	}
-	if (r->opts->lookups == 0 || r->stopped)
-		return;
-	tell(r, "looking up");
-	workload_lookups(r->workload, r->opts->lookups, LOOKUPS_AT_ONCE, halted, r);
+	r->result->ran = r->stopped ? sim_now(world_of(r)) - r->began : r->opts->span;
+	if (r->opts->lookups > 0 && !r->stopped)
+		look_up_more(r);
 }
 
 /* ---- healing and the verdict ---- */
@@ -297,7 +316,7 @@ read_all_back(struct run *r)
 		return;
 	census_take(r->census);
 	fresh = user_new(r->fleet, (uint32_t)r->opts->scenario->users);
-	for (size_t i = 0; i < count && !r->stopped; i++) {
+	for (size_t i = 0; i < count; i++) {
 		struct object *o = workload_object(r->workload, i);
 		struct read_back b = { .user = fresh, .object = o };
 		struct result_sample none = { 0 };
@@ -305,7 +324,7 @@ read_all_back(struct run *r)
 		sample_object(r, o, &none);
 		r->result->objects_kept += !o->lost;
 		/* Whose places nobody publishes is not found by somebody new. */
-		if (i % every != 0 || o->lost || !r->opts->scenario->announce)
+		if (r->stopped || i % every != 0 || o->lost || !r->opts->scenario->announce)
 			continue;
 		(void)sim_run_task(world_of(r), user_env(fresh), read_back_run, &b);
 		r->result->objects_read++;
@@ -371,6 +390,7 @@ sum_up(struct run *r)
 		out->leaves = c.leaves + c.crashes;
 	}
 	out->deaths = fleet_gone(r->fleet); /* by churn and by faults */
+	out->interrupted = r->stopped;
 	see_codes(r);
 }
 

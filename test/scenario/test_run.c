@@ -112,38 +112,80 @@ is_enough(void *arg)
 	return ((struct stopping *)arg)->looks >= 3;
 }
 
-/* What would never end: it must be asked within a phase, whatever that is at. */
-static int
+/* What would never end: it must be asked within a phase, whatever that is at. gives. */
+static struct result *
 run_until_stopped(const struct scenario *s, uint64_t span, const char *phase)
 {
 	struct result *r = calloc(1, sizeof(*r));
 	struct stopping stopping = { .phase = phase };
-	int err;
 
 	ck_assert_ptr_nonnull(r);
 	result_init(r);
-	err = run_scenario(
-	    &(struct run_opts){ .scenario = s,
-		.nodes = 50,
-		.seed = 1,
-		.span = span,
-		.lookups = UINT64_MAX,
-		.stand_in = true,
-		.host = { nothing, nothing, nothing, see_phase, is_enough, &stopping } },
-	    r);
-	done(r);
-	return err;
+	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = s,
+					  .nodes = 50,
+					  .seed = 1,
+					  .span = span,
+					  .lookups = UINT64_MAX,
+					  .stand_in = true,
+					  .host = { nothing, nothing, nothing, see_phase, is_enough,
+					      &stopping } },
+			     r),
+	    ERR_CANCELED);
+	ck_assert(r->interrupted);
+	return r;
 }
 
 START_TEST(a_run_can_be_stopped)
 {
 	struct scenario s;
+	struct result *r;
 
 	a_day(&s);
-	ck_assert_int_eq(run_until_stopped(&s, MINUTES(10), "looking up"), ERR_CANCELED);
+	r = run_until_stopped(&s, MINUTES(10), "looking up");
+	ck_assert_uint_eq(r->ran, r->span);
+	ck_assert_uint_gt(r->objects_kept, 0); /* counted, though none was read back */
+	ck_assert_uint_eq(r->objects_kept + r->objects_lost, r->objects_put);
+	done(r);
+	r = run_until_stopped(&s, HOURS(10000), "running");
+	ck_assert_uint_gt(r->ran, 0);
+	ck_assert_uint_lt(r->ran, HOURS(10000));
+	/* The warm-up counts, too; nothing that was not run does. */
+	ck_assert_uint_le(r->node_ms, 50 * (r->ran + s.warmup) / MILLISECONDS(1));
+	done(r);
 	s.lookups_per_hour = 10000000;
 	s.warmup = DAYS(400);
-	ck_assert_int_eq(run_until_stopped(&s, MINUTES(10), "warm-up"), ERR_CANCELED);
+	r = run_until_stopped(&s, MINUTES(10), "warm-up");
+	ck_assert_uint_eq(r->ran, 0);
+	done(r);
+}
+END_TEST
+
+/* Their events are counted, so their time is. */
+START_TEST(lookups_in_the_end_take_time)
+{
+	struct result *r = calloc(1, sizeof(*r));
+	struct scenario s;
+
+	scenario_init(&s);
+	s.storing = 0;
+	s.users = 0;
+	s.warmup = 0;
+	ck_assert_ptr_nonnull(r);
+	result_init(r);
+	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = &s,
+					  .nodes = 50,
+					  .seed = 1,
+					  .span = MINUTES(10),
+					  .lookups = 2000,
+					  .stand_in = true,
+					  .host = { nothing, nothing, nothing, NULL, NULL, NULL } },
+			     r),
+	    ERR_OK);
+	/* 64 at a time, and none ends within a tenth of a second. */
+	ck_assert_uint_gt(r->node_ms, UINT64_C(50) * (600000 + 2000 / 64 * 100));
+	ck_assert(!r->interrupted);
+	ck_assert_uint_eq(r->ran, r->span);
+	done(r);
 }
 END_TEST
 
@@ -261,7 +303,8 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "runs", 120, a_run_replays_and_measures, the_page_is_whole,
-	    a_run_can_be_stopped, lookups_do_not_wait_for_other_work, NULL);
+	    a_run_can_be_stopped, lookups_do_not_wait_for_other_work, lookups_in_the_end_take_time,
+	    NULL);
 	suite_add(s, "page", 0, a_page_of_nothing_is_a_page, NULL);
 	return suite_main(s);
 }

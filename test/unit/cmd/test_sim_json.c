@@ -19,6 +19,8 @@ measured(void)
 	r.nodes = 200;
 	r.seed = 7;
 	r.span = HOURS(2);
+	r.ran = HOURS(1);
+	r.interrupted = true;
 	r.stand_in = true;
 	r.k = 4;
 	r.r = 6;
@@ -103,6 +105,7 @@ START_TEST(tools_find_their_figures)
 	v = sim_json(&r);
 	ck_assert_str_eq(json_text(v, "event_hash"), "0000000000000abc");
 	ck_assert_str_eq(json_text(v, "crypto"), "stand-in");
+	ck_assert(json_flag(v, "interrupted"));
 	ck_assert_ptr_nonnull(json_text(v, "version"));
 	ck_assert_uint_eq(json_number(v, "bytes_per_node"), 1000);
 	ck_assert_uint_eq(json_number(v, "nodes"), 200);
@@ -137,6 +140,7 @@ START_TEST(shares_and_rates_are_right)
 	ck_assert_double_eq_tol(real(json, "events_per_second"), 18000, 1);
 	ck_assert_double_eq_tol(real(json, "recall"), 0.75, 1e-6);
 	ck_assert_double_eq_tol(real(json, "hours"), 2, 1e-6);
+	ck_assert_double_eq_tol(real(json, "hours_run"), 1, 1e-6);
 	ck_assert_double_eq_tol(real(json, "cpu_s"), 0.5, 1e-6);
 	ck_assert_double_eq_tol(real(json, "wall_s"), 0.75, 1e-6);
 	/* A bucket of the histogram is 3 % wide. */

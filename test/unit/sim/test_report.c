@@ -245,11 +245,17 @@ END_TEST
 START_TEST(short_runs_are_whole_pages)
 {
 	for (size_t samples = 0; samples <= 3; samples++) {
+		const char *html;
+
 		measured();
 		r.samples_count = samples;
 		r.span = samples == 2 ? 0 : r.span;
 		r.samples[2].at = samples == 3 ? r.samples[1].at : r.samples[2].at;
-		whole(rendered());
+		r.interrupted = samples > 0;
+		r.ran = MINUTES(90);
+		html = rendered();
+		whole(html);
+		ck_assert((strstr(html, "interrupted after <b>1.50</b>") != NULL) == r.interrupted);
 		finish();
 	}
 }
