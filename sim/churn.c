@@ -18,7 +18,6 @@ struct churn {
 		struct churn *churn;
 		uint32_t index;
 	} * slots;
-	struct churn_counts counts;
 	bool ended;
 };
 
@@ -75,17 +74,13 @@ end_session(struct churn *c, struct member *m)
 	bool over = c->life_ends[m->index] <= sim_now(fleet_world(c->fleet));
 	bool crash = sim_random_chance(&c->random, fleet_scenario(c->fleet)->crash_ppm);
 
-	if (over) {
-		c->counts.deaths++;
+	if (over)
 		fleet_stop(m, FLEET_SILENT, true);
-	} else if (crash) {
-		c->counts.crashes++;
+	else if (crash)
 		fleet_stop(
 		    m, sim_random_chance(&c->random, 500000) ? FLEET_KILLED : FLEET_SILENT, false);
-	} else {
-		c->counts.leaves++;
+	else
 		fleet_stop(m, FLEET_FAREWELL, false);
-	}
 }
 
 static void
@@ -110,7 +105,6 @@ churn_changed(struct churn *c, struct member *m)
 	if (m->index >= c->count)
 		return;
 	if (m->state == MEMBER_UP) {
-		c->counts.joins++;
 		/* Of an absence that another cut short. */
 		timer_stop(&c->timers[m->index]);
 		if (!c->ended)
@@ -181,10 +175,4 @@ churn_free(struct churn *c)
 	free(c->life_ends);
 	free(c->slots);
 	free(c);
-}
-
-void
-churn_counts(const struct churn *c, struct churn_counts *out)
-{
-	*out = c->counts;
 }

@@ -8,10 +8,6 @@
 
 #include "sim/fleet.h"
 
-struct churn_counts {
-	uint64_t joins, leaves, crashes, deaths; /* leaves: with farewell; crashes: without */
-};
-
 struct churn;
 
 struct churn *churn_new(struct fleet *f); /* gives; takes hold of all that are up */
@@ -20,6 +16,5 @@ void churn_free(struct churn *c);         /* NULL accepted */
 void churn_changed(struct churn *c, struct member *m);
 /* Nobody goes any more, and who is away comes back now. */
 void churn_end(struct churn *c);
-void churn_counts(const struct churn *c, struct churn_counts *out);
 
 #endif

@@ -237,6 +237,7 @@ went_up(struct member *m)
 	m->up_since = sim_now(f->world);
 	m->server = endpoint_is_server(node_endpoint(m->node));
 	f->up++;
+	f->joined += !f->seeding && m->ground == NULL;
 	if (m->server)
 		oracle_add(&f->oracle, &m->contact.id, m->index);
 	if (m->lies != 0)
@@ -253,6 +254,7 @@ went_down(struct member *m)
 	if (m->state != MEMBER_UP)
 		return;
 	f->up--;
+	f->left += !m->gone && m->ground == NULL;
 	oracle_remove(&f->oracle, &m->contact.id);
 }
 

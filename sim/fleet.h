@@ -97,6 +97,8 @@ struct member *fleet_by_id(struct fleet *f, const struct id *id); /* up and a se
 uint32_t fleet_up(const struct fleet *f);
 uint32_t fleet_offline(const struct fleet *f); /* not up; who was retired is no member any more */
 uint64_t fleet_gone(const struct fleet *f);
+/* How often somebody came up since all had started, and went, not for good; Sybils left out. */
+void fleet_moves(const struct fleet *f, uint64_t *joined, uint64_t *left);
 /* Any member that is up and a server, liars left out; NULL: there is none. */
 struct member *fleet_any(struct fleet *f);
 /* Up to cap servers that are up, for somebody new to knock at; how many. */

@@ -21,7 +21,7 @@ struct fleet {
 	struct member *members;
 	struct oracle oracle;
 	uint32_t up, retired;
-	uint64_t gone;
+	uint64_t gone, joined, left;
 	bool seeding;                   /* nodes start as if they had joined long ago */
 	uint64_t sent[TRAFFIC_CLASSES]; /* by nodes that have stopped */
 	struct fleet_repaired repaired; /* the same */

@@ -97,6 +97,13 @@ fleet_tables(struct fleet *f, struct fleet_tables *out)
 	free(seen);
 }
 
+void
+fleet_moves(const struct fleet *f, uint64_t *joined, uint64_t *left)
+{
+	*joined = f->joined;
+	*left = f->left;
+}
+
 struct provider {
 	uint32_t as_number, members;
 };

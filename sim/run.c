@@ -382,14 +382,8 @@ sum_up(struct run *r)
 	out->datagrams_sent = traffic.datagrams_sent;
 	out->datagram_bytes = traffic.datagram_bytes_sent;
 	out->stream_bytes = traffic.stream_bytes_sent;
-	if (r->churn != NULL) {
-		struct churn_counts c;
-
-		churn_counts(r->churn, &c);
-		out->joins = c.joins;
-		out->leaves = c.leaves + c.crashes;
-	}
-	out->deaths = fleet_gone(r->fleet); /* by churn and by faults */
+	fleet_moves(r->fleet, &out->joins, &out->leaves); /* by churn and by faults … */
+	out->deaths = fleet_gone(r->fleet);               /* … as these */
 	out->interrupted = r->stopped;
 	see_codes(r);
 }

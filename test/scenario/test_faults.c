@@ -175,6 +175,24 @@ START_TEST(lives_are_found_in_their_middle)
 }
 END_TEST
 
+/* Nobody comes or goes by himself. */
+START_TEST(whom_faults_stop_went_and_came)
+{
+	struct scenario s;
+	struct result *r;
+
+	still(&s);
+	add(&s, FAULT_KILL, 10, 20, 50);
+	add(&s, FAULT_POWER, 20, 20, 100); /* half of them are away */
+	add(&s, FAULT_GONE, 60, 5, 10);
+	r = run(&s);
+	ck_assert_uint_eq(r->leaves, NODES);
+	ck_assert_uint_eq(r->deaths, NODES / 10);
+	ck_assert_uint_eq(r->joins, r->leaves + r->deaths);
+	done(r);
+}
+END_TEST
+
 START_TEST(the_end_of_one_kill_lifts_no_other)
 {
 	struct scenario s;
@@ -464,7 +482,7 @@ main(void)
 		return EXIT_FAILURE;
 	suite_add(s, "churn", 300, churn_starts_nobody_whom_a_fault_holds,
 	    churn_starts_no_machine_whose_disk_crashed, a_fault_gives_back_only_what_it_took,
-	    lives_are_found_in_their_middle, NULL);
+	    lives_are_found_in_their_middle, whom_faults_stop_went_and_came, NULL);
 	suite_add(s, "two at once", 300, the_end_of_one_kill_lifts_no_other, the_worst_loss_counts,
 	    the_end_of_one_partition_heals_no_other, who_lied_before_lies_on, NULL);
 	suite_add(s, "clocks", 60, clocks_jump_and_stay, NULL);
