@@ -317,8 +317,9 @@ plot_repair(struct report_plots *p, struct html *h)
 	COLUMN(p, 1, p->span > 0 ? (double)p->r->repair_expected_bytes * p->hours[i] / p->span : 0)
 	over_time(p,
 	    (struct plot){ .title = "Repair traffic",
-		.note = "Bytes since the beginning, against B = "
-			"&#955;(k+n&#8722;r)/(k&#183;(H<sub>n</sub>&#8722;H<sub>r</sub>))",
+		.note = "Bytes over the network since the beginning, against B = "
+			"&#955;(k+n&#8722;r)/(k&#183;(H<sub>n</sub>&#8722;H<sub>r</sub>)) without "
+			"the shard that coordinators have",
 		.none = "Nothing was repaired in this run, and with lives that are not exponential "
 			"there is no formula to compare with.",
 		.series = series,

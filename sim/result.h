@@ -137,8 +137,8 @@ struct result {
 		uint64_t chunks;
 	} codes[RESULT_CODES]; /* that chunks really have; more are not told */
 	size_t codes_count;
-	/* Of the whole span: what keeping.moved_bytes would be by the formula; 0: nothing repairs.
-	 */
+	/* Of the whole span: what keeping.moved_bytes would be by the formula, so without what
+	 * coordinators read from own disks; 0: nothing repairs. */
 	uint64_t repair_expected_bytes;
 	struct result_keeping keeping;
 

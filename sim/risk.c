@@ -245,7 +245,7 @@ static void
 look(void *arg)
 {
 	struct risk *r = arg;
-	uint64_t now = now_of(r), pace = MAX(fleet_scenario(r->fleet)->repair_pace, UINT64_C(1));
+	uint64_t now = now_of(r), pace = scenario_repair_pace(fleet_scenario(r->fleet));
 
 	timer_start(&r->timer, MAX(LOOK_EVERY / pace, LOOK_LEAST));
 	adopt_new(r);
@@ -326,6 +326,13 @@ chain_of(const struct risk *r, struct chain *out)
 	return s->life.kind == LIFETIME_EXPONENTIAL && s->code.k > 0 && s->code.r < s->code.n;
 }
 
+/* Of what B counts: the coordinator reads one of the shards from its own disk. */
+static double
+over_network(const struct chain *c)
+{
+	return 1 - 1.0 / (c->k + c->n - c->r);
+}
+
 void
 risk_sample(struct risk *r, uint64_t moved, uint64_t own)
 {
@@ -349,7 +356,8 @@ risk_sample(struct risk *r, uint64_t moved, uint64_t own)
 	out->stored_bytes = stored;
 	if (formula)
 		r->result->repair_expected_bytes +=
-		    (uint64_t)(chain_rate(&c) * (double)stored * (double)(now - then));
+		    (uint64_t)(chain_rate(&c) * over_network(&c) * (double)stored *
+			       (double)(now - then));
 	if (!steady || stored == 0)
 		return;
 	out->steady_ns += now - then;
@@ -463,7 +471,7 @@ risk_sum_up(struct risk *r)
 {
 	struct result_keeping *out = &r->result->keeping;
 
-	out->pace = MAX(fleet_scenario(r->fleet)->repair_pace, fleet_scenario(r->fleet)->pace);
+	out->pace = scenario_repair_pace(fleet_scenario(r->fleet));
 	for (size_t i = 0; i < r->chunks_count; i++) {
 		const struct chunk *c = &r->chunks[i];
 		uint64_t end = c->lost_at == 0 ? r->looked_at : c->lost_at;

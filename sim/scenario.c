@@ -496,6 +496,12 @@ wrong:
 
 /* ---- times ---- */
 
+uint64_t
+scenario_repair_pace(const struct scenario *s)
+{
+	return MAX(s->repair_pace == 0 ? s->pace : s->repair_pace, UINT64_C(1));
+}
+
 void
 scenario_fault_span(const struct fault *f, uint64_t run, uint64_t *from, uint64_t *to)
 {

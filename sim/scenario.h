@@ -119,6 +119,8 @@ int scenario_check(const struct scenario *s, char error[SCENARIO_ERROR_MAX]);
 int scenario_fits(const struct scenario *s, uint64_t run, char error[SCENARIO_ERROR_MAX]);
 /* One value from text "section.key = value", for --set. */
 int scenario_set_text(struct scenario *s, const char *text, char error[SCENARIO_ERROR_MAX]);
+/* By how much the times of repair and scrub are divided. */
+uint64_t scenario_repair_pace(const struct scenario *s);
 /* When a fault begins and ends in a run of this length. */
 void scenario_fault_span(const struct fault *f, uint64_t run, uint64_t *from, uint64_t *to);
 const char *scenario_fault_name(enum fault_kind kind);

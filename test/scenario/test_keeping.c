@@ -60,6 +60,7 @@ START_TEST(repair_costs_and_loses_as_the_chain_says)
 	const struct result_keeping *k;
 	struct scenario s;
 	struct result *r;
+	double stored; /* bytes × ns */
 
 	keepers(&s, 4, 6, 8);
 	s.grace = HOURS(10);
@@ -74,6 +75,11 @@ START_TEST(repair_costs_and_loses_as_the_chain_says)
 	ck_assert_double_ge(k->lost_high, k->lost_expected);
 	/* Some hundred repairs: within a fifth. */
 	ck_assert_double_eq_tol((double)(k->moved_bytes + k->own_bytes) / k->course_bytes, 1, 0.2);
+	/* B of it but for one shard of the six that a repair takes, which is at hand. */
+	stored =
+	    (double)k->stored_bytes / (double)(k->chunks - k->lost) * (double)k->watched_ms * 1e6;
+	ck_assert_double_eq_tol(
+	    (double)r->repair_expected_bytes / (k->rate * stored), 5.0 / 6, 0.05);
 	/* Half of all repairs begin within 12 h and a little (24 minutes here). */
 	ck_assert_uint_le(k->times[k->times_count / 2], MINUTES(26));
 	ck_assert_uint_ge(k->times[k->times_count / 2], MINUTES(20));
@@ -166,6 +172,26 @@ START_TEST(a_chosen_code_is_known)
 }
 END_TEST
 
+/* Months are of the pace of repair, which is that of all else only where none is said. */
+START_TEST(months_follow_the_pace_of_repair)
+{
+	static const uint64_t paces[][3] = { { 10, 1, 1 }, { 2, 30, 30 }, { 5, 0, 5 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(paces); i++) {
+		struct scenario s;
+		struct result *r;
+
+		keepers(&s, 2, 3, 4);
+		s.pace = paces[i][0];
+		s.repair_pace = paces[i][1];
+		r = run(&s, 50, MINUTES(10));
+		ck_assert_uint_gt(r->keeping.chunks, 0);
+		ck_assert_uint_eq(r->keeping.pace, paces[i][2]);
+		done(r);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -173,6 +199,6 @@ main(void)
 
 	suite_add(s, "keeping", 300, repair_costs_and_loses_as_the_chain_says,
 	    an_outage_that_ends_moves_nothing, a_loss_is_mended_most_endangered_first,
-	    a_chosen_code_is_known, NULL);
+	    a_chosen_code_is_known, months_follow_the_pace_of_repair, NULL);
 	return suite_main(s);
 }
