@@ -230,7 +230,7 @@ add_fault(char *out, const struct fault *f)
 	if (f->kind == FAULT_LOSS || f->kind == FAULT_DISK_EIO)
 		add(out, "rate = %uppm\n", f->rate_ppm);
 	if (f->kind == FAULT_CLOCK)
-		add(out, "jump = %llds\n", (long long)(f->jump_ms / 1000));
+		add(out, "jump = %lldms\n", (long long)f->jump_ms);
 	if (f->kind == FAULT_PARTITION && f->one_way)
 		add(out, "one-way = yes\n");
 	if (f->kind == FAULT_LIE)
@@ -253,7 +253,9 @@ story_text(const struct story *s, char out[STORY_TEXT_MAX])
 	add(out, "[nodes]\nstoring = %llu\ncode = %u/%u/%u\nstale = %uppm\npace = %llu\n",
 	    (unsigned long long)sc->storing, sc->code.k, sc->code.r, sc->code.n, sc->stale_ppm,
 	    (unsigned long long)sc->pace);
-	add(out, "clock-skew = %llums\n\n", (unsigned long long)sc->clock_skew_ms);
+	add(out, "clock-skew = %llums\ncapacity = %llu\nwarmup = %llums\n\n",
+	    (unsigned long long)sc->clock_skew_ms, (unsigned long long)sc->capacity_bytes,
+	    (unsigned long long)(sc->warmup / MILLISECONDS(1)));
 	if (sc->churn)
 		add(out,
 		    "[churn]\nsession = exponential mean 10m\nabsence = exponential mean 30s\n\n");
@@ -269,6 +271,7 @@ story_text(const struct story *s, char out[STORY_TEXT_MAX])
 	    "lookups-per-hour = %llu\nrecord-puts-per-hour = %llu\nrecord-gets-per-hour = %llu\n",
 	    (unsigned long long)sc->lookups_per_hour, (unsigned long long)sc->record_puts_per_hour,
 	    (unsigned long long)sc->record_gets_per_hour);
+	add(out, "all-paths = %s\n", sc->all_paths ? "yes" : "no");
 	for (size_t i = 0; i < sc->faults_count; i++)
 		add_fault(out, &sc->faults[i]);
 	return out;

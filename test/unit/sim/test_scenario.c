@@ -275,6 +275,64 @@ scope_bit(const char *where)
 	return 16;
 }
 
+/* All but what only generated scenarios leave unsaid: what a file gave, and moments below 1 ms. */
+static void
+same_fault(const struct fault *a, const struct fault *b)
+{
+	ck_assert_str_eq(a->name, b->name);
+	ck_assert_int_eq(a->kind, b->kind);
+	ck_assert_uint_eq(a->at / MILLISECONDS(1), b->at / MILLISECONDS(1));
+	ck_assert_uint_eq(a->span / MILLISECONDS(1), b->span / MILLISECONDS(1));
+	ck_assert_str_eq(a->where, b->where);
+	ck_assert_uint_eq(a->lies, b->lies);
+	if (a->kind == FAULT_CLOCK)
+		ck_assert_int_eq(a->jump_ms, b->jump_ms);
+	if (a->kind == FAULT_PARTITION)
+		ck_assert(a->one_way == b->one_way);
+	if (a->kind == FAULT_LOSS || a->kind == FAULT_DISK_EIO)
+		ck_assert_uint_eq(a->rate_ppm, b->rate_ppm);
+	if (a->kind != FAULT_LOSS && a->kind != FAULT_OUTAGE)
+		ck_assert_uint_eq(a->count, b->count);
+}
+
+static void
+same_network(const struct scenario *a, const struct scenario *b)
+{
+	ck_assert_str_eq(a->name, b->name);
+	ck_assert(a->regions == b->regions && a->churn == b->churn);
+	ck_assert_uint_eq(a->loss_ppm, b->loss_ppm);
+	ck_assert_uint_eq(a->duplicate_ppm, b->duplicate_ppm);
+	ck_assert_uint_eq(a->reorder_ppm, b->reorder_ppm);
+	ck_assert_uint_eq(a->up_bytes_s, b->up_bytes_s);
+	ck_assert_uint_eq(a->down_bytes_s, b->down_bytes_s);
+	ck_assert_uint_eq(a->storing, b->storing);
+	ck_assert_uint_eq(a->capacity_bytes, b->capacity_bytes);
+	ck_assert_uint_eq(a->stale_ppm, b->stale_ppm);
+	ck_assert_uint_eq(a->code.k, b->code.k);
+	ck_assert_uint_eq(a->code.r, b->code.r);
+	ck_assert_uint_eq(a->code.n, b->code.n);
+	ck_assert_uint_eq(a->clock_skew_ms, b->clock_skew_ms);
+	ck_assert_uint_eq(a->warmup, b->warmup);
+	ck_assert_uint_eq(a->pace, b->pace);
+	ck_assert_uint_eq(a->session.scale, b->session.scale);
+	ck_assert_uint_eq(a->absence.scale, b->absence.scale);
+}
+
+static void
+same_work(const struct scenario *a, const struct scenario *b)
+{
+	ck_assert_uint_eq(a->lookups_per_hour, b->lookups_per_hour);
+	ck_assert_uint_eq(a->record_puts_per_hour, b->record_puts_per_hour);
+	ck_assert_uint_eq(a->record_gets_per_hour, b->record_gets_per_hour);
+	ck_assert_uint_eq(a->object_puts_per_hour, b->object_puts_per_hour);
+	ck_assert_uint_eq(a->object_gets_per_hour, b->object_gets_per_hour);
+	ck_assert_uint_eq(a->object_least, b->object_least);
+	ck_assert_uint_eq(a->object_most, b->object_most);
+	ck_assert_uint_eq(a->objects_max, b->objects_max);
+	ck_assert_uint_eq(a->users, b->users);
+	ck_assert(a->all_paths == b->all_paths);
+}
+
 /* A story's text is a scenario: each of its lines is understood, and gives the same plan. */
 START_TEST(stories_are_scenarios)
 {
@@ -300,12 +358,11 @@ START_TEST(stories_are_scenarios)
 		ck_assert_msg(scenario_check(&again, error) == ERR_OK, "seed %llu: %s",
 		    (unsigned long long)seed, error);
 		ck_assert_uint_eq(again.faults_count, s->scenario.faults_count);
-		ck_assert_uint_eq(again.code.n, s->scenario.code.n);
-		ck_assert_uint_eq(again.object_puts_per_hour, s->scenario.object_puts_per_hour);
+		same_network(&again, &s->scenario);
+		same_work(&again, &s->scenario);
 		for (size_t i = 0; i < again.faults_count; i++) {
 			scopes |= scope_bit(s->scenario.faults[i].where);
-			ck_assert_int_eq(again.faults[i].kind, s->scenario.faults[i].kind);
-			ck_assert_uint_eq(again.faults[i].lies, s->scenario.faults[i].lies);
+			same_fault(&again.faults[i], &s->scenario.faults[i]);
 		}
 	}
 	ck_assert_uint_eq(scopes, 31); /* and anywhere */
