@@ -115,7 +115,8 @@ set_seed(void *field, const char *text)
 {
 	struct sim_seed *s = field;
 
-	s->given = value_count(text, 0, UINT64_MAX, &s->value);
+	/* What tools can read in JSON. */
+	s->given = value_count(text, 0, INT64_MAX, &s->value);
 	return s->given;
 }
 
@@ -126,7 +127,7 @@ static const struct option sim_options[] = {
 	    "a number from 1, or a time from 10m", set_hours, NULL,
 	    offsetof(struct sim_command, span) },
 	{ "seed", 0, "S", "What all chance follows from (run: default 1; fuzz: a fresh one).",
-	    "a number", set_seed, NULL, offsetof(struct sim_command, seed) },
+	    "a number to 9223372036854775807", set_seed, NULL, offsetof(struct sim_command, seed) },
 	{ "set", 0, "KEY=VALUE", "run: overrides the file, e.g. network.loss=2%.",
 	    "SECTION.KEY=VALUE, at most 32 times", set_sets, NULL,
 	    offsetof(struct sim_command, sets), .list = true },

@@ -198,12 +198,12 @@ thousandths(const char *text, uint32_t *out)
 	if (whole > 50 || strlen(text) > 16 || text[0] < '0' || text[0] > '9')
 		return false;
 	ppm = 0;
+	if (text[strspn(text, "0123456789.")] != '\0')
+		return false;
 	if (dot != NULL) {
 		(void)snprintf(percent, sizeof(percent), "0%s%%", dot);
 		if (!units_percent(percent, &ppm))
 			return false;
-	} else if (text[strspn(text, "0123456789")] != '\0') {
-		return false;
 	}
 	*out = (uint32_t)whole * 1000 + ppm / 10; /* 0.6 % is 6000 ppm */
 	return *out > 0;

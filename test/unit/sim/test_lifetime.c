@@ -129,7 +129,8 @@ START_TEST(wrong_text_is_refused)
 {
 	static const char *const bad[] = { "", "sometimes", "fixed", "fixed 2", "none 2h",
 		"exponential 2h", "exponential mean", "exponential mean 2h shape 1",
-		"weibull scale 2h", "weibull scale 2h shape 0", "lognormal median 2h sigma x",
+		"weibull scale 2h", "weibull scale 2h shape 0", "weibull scale 2h shape 1x.5",
+		"weibull scale 2h shape 1..5", "lognormal median 2h sigma x",
 		"diurnal from 25h for 2h", "trace", "exponential mean 0", "exponential scale 2h",
 		"weibull mean 3h shape 0.6", "weibull scale 3h sigma 0.6",
 		"lognormal scale 2h sigma 1.2", "exponential from 8h mean 2h",

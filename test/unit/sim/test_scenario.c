@@ -68,6 +68,11 @@ START_TEST(what_is_wrong_is_said)
 	bad("network", "los", "1%", "loss");
 	bad("network", "loss", "much", "15%");
 	bad("nodes", "code", "8/4/6", "4/6/8");
+	bad("nodes", "code", "-4294967292/6/8", "4/6/8");
+	bad("nodes", "code", "4/6/256", "4/6/8");
+	bad("nodes", "code", "4/ 6/+8", "4/6/8");
+	bad("nodes", "code", "4/6/8/", "4/6/8");
+	bad("nodes", "code", "0/6/8", "4/6/8");
 	bad("churn", "session", "sometimes", "");
 	bad("fault x", "kind", "earthquake", "partition");
 	bad("fault x", "where", "region atlantis", "us-east");
