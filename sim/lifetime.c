@@ -110,11 +110,17 @@ draw_lognormal(const struct lifetime *l, struct sim_random *r)
 	return scaled(l->scale, (int64_t)((power * LOG2_E) >> 32));
 }
 
+static uint64_t
+time_of_day(uint64_t now, int zone_minutes)
+{
+	return (now + DAYS(1) + (uint64_t)(zone_minutes + 1440) * MINUTES(1)) % DAYS(1);
+}
+
 /* To the end of the day there, or of the next one when it is over. */
 static uint64_t
 draw_diurnal(const struct lifetime *l, struct sim_random *r, uint64_t now, int zone_minutes)
 {
-	uint64_t local = (now + DAYS(1) + (uint64_t)(zone_minutes + 1440) * MINUTES(1)) % DAYS(1);
+	uint64_t local = time_of_day(now, zone_minutes);
 	uint64_t end = l->from + l->scale, jitter = sim_random_below(r, 2 * l->jitter + 1);
 
 	end = (end + jitter - MIN(l->jitter, end)) % DAYS(1); /* it may be over midnight */
@@ -155,6 +161,17 @@ lifetime_draw(const struct lifetime *l, struct sim_random *r, uint64_t now_ns, i
 	return MIN(MAX(v, LEAST), DAYS(36500));
 }
 
+/* At night nobody is met: it ends at once. */
+static uint64_t
+rest_diurnal(const struct lifetime *l, struct sim_random *r, uint64_t now, int zone_minutes)
+{
+	uint64_t drawn = lifetime_draw(l, r, now, zone_minutes);
+	uint64_t since = (time_of_day(now, zone_minutes) + DAYS(1) - l->from) % DAYS(1);
+
+	/* Later than any end of this day: the draw is of the next one's. */
+	return since >= l->scale || drawn > l->scale - since + l->jitter ? LEAST : drawn;
+}
+
 /* Candidates for the one that is met. Among few the long ones would be too rare; see the test. */
 #define REST_DRAWS 64
 
@@ -164,8 +181,9 @@ lifetime_rest(const struct lifetime *l, struct sim_random *r, uint64_t now_ns, i
 	uint64_t drawn[REST_DRAWS], sum = 0, at;
 	size_t i = 0;
 
-	/* Without memory the one, and its end told by the clock the other. */
-	if (l->kind == LIFETIME_EXPONENTIAL || l->kind == LIFETIME_DIURNAL)
+	if (l->kind == LIFETIME_DIURNAL)
+		return rest_diurnal(l, r, now_ns, zone_minutes);
+	if (l->kind == LIFETIME_EXPONENTIAL) /* without memory */
 		return lifetime_draw(l, r, now_ns, zone_minutes);
 	/* A moment somewhere in all of them: as likely in each as that is long. */
 	for (; i < REST_DRAWS; i++)

@@ -61,7 +61,7 @@ uint64_t lifetime_draw(
 /*
  * What is left, in ns, of one that is under way at a moment that has nothing to do with it. A long
  * one is met more often than a short one: the rest of an exponential is as long as a whole one, and
- * not half of it.
+ * not half of it. A diurnal one is not met at night: a second is left.
  */
 uint64_t lifetime_rest(
     const struct lifetime *l, struct sim_random *r, uint64_t now_ns, int zone_minutes);

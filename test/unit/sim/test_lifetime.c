@@ -104,6 +104,27 @@ START_TEST(days_follow_the_place)
 }
 END_TEST
 
+/* Who is met at the beginning: nobody whose day is over, or has not begun. */
+START_TEST(at_night_nobody_is_met)
+{
+	struct lifetime l;
+	struct sim_random r;
+
+	sim_random_init(&r, 5, 0);
+	ck_assert_int_eq(lifetime_parse("diurnal from 8h for 10h", &l, error), ERR_OK);
+	ck_assert_uint_eq(lifetime_rest(&l, &r, HOURS(12), 0), HOURS(6));
+	ck_assert_uint_eq(lifetime_rest(&l, &r, HOURS(20), 0), SECONDS(1));
+	ck_assert_uint_eq(lifetime_rest(&l, &r, HOURS(7), 0), SECONDS(1));
+	ck_assert_uint_eq(lifetime_rest(&l, &r, HOURS(7), 120), HOURS(9));
+	ck_assert_int_eq(lifetime_parse("diurnal from 20h for 10h", &l, error), ERR_OK);
+	ck_assert_uint_eq(lifetime_rest(&l, &r, HOURS(2), 0), HOURS(4)); /* over midnight */
+	ck_assert_uint_eq(lifetime_rest(&l, &r, HOURS(12), 0), SECONDS(1));
+	ck_assert_int_eq(lifetime_parse("diurnal from 8h for 10h jitter 2h", &l, error), ERR_OK);
+	for (int i = 0; i < 1000; i++) /* some ended an hour ago, none goes on to tomorrow */
+		ck_assert_uint_le(lifetime_rest(&l, &r, HOURS(17), 0), HOURS(3));
+}
+END_TEST
+
 START_TEST(traces_are_drawn_from)
 {
 	static const char *const bad[] = { "60 soon", " \n", "", "-18446744073709551556", "60 -5",
@@ -189,7 +210,7 @@ main(void)
 	Suite *s = suite_create("sim/lifetime");
 
 	suite_add(s, "draws", 0, draws_have_their_quartiles, long_ones_are_met_more_often,
-	    days_follow_the_place, traces_are_drawn_from, NULL);
+	    days_follow_the_place, at_night_nobody_is_met, traces_are_drawn_from, NULL);
 	suite_add(s, "text", 0, wrong_text_is_refused, fixed_point_agrees_with_libm,
 	    units_are_read_exactly, NULL);
 	return suite_main(s);
