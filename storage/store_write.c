@@ -370,7 +370,8 @@ shard_append(struct shard_writer *w, const uint8_t *data, uint32_t count)
 
 /* ---- commit ---- */
 
-enum finish_outcome { FINISH_WRITTEN, FINISH_THERE, FINISH_UNPROVEN };
+/* BEHIND: a drop has come with a later order, which would count. From UNPROVEN on: once more. */
+enum finish_outcome { FINISH_WRITTEN, FINISH_THERE, FINISH_UNPROVEN, FINISH_BEHIND };
 
 struct finish {
 	struct shard_writer *w;
@@ -405,7 +406,9 @@ look_up(void *arg, struct index_txn *txn)
 		return lease_follows(new, lease.rank);
 	if (err == ERR_OK || err == ERR_NOT_FOUND)
 		err = catalog_shard(txn, &f->w->chunk, f->w->index, &f->known);
-	if (err == ERR_NOT_FOUND || (err == ERR_OK && f->known.state == SHARD_DROPPED))
+	if (err == ERR_OK && f->known.state == SHARD_DROPPED && f->known.order >= f->order)
+		f->outcome = FINISH_BEHIND;
+	else if (err == ERR_NOT_FOUND || (err == ERR_OK && f->known.state == SHARD_DROPPED))
 		f->outcome = FINISH_WRITTEN;
 	else if (err == ERR_OK)
 		f->outcome = f->known.state == SHARD_UNPROVEN ? FINISH_UNPROVEN : FINISH_THERE;
@@ -447,7 +450,7 @@ finish_run(void *arg)
 	f->lease_len = lease_pack(f->lease, f->w->store->net, f->w->scratch + SCRATCH_LEASE);
 	if (err == ERR_OK)
 		err = index_read(f->w->store->index, look_up, f);
-	if (err == ERR_OK && f->replace)
+	if (err == ERR_OK && f->replace && f->outcome != FINISH_BEHIND)
 		f->outcome = FINISH_WRITTEN;
 	if (err == ERR_OK && f->outcome == FINISH_WRITTEN)
 		err = write_trailer(f);
@@ -551,7 +554,7 @@ commit_claimed(struct finish *f)
 			f->replace = proof != ERR_OK && proof != ERR_NOT_FOUND;
 		}
 		store_reader_end(s, reader);
-		if (err != ERR_OK || f->outcome != FINISH_UNPROVEN)
+		if (err != ERR_OK || f->outcome < FINISH_UNPROVEN)
 			return err != ERR_OK ? err : commit_finished(f);
 	}
 }
@@ -560,15 +563,11 @@ int
 shard_commit(struct shard_writer *w, const struct descriptor *d, const struct lease *lease)
 {
 	struct finish f = { .w = w, .descriptor = d, .lease = lease };
-	int err = ERR_OK;
+	int err = w->lost ? ERR_IO : w->failed;
 
 	must(!w->busy);
-	if (w->lost)
-		err = ERR_IO;
-	else if (w->failed != ERR_OK)
-		err = w->failed;
-	else if (w->done != w->layout.rows || d->k != w->layout.k || d->n != w->layout.n ||
-		 d->chunk_bytes != w->layout.chunk_bytes)
+	if (err == ERR_OK && (w->done != w->layout.rows || d->k != w->layout.k ||
+				 d->n != w->layout.n || d->chunk_bytes != w->layout.chunk_bytes))
 		err = ERR_INVALID;
 	if (err == ERR_OK) {
 		descriptor_id(d, &w->chunk);

@@ -364,6 +364,67 @@ START_TEST(who_cannot_read_a_header_begins_no_other_store)
 }
 END_TEST
 
+/* ---- a put that a drop overtakes ---- */
+
+struct slow_put {
+	struct run *r;
+	struct shard_writer *w;
+	const struct fx_chunk *chunk;
+	int result;
+};
+
+static int
+slow_commit(void *arg)
+{
+	struct slow_put *p = arg;
+	struct lease lease;
+
+	fx_lease(&lease, 0, &p->chunk->id, 2);
+	p->result = shard_commit(p->w, p->chunk->descriptor, &lease);
+	return ERR_OK;
+}
+
+static int
+overtaken_task(void *arg)
+{
+	struct run *r = arg;
+	struct fx_chunk a;
+	struct slow_put put = { .r = r, .chunk = &a };
+	struct task_group group;
+
+	fx_chunk_init(&a, 1, 1, 1, 4000);
+	ck_assert_int_eq(fx_put(r->store, &a, 0, 1, 1), ERR_OK);
+	ck_assert_int_eq(shard_begin(r->store, &a.layout, 0, &put.w), ERR_OK);
+	ck_assert_int_eq(shard_append(put.w, a.shards[0], a.layout.rows), ERR_OK);
+	/* Its worker sleeps from where it has its order to where it looks what is there. */
+	sim_node_work_time(r->env, WORK_DISK, SECONDS(1));
+	task_group_init(&group, r->env);
+	ck_assert_int_eq(task_spawn(&group, "put", slow_commit, &put), ERR_OK);
+	ck_assert_int_eq(task_sleep(r->env, 1), ERR_OK);
+	sim_node_work_time(r->env, WORK_DISK, 0);
+	ck_assert_int_eq(store_drop(r->store, &a.id, 0), ERR_OK);
+	ck_assert_int_eq(fx_check(r->store, &a, 0), ERR_NOT_FOUND);
+	ck_assert_int_eq(task_group_wait(&group, 0), ERR_OK);
+	task_group_fini(&group);
+	ck_assert_int_eq(put.result, ERR_OK);
+	ck_assert_int_eq(fx_check(r->store, &a, 0), ERR_OK);
+	fx_chunk_fini(&a);
+	return ERR_OK;
+}
+
+START_TEST(a_put_that_a_drop_overtakes_is_there)
+{
+	struct run r;
+
+	run_init(&r, 1);
+	node_up(&r);
+	ck_assert(live(&r, overtaken_task));
+	node_down(&r);
+	ck_assert_str_eq(r.model.wrong, "");
+	run_fini(&r);
+}
+END_TEST
+
 /* ---- what a start could not read ---- */
 
 static int
@@ -428,7 +489,7 @@ main(void)
 
 	must(crypto_init() == ERR_OK);
 	suite_add(s, "faults", 120, every_operation_fails_once,
-	    a_shard_that_cannot_be_read_costs_no_space,
+	    a_shard_that_cannot_be_read_costs_no_space, a_put_that_a_drop_overtakes_is_there,
 	    who_cannot_read_a_header_begins_no_other_store,
 	    what_a_start_could_not_read_is_not_compacted, every_operation_fails_for_want_of_space,
 	    disk_fails_for_a_while, rot_does_not_hold_up_compaction,
