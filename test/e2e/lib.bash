@@ -69,7 +69,7 @@ finish() {
 	else
 		echo "$passed passed, $failed failed"
 	fi
-	[ $failed -eq 0 ] && [ $passed -gt 0 ]
+	[ $failed -eq 0 ] && [ $((passed + skipped)) -gt 0 ]
 	exit
 }
 # no TEXT: why the case fails.
