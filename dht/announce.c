@@ -422,10 +422,17 @@ plan(struct dht *d)
 {
 	uint64_t now = env_now(d->env), at = next_due(d), tick = dht_paced(d, TICK);
 
-	if (!d->announce_started || at == 0)
+	if (!d->announce_started || !d->joined || at == 0)
 		timer_stop(&d->announce);
 	else
 		timer_start(&d->announce, at > now + tick ? at - now : tick);
+}
+
+void
+dht_announce_plan(struct dht *d)
+{
+	if (!d->announcing)
+		plan(d);
 }
 
 static void
@@ -435,7 +442,7 @@ on_tick(void *arg)
 
 	if (d->announcing)
 		return; /* its end plans on */
-	if (d->joined && due(d, next_due(d)))
+	if (due(d, next_due(d)))
 		d->announcing = task_spawn(&d->group, "dht announce", announce_run, d) == ERR_OK;
 	if (!d->announcing)
 		plan(d);

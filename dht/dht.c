@@ -45,6 +45,8 @@ dht_new(const struct dht_opts *opts, struct dht **out)
 	d->ip_limits = opts->ip_limits;
 	d->pace = MAX(opts->pace, 1);
 	d->calm = MAX(opts->calm, 1);
+	d->on_joined = opts->joined;
+	d->on_joined_arg = opts->joined_arg;
 	task_group_init(&d->group, d->env);
 	size_init(&d->size, d->pace);
 	buf_init(&d->empty, RPC_DATAGRAM_BODY_MAX);

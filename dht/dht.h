@@ -33,6 +33,10 @@ struct dht_opts {
 	bool ip_limits; /* 2 per /24 or /64 in a bucket, 10 in the table; off on loopback nets */
 	uint64_t pace;  /* divides the upkeep intervals on test networks; 0 or 1: as documented */
 	uint64_t calm;  /* multiplies them, in simulations that ask about something else; 0 or 1 */
+	/* Once, when somebody of the network has answered, inside dht_join() or later; may be NULL.
+	 */
+	void (*joined)(void *arg);
+	void *joined_arg;
 };
 int dht_new(const struct dht_opts *opts, struct dht **out);
 /*

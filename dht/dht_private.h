@@ -64,6 +64,8 @@ struct dht {
 	struct timer ping, minute, refresh, verifier, announce;
 	struct ask ping_ask;
 	uint64_t ping_at; /* when the timer ping is due */
+	void (*on_joined)(void *arg);
+	void *on_joined_arg;
 	struct contact ping_to;
 	struct buf empty;      /* the body of PING and SELF */
 	struct verify *verify; /* DHT_VERIFY_MAX, allocated with the first stranger */
@@ -72,7 +74,9 @@ struct dht {
 	enum refresh refresh_what;
 	struct id refresh_target;
 	uint64_t neighbourhood_at, table_saved_at, retried_at, sampled_at,
-	    knocked_at; /* 0: never */
+	    knocked_at;       /* 0: never */
+	uint64_t retry_after; /* of retried_at; nobody has answered for so many retries: */
+	uint8_t retries;
 
 	uint8_t self_record[RECORD_BYTES_MAX]; /* packed by dht_set_self */
 	size_t self_record_len;
@@ -97,6 +101,9 @@ dht_paced(const struct dht *d, uint64_t interval)
 
 /* ---- serve.c ---- */
 void dht_serve_init(struct dht *d); /* registers the methods */
+
+/* ---- join.c ---- */
+void dht_joined(struct dht *d); /* somebody of the network answers; tells it once */
 
 /* ---- upkeep.c ---- */
 void dht_upkeep_init(struct dht *d);
@@ -127,6 +134,7 @@ bool dht_holds(const struct dht *d, const struct place *p); /* this node is insi
 void dht_announce_init(struct dht *d);
 void dht_announce_start(struct dht *d);
 void dht_announce_stop(struct dht *d);
+void dht_announce_plan(struct dht *d);   /* what it waits for may have changed */
 void dht_announce_spread(struct dht *d); /* as if the last ones were made at random times */
 
 #endif

@@ -293,6 +293,17 @@ dht_refresh(struct dht *d, const struct id *target, enum refresh what)
 	return err;
 }
 
+void
+dht_joined(struct dht *d)
+{
+	if (d->joined)
+		return;
+	d->joined = true;
+	dht_announce_plan(d);
+	if (d->on_joined != NULL)
+		d->on_joined(d->on_joined_arg);
+}
+
 int
 dht_rejoin(struct dht *d)
 {
@@ -306,7 +317,7 @@ dht_rejoin(struct dht *d)
 	if (err == ERR_OK)
 		err = dht_refresh(d, &d->self, REFRESH_OWN);
 	if (err == ERR_OK) {
-		d->joined = true;
+		dht_joined(d);
 		recheck(d, to, count);
 	} else {
 		free(to);
@@ -353,7 +364,7 @@ dht_join(struct dht *d, uint64_t timeout)
 		err = ERR_NO_NETWORK;
 	d->neighbourhood_at = env_now(d->env);
 	if (err == ERR_OK)
-		d->joined = true;
+		dht_joined(d);
 	/* Upkeep runs in any case: it knocks again while nobody is known. */
 	if (err != ERR_CANCELED && !d->stopping && !timer_armed(&d->refresh))
 		dht_upkeep_start(d);

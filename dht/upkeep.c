@@ -24,16 +24,20 @@
 #define NEIGHBOURHOOD_MIN SECONDS(30) /* brought forward no oftener than this */
 #define KNOCK_EVERY       MINUTES(10) /* at bootstraps that the table has lost */
 #define SAVE_EVERY        MINUTES(10)
-#define RETRY_EVERY       SECONDS(30) /* bootstraps, while nobody is known */
-#define REFRESH_EVERY     SECONDS(5)
-#define BUCKET_LOOK       MINUTES(5)       /* for idle ones */
-#define EXPIRE_EVERY      MINUTES(5)       /* who is asked for an expired record knows that it is */
-#define VERIFY_DELAY      MILLISECONDS(50) /* an answer to us would tell in that time */
+/* Bootstraps, while nobody answers: twice as long after each time. A line may be gone for days. */
+#define RETRY_FIRST       SECONDS(10)
+#define RETRY_MAX         MINUTES(2)
+#define RETRY_DOUBLINGS   4U
+_Static_assert(RETRY_FIRST << RETRY_DOUBLINGS >= RETRY_MAX, "the longest pause is reached");
+#define REFRESH_EVERY   SECONDS(5)
+#define BUCKET_LOOK     MINUTES(5)       /* for idle ones */
+#define EXPIRE_EVERY    MINUTES(5)       /* who is asked for an expired record knows that it is */
+#define VERIFY_DELAY    MILLISECONDS(50) /* an answer to us would tell in that time */
 /* Lookups of own random targets until the size estimate is good enough to place records by. */
-#define SAMPLES_FIRST     (SIZE_SAMPLES_MIN + 2)
-#define SAMPLE_EVERY      HOURS(2) /* afterwards: the estimate moves twofold a day at most */
+#define SAMPLES_FIRST   (SIZE_SAMPLES_MIN + 2)
+#define SAMPLE_EVERY    HOURS(2) /* afterwards: the estimate moves twofold a day at most */
 /* Of the refreshes of the own neighbourhood so many are short, then a full one. */
-#define SHORT_REFRESHES   2
+#define SHORT_REFRESHES 2
 
 bool
 dht_contact_ok(const struct dht *d, const struct contact *c)
@@ -168,6 +172,10 @@ on_answered(void *arg, const struct contact *to, uint64_t rtt)
 	}
 	table_offer(d->table, to, rtt,
 	    v != NULL && ask_pending(&v->ask) ? TABLE_INBOUND : TABLE_OUTBOUND, now);
+	/* Nobody did for a while: what waits for the next time can go on. */
+	if (d->retries > 0 && timer_armed(&d->refresh))
+		timer_start(&d->refresh, dht_paced(d, env_random_below(d->env, REFRESH_EVERY)));
+	d->retries = 0;
 }
 
 static void
@@ -253,6 +261,8 @@ refresh_run(void *arg)
 		      : dht_refresh(d, &d->refresh_target, d->refresh_what);
 
 	d->refreshing = false;
+	if (err == ERR_OK)
+		dht_joined(d);
 	return err;
 }
 
@@ -278,6 +288,15 @@ left(const struct dht *d, uint64_t then, uint64_t every)
 	return passed >= whole ? 0 : whole - passed;
 }
 
+/* Until the next try, with a random quarter: those whom one line cut off do not come together. */
+static uint64_t
+retry_pause(struct dht *d)
+{
+	uint64_t pause = MIN(RETRY_FIRST << MIN(d->retries, RETRY_DOUBLINGS), RETRY_MAX);
+
+	return pause - pause / 4 + env_random_below(d->env, pause / 4 + 1);
+}
+
 /* When to look again: for what is due next, at most a minute, since buckets fall idle unseen. */
 static void
 refresh_plan(struct dht *d)
@@ -290,6 +309,8 @@ refresh_plan(struct dht *d)
 	else if (d->crowded)
 		wait = MIN(wait, left(d, d->neighbourhood_at, NEIGHBOURHOOD_MIN));
 	wait = MIN(wait, left(d, d->sampled_at, SAMPLE_EVERY));
+	if (d->retries > 0 && !d->refreshing)
+		wait = left(d, d->retried_at, d->retry_after);
 	timer_start(&d->refresh, wait + jitter);
 }
 
@@ -332,10 +353,12 @@ refresh_choose(struct dht *d)
 
 	env_random(d->env, random.b, sizeof(random.b));
 	if (!table_answers(d->table)) {
-		if (since(d, d->retried_at) >= dht_paced(d, RETRY_EVERY)) {
-			d->retried_at = now;
-			refresh_start(d, REFRESH_RETRY, &random);
-		}
+		if (since(d, d->retried_at) < dht_paced(d, d->retry_after))
+			return;
+		d->retried_at = now;
+		d->retry_after = retry_pause(d);
+		d->retries = (uint8_t)MIN(d->retries + 1U, RETRY_DOUBLINGS);
+		refresh_start(d, REFRESH_RETRY, &random);
 		return;
 	}
 	if (since(d, d->neighbourhood_at) >= dht_paced(d, NEIGHBOURHOOD) ||

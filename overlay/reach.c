@@ -29,6 +29,7 @@ struct reach {
 	struct reach_status status;
 	struct reach_votes votes;
 	unsigned retries; /* since the last check that was confirmed, or was asked for */
+	unsigned looks;   /* that knew no server, since then */
 	bool checking, again, closing;
 	struct limits dials;
 	size_t dialling;
@@ -378,15 +379,14 @@ conclude(struct reach *r, struct check *c)
 	adopt(r, &next);
 }
 
+/* Twice as long for each time before, which it counts. */
 static uint64_t
-retry_delay(struct reach *r)
+doubled(uint64_t delay, uint64_t most, unsigned *times)
 {
-	uint64_t delay = REACH_RETRY;
-
-	for (unsigned i = 0; i < r->retries && delay < REACH_RETRY_MAX; i++)
+	for (unsigned i = 0; i < *times && delay < most; i++)
 		delay *= 2;
-	r->retries++;
-	return MIN(delay, REACH_RETRY_MAX);
+	++*times;
+	return MIN(delay, most);
 }
 
 static void
@@ -395,9 +395,9 @@ schedule(struct reach *r)
 	uint64_t pace = MAX(r->opts.pace, 1), delay = REACH_AGAIN;
 
 	if (r->status.wanted == 0 && !r->status.reachable)
-		delay = REACH_SOON;
+		delay = doubled(REACH_SOON, REACH_SOON_MAX, &r->looks);
 	else if (r->status.confirmed < REACH_CONFIRMS)
-		delay = retry_delay(r);
+		delay = doubled(REACH_RETRY, REACH_RETRY_MAX, &r->retries);
 	else
 		r->retries = 0;
 	if (r->again)
@@ -447,7 +447,7 @@ reach_check_soon(struct reach *r)
 {
 	if (r->closing || r->status.why == REACH_CLIENT)
 		return;
-	r->retries = 0;
+	r->retries = r->looks = 0;
 	timer_start(&r->timer, 0);
 }
 

@@ -25,7 +25,8 @@ enum overlay_method {
 #define REACH_DIAL_TIMEOUT  SECONDS(5)
 #define REACH_ASK_TIMEOUT   SECONDS(10)
 /* Divided by opts.pace. */
-#define REACH_SOON          SECONDS(2) /* until a server is known */
+#define REACH_SOON          SECONDS(2) /* until a server is known; twice as long after each look */
+#define REACH_SOON_MAX      MINUTES(1)
 /* While not confirmed by REACH_CONFIRMS: twice as long after each check, for behind some routers
  * nobody ever is. */
 #define REACH_RETRY         MINUTES(2)

@@ -13,7 +13,6 @@
 /* Without a store nothing changes but the date, which only has to be younger than the record's
  * life. */
 #define SELF_INTERVAL_STILL MINUTES(10)
-#define REJOIN_INTERVAL     SECONDS(10)
 #define PATH_BYTES_MAX      4096
 
 struct node {
@@ -203,6 +202,16 @@ others(const struct node *n, const struct contact *in, size_t count, struct cont
 	return kept;
 }
 
+static void
+joined(void *arg)
+{
+	struct node *n = arg;
+
+	n->joined = true;
+	if (n->reach != NULL)
+		reach_check_soon(n->reach);
+}
+
 static int
 open_dht(struct node *n, const struct contact *bootstraps, size_t count)
 {
@@ -220,6 +229,8 @@ open_dht(struct node *n, const struct contact *bootstraps, size_t count)
 		.ip_limits = !n->opts.loopback_net,
 		.pace = n->opts.pace,
 		.calm = n->opts.calm,
+		.joined = joined,
+		.joined_arg = n,
 	    },
 	    &n->dht);
 }
@@ -311,33 +322,16 @@ open_services(struct node *n, bool first)
 }
 
 static int
-rejoin_task(void *arg)
-{
-	struct node *n = arg;
-	int err = ERR_OK;
-
-	while (err == ERR_OK && !n->joined) {
-		err = task_sleep(n->env, REJOIN_INTERVAL / MAX(n->opts.pace, 1));
-		if (err == ERR_OK && dht_join(n->dht, NODE_JOIN_TIMEOUT) == ERR_OK) {
-			n->joined = true;
-			reach_check_soon(n->reach);
-		}
-	}
-	return err;
-}
-
-static int
 join(struct node *n)
 {
 	int err = n->opts.seeded ? ERR_OK : dht_join(n->dht, NODE_JOIN_TIMEOUT);
 
-	n->joined = err == ERR_OK;
-	if (n->joined)
-		reach_check_soon(n->reach);
+	if (err == ERR_OK)
+		joined(n);
 	if (err != ERR_NO_NETWORK || n->opts.client)
 		return err;
 	log_warn(n->env, "nobody of the network answers; trying on");
-	return task_spawn(&n->group, "rejoin", rejoin_task, n);
+	return ERR_OK;
 }
 
 int

@@ -120,6 +120,42 @@ START_TEST(nobody_there_is_said_and_tried_again)
 }
 END_TEST
 
+/* A machine without a line for hours: neither its timers nor its datagrams go on as at first. */
+START_TEST(who_is_alone_asks_ever_rarer)
+{
+	struct net *n = net_new(&(struct net_opts){ .seed = 313, .nodes = 9 });
+	struct contact doors[8];
+	struct net_start how = { .bootstraps = doors, .bootstraps_count = ARRAY_LEN(doors) };
+	uint64_t before[SIM_EVENT_KINDS], after[SIM_EVENT_KINDS], sent;
+	struct sim_traffic stats;
+
+	for (size_t i = 0; i < ARRAY_LEN(doors); i++)
+		doors[i] = n->nodes[i].contact;
+	net_start(n, 8, &how);
+	ck_assert_int_eq(net_join(n, 8, SECONDS(10), NULL), ERR_NO_NETWORK);
+	sim_run_for(n->world, MINUTES(10));
+	sim_events_by_kind(n->world, before);
+	sim_traffic(n->world, &stats);
+	sent = stats.datagrams_sent;
+	sim_run_for(n->world, HOURS(1));
+	sim_events_by_kind(n->world, after);
+	sim_traffic(n->world, &stats);
+	sent = stats.datagrams_sent - sent;
+	after[SIM_EVENT_TIMER] -= before[SIM_EVENT_TIMER];
+	printf("alone for an hour: %llu timers, %llu datagrams\n",
+	    (unsigned long long)after[SIM_EVENT_TIMER], (unsigned long long)sent);
+	/* Each door twice in two minutes at most. */
+	ck_assert_uint_le(sent, 40 * 2 * ARRAY_LEN(doors));
+	ck_assert_uint_le(after[SIM_EVENT_TIMER], 2000);
+	/* One that comes up is found within that time. */
+	net_start(n, 0, NULL);
+	ck_assert_int_eq(net_join(n, 0, SECONDS(10), NULL), ERR_OK);
+	sim_run_for(n->world, MINUTES(3));
+	ck_assert_uint_eq(dht_contacts(n->nodes[8].dht, NULL, 0), 1);
+	net_free(n);
+}
+END_TEST
+
 START_TEST(a_restart_finds_the_saved_table)
 {
 	struct net *n = net_new(&(struct net_opts){ .seed = 312, .nodes = 30, .regions = true });
@@ -453,9 +489,10 @@ main(void)
 	tcase_add_loop_test(tc, small_networks_work_at_once, 0, 4);
 	suite_add_tcase(s, tc);
 	suite_add(s, "life", 60, a_seed_replays, the_first_bootstrap_may_be_dead,
-	    nobody_there_is_said_and_tried_again, a_restart_finds_the_saved_table,
-	    the_dead_are_forgotten, a_sample_does_not_wait_for_the_dead,
-	    halves_that_were_cut_for_long_find_each_other, failures_do_not_put_pings_off,
-	    records_expire_and_stores_fill, a_sweep_announces_everything, NULL);
+	    nobody_there_is_said_and_tried_again, who_is_alone_asks_ever_rarer,
+	    a_restart_finds_the_saved_table, the_dead_are_forgotten,
+	    a_sample_does_not_wait_for_the_dead, halves_that_were_cut_for_long_find_each_other,
+	    failures_do_not_put_pings_off, records_expire_and_stores_fill,
+	    a_sweep_announces_everything, NULL);
 	return suite_main(s);
 }

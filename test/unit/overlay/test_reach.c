@@ -260,6 +260,24 @@ START_TEST(out_of_reach_asks_ever_rarer)
 }
 END_TEST
 
+START_TEST(who_knows_nobody_looks_ever_rarer)
+{
+	struct city *c = calloc(1, sizeof(*c));
+	uint64_t before[SIM_EVENT_KINDS], after[SIM_EVENT_KINDS];
+
+	ck_assert_ptr_nonnull(c);
+	c->net = net_new(NODES, NULL);
+	enter(c, 0, (struct reach_opts){ 0 });
+	sim_run_for(c->net.world, MINUTES(5));
+	sim_events_by_kind(c->net.world, before);
+	sim_run_for(c->net.world, HOURS(1));
+	sim_events_by_kind(c->net.world, after);
+	/* Once a minute, and what that leads to. */
+	ck_assert_uint_le(after[SIM_EVENT_TIMER] - before[SIM_EVENT_TIMER], 120);
+	city_free(c);
+}
+END_TEST
+
 START_TEST(silence_is_no_evidence)
 {
 	struct city *c = city_new();
@@ -368,7 +386,8 @@ main(void)
 	suite_add(s, "vote", 0, vote_needs_two_that_agree, changed_address_wins_in_time, NULL);
 	suite_add(s, "check", 20, first_node_is_a_server_and_vouches_for_the_second,
 	    three_confirm_when_there_are_more, closed_port_is_found_out_and_said,
-	    out_of_reach_asks_ever_rarer, silence_is_no_evidence, wishes_of_the_owner, NULL);
+	    out_of_reach_asks_ever_rarer, who_knows_nobody_looks_ever_rarer, silence_is_no_evidence,
+	    wishes_of_the_owner, NULL);
 	suite_add(s, "others", 0, ping_tells_the_address, dialbacks_are_bounded, NULL);
 	return suite_main(s);
 }
