@@ -17,7 +17,7 @@
 #define SWEEP_JITTER  (RECORD_LOCATION_TTL / 20) /* so that nodes started together part ways */
 #define SELF_EVERY    (RECORD_PEER_TTL / 4 * 3)  /* leaves time for a failure or two */
 #define SELF_JITTER   (RECORD_PEER_TTL / 20)
-#define SELF_RETRY    SECONDS(30) /* nobody took it, or not a server yet */
+#define SELF_RETRY    SECONDS(30) /* nobody took it */
 #define JOIN_DELAY    SECONDS(5)  /* the table settles first */
 #define SOON_DELAY    SECONDS(2)  /* gathers what one upload or repair brings */
 #define TICK          SECONDS(1)
@@ -371,20 +371,31 @@ due(const struct dht *d, uint64_t at)
 	return at != 0 && env_now(d->env) >= at;
 }
 
+/* Who becomes a server says so by dht_set_self(); until then there is nothing to wake for. */
+static SUSPENDS int
+publish_when_server(struct dht *d)
+{
+	int err = ERR_STATE;
+
+	d->publish_at = 0;
+	if (!endpoint_is_server(d->ep))
+		return err;
+	if (d->self_record_len > 0)
+		err = publish_self(d);
+	if (d->publish_at == 0) /* else there are news meanwhile */
+		d->publish_at = err == ERR_OK ? jittered(d, SELF_EVERY, SELF_JITTER)
+					      : jittered(d, SELF_RETRY, SELF_RETRY / 2);
+	return err;
+}
+
 static int
 announce_run(void *arg)
 {
 	struct dht *d = arg;
 	int err = ERR_OK;
 
-	if (due(d, d->publish_at)) {
-		if (endpoint_is_server(d->ep) && d->self_record_len > 0)
-			err = publish_self(d);
-		else
-			err = ERR_STATE;
-		d->publish_at = err == ERR_OK ? jittered(d, SELF_EVERY, SELF_JITTER)
-					      : jittered(d, SELF_RETRY, SELF_RETRY / 2);
-	}
+	if (due(d, d->publish_at))
+		err = publish_when_server(d);
 	if (d->has_announcer && due(d, d->sweep_at)) {
 		d->sweep_at = jittered(d, SWEEP_EVERY, SWEEP_JITTER);
 		err = sweep_run(d, false);

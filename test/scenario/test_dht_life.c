@@ -156,6 +156,41 @@ START_TEST(who_is_alone_asks_ever_rarer)
 }
 END_TEST
 
+static void
+say_self(struct net_node *node, uint64_t roles)
+{
+	struct peer_record r = { .pub = node->identity.pub, .addrs_count = 1, .version_min = 1 };
+
+	r.version_max = 1;
+	r.roles = (uint8_t)roles;
+	r.addrs[0] = node->contact.addr;
+	r.operator_key = r.pub;
+	endpoint_set_server(node->ep, roles != 0);
+	dht_set_self(node->dht, &r);
+}
+
+START_TEST(who_is_no_server_wakes_to_publish_when_it_is)
+{
+	struct net *n = net_new(&(struct net_opts){ .seed = 321, .nodes = 2 });
+	struct net_node *node = &n->nodes[1];
+	struct net_start how = {
+		.bootstraps = &n->nodes[0].contact, .bootstraps_count = 1, .client = true
+	};
+
+	join_all(n, 0, 1);
+	net_start(n, 1, &how);
+	say_self(node, 0);
+	ck_assert_int_eq(net_join(n, 1, SECONDS(10), NULL), ERR_OK);
+	sim_run_for(n->world, MINUTES(1));
+	ck_assert(!timer_armed(&node->dht->announce));
+	say_self(node, PEER_SERVER);
+	sim_run_for(n->world, SECONDS(10));
+	ck_assert(net_keeps(n, 0, &node->identity.id, RECORD_PEER));
+	ck_assert(timer_armed(&node->dht->announce));
+	net_free(n);
+}
+END_TEST
+
 START_TEST(a_restart_finds_the_saved_table)
 {
 	struct net *n = net_new(&(struct net_opts){ .seed = 312, .nodes = 30, .regions = true });
@@ -490,9 +525,9 @@ main(void)
 	suite_add_tcase(s, tc);
 	suite_add(s, "life", 60, a_seed_replays, the_first_bootstrap_may_be_dead,
 	    nobody_there_is_said_and_tried_again, who_is_alone_asks_ever_rarer,
-	    a_restart_finds_the_saved_table, the_dead_are_forgotten,
-	    a_sample_does_not_wait_for_the_dead, halves_that_were_cut_for_long_find_each_other,
-	    failures_do_not_put_pings_off, records_expire_and_stores_fill,
-	    a_sweep_announces_everything, NULL);
+	    who_is_no_server_wakes_to_publish_when_it_is, a_restart_finds_the_saved_table,
+	    the_dead_are_forgotten, a_sample_does_not_wait_for_the_dead,
+	    halves_that_were_cut_for_long_find_each_other, failures_do_not_put_pings_off,
+	    records_expire_and_stores_fill, a_sweep_announces_everything, NULL);
 	return suite_main(s);
 }
