@@ -10,8 +10,12 @@
 #include "object/map_follow.h"
 #include "object/map_roots.h"
 
-/* A checkpoint that failed is tried again. */
+/*
+ * A checkpoint that failed is tried again, later each time: each puts its pages under fresh keys,
+ * and what the holders that are left have taken stays with them until a root gets through.
+ */
 #define RETRY_AFTER   MINUTES(1)
+#define RETRY_MAX     MINUTES(30)
 /* A writer that rolls meets a checkpoint's root now and then, not so often in a row. */
 #define MOVE_TRIES    5
 /* More log chunks make opening slow: each is fetched. */
@@ -312,6 +316,7 @@ map_checkpoint(struct map *m)
 		/* Another gateway's has done it. */
 		if (err == ERR_STALE)
 			err = ERR_OK;
+		m->checkpoint_failures = err == ERR_OK ? 0 : m->checkpoint_failures + 1;
 	}
 	semaphore_release(&m->checkpoints);
 	map_checkpoint_arm(m);
@@ -326,6 +331,17 @@ map_log_memory(const struct map *m)
 	return m->era->overlay.bytes + m->ids.bytes;
 }
 
+static uint64_t
+retry_after(struct map *m)
+{
+	uint64_t after = RETRY_AFTER;
+
+	for (unsigned i = 1; i < m->checkpoint_failures && after < RETRY_MAX; i++)
+		after *= 2;
+	after = MIN(after, RETRY_MAX);
+	return after - after / 4 + env_random_below(m->env, after / 4 + 1);
+}
+
 int
 map_checkpointer(void *arg)
 {
@@ -335,7 +351,7 @@ map_checkpointer(void *arg)
 	m->work_err[MAP_WORK_CHECKPOINT] = err;
 	if (err != ERR_OK && err != ERR_CANCELED) {
 		log_warn(m->env, "no checkpoint: %s", err_text(err));
-		timer_start(&m->checkpoint_timer, RETRY_AFTER);
+		timer_start(&m->checkpoint_timer, retry_after(m));
 	}
 	m->working[MAP_WORK_CHECKPOINT] = false;
 	map_wake_waiters(m);

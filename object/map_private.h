@@ -106,10 +106,10 @@ struct map {
 	struct map_pending *pending;
 	struct blob_ref *orphans; /* put, and named by no head */
 	size_t orphans_count;
-	struct map_waiter
-	    *waiters; /* for a root to be at hand, or for rolling and checkpoints to end */
+	struct map_waiter *waiters; /* for a root at hand, or rolling and checkpoints to end */
 	struct semaphore checkpoints;
 	struct timer checkpoint_timer, starter, keep_timer;
+	unsigned checkpoint_failures; /* in a row */
 	struct hash kept_id; /* of the head in the cache directory; kept_ms: its current_ms there */
 	struct task_group tasks;
 	bool working[MAP_WORKS]; /* a task for it runs, or is about to */

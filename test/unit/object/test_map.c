@@ -379,6 +379,38 @@ count_alone(struct mem_world *w, int times, size_t tasks, struct map_sight *sigh
 }
 
 /* A steady writer: hundreds of commits, rolled meanwhile, none waits for a roll. */
+START_TEST(a_checkpoint_that_fails_is_tried_ever_rarer)
+{
+	struct mem_world *w = mem_world_new(7);
+	struct map_opts opts = { .checkpoint_after = MINUTES(10) };
+	struct gateway *g = gateway_open(w, &opts);
+	struct map_sight sight;
+
+	ck_assert_int_eq(put_text(g, "x", "1"), ERR_OK);
+	w->put_fails = 1000;
+	sim_run_for(w->sim, HOURS(6));
+	map_sight(g->map, &sight);
+	/* After 1, 2, 4, 8, 16 minutes, then each half an hour, a quarter less at most. */
+	printf("%llu tries\n", (unsigned long long)sight.failed_checkpoints);
+	ck_assert_uint_ge(sight.failed_checkpoints, 14);
+	ck_assert_uint_le(sight.failed_checkpoints, 20);
+	w->put_fails = 0;
+	sim_run_for(w->sim, MINUTES(31));
+	map_sight(g->map, &sight);
+	ck_assert_uint_eq(sight.own_checkpoints, 1);
+	/* The next one that fails is tried again soon. */
+	w->put_fails = 1000;
+	ck_assert_int_eq(put_text(g, "x", "2"), ERR_OK);
+	sim_run_for(w->sim, MINUTES(12));
+	w->put_fails = 0;
+	sim_run_for(w->sim, MINUTES(9));
+	map_sight(g->map, &sight);
+	ck_assert_uint_eq(sight.own_checkpoints, 2);
+	gateway_close(g);
+	mem_world_free(w);
+}
+END_TEST
+
 START_TEST(a_steady_writer_does_not_wait)
 {
 	struct mem_world *w = mem_world_new(6);
@@ -421,6 +453,7 @@ main(void)
 	    what_could_not_be_followed_is_not_recent, a_function_that_declines_writes_nothing,
 	    a_fork_ends_writing, transactions_have_a_largest_size, NULL);
 	suite_add(s, "many", 30, two_gateways_count_together, counting_survives_faults,
-	    a_steady_writer_does_not_wait, many_updates_are_few_commits, NULL);
+	    a_steady_writer_does_not_wait, a_checkpoint_that_fails_is_tried_ever_rarer,
+	    many_updates_are_few_commits, NULL);
 	return suite_main(s);
 }
