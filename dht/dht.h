@@ -71,6 +71,7 @@ struct lookup_opts {
 	size_t count;     /* closest wanted; 0: DHT_K */
 	unsigned paths;   /* 0: DHT_PATHS */
 	bool first_only;  /* return at the first answer of the closest known (hot path) */
+	bool exact;       /* return at the answer of whose id begins as target does, in 64 bits */
 	bool hasty;       /* who is slow is not waited for: some of the closest may be missing */
 	uint64_t timeout; /* 0: 15 s */
 };

@@ -62,6 +62,7 @@ lookup_once(struct dht *d, const struct id *target, const struct lookup_opts *op
 		.want = opts->count == 0 ? DHT_K : MIN(opts->count, DHT_REGION_MAX),
 		.paths = paths,
 		.first_only = opts->first_only,
+		.exact = opts->exact,
 		.hasty = opts->hasty,
 		.timeout = opts->timeout,
 		.method = DHT_FIND_NODE },
@@ -116,7 +117,7 @@ dht_resolve(struct dht *d, const uint8_t prefix[8], struct contact *out)
 	result = calloc(1, sizeof(*result));
 	if (result == NULL)
 		return ERR_NOMEM;
-	err = dht_lookup(d, &target, NULL, result);
+	err = dht_lookup(d, &target, &(struct lookup_opts){ .exact = true }, result);
 	if (err == ERR_OK) {
 		err = ERR_NOT_FOUND;
 		for (size_t i = 0; i < result->count && err != ERR_OK; i++)

@@ -19,6 +19,7 @@ lookup_init(struct lookup_state *s, const struct lookup_plan *plan, uint64_t now
 	s->paths = plan->paths;
 	s->alpha = plan->alpha;
 	s->first_only = plan->first_only;
+	s->exact = plan->exact;
 	s->hasty = plan->hasty;
 	s->ip_limits = plan->ip_limits;
 	s->started = now;
@@ -304,7 +305,11 @@ bool
 lookup_done(const struct lookup_state *s, uint64_t now)
 {
 	size_t answered = 0, want = s->first_only ? 1 : s->want;
+	const struct candidate *nearest = s->count == 0 ? NULL : &s->at[s->order[0]];
 
+	if (s->exact && nearest != NULL && nearest->top == 0 &&
+	    nearest->state == CANDIDATE_ANSWERED)
+		return true;
 	for (size_t i = 0; i < s->count && answered < want; i++) {
 		const struct candidate *c = &s->at[s->order[i]];
 

@@ -45,7 +45,7 @@ struct lookup_state {
 	struct id target, self;
 	size_t want;
 	unsigned paths, alpha;
-	bool first_only, hasty, ip_limits;
+	bool first_only, exact, hasty, ip_limits;
 	uint64_t started;
 	uint32_t asked, failed, seeds;
 	uint16_t count;
@@ -61,6 +61,7 @@ struct lookup_plan {
 	size_t want;
 	unsigned paths, alpha;
 	bool first_only; /* done at the answer of the nearest known */
+	bool exact;      /* done at the answer of whose id begins as the target does, in 64 bits */
 	bool hasty;      /* does not wait for the slow */
 	bool ip_limits;
 };

@@ -179,6 +179,7 @@ run(struct walk *w)
 		.paths = w->opts.paths == 0 ? DHT_PATHS : w->opts.paths,
 		.alpha = alpha_of(&w->opts),
 		.first_only = w->opts.first_only,
+		.exact = w->opts.exact,
 		.hasty = w->opts.hasty,
 		.ip_limits = w->dht->ip_limits },
 	    now);

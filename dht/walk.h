@@ -13,8 +13,8 @@ struct walk_opts {
 	struct id target;
 	size_t want;
 	unsigned paths;
-	unsigned alpha;         /* of each path; 0: DHT_ALPHA of one, DHT_ALPHA_EACH of several */
-	bool first_only, hasty; /* see lookup.h */
+	unsigned alpha; /* of each path; 0: DHT_ALPHA of one, DHT_ALPHA_EACH of several */
+	bool first_only, exact, hasty; /* see lookup.h */
 	uint64_t timeout;
 	uint16_t method; /* DHT_FIND_NODE, or DHT_GET for kind */
 	enum record_kind kind;

@@ -318,6 +318,41 @@ START_TEST(first_only_returns_early)
 }
 END_TEST
 
+/* Who looks for one node, by the first eight bytes of its id, asks nobody once it has answered. */
+START_TEST(exact_ends_with_the_one)
+{
+	unsigned asked_all = 0, asked_exact = 0;
+
+	net_init(55, 0, 0, 0);
+	for (size_t i = 0; i < 20; i++) {
+		struct lookup_plan p = plan_random(2);
+		const struct contact *one = &net.node[dice_below(&net.dice, NODES)];
+		struct contact found = { 0 };
+
+		memset(&p.target, 0, sizeof(p.target));
+		memcpy(p.target.b, one->id.b, 8);
+		run(&p);
+		asked_all += state.asked;
+		p.exact = true;
+		run(&p);
+		asked_exact += state.asked;
+		ck_assert_uint_eq(lookup_closest(&state, &found, 1), 1);
+		ck_assert(id_equal(&found.id, &one->id));
+	}
+	printf("requests for one node: %u, to its answer %u\n", asked_all / 20, asked_exact / 20);
+	ck_assert_uint_lt(asked_exact * 8, asked_all * 7);
+	/* Where there is none, all is as ever. */
+	net_init(55, 0, 0, 0);
+	struct lookup_plan p = plan_random(2);
+	uint64_t all = run(&p);
+
+	net_init(55, 0, 0, 0);
+	p = plan_random(2);
+	p.exact = true;
+	ck_assert_uint_eq(run(&p), all);
+}
+END_TEST
+
 START_TEST(one_network_is_not_everywhere)
 {
 	struct lookup_plan p;
@@ -393,6 +428,7 @@ main(void)
 	tcase_add_loop_test(tc, known_are_the_candidates, 0, 3);
 	suite_add_tcase(s, tc);
 	suite_add(s, "rules", 30, liars_do_not_stop_it, all_dead_ends, nobody_to_ask_ends_at_once,
-	    suspects_take_no_place, first_only_returns_early, one_network_is_not_everywhere, NULL);
+	    suspects_take_no_place, first_only_returns_early, exact_ends_with_the_one,
+	    one_network_is_not_everywhere, NULL);
 	return suite_main(s);
 }
