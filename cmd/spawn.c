@@ -1,7 +1,9 @@
 /*
  * Between fork and exec only calls that are safe there: other threads of the parent may have held
  * any lock. The signal on the parent's death is asked for first and the parent looked at
- * afterwards, so that a parent that died in between is noticed.
+ * afterwards, so that a parent that died in between is noticed. A child is no member of the
+ * parent's process group: Ctrl-C on a terminal asks the parent alone, which ends its children in
+ * order.
  */
 #include "cmd/spawn.h"
 
@@ -31,7 +33,8 @@ child(const struct spawn_opts *o, pid_t parent)
 {
 	int fds[3] = { o->in, o->out, o->err };
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != parent ||
+	    setpgid(0, 0) != 0)
 		_exit(EXIT_NOT_RUN);
 	(void)signal(SIGPIPE, SIG_DFL);
 	/* Above 2 first, so that none is overwritten before it was used. */

@@ -1,6 +1,7 @@
 /*
  * Children of ours: the same program with other arguments. A child ends when the thread that made
- * it does, even by SIGKILL. No link or phrase goes through argv.
+ * it does, even by SIGKILL, and gets no Ctrl-C of the terminal. No link or phrase goes through
+ * argv.
  */
 #ifndef CMD_SPAWN_H
 #define CMD_SPAWN_H
