@@ -224,6 +224,35 @@ init_set_up(const struct init *i, const char *command)
 	return err;
 }
 
+/* Equal words bring the same account back twice; of others nothing is touched. */
+static int
+check_words(const struct init *i, const char *command, const char *dir)
+{
+	struct account there = { 0 }, words = { 0 };
+	int err = read_phrase(command, i->phrase_file, &words);
+
+	if (err == ERR_OK)
+		err = client_account(command, dir, i->passphrase_file, &there);
+	if (err == ERR_OK && !crypto_equal(&there.seed, &words.seed, sizeof(there.seed))) {
+		say_error(command,
+		    "%s has an account already, of other words than these; it is left alone", dir);
+		err = ERR_EXISTS;
+	}
+	account_wipe(&there);
+	account_wipe(&words);
+	return err;
+}
+
+int
+init_go_on(const struct init *i, const char *command, const char *dir)
+{
+	int err = i->phrase_file != NULL ? check_words(i, command, dir) : ERR_OK;
+	bool given = i->network[0] != '\0' || i->bootstraps.count > 0 || i->pow_bits_given ||
+		     i->test_network;
+
+	return err == ERR_OK && given ? write_settings(i, command, dir) : err;
+}
+
 static int
 init_run(const struct command *self, int argc, char **argv)
 {

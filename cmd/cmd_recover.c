@@ -178,7 +178,10 @@ recover_work(struct client *c, void *arg)
 	return code;
 }
 
-/* An account that is there is gone on with; another one's phrase does not replace it. */
+/*
+ * An account that is there is gone on with, by way of the peers that are named now: those of a
+ * first try may have been wrong. Another one's phrase does not replace it.
+ */
 static bool
 set_up(const struct command *self, struct recover *r)
 {
@@ -191,8 +194,8 @@ set_up(const struct command *self, struct recover *r)
 		say_error(self->name, "no directory: give --dir, or set SKERRY_DIR or HOME");
 		return false;
 	}
-	if (dirs_exists(path) && r->init.phrase_file == NULL)
-		return true;
+	if (dirs_exists(path))
+		return init_go_on(&r->init, self->name, dir) == ERR_OK;
 	if (r->init.phrase_file == NULL) {
 		say_error(self->name,
 		    "%s has no account: give its 24 words by --phrase-file (- is standard input)",

@@ -19,6 +19,11 @@ struct init {
 extern const struct option init_options[]; /* their target is a struct init */
 /* Settings, then the account; what is wrong is told. ERR_EXISTS: there is an account. Blocks. */
 int init_set_up(const struct init *i, const char *command);
+/*
+ * The same where there is an account: settings that are given replace those that are there. A
+ * phrase that is given must be that account's, else ERR_EXISTS. Blocks.
+ */
+int init_go_on(const struct init *i, const char *command, const char *dir);
 
 /* Writes dir/account, sealed when passphrase is not "". ERR_EXISTS. Blocks. */
 int init_account(const char *dir, struct env *env, struct account *account, const char *passphrase);
