@@ -165,7 +165,7 @@ run_list(struct copy_command *a)
 		return buckets_fail(a->buckets.c, err, "list %s", l->from);
 	if (!apart(a))
 		return EXIT_USAGE;
-	if (l->tree && l->transfer.count == 0 && !l->syncs)
+	if (l->tree && l->transfer.count + l->transfer.failed == 0 && !l->syncs)
 		say_note("there is nothing in %s", l->from);
 	code = transfer_run(&l->transfer, a->self->name,
 	    a->client.quiet || a->what == COPY_CAT || strcmp(l->to, "-") == 0);
@@ -264,6 +264,8 @@ list_before(struct copy_command *a, int *code)
 	if (err == ERR_INVALID && l->tree && !l->from_bucket)
 		say_error(a->self->name, "%s is a file: without %s", what,
 		    l->syncs ? "sync, by cp" : "-r");
+	else if (err == ERR_STATE && !l->tree)
+		say_error(a->self->name, "%s is a directory: with -r", what);
 	else
 		say_error(a->self->name, "cannot read %s: %s", what, err_text(err));
 	return false;

@@ -1,6 +1,7 @@
 /*
  * What cp, mv and sync are to do, listed: files by a walk, objects by their bucket. Each gets the
- * name below the place that was named.
+ * name below the place that was named. What cannot be listed is told and counts as failed, and the
+ * rest goes on: one odd name must not stand between people and all their other files.
  */
 #include "cmd/copy_list.h"
 
@@ -14,7 +15,29 @@
 #include "cmd/say.h"
 
 /* Directories below one another: a tree that is deeper is a loop, or a mistake. */
-#define DEPTH_MAX 64
+#define DEPTH_MAX    64
+#define ERR_TEXT_MAX 128
+
+/* Sync deletes nothing then: what is missing in the list may be there. */
+static void
+leave_out(struct copy_list *a, const char *name, const char *why, int err)
+{
+	char clean[KEY_CLEAN_MAX];
+
+	say_error(a->command, "%s %s: left out", say_clean(name, clean, sizeof(clean)), why);
+	a->transfer.failed++;
+	if (a->transfer.err == ERR_OK)
+		a->transfer.err = err;
+}
+
+static void
+leave_unread(struct copy_list *a, const char *path, int err)
+{
+	char why[ERR_TEXT_MAX];
+
+	(void)snprintf(why, sizeof(why), "cannot be read (%s)", err_text(err));
+	leave_out(a, path, why, err);
+}
 
 /* ---- names ---- */
 
@@ -61,14 +84,13 @@ add_job(
 	size_t cap = a->to_bucket ? OBJECT_KEY_MAX + 1 : sizeof(to);
 
 	if (!a->to_bucket && !relative_safe(name)) {
-		char clean[KEY_CLEAN_MAX];
-
-		say_error(a->command, "%s is not fit to be a file's name; name one for it",
-		    say_clean(name, clean, sizeof(clean)));
-		return ERR_INVALID;
+		leave_out(a, from, "is not fit to be a file's name (cp can name one)", ERR_INVALID);
+		return ERR_OK;
 	}
-	if (!join(a->to_bucket ? a->target.key : a->to, name, to, cap))
-		return ERR_TOO_BIG;
+	if (!join(a->to_bucket ? a->target.key : a->to, name, to, cap)) {
+		leave_out(a, from, "would have too long a name", ERR_TOO_BIG);
+		return ERR_OK;
+	}
 	return transfer_add(&a->transfer, from, to, bytes, modified_ms);
 }
 
@@ -83,16 +105,30 @@ modified_of(const struct stat *st)
 static int walk(struct copy_list *a, const char *dir, unsigned depth);
 
 static int
+walk_below(struct copy_list *a, const char *dir, unsigned depth)
+{
+	int err = depth < DEPTH_MAX ? walk(a, dir, depth + 1) : ERR_TOO_BIG;
+
+	if (err == ERR_OK || err == ERR_NOMEM)
+		return err;
+	leave_unread(a, dir, err);
+	return ERR_OK;
+}
+
+static int
 walk_one(struct copy_list *a, const char *path, unsigned depth)
 {
+	char clean[KEY_CLEAN_MAX];
 	struct stat st;
 
-	if (lstat(path, &st) != 0)
-		return err_from_errno(errno);
+	if (lstat(path, &st) != 0) {
+		leave_unread(a, path, err_from_errno(errno));
+		return ERR_OK;
+	}
 	if (S_ISDIR(st.st_mode))
-		return depth < DEPTH_MAX ? walk(a, path, depth + 1) : ERR_TOO_BIG;
+		return walk_below(a, path, depth);
 	if (!S_ISREG(st.st_mode)) {
-		say_note("%s is no file: left out", path);
+		say_note("%s is no file: left out", say_clean(path, clean, sizeof(clean)));
 		return ERR_OK;
 	}
 	if (a->looking)
@@ -112,9 +148,12 @@ walk(struct copy_list *a, const char *dir, unsigned depth)
 	for (int i = 0; i < count; i++) {
 		const char *name = names[i]->d_name;
 
-		if (err == ERR_OK && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-			err = join(dir, name, path, sizeof(path)) ? walk_one(a, path, depth)
-								  : ERR_TOO_BIG;
+		if (err == ERR_OK && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+			if (join(dir, name, path, sizeof(path)))
+				err = walk_one(a, path, depth);
+			else
+				leave_unread(a, name, ERR_TOO_BIG);
+		}
 		free(names[i]);
 	}
 	free(names);
@@ -131,6 +170,8 @@ copy_list_files(struct copy_list *a)
 	if (stat(a->from, &st) != 0)
 		return err_from_errno(errno);
 	if (S_ISDIR(st.st_mode)) {
+		if (!a->tree)
+			return ERR_STATE;
 		a->root = strlen(a->from) + (a->from[strlen(a->from) - 1] != '/');
 		return walk(a, a->from, 0);
 	}

@@ -17,8 +17,12 @@ struct copy_list {
 	size_t root; /* letters of the path, or the key, that are no part of the name */
 };
 
-/* Files, and what is at a file target; before the loop: they block. */
-int copy_list_files(struct copy_list *a); /* ERR_INVALID: a tree was wanted, and it is a file */
+/*
+ * Files, and what is at a file target; before the loop: they block. What is below and cannot be
+ * listed is told, and counted in transfer.failed; so is an object that is fit for no file.
+ */
+/* ERR_INVALID: a tree was wanted, and it is a file; ERR_STATE: the other way round. */
+int copy_list_files(struct copy_list *a);
 int copy_list_target(struct copy_list *a);
 /* Objects; the buckets are in a->transfer. */
 SUSPENDS int copy_list_objects(struct copy_list *a);
