@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -16,7 +17,9 @@
 #include "cmd/direct_out.h"
 
 /* Below, the page cache costs less than the disk's round trips. */
-#define DIRECT_MIN MIB(4)
+#define DIRECT_MIN   MIB(4)
+#define PART_FORMAT  ".part-%08x"
+#define PART_LETTERS 14
 
 /* ---- input ---- */
 
@@ -153,10 +156,16 @@ input_close(struct input *in)
 
 /* ---- output ---- */
 
+/* Of a name that is as long as names may be, the part has the beginning. */
 static bool
 open_part(struct output *out, uint32_t random)
 {
-	(void)snprintf(out->part, sizeof(out->part), "%s.part-%08x", out->path, random);
+	const char *slash = strrchr(out->path, '/');
+	size_t dir = slash != NULL ? (size_t)(slash + 1 - out->path) : 0;
+	size_t name = MIN(strlen(out->path) - dir, (size_t)NAME_MAX - PART_LETTERS);
+
+	(void)snprintf(
+	    out->part, sizeof(out->part), "%.*s" PART_FORMAT, (int)(dir + name), out->path, random);
 	out->fd = open(out->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (out->fd < 0)
 		out->part[0] = '\0';

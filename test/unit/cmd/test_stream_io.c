@@ -1,6 +1,7 @@
 /* A file that is read while others write: whether it is still the one, and still there. */
 #include "cmd/stream_io.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -53,11 +54,33 @@ START_TEST(file_replaced)
 }
 END_TEST
 
+/* What a file system takes as a name can be read back: beside it stands a shorter one meanwhile. */
+START_TEST(longest_name)
+{
+	char dir[] = "stream-io-XXXXXX", path[PATH_BYTES_MAX];
+	struct output out;
+	size_t n;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	n = (size_t)snprintf(path, sizeof(path), "%s/", dir);
+	memset(path + n, 'x', NAME_MAX);
+	path[n + NAME_MAX] = '\0';
+	ck_assert(output_open(&out, path, 0xffffffff));
+	ck_assert_int_eq(access(path, F_OK), -1);
+	ck_assert_int_eq(output_write(&out, 0, (const uint8_t *)"new", 3), ERR_OK);
+	ck_assert_int_eq(output_commit(&out, 3, true), ERR_OK);
+	output_close(&out);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("cmd/stream_io");
 
 	suite_add(s, "input", 0, file_appended_to, file_replaced, NULL);
+	suite_add(s, "output", 0, longest_name, NULL);
 	return suite_main(s);
 }
