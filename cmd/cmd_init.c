@@ -139,16 +139,53 @@ accept_self(const char *command, const char *dir, const struct account *account)
 	if (err != ERR_OK)
 		say_error(command, "%s", why);
 	/* It may be there already, of an account that is brought back. */
-	if (err == ERR_OK && set_owners(&s->owners, key))
+	if (err == ERR_OK && set_owners(&s->owners, key)) {
 		err = settings_save(dir, s);
+		if (err != ERR_OK)
+			say_error(
+			    command, "cannot write %s/%s: %s", dir, SETTINGS_FILE, err_text(err));
+	}
 	free(s);
+	return err;
+}
+
+static int
+show_words(const char *command, const char *dir, const struct account *account)
+{
+	char words[PHRASE_TEXT_MAX];
+	bool shown;
+
+	phrase_from_seed(&account->seed, words);
+	shown = printf("%s\n", words) > 0 && fflush(stdout) == 0;
+	crypto_wipe(words, sizeof(words));
+	if (!shown) {
+		say_error(command, "cannot show the words of the account: %s", strerror(errno));
+		return ERR_IO;
+	}
+	say_note("These 24 words are the account: who has them can bring it back, and who "
+		 "loses them and %s cannot.\nThey are shown this one time. Write them down.",
+	    dir);
+	return ERR_OK;
+}
+
+/* An account whose words nobody has seen, or of a directory half set up, does not stay. */
+static int
+complete(const struct init *i, const char *command, const char *dir, const struct account *account)
+{
+	char path[PATH_BYTES_MAX];
+	int err = accept_self(command, dir, account);
+
+	if (err == ERR_OK && i->phrase_file == NULL)
+		err = show_words(command, dir, account);
+	if (err != ERR_OK && dirs_path(dir, DIRS_ACCOUNT, path) == ERR_OK)
+		(void)disk_unlink(disk_real(), path);
 	return err;
 }
 
 static int
 make_account(const struct init *i, const char *command, const char *dir, struct env *env)
 {
-	char pass[PASSPHRASE_MAX] = "", words[PHRASE_TEXT_MAX];
+	char pass[PASSPHRASE_MAX] = "";
 	struct account account = { 0 };
 	int err = ERR_OK;
 
@@ -171,17 +208,8 @@ make_account(const struct init *i, const char *command, const char *dir, struct 
 			say_error(
 			    command, "cannot write the account into %s: %s", dir, err_text(err));
 	}
-	if (err == ERR_OK && i->phrase_file == NULL) {
-		phrase_from_seed(&account.seed, words);
-		printf("%s\n", words);
-		crypto_wipe(words, sizeof(words));
-		say_note(
-		    "These 24 words are the account: who has them can bring it back, and who "
-		    "loses them and %s cannot.\nThey are shown this one time. Write them down.",
-		    dir);
-	}
 	if (err == ERR_OK)
-		err = accept_self(command, dir, &account);
+		err = complete(i, command, dir, &account);
 	account_wipe(&account);
 	crypto_wipe(pass, sizeof(pass));
 	return err;
