@@ -43,6 +43,8 @@ operator_create(struct disk *d, const char *path, const struct key *seed)
 	if (err == ERR_OK)
 		err = file_sync(f);
 	file_close(f);
+	if (err != ERR_OK)
+		(void)disk_unlink(d, path); /* half a key would be in the way of the next try */
 	crypto_wipe(hex, sizeof(hex));
 	crypto_wipe(line, sizeof(line));
 	return err;
