@@ -24,7 +24,8 @@
 #include "cmd/sight.h"
 #include "overlay/base/env_real.h"
 
-#define PORTS_PRIVILEGED 1024 /* below, only root or who has the capability may bind */
+#define ROOM_MIN         MIB(4) /* the smallest segment: with less nothing would be kept */
+#define PORTS_PRIVILEGED 1024   /* below, only root or who has the capability may bind */
 
 struct node_command {
 	const char *name;
@@ -352,6 +353,25 @@ open_metrics(struct node_command *n)
 	return false;
 }
 
+/*
+ * A new store maps its index into memory, and a page that the disk has no room for would end the
+ * process by SIGBUS, without a word. One that is there is opened on a full disk, too: it is read.
+ */
+static int
+look_for_room(const struct node_command *n)
+{
+	struct disk_space space;
+	char store[PATH_BYTES_MAX], least[SAY_SIZE_MAX], left[SAY_SIZE_MAX];
+	int err = dirs_path(n->dir, DIRS_STORE, store);
+
+	if (err != ERR_OK || n->settings.capacity == 0 || dirs_exists(store) ||
+	    disk_space(disk_real(), n->dir, &space) != ERR_OK || space.free_bytes >= ROOM_MIN)
+		return err;
+	say_error(n->name, "%s has room for %s, and a new store needs %s", n->dir,
+	    say_size(space.free_bytes, left), say_size(ROOM_MIN, least));
+	return ERR_NO_SPACE;
+}
+
 static int
 open_all(struct node_command *n)
 {
@@ -371,6 +391,8 @@ open_all(struct node_command *n)
 	n->opts.identity = &n->identity;
 	n->opts.dir = n->dir;
 	err = save_settings(n);
+	if (err == ERR_OK)
+		err = look_for_room(n);
 	if (err == ERR_OK)
 		err = load_identity(n);
 	if (err == ERR_OK)
