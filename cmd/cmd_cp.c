@@ -3,6 +3,7 @@
  * be done is listed first: files before the network is joined, objects before the first one is
  * touched. A tree that was broken off goes on by sync, which leaves alone what is there already.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -100,7 +101,12 @@ tell(const struct copy_command *a)
 			buckets_json_stale(&a->buckets, o, t->source->stale_ms);
 		return json_say(o) == ERR_OK ? EXIT_OK : EXIT_FAILED;
 	}
-	if (!a->client.quiet && a->what != COPY_CAT)
+	if (a->client.quiet || a->what == COPY_CAT)
+		return EXIT_OK;
+	if (a->deletes)
+		say_note("copied %zu, %s; deleted %" PRIu64, t->done, say_size(t->bytes, size),
+		    a->deleted);
+	else
 		say_note("%s %zu, %s", a->what == COPY_MV ? "moved" : "copied", t->done,
 		    say_size(t->bytes, size));
 	return EXIT_OK;
@@ -149,6 +155,21 @@ apart(const struct copy_command *a)
 	return false;
 }
 
+/* A prefix is there when something is below it. One that is not would empty the target by a slip.
+ */
+static bool
+source_is_there(const struct copy_command *a)
+{
+	const struct copy_list *l = &a->list;
+
+	if (!a->deletes || !l->from_bucket || l->source.key[0] == '\0' ||
+	    l->transfer.count + l->transfer.failed > 0)
+		return true;
+	say_error(a->self->name, "there is nothing in %s: --delete would delete all of %s", l->from,
+	    l->to);
+	return false;
+}
+
 static SUSPENDS int
 run_list(struct copy_command *a)
 {
@@ -157,6 +178,8 @@ run_list(struct copy_command *a)
 
 	if (l->from_bucket)
 		err = copy_list_objects(l);
+	if (err == ERR_OK && !source_is_there(a))
+		return EXIT_FAILED;
 	if (err == ERR_OK && l->syncs) {
 		err = copy_list_there(l);
 		copy_list_leave_same(l);
