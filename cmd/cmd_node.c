@@ -274,6 +274,8 @@ tell_start(struct node_command *n, int err)
 		    listen, n->dir, DIRS_STORE);
 	else if (err == ERR_PERMISSION)
 		say_error(n->name, "not allowed to use %s or the files in %s", listen, n->dir);
+	else if (err == ERR_UNSUPPORTED)
+		say_error(n->name, "cannot listen on %s: " SAY_NO_ADDRESS, listen);
 	else
 		say_error(n->name, "cannot start with %s on %s: %s", n->dir, listen, err_text(err));
 }
@@ -349,7 +351,8 @@ open_metrics(struct node_command *n)
 	if (err == ERR_EXISTS || err == ERR_BUSY)
 		say_error(n->name, "cannot tell metrics on %s: another process does", text);
 	else
-		say_error(n->name, "cannot tell metrics on %s: %s", text, err_text(err));
+		say_error(n->name, "cannot tell metrics on %s: %s", text,
+		    err == ERR_UNSUPPORTED ? SAY_NO_ADDRESS : err_text(err));
 	return false;
 }
 

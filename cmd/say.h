@@ -33,4 +33,7 @@ enum say_form {
 };
 const char *say_time(uint64_t unix_s, enum say_form form, char out[SAY_TIME_MAX]);
 
+/* Why nothing can listen somewhere: ERR_UNSUPPORTED. */
+#define SAY_NO_ADDRESS "this machine has no such address"
+
 #endif

@@ -92,6 +92,7 @@ err_from_errno(int errnum)
 	case ENOSYS:
 	case EOPNOTSUPP:
 	case EAFNOSUPPORT:
+	case EADDRNOTAVAIL: /* an address that this machine does not have */
 		return ERR_UNSUPPORTED;
 	default:
 		return ERR_IO;
