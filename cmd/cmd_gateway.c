@@ -153,24 +153,31 @@ raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit); /* with fewer we serve fewer */
 }
 
+/* Options that do not go together. */
 static bool
-prepare(const char *command, struct gateway_command *g)
+usable(const char *command, const struct gateway_command *g)
 {
 	if ((g->certificate == NULL) != (g->key == NULL)) {
 		say_error(command, "--tls-certificate and --tls-key belong together");
 		return false;
 	}
+	if (g->delegate != NULL && (g->accounts.count > 0 || g->names.count > 0 || g->make_keys)) {
+		say_error(command, "with --delegate there is no account, no --name, and no "
+				   "--make-keys: the file has its key");
+		return false;
+	}
+	return true;
+}
+
+static bool
+prepare(const char *command, struct gateway_command *g)
+{
 	buf_init(&g->certificate_text, PEM_BYTES_MAX);
 	buf_init_secret(&g->key_text, PEM_BYTES_MAX);
 	if (g->certificate != NULL &&
 	    (read_pem(command, g->certificate, &g->certificate_text) != ERR_OK ||
 		read_pem(command, g->key, &g->key_text) != ERR_OK))
 		return false;
-	if (g->delegate != NULL && (g->accounts.count > 0 || g->names.count > 0 || g->make_keys)) {
-		say_error(command, "with --delegate there is no account, no --name, and no "
-				   "--make-keys: the file has its key");
-		return false;
-	}
 	raise_descriptors();
 	return open_accounts(command, g) == ERR_OK;
 }
@@ -232,6 +239,23 @@ start_buckets(struct gateway_command *g)
 	return err;
 }
 
+static void
+tell_deaf(const struct gateway_command *g, int err)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (err == ERR_INVALID && g->certificate != NULL)
+		say_error(g->c->command,
+		    "the certificate in %s and the key in %s do not belong together, or one is "
+		    "none",
+		    g->certificate, g->key);
+	else
+		say_error(g->c->command, "cannot listen on %s: %s", addr_format(&g->listen, text),
+		    err == ERR_EXISTS        ? "the port is taken"
+		    : err == ERR_UNSUPPORTED ? SAY_NO_ADDRESS
+					     : err_text(err));
+}
+
 static int
 listen_there(struct gateway_command *g)
 {
@@ -244,7 +268,6 @@ listen_there(struct gateway_command *g)
 		.buckets_closed = g->buckets_closed,
 		.current_only = g->no_stale,
 		.lifecycle_day_ms = g->lifecycle_day_s * 1000 };
-	char text[ADDR_TEXT_MAX];
 	int err;
 
 	if (g->certificate != NULL) {
@@ -253,8 +276,7 @@ listen_there(struct gateway_command *g)
 	}
 	err = gateway_open(&opts, &g->gateway);
 	if (err != ERR_OK)
-		say_error(c->command, "cannot listen on %s: %s", addr_format(&g->listen, text),
-		    err == ERR_EXISTS ? "the port is taken" : err_text(err));
+		tell_deaf(g, err);
 	return err;
 }
 
@@ -360,8 +382,8 @@ gateway_run(const struct command *self, int argc, char **argv)
 	wait_init(&g->stop);
 	if (client_parse(self, argc, argv, (struct option_group){ gateway_options, g }, &g->client,
 		&operands, &code)) {
-		code = EXIT_FAILED;
-		if (prepare(self->name, g))
+		code = usable(self->name, g) ? EXIT_FAILED : EXIT_USAGE;
+		if (code == EXIT_FAILED && prepare(self->name, g))
 			code = client_run(&(struct client_work){
 			    .command = self->name,
 			    .options = &g->client,
