@@ -166,6 +166,28 @@ do_list(struct key_command *a)
 	return err == ERR_OK ? EXIT_OK : buckets_fail(a->buckets.c, err, "list the keys");
 }
 
+static int
+tell_revoked(const struct key_command *a, bool delegate)
+{
+	if (a->client.json) {
+		struct json_value *o = json_make_object();
+
+		json_put_text(o, "access_key", a->operand);
+		json_put_flag(o, "delegate", delegate);
+		json_put_flag(o, "revoked", true);
+		return json_say(o) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+	}
+	if (a->client.quiet)
+		return EXIT_OK;
+	if (delegate)
+		say_note("revoked: the anchors take nothing from it any more; what it could read "
+			 "it has the secrets of");
+	else
+		say_note("revoked; running gateways take it for %d seconds more at most",
+		    (int)(CLOUD_BELIEVED / SECONDS(1)));
+	return EXIT_OK;
+}
+
 static SUSPENDS int
 do_revoke(struct key_command *a)
 {
@@ -181,15 +203,7 @@ do_revoke(struct key_command *a)
 	}
 	if (err != ERR_OK)
 		return buckets_fail(c, err, "revoke the key");
-	if (a->client.quiet)
-		return EXIT_OK;
-	if (delegate)
-		say_note("revoked: the anchors take nothing from it any more; what it could read "
-			 "it has the secrets of");
-	else
-		say_note("revoked; running gateways take it for %d seconds more at most",
-		    (int)(CLOUD_BELIEVED / SECONDS(1)));
-	return EXIT_OK;
+	return tell_revoked(a, delegate);
 }
 
 static const struct verb {

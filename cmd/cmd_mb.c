@@ -7,6 +7,7 @@
 
 #include "cmd/bucket_make.h"
 #include "cmd/buckets.h"
+#include "cmd/json.h"
 #include "cmd/objects_rm.h"
 #include "cmd/say.h"
 
@@ -128,6 +129,22 @@ empty_it(struct bucket_command *a)
 		   : buckets_fail(a->buckets.c, err, "empty the bucket %s", a->url.bucket);
 }
 
+static int
+tell_removed(const struct bucket_command *a)
+{
+	struct json_value *o;
+
+	if (!a->client.json) {
+		if (!a->client.quiet)
+			say_note("removed the bucket %s", a->url.bucket);
+		return EXIT_OK;
+	}
+	o = json_make_object();
+	json_put_text(o, "bucket", a->url.bucket);
+	json_put_flag(o, "removed", true);
+	return json_say(o) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+}
+
 static SUSPENDS int
 rb_work(void *arg)
 {
@@ -142,9 +159,7 @@ rb_work(void *arg)
 		say_error(c->command, "there is no bucket %s", a->url.bucket);
 	else if (err != ERR_OK)
 		(void)buckets_fail(c, err, "remove the bucket %s", a->url.bucket);
-	else if (!a->client.quiet)
-		say_note("removed the bucket %s", a->url.bucket);
-	return client_exit_code(err);
+	return err == ERR_OK ? tell_removed(a) : client_exit_code(err);
 }
 
 static int

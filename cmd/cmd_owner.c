@@ -7,6 +7,7 @@
 
 #include "cmd/client.h"
 #include "cmd/dirs.h"
+#include "cmd/json.h"
 #include "cmd/say.h"
 
 static int
@@ -26,6 +27,12 @@ print_owner(const char *command, const struct client_options *o)
 	account_owner(&account, &owner);
 	account_wipe(&account);
 	hex_encode(text, owner.b, sizeof(owner.b));
+	if (o->json) {
+		struct json_value *v = json_make_object();
+
+		json_put_text(v, "owner", text);
+		return json_say(v) == ERR_OK ? EXIT_OK : EXIT_FAILED;
+	}
 	if (printf("%s\n", text) < 0 || fflush(stdout) != 0)
 		return EXIT_FAILED;
 	return EXIT_OK;
