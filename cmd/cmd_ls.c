@@ -168,8 +168,8 @@ list_objects(struct list_command *a)
 	buckets_say_stale(&a->buckets, a->stale_ms); /* of an empty one, too */
 	if (err == ERR_OK && a->sum_only)
 		err = tell_sum(a);
-	if (err == ERR_OK && fflush(stdout) != 0)
-		err = ERR_IO;
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return EXIT_FAILED; /* told where all output ends */
 	if (err != ERR_OK)
 		return buckets_fail(
 		    a->buckets.c, err, "list " URL_SCHEME "%s/%s", a->url.bucket, a->url.key);

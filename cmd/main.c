@@ -3,6 +3,7 @@
  * the command's own file. What fails before a command runs is told on stderr.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -71,11 +72,24 @@ unknown(const char *name)
 	return EXIT_USAGE;
 }
 
+/* Of a pipe: who had enough of a long list knows it. */
+static bool
+reader_gone(void)
+{
+	struct pollfd fd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	return poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR) != 0;
+}
+
 /* Output that cannot be written is an error like any other. */
 static int
 flushed(int code)
 {
-	return fflush(stdout) == 0 && !ferror(stdout) ? code : EXIT_FAILED;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	if (!reader_gone())
+		say_error(NULL, "cannot write all to standard output");
+	return EXIT_FAILED;
 }
 
 static int
