@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -160,6 +161,16 @@ ask_passphrase(char out[PASSPHRASE_MAX])
 	return ok ? ERR_OK : ERR_INVALID;
 }
 
+/* The directory is its owner's alone; a copy of it may not be. */
+static void
+warn_open(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		say_note("warning: %s is open to others; right would be: chmod 600 %s", path, path);
+}
+
 int
 client_account(
     const char *command, const char *dir, const char *passphrase_file, struct account *out)
@@ -178,6 +189,8 @@ client_account(
 			    path, err_text(err));
 			return err;
 		}
+	} else if (err == ERR_OK) {
+		warn_open(path); /* sealed it may be read: the passphrase opens it */
 	}
 	if (err == ERR_OK)
 		err = account_load(disk_real(), path, pass, out);
