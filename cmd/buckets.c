@@ -96,6 +96,10 @@ why(int err)
 		return "it is locked";
 	case REFUSAL_PRECONDITION:
 		return "it has changed meanwhile; what is there now stays";
+	case REFUSAL_KEY:
+		return "its name is no UTF-8 text, as keys of objects are";
+	case REFUSAL_KEY_LONG:
+		return "its name is longer than keys of objects may be";
 	case REFUSAL_NOT_EMPTY:
 		return "the bucket is not empty";
 	case REFUSAL_SSE_MISSING:
