@@ -194,6 +194,11 @@ load_identity(struct node_command *n)
 		    n->dir, IDENTITY_FILE, n->settings.pow_bits);
 	else if (err == ERR_VERSION)
 		say_error(n->name, "%s/%s was made by a newer version", n->dir, IDENTITY_FILE);
+	else if (err == ERR_PERMISSION && n->settings.user[0] != '\0')
+		say_error(n->name,
+		    "%s/%s is not %s's, as of a node that ran as another user; right would be: "
+		    "chown -R %s %s",
+		    n->dir, IDENTITY_FILE, n->settings.user, n->settings.user, n->dir);
 	else if (err != ERR_OK)
 		say_error(n->name, "cannot use %s/%s: %s", n->dir, IDENTITY_FILE, err_text(err));
 	return err;
