@@ -508,7 +508,7 @@ node_bind_check(const struct sim_node *n, const struct addr *bind)
 		return ERR_UNSUPPORTED;
 	if (memcmp(bind->ip, unspecified, sizeof(unspecified)) != 0 &&
 	    memcmp(bind->ip, node_local(n).ip, sizeof(n->ip.ip)) != 0)
-		return ERR_IO; /* EADDRNOTAVAIL */
+		return ERR_UNSUPPORTED; /* EADDRNOTAVAIL */
 	return ERR_OK;
 }
 
