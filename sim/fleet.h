@@ -25,7 +25,7 @@
 /* Peer book of a node in a network of more than FLEET_SMALL members: memory, see doc/simulation.md.
  */
 #define FLEET_SMALL       1000
-#define FLEET_BOOK        40
+#define FLEET_BOOK        32
 
 enum member_state {
 	MEMBER_OFFLINE,  /* and before its first start */
