@@ -27,17 +27,15 @@
 /* Bootstraps, while nobody answers: twice as long after each time. A line may be gone for days. */
 #define RETRY_FIRST       SECONDS(10)
 #define RETRY_MAX         MINUTES(2)
-#define RETRY_DOUBLINGS   4U
-_Static_assert(RETRY_FIRST << RETRY_DOUBLINGS >= RETRY_MAX, "the longest pause is reached");
-#define REFRESH_EVERY   SECONDS(5)
-#define BUCKET_LOOK     MINUTES(5)       /* for idle ones */
-#define EXPIRE_EVERY    MINUTES(5)       /* who is asked for an expired record knows that it is */
-#define VERIFY_DELAY    MILLISECONDS(50) /* an answer to us would tell in that time */
+#define REFRESH_EVERY     SECONDS(5)
+#define BUCKET_LOOK       MINUTES(5)       /* for idle ones */
+#define EXPIRE_EVERY      MINUTES(5)       /* who is asked for an expired record knows that it is */
+#define VERIFY_DELAY      MILLISECONDS(50) /* an answer to us would tell in that time */
 /* Lookups of own random targets until the size estimate is good enough to place records by. */
-#define SAMPLES_FIRST   (SIZE_SAMPLES_MIN + 2)
-#define SAMPLE_EVERY    HOURS(2) /* afterwards: the estimate moves twofold a day at most */
+#define SAMPLES_FIRST     (SIZE_SAMPLES_MIN + 2)
+#define SAMPLE_EVERY      HOURS(2) /* afterwards: the estimate moves twofold a day at most */
 /* Of the refreshes of the own neighbourhood so many are short, then a full one. */
-#define SHORT_REFRESHES 2
+#define SHORT_REFRESHES   2
 
 bool
 dht_contact_ok(const struct dht *d, const struct contact *c)
@@ -288,15 +286,6 @@ left(const struct dht *d, uint64_t then, uint64_t every)
 	return passed >= whole ? 0 : whole - passed;
 }
 
-/* Until the next try, with a random quarter: those whom one line cut off do not come together. */
-static uint64_t
-retry_pause(struct dht *d)
-{
-	uint64_t pause = MIN(RETRY_FIRST << MIN(d->retries, RETRY_DOUBLINGS), RETRY_MAX);
-
-	return pause - pause / 4 + env_random_below(d->env, pause / 4 + 1);
-}
-
 /* When to look again: for what is due next, at most a minute, since buckets fall idle unseen. */
 static void
 refresh_plan(struct dht *d)
@@ -356,8 +345,8 @@ refresh_choose(struct dht *d)
 		if (since(d, d->retried_at) < dht_paced(d, d->retry_after))
 			return;
 		d->retried_at = now;
-		d->retry_after = retry_pause(d);
-		d->retries = (uint8_t)MIN(d->retries + 1U, RETRY_DOUBLINGS);
+		d->retry_after = env_backoff(d->env, RETRY_FIRST, RETRY_MAX, d->retries);
+		d->retries = (uint8_t)MIN(d->retries + 1, UINT8_MAX);
 		refresh_start(d, REFRESH_RETRY, &random);
 		return;
 	}

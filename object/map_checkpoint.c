@@ -331,17 +331,6 @@ map_log_memory(const struct map *m)
 	return m->era->overlay.bytes + m->ids.bytes;
 }
 
-static uint64_t
-retry_after(struct map *m)
-{
-	uint64_t after = RETRY_AFTER;
-
-	for (unsigned i = 1; i < m->checkpoint_failures && after < RETRY_MAX; i++)
-		after *= 2;
-	after = MIN(after, RETRY_MAX);
-	return after - after / 4 + env_random_below(m->env, after / 4 + 1);
-}
-
 int
 map_checkpointer(void *arg)
 {
@@ -351,7 +340,8 @@ map_checkpointer(void *arg)
 	m->work_err[MAP_WORK_CHECKPOINT] = err;
 	if (err != ERR_OK && err != ERR_CANCELED) {
 		log_warn(m->env, "no checkpoint: %s", err_text(err));
-		timer_start(&m->checkpoint_timer, retry_after(m));
+		timer_start(&m->checkpoint_timer, env_backoff(m->env, RETRY_AFTER, RETRY_MAX,
+						      MAX(m->checkpoint_failures, 1U) - 1));
 	}
 	m->working[MAP_WORK_CHECKPOINT] = false;
 	map_wake_waiters(m);

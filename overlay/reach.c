@@ -379,25 +379,15 @@ conclude(struct reach *r, struct check *c)
 	adopt(r, &next);
 }
 
-/* Twice as long for each time before, which it counts. */
-static uint64_t
-doubled(uint64_t delay, uint64_t most, unsigned *times)
-{
-	for (unsigned i = 0; i < *times && delay < most; i++)
-		delay *= 2;
-	++*times;
-	return MIN(delay, most);
-}
-
 static void
 schedule(struct reach *r)
 {
 	uint64_t pace = MAX(r->opts.pace, 1), delay = REACH_AGAIN;
 
 	if (r->status.wanted == 0 && !r->status.reachable)
-		delay = doubled(REACH_SOON, REACH_SOON_MAX, &r->looks);
+		delay = backoff(REACH_SOON, REACH_SOON_MAX, r->looks++);
 	else if (r->status.confirmed < REACH_CONFIRMS)
-		delay = doubled(REACH_RETRY, REACH_RETRY_MAX, &r->retries);
+		delay = backoff(REACH_RETRY, REACH_RETRY_MAX, r->retries++);
 	else
 		r->retries = 0;
 	if (r->again)

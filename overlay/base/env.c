@@ -45,6 +45,26 @@ env_draw(void *env, uint64_t bound)
 	return env_random_below(env, bound);
 }
 
+/* ---- trying again ---- */
+
+uint64_t
+backoff(uint64_t first, uint64_t most, unsigned failed)
+{
+	uint64_t pause = first;
+
+	for (unsigned i = 0; i < failed && pause < most; i++)
+		pause *= 2;
+	return MIN(pause, most);
+}
+
+uint64_t
+env_backoff(struct env *env, uint64_t first, uint64_t most, unsigned failed)
+{
+	uint64_t pause = backoff(first, most, failed);
+
+	return pause - pause / 4 + env_random_below(env, pause / 4 + 1);
+}
+
 /* ---- timers ---- */
 
 void

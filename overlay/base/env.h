@@ -35,6 +35,12 @@ void env_random(struct env *env, void *out, size_t len);
 uint64_t env_random_below(struct env *env, uint64_t bound); /* uniform in [0, bound), bound > 0 */
 uint64_t env_draw(void *env, uint64_t bound); /* the same, for who draws through a pointer */
 
+/* ---- trying again ---- */
+/* The pause behind a try and so many failed ones before it: first, doubled for each, up to most. */
+uint64_t backoff(uint64_t first, uint64_t most, unsigned failed);
+/* Less a random part of its last quarter: whom one failure has struck do not come together. */
+uint64_t env_backoff(struct env *env, uint64_t first, uint64_t most, unsigned failed);
+
 /* ---- timers: embedded in their owner, who stops them before it goes ---- */
 struct timer {
 	void (*fire)(void *arg);
