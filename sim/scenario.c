@@ -12,6 +12,7 @@
 #include "sim/model.h"
 #include "sim/place.h"
 #include "sim/units.h"
+#include "storage/layout.h"
 
 enum kind {
 	COUNT,
@@ -223,36 +224,12 @@ set_text(void *field, size_t size, const char *text)
 	return true;
 }
 
-/* One of three numbers with slashes between them; nothing is passed over, as sscanf() would. */
-static bool
-code_number(const char **at, char end, uint8_t *out)
-{
-	unsigned v = 0;
-
-	if (**at < '0' || **at > '9')
-		return false;
-	for (; **at >= '0' && **at <= '9' && v <= 255; ++*at)
-		v = v * 10 + (unsigned)(**at - '0');
-	if (v > 255 || **at != end)
-		return false;
-	*at += end != '\0';
-	*out = (uint8_t)v;
-	return true;
-}
-
 static bool
 set_code(struct code_params *code, const char *text)
 {
-	struct code_params c = { 0 };
-
-	if (strcmp(text, "auto") == 0) {
-		*code = c;
-		return true;
-	}
-	if (!code_number(&text, '/', &c.k) || !code_number(&text, '/', &c.r) ||
-	    !code_number(&text, '\0', &c.n) || c.k < 1 || c.k > c.r || c.r > c.n)
-		return false;
-	*code = c;
+	if (strcmp(text, "auto") != 0)
+		return code_parse(text, code) == ERR_OK;
+	*code = (struct code_params){ 0 };
 	return true;
 }
 

@@ -73,6 +73,7 @@ START_TEST(what_is_wrong_is_said)
 	bad("nodes", "code", "4/ 6/+8", "4/6/8");
 	bad("nodes", "code", "4/6/8/", "4/6/8");
 	bad("nodes", "code", "0/6/8", "4/6/8");
+	bad("nodes", "code", "4/8/8", "4/6/8"); /* no put takes it */
 	bad("churn", "session", "sometimes", "");
 	bad("fault x", "kind", "earthquake", "partition");
 	bad("fault x", "where", "region atlantis", "us-east");
