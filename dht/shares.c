@@ -51,18 +51,16 @@ place(const struct shares *sh, uint64_t network)
 }
 
 static struct share *
-find(const struct shares *sh, uint64_t network)
+at_place(const struct shares *sh, size_t i, uint64_t network)
 {
-	size_t i = place(sh, network);
-
 	return i < sh->count && sh->at[i]->network == network ? sh->at[i] : NULL;
 }
 
 struct share *
 shares_open(struct shares *sh, uint64_t network)
 {
-	struct share *b = find(sh, network);
 	size_t i = place(sh, network);
+	struct share *b = at_place(sh, i, network);
 
 	must(network != 0);
 	if (b != NULL) {
@@ -93,10 +91,11 @@ shares_open(struct shares *sh, uint64_t network)
 static void
 free_empty(struct shares *sh, struct share *b)
 {
-	size_t i = place(sh, b->network);
+	size_t i;
 
 	if (b->pins > 0 || b->records.count > 0)
 		return;
+	i = place(sh, b->network);
 	sh->count--;
 	memmove(&sh->at[i], &sh->at[i + 1], (sh->count - i) * sizeof(struct share *));
 	share_free(b);
@@ -162,7 +161,7 @@ shares_note(struct shares *sh, struct stored *st, uint64_t network)
 		shares_remove(sh, st);
 	if (st->by == NULL || st->by->network == network)
 		return;
-	also = find(sh, st->also);
+	also = at_place(sh, place(sh, st->also), st->also);
 	if (st->also == 0 || (also != NULL && also->bytes > sh->limit))
 		st->also = network;
 }
