@@ -12,7 +12,6 @@
 #include "sim/model.h"
 #include "sim/place.h"
 #include "sim/units.h"
-#include "storage/layout.h"
 
 enum kind {
 	COUNT,
