@@ -1,5 +1,6 @@
 /*
- * Rate limits, pure: token buckets, and a bounded table of them by network.
+ * Rate limits, pure: token buckets, and a bounded table of them by network; and the rule by which
+ * networks share places.
  *
  * A bucket is one number, the time at which it will be full again (the generic
  * cell rate algorithm, ITU-T I.371), so an idle one needs no upkeep. The table
@@ -46,5 +47,15 @@ void limits_fini(struct limits *l);
  */
 bool limits_take(struct limits *l, const struct addr *from, uint64_t now);
 size_t limits_bytes(const struct limits *l); /* memory held */
+
+/*
+ * Places that networks share: one that has own of the live ones, of max, may have one more while it
+ * has fewer than are free. So k greedy ones leave 1/(k+1) of all to who comes next.
+ */
+static inline bool
+limits_share(size_t own, size_t live, size_t max)
+{
+	return live < max && own < max - live;
+}
 
 #endif

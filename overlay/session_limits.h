@@ -24,7 +24,7 @@
 #define SESSION_PROOF_TIMEOUT SECONDS(3)
 /*
  * Of SESSIONS_MAX, so that strangers cannot take what own requests need. An address group (/24,
- * /64) gets one more while it has fewer than are free: half of all for one, a third each for two.
+ * /64) gets its part by limits_share(): half of all for one, a third each for two.
  */
 #define SESSIONS_INCOMING_MAX (SESSIONS_MAX / 4 * 3)
 /*

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/err.h"
+#include "overlay/limits.h"
 #include "overlay/session_calls.h"
 
 /* ---- memory and the turn of the loop ---- */
@@ -189,9 +190,8 @@ oldest_half_open(struct sessions *ss)
 static bool
 may_come(const struct sessions *ss, const struct addr *from)
 {
-	return ss->live_incoming < SESSIONS_INCOMING_MAX &&
-	       ss->incoming_of[session_group_slot(ss, from)] <
-		   SESSIONS_INCOMING_MAX - ss->live_incoming;
+	return limits_share(ss->incoming_of[session_group_slot(ss, from)], ss->live_incoming,
+	    SESSIONS_INCOMING_MAX);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/err.h"
+#include "overlay/limits.h"
 #include "overlay/session_calls.h"
 
 /* Credit goes back in halves: a frame for each 256 KiB, and the peer never stalls for it. */
@@ -484,10 +485,10 @@ serve_run(void *arg)
 static bool
 may_serve(const struct stream *st)
 {
-	size_t live = task_group_live(&st->ss->serving);
+	const struct sessions *ss = st->ss;
 
-	return live < SESSIONS_SERVING_MAX &&
-	       st->ss->serving_of[st->group] < SESSIONS_SERVING_MAX - live;
+	return limits_share(
+	    ss->serving_of[st->group], task_group_live(&ss->serving), SESSIONS_SERVING_MAX);
 }
 
 int

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "overlay/limits.h"
+
 struct transfer_waiter {
 	LIST_ENTRY(transfer_waiter) link;
 	struct wait wait;
@@ -57,7 +59,7 @@ may_begin(const struct transfers *t, uint64_t group)
 
 	LIST_FOREACH(x, &t->all, link)
 	own += x->group == group;
-	return own < t->max - t->live;
+	return limits_share(own, t->live, t->max);
 }
 
 /* Until somebody left, or it is time to look around. */
