@@ -7,19 +7,12 @@
 
 #include "dht/record.h"
 #include "overlay/base/crypto_stand_in.h"
-#include "sim/run.h"
 #include "sim/timeline.h"
+#include "test/scenario/scenario_run.h"
 #include "test/unit/suite.h"
 
 #define NODES 50
 #define HOUR  UINT64_C(3600000) /* of a node, in ms */
-
-static uint64_t
-nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
 
 static void
 still(struct scenario *s)
@@ -48,28 +41,12 @@ add(struct scenario *s, enum fault_kind kind, uint32_t at, uint32_t span, uint32
 static struct result *
 run(const struct scenario *s)
 {
-	struct result *r = calloc(1, sizeof(*r));
 	char error[SCENARIO_ERROR_MAX];
 
-	ck_assert_ptr_nonnull(r);
 	ck_assert_msg(scenario_check(s, error) == ERR_OK, "%s", error);
-	result_init(r);
-	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = s,
-					  .nodes = NODES,
-					  .seed = 1,
-					  .span = HOURS(1),
-					  .stand_in = true,
-					  .host = { nothing, nothing, nothing, NULL, NULL, NULL } },
-			     r),
+	return scenario_run(
+	    (struct run_opts){ .scenario = s, .nodes = NODES, .seed = 1, .span = HOURS(1) },
 	    ERR_OK);
-	return r;
-}
-
-static void
-done(struct result *r)
-{
-	result_fini(r);
-	free(r);
 }
 
 static uint64_t
@@ -78,7 +55,7 @@ node_ms(const struct scenario *s)
 	struct result *r = run(s);
 	uint64_t ms = r->node_ms;
 
-	done(r);
+	scenario_done(r);
 	return ms;
 }
 
@@ -171,7 +148,7 @@ START_TEST(lives_are_found_in_their_middle)
 	half = r->samples[r->samples_count / 2].gone;
 	ck_assert_msg(half > NODES / 4 && half < NODES * 3 / 4, "%u are gone by then", half);
 	ck_assert_uint_eq(r->deaths, NODES);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -189,7 +166,7 @@ START_TEST(whom_faults_stop_went_and_came)
 	ck_assert_uint_eq(r->leaves, NODES);
 	ck_assert_uint_eq(r->deaths, NODES / 10);
 	ck_assert_uint_eq(r->joins, r->leaves + r->deaths);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -214,7 +191,7 @@ START_TEST(the_worst_loss_counts)
 	add(&s, FAULT_LOSS, 20, 1, 0)->rate_ppm = 10000;
 	r = with_lookups(&s);
 	ck_assert_uint_gt(r->lookups_failed * 10, r->lookups * 7);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -230,8 +207,8 @@ START_TEST(the_end_of_one_partition_heals_no_other)
 	both = with_lookups(&s);
 	ck_assert_uint_lt(one->recall_found * 100, one->recall_true * 70);
 	ck_assert_uint_lt(both->recall_found * 100, both->recall_true * 70);
-	done(one);
-	done(both);
+	scenario_done(one);
+	scenario_done(both);
 }
 END_TEST
 
@@ -270,7 +247,7 @@ stage_fini(struct stage *g)
 	timeline_free(g->timeline);
 	g->timeline = NULL;
 	fleet_free(g->fleet);
-	done(g->result);
+	scenario_done(g->result);
 }
 
 static size_t
@@ -427,8 +404,8 @@ START_TEST(what_sybils_surround_is_put_and_got)
 	down = run(&s);
 	ck_assert_uint_ge(down->attacked_puts_failed, 8);
 	ck_assert_uint_ge(down->attacked_gets_failed, 5);
-	done(fair);
-	done(down);
+	scenario_done(fair);
+	scenario_done(down);
 }
 END_TEST
 

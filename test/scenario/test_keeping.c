@@ -5,39 +5,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "sim/run.h"
+#include "test/scenario/scenario_run.h"
 #include "test/unit/suite.h"
-
-static uint64_t
-nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
 
 static struct result *
 run(const struct scenario *s, uint64_t nodes, uint64_t span)
 {
-	struct result *r = calloc(1, sizeof(*r));
-
-	ck_assert_ptr_nonnull(r);
-	result_init(r);
-	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = s,
-					  .nodes = nodes,
-					  .seed = 5,
-					  .span = span,
-					  .stand_in = true,
-					  .host = { nothing, nothing, nothing, NULL, NULL, NULL } },
-			     r),
-	    ERR_OK);
-	return r;
-}
-
-static void
-done(struct result *r)
-{
-	result_fini(r);
-	free(r);
+	return scenario_run(
+	    (struct run_opts){ .scenario = s, .nodes = nodes, .seed = 5, .span = span }, ERR_OK);
 }
 
 static void
@@ -86,7 +61,7 @@ START_TEST(repair_costs_and_loses_as_the_chain_says)
 	ck_assert_uint_eq(r->objects_wrong, 0);
 	/* Nobody new could find them, so none was read. */
 	ck_assert_uint_eq(r->objects_read, 0);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -108,7 +83,7 @@ START_TEST(an_outage_that_ends_moves_nothing)
 	ck_assert_uint_eq(r->keeping.lost, 0);
 	ck_assert_uint_eq(r->keeping.moved_bytes, 0);
 	ck_assert_uint_eq(r->objects_unread, 0);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -141,7 +116,7 @@ START_TEST(a_loss_is_mended_most_endangered_first)
 	ck_assert_uint_ge(k->repairs, mended * 9 / 10);
 	ck_assert_uint_eq(r->objects_unread, 0);
 	ck_assert_uint_eq(r->deaths, 12);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -168,7 +143,7 @@ START_TEST(a_chosen_code_is_known)
 	ck_assert_uint_gt(r->r, r->k);
 	ck_assert_uint_gt(r->n, r->r);
 	ck_assert_uint_lt(k->at_risk[0][0], k->at_risk[2][0]);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -187,7 +162,7 @@ START_TEST(months_follow_the_pace_of_repair)
 		r = run(&s, 50, MINUTES(10));
 		ck_assert_uint_gt(r->keeping.chunks, 0);
 		ck_assert_uint_eq(r->keeping.pace, paces[i][2]);
-		done(r);
+		scenario_done(r);
 	}
 }
 END_TEST

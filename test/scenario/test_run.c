@@ -6,17 +6,10 @@
 
 #include "overlay/base/crypto_stand_in.h"
 #include "sim/report.h"
-#include "sim/run.h"
+#include "test/scenario/scenario_run.h"
 #include "test/unit/suite.h"
 
 #define PAGE_MAX MIB(4)
-
-static uint64_t
-nothing(void *arg)
-{
-	(void)arg;
-	return 0;
-}
 
 static void
 a_day(struct scenario *s)
@@ -43,27 +36,10 @@ a_day(struct scenario *s)
 static struct result *
 run(const struct scenario *s, uint64_t seed)
 {
-	struct result *r = calloc(1, sizeof(*r));
-
-	ck_assert_ptr_nonnull(r);
-	result_init(r);
-	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = s,
-					  .nodes = 50,
-					  .seed = seed,
-					  .span = MINUTES(30),
-					  .lookups = 20,
-					  .stand_in = true,
-					  .host = { nothing, nothing, nothing, NULL, NULL, NULL } },
-			     r),
+	return scenario_run(
+	    (struct run_opts){
+		.scenario = s, .nodes = 50, .seed = seed, .span = MINUTES(30), .lookups = 20 },
 	    ERR_OK);
-	return r;
-}
-
-static void
-done(struct result *r)
-{
-	result_fini(r);
-	free(r);
 }
 
 START_TEST(a_run_replays_and_measures)
@@ -87,9 +63,9 @@ START_TEST(a_run_replays_and_measures)
 	ck_assert_uint_ge(a->objects_read, a->objects_put);
 	ck_assert_uint_eq(a->objects_read, a->objects_kept);
 	ck_assert_uint_gt(a->recall_found * 100, a->recall_true * 80);
-	done(a);
-	done(b);
-	done(c);
+	scenario_done(a);
+	scenario_done(b);
+	scenario_done(c);
 }
 END_TEST
 
@@ -116,21 +92,16 @@ is_enough(void *arg)
 static struct result *
 run_until_stopped(const struct scenario *s, uint64_t span, const char *phase)
 {
-	struct result *r = calloc(1, sizeof(*r));
 	struct stopping stopping = { .phase = phase };
-
-	ck_assert_ptr_nonnull(r);
-	result_init(r);
-	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = s,
-					  .nodes = 50,
-					  .seed = 1,
-					  .span = span,
-					  .lookups = UINT64_MAX,
-					  .stand_in = true,
-					  .host = { nothing, nothing, nothing, see_phase, is_enough,
-					      &stopping } },
-			     r),
+	struct result *r = scenario_run(
+	    (struct run_opts){ .scenario = s,
+		.nodes = 50,
+		.seed = 1,
+		.span = span,
+		.lookups = UINT64_MAX,
+		.host = { .progress = see_phase, .stop = is_enough, .arg = &stopping } },
 	    ERR_CANCELED);
+
 	ck_assert(r->interrupted);
 	return r;
 }
@@ -145,54 +116,47 @@ START_TEST(a_run_can_be_stopped)
 	ck_assert_uint_eq(r->ran, r->span);
 	ck_assert_uint_gt(r->objects_kept, 0); /* counted, though none was read back */
 	ck_assert_uint_eq(r->objects_kept + r->objects_lost, r->objects_put);
-	done(r);
+	scenario_done(r);
 	r = run_until_stopped(&s, HOURS(10000), "running");
 	ck_assert_uint_gt(r->ran, 0);
 	ck_assert_uint_lt(r->ran, HOURS(10000));
 	/* The warm-up counts, too; nothing that was not run does. */
 	ck_assert_uint_le(r->node_ms, 50 * (r->ran + s.warmup) / MILLISECONDS(1));
-	done(r);
+	scenario_done(r);
 	s.lookups_per_hour = 10000000;
 	s.warmup = DAYS(400);
 	r = run_until_stopped(&s, MINUTES(10), "warm-up");
 	ck_assert_uint_eq(r->ran, 0);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
 /* Their events are counted, so their time is. */
 START_TEST(lookups_in_the_end_take_time)
 {
-	struct result *r = calloc(1, sizeof(*r));
+	struct result *r;
 	struct scenario s;
 
 	scenario_init(&s);
 	s.storing = 0;
 	s.users = 0;
 	s.warmup = 0;
-	ck_assert_ptr_nonnull(r);
-	result_init(r);
-	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = &s,
-					  .nodes = 50,
-					  .seed = 1,
-					  .span = MINUTES(10),
-					  .lookups = 2000,
-					  .stand_in = true,
-					  .host = { nothing, nothing, nothing, NULL, NULL, NULL } },
-			     r),
+	r = scenario_run(
+	    (struct run_opts){
+		.scenario = &s, .nodes = 50, .seed = 1, .span = MINUTES(10), .lookups = 2000 },
 	    ERR_OK);
 	/* 64 at a time, and none ends within a tenth of a second. */
 	ck_assert_uint_gt(r->node_ms, UINT64_C(50) * (600000 + 2000 / 64 * 100));
 	ck_assert(!r->interrupted);
 	ck_assert_uint_eq(r->ran, r->span);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
 /* Lines so thin that never nothing is under way. */
 START_TEST(lookups_do_not_wait_for_other_work)
 {
-	struct result *r = calloc(1, sizeof(*r));
+	struct result *r;
 	struct scenario s;
 
 	a_day(&s);
@@ -203,19 +167,12 @@ START_TEST(lookups_do_not_wait_for_other_work)
 	s.object_gets_per_hour = 0;
 	s.objects_max = 10000;
 	s.object_least = KIB(64);
-	ck_assert_ptr_nonnull(r);
-	result_init(r);
-	ck_assert_int_eq(run_scenario(&(struct run_opts){ .scenario = &s,
-					  .nodes = 50,
-					  .seed = 1,
-					  .span = MINUTES(10),
-					  .lookups = 1,
-					  .stand_in = true,
-					  .host = { nothing, nothing, nothing, NULL, NULL, NULL } },
-			     r),
+	r = scenario_run(
+	    (struct run_opts){
+		.scenario = &s, .nodes = 50, .seed = 1, .span = MINUTES(10), .lookups = 1 },
 	    ERR_OK);
 	ck_assert_uint_eq(r->lookups, 1);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -273,7 +230,7 @@ START_TEST(the_page_is_whole)
 	ck_assert_ptr_null(strstr((char *)page.data, "http"));
 	balanced((char *)page.data);
 	buf_fini(&page);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 
@@ -290,7 +247,7 @@ START_TEST(a_page_of_nothing_is_a_page)
 	ck_assert_ptr_null(strstr((char *)page.data, "nan"));
 	balanced((char *)page.data);
 	buf_fini(&page);
-	done(r);
+	scenario_done(r);
 }
 END_TEST
 

@@ -10,6 +10,7 @@
 #include "overlay/base/crypto.h"
 #include "overlay/base/err.h"
 #include "test/unit/dht/nodes.h"
+#include "test/unit/dht/records_store.h"
 #include "test/unit/suite.h"
 
 #define KEYS  40
@@ -40,15 +41,6 @@ collect(void *arg, const struct record *r)
 	ck_assert_uint_lt(seen->count, ARRAY_LEN(seen->got));
 	seen->got[seen->count++] = *r;
 	return true;
-}
-
-static struct records *
-store(uint64_t bytes_max)
-{
-	struct records *s = records_new(&(struct records_opts){ .bytes_max = bytes_max });
-
-	ck_assert_ptr_nonnull(s);
-	return s;
 }
 
 static int

@@ -11,6 +11,7 @@
 #include "dht/records.h"
 #include "overlay/base/err.h"
 #include "test/unit/dht/nodes.h"
+#include "test/unit/dht/records_store.h"
 #include "test/unit/suite.h"
 
 #define STORE    KIB(640)
@@ -30,15 +31,6 @@ make(uint64_t distance, uint64_t sequence)
 	memcpy(r.key.b, &top, sizeof(top));
 	memset(r.bytes, (int)sequence, LEN);
 	return r;
-}
-
-static struct records *
-store(uint64_t bytes_max)
-{
-	struct records *s = records_new(&(struct records_opts){ .bytes_max = bytes_max });
-
-	ck_assert_ptr_nonnull(s);
-	return s;
 }
 
 static int
