@@ -362,8 +362,8 @@ open_metrics(struct node_command *n)
 }
 
 /*
- * A new store maps its index into memory, and a page that the disk has no room for would end the
- * process by SIGBUS, without a word. One that is there is opened on a full disk, too: it is read.
+ * A new store on a full disk could keep nothing; that is said with figures. One that is there is
+ * opened, too: it is read.
  */
 static int
 look_for_room(const struct node_command *n)

@@ -13,15 +13,20 @@
 #include "storage/index.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define PATH_BYTES_MAX 1024
 /* An index of 64 GiB describes some hundred million shards; more is a fault. */
 #define INDEX_MAP_MAX  GIB(64)
+/* The lock file with LMDB's 126 readers; its beginning is what every start writes. */
+#define LOCK_BYTES     8192
+#define LOCK_HEAD      4096
 
 struct index_lmdb {
 	struct index base;
@@ -270,6 +275,28 @@ open_dbi(struct index_lmdb *l, MDB_env *env)
 	return err_from_lmdb(mdb_txn_commit(txn));
 }
 
+/*
+ * LMDB maps its lock file and leaves it sparse: a page that a full disk has no room for would end
+ * the process by SIGBUS. Of an old one, made before the disk was full, the beginning will do.
+ */
+static int
+lock_file_room(const struct index_lmdb *l)
+{
+	char path[PATH_BYTES_MAX + 16];
+	struct stat st;
+	int fd, code;
+
+	snprintf(path, sizeof(path), "%s/lock.mdb", l->dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_from_errno(errno);
+	code = posix_fallocate(fd, 0, LOCK_BYTES);
+	if (code == ENOSPC && fstat(fd, &st) == 0 && st.st_blocks >= LOCK_HEAD / 512)
+		code = 0;
+	(void)close(fd);
+	return code == 0 ? ERR_OK : err_from_errno(code);
+}
+
 /* Sets l->env and l->map_bytes. */
 static int
 open_env(struct index_lmdb *l)
@@ -282,6 +309,8 @@ open_env(struct index_lmdb *l)
 	if (err != ERR_OK)
 		return err;
 	err = err_from_lmdb(mdb_env_set_mapsize(env, l->map_bytes));
+	if (err == ERR_OK && !l->read_only)
+		err = lock_file_room(l);
 	if (err == ERR_OK)
 		err = err_from_lmdb(mdb_env_open(env, l->dir, flags, 0600));
 	if (err == ERR_OK)
