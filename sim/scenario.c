@@ -139,12 +139,27 @@ scenario_fault_name(enum fault_kind kind)
 	return fault_names[kind];
 }
 
+static bool
+heeds(enum fault_kind kind, const struct setting *key)
+{
+	return (key->faults & UINT32_C(1) << kind) != 0;
+}
+
+bool
+scenario_fault_heeds(enum fault_kind kind, const char *key)
+{
+	size_t i = 0;
+
+	while (strcmp(fault_keys[i].name, key) != 0)
+		must(++i < ARRAY_LEN(fault_keys));
+	return heeds(kind, &fault_keys[i]);
+}
+
 const char *
 scenario_fault_unheeded(const struct fault *f)
 {
 	for (size_t i = 0; i < ARRAY_LEN(fault_keys); i++) {
-		if ((f->said & UINT32_C(1) << i) != 0 &&
-		    (fault_keys[i].faults & UINT32_C(1) << f->kind) == 0)
+		if ((f->said & UINT32_C(1) << i) != 0 && !heeds(f->kind, &fault_keys[i]))
 			return fault_keys[i].name;
 	}
 	return NULL;

@@ -124,6 +124,8 @@ uint64_t scenario_repair_pace(const struct scenario *s);
 /* When a fault begins and ends in a run of this length. */
 void scenario_fault_span(const struct fault *f, uint64_t run, uint64_t *from, uint64_t *to);
 const char *scenario_fault_name(enum fault_kind kind);
+/* Whether a key of a fault means anything to its kind. */
+bool scenario_fault_heeds(enum fault_kind kind, const char *key);
 /* A key that was said of a fault and that its kind does not heed; NULL: there is none. */
 const char *scenario_fault_unheeded(const struct fault *f);
 /* Every key with its section, meaning and what would be right, for help and the manual. */

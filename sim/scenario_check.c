@@ -95,9 +95,7 @@ lasts(const struct fault *f)
 static bool
 strikes_nobody(const struct fault *f)
 {
-	bool chooses = f->kind != FAULT_LOSS && f->kind != FAULT_OUTAGE;
-
-	return chooses && f->count == 0 && f->share_ppm == 0;
+	return scenario_fault_heeds(f->kind, "count") && f->count == 0 && f->share_ppm == 0;
 }
 
 static int
@@ -107,9 +105,9 @@ check_fault(const struct fault *f, char error[SCENARIO_ERROR_MAX])
 
 	if (f->kind == FAULT_KINDS)
 		what = "has no kind";
-	else if ((f->kind == FAULT_LIE || f->kind == FAULT_SYBILS) && f->lies == 0)
+	else if (scenario_fault_heeds(f->kind, "lies") && f->lies == 0)
 		what = "has no lies";
-	else if ((f->kind == FAULT_LOSS || f->kind == FAULT_DISK_EIO) && f->rate_ppm == 0)
+	else if (scenario_fault_heeds(f->kind, "rate") && f->rate_ppm == 0)
 		what = "has no rate";
 	else if (f->kind == FAULT_CLOCK && f->jump_ms == 0)
 		what = "has no jump";

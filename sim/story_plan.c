@@ -227,7 +227,7 @@ add_fault(char *out, const struct fault *f)
 		add(out, "where = %s\n", f->where);
 	else if (f->kind != FAULT_LOSS)
 		add(out, "count = %llu\n", (unsigned long long)f->count);
-	if (f->kind == FAULT_LOSS || f->kind == FAULT_DISK_EIO)
+	if (scenario_fault_heeds(f->kind, "rate"))
 		add(out, "rate = %uppm\n", f->rate_ppm);
 	if (f->kind == FAULT_CLOCK)
 		add(out, "jump = %lldms\n", (long long)f->jump_ms);
