@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "object/blob_net.h"
+#include "object/cloud.h"
 #include "object/lease_signing.h"
 #include "object/map_head.h"
 #include "storage/anchors.h"
@@ -20,7 +21,9 @@
 struct ground_net {
 	struct ground base;
 	struct ground_net_opts opts;
+	struct publications publications; /* of all its buckets */
 };
+static_assert(PUBLICATIONS_MAX > CLOUD_BUCKETS_MAX, "none is forgotten");
 
 struct net_opened {
 	struct ground_bucket base;
@@ -239,8 +242,9 @@ net_writers(struct ground *g, struct ground_bucket *opened, const struct identit
 /* ---- open ---- */
 
 static int
-open_client(const struct ground_net_opts *o, const struct ground_open *w, struct net_opened *b)
+open_client(struct ground *g, const struct ground_open *w, struct net_opened *b)
 {
+	const struct ground_net_opts *o = opts_of(g);
 	struct identity finder;
 	int err;
 
@@ -254,6 +258,7 @@ open_client(const struct ground_net_opts *o, const struct ground_open *w, struct
 		.handover = w->handover,
 		.writer = w->writer,
 		.finder = &finder,
+		.publications = &container_of(g, struct ground_net, base)->publications,
 	    },
 	    &b->client);
 	identity_wipe(&finder);
@@ -266,7 +271,7 @@ net_open(struct ground *g, const struct ground_open *w, struct ground_bucket **o
 	const struct ground_net_opts *o = opts_of(g);
 	struct net_opened *b = calloc(1, sizeof(*b));
 	struct placing_opts placing = { .code = w->code, .constraints = *w->constraints };
-	int err = b == NULL ? ERR_NOMEM : open_client(o, w, b);
+	int err = b == NULL ? ERR_NOMEM : open_client(g, w, b);
 
 	if (err != ERR_OK) {
 		free(b);
@@ -325,6 +330,8 @@ ground_net_new(const struct ground_net_opts *opts, struct ground_net **out)
 void
 ground_net_free(struct ground_net *g)
 {
+	if (g != NULL)
+		publications_fini(&g->publications);
 	free(g);
 }
 

@@ -14,6 +14,15 @@
 
 /* ---- life ---- */
 
+static void
+use_publications(struct head_client *hc, struct publications *all)
+{
+	struct publication *shared = all == NULL ? NULL : publications_use(all, &hc->finder.pub);
+
+	hc->opts.publications = shared == NULL ? NULL : all;
+	hc->published = shared == NULL ? &hc->by_itself : shared;
+}
+
 int
 head_client_new(const struct head_client_opts *opts, struct head_client **out)
 {
@@ -33,8 +42,10 @@ head_client_new(const struct head_client_opts *opts, struct head_client **out)
 	if (hc->writes)
 		hc->writer = *opts->writer;
 	hc->finds = opts->finder != NULL;
-	if (hc->finds)
+	if (hc->finds) {
 		hc->finder = *opts->finder;
+		use_publications(hc, opts->publications);
+	}
 	env_random(hc->env, &session, sizeof(session));
 	proposer_init(
 	    &hc->p, opts->charter, opts->handover, hc->writes ? &hc->writer.pub : &nobody, session);
@@ -53,6 +64,8 @@ head_client_free(struct head_client *hc)
 	if (hc == NULL)
 		return;
 	task_group_fini(&hc->group);
+	if (hc->opts.publications != NULL)
+		publications_leave(hc->opts.publications, hc->published);
 	shelf_fini(&hc->shelf);
 	identity_wipe(&hc->writer);
 	identity_wipe(&hc->finder);

@@ -15,6 +15,7 @@
 
 #include "dht/dht.h"
 #include "storage/proposer.h"
+#include "storage/publications.h"
 
 struct head_client;
 struct registers;
@@ -27,6 +28,8 @@ struct head_client_opts {
 	const struct handover *handover; /* the newest known; NULL: the founding members */
 	const struct identity *writer;   /* NULL: can only read */
 	const struct identity *finder;   /* renews the finder record; NULL: does not */
+	/* Lent: when earlier clients have renewed it; NULL: this one begins with that. */
+	struct publications *publications;
 };
 int head_client_new(const struct head_client_opts *opts, struct head_client **out); /* gives */
 /* Whoever waits in a call gets ERR_CANCELED by its own task; none may be inside. NULL accepted. */

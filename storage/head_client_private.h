@@ -13,8 +13,6 @@
 #define HEAD_FLIGHTS_MAX 4
 /* From one question for a committed head's records to the next: as a proposer's round. */
 #define TAIL_WAIT        PROPOSER_ROUND_NS
-/* The finder record lives two days at its storers. */
-#define FINDER_EVERY     HOURS(12)
 /* The record of the newest head: when the root has moved, but a busy writer moves it each second.
  */
 #define KEEP_EVERY       MINUTES(1)
@@ -60,8 +58,9 @@ struct head_client {
 	bool gathering;
 	struct head_reader *readers, *led; /* for the next round; of the one that runs */
 	struct value shown;
-	uint64_t current_at, published_at, kept_at;
-	struct hash kept; /* root of the head whose record was put last */
+	uint64_t current_at;
+	struct publication *published; /* finds: of the finder's records; shared, or */
+	struct publication by_itself;
 	bool stale;
 	struct head_client_counters counters;
 };

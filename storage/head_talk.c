@@ -351,7 +351,6 @@ moved(struct head_client *hc)
 
 	hc->conf = hc->p.conf;
 	hc->counters.moves++;
-	hc->published_at = 0;
 	head_publish(hc);
 	/* Who is left out would go on without knowing. */
 	if (hc->out.handover_to != 0) {
@@ -373,8 +372,7 @@ keep_due(const struct head_client *hc)
 	static const struct hash zero;
 
 	return hc->shown.present && !hash_equal(&hc->shown.head.root, &zero) &&
-	       (!hash_equal(&hc->shown.head.root, &hc->kept) ||
-		   env_now(hc->env) - hc->kept_at >= FINDER_EVERY);
+	       publication_head_due(hc->published, &hc->shown.head, env_now(hc->env));
 }
 
 /* Until the root rests. */
@@ -390,8 +388,7 @@ keep_task(void *arg)
 		err = last_head_publish(
 		    hc->opts.endpoint, hc->opts.dht, &hc->finder, hc->charter.salt, &h);
 		if (err == ERR_OK) {
-			hc->kept = h.root;
-			hc->kept_at = env_now(hc->env);
+			publication_head_put(hc->published, &h, env_now(hc->env));
 			err = task_sleep(hc->env, KEEP_EVERY);
 		} else if (err != ERR_CANCELED) {
 			log_info(hc->env, "a head's record was not put: %s", err_text(err));
@@ -405,12 +402,14 @@ static int
 publish_task(void *arg)
 {
 	struct head_client *hc = arg;
-	int err = anchors_publish(hc->opts.endpoint, hc->opts.dht, &hc->finder, hc->charter.salt,
-	    hc->p.epoch, &hc->p.conf);
+	struct configuration c = hc->p.conf; /* they may move meanwhile */
+	uint64_t epoch = hc->p.epoch;
+	int err = anchors_publish(
+	    hc->opts.endpoint, hc->opts.dht, &hc->finder, hc->charter.salt, epoch, &c);
 
 	hc->publishing = false;
 	if (err == ERR_OK)
-		hc->published_at = env_now(hc->env);
+		publication_anchors_put(hc->published, epoch, c.number, env_now(hc->env));
 	else if (err != ERR_CANCELED)
 		log_info(hc->env, "a finder record was not renewed: %s", err_text(err));
 	return err;
@@ -422,7 +421,8 @@ head_publish(struct head_client *hc)
 	if (hc->finds && !hc->keeping && keep_due(hc))
 		hc->keeping = task_spawn(&hc->group, "keep head", keep_task, hc) == ERR_OK;
 	if (!hc->finds || hc->publishing ||
-	    (hc->published_at != 0 && env_now(hc->env) - hc->published_at < FINDER_EVERY))
+	    !publication_anchors_due(
+		hc->published, hc->p.epoch, hc->p.conf.number, env_now(hc->env)))
 		return;
 	hc->publishing = task_spawn(&hc->group, "finder", publish_task, hc) == ERR_OK;
 }

@@ -147,6 +147,105 @@ START_TEST(deleted_buckets_are_let_go_of)
 }
 END_TEST
 
+/* ---- looked after every hour ---- */
+
+#define HOURS_LOOKED 24
+
+static uint64_t
+puts_of(struct machine *m)
+{
+	struct dht_status status;
+
+	dht_status(node_dht(world_client(m->w)), &status);
+	return status.puts;
+}
+
+static int
+begin_looking(void *arg)
+{
+	struct machine *m = arg;
+	int err = machine_up(m);
+
+	return err == ERR_OK ? fill(m) : err;
+}
+
+static int
+end_looking(void *arg)
+{
+	machine_down(arg);
+	return ERR_OK;
+}
+
+static int
+look(void *arg)
+{
+	return read_back(arg);
+}
+
+static int
+change_again(void *arg)
+{
+	return write_in(arg, "photos", put_v, "again", true);
+}
+
+/* The record says what the register does. */
+static int
+recorded(void *arg)
+{
+	struct machine *m = arg;
+	struct node *client = world_client(m->w);
+	struct cloud_bucket *b;
+	struct identity finder;
+	struct head_view v;
+	struct head head;
+
+	ck_assert_int_eq(cloud_bucket_open(m->cloud, "photos", &b), ERR_OK);
+	bucket_finder(&b->seed, &finder);
+	ck_assert_int_eq(last_head_find(node_endpoint(client), node_dht(client), &finder.pub,
+			     b->seed.salt, &b->facts.id, &head),
+	    ERR_OK);
+	head_client_view(ground_net_client(cloud_bucket_ground(b)), &v);
+	ck_assert(hash_equal(&head.root, &v.head->root));
+	cloud_bucket_close(b);
+	return ERR_OK;
+}
+
+/* As a gateway's upkeep; none is open an hour later. */
+static void
+look_for_hours(struct machine *m, int hours)
+{
+	for (int i = 0; i < hours; i++) {
+		ck_assert_int_eq(world_run(m->w, look, m), ERR_OK);
+		sim_run_for(world_sim(m->w), HOURS(1));
+		ck_assert_ptr_null(m->cloud->open);
+	}
+}
+
+START_TEST(who_looks_every_hour_publishes_twice_a_day)
+{
+	struct world *w = small_world(38);
+	struct machine m = { .w = w, .how = CLOUD_FOUND };
+	uint64_t before, puts;
+
+	world_new_client(w);
+	ck_assert_int_eq(world_run(w, begin_looking, &m), ERR_OK);
+	look_for_hours(&m, 1);
+	before = puts_of(&m);
+	look_for_hours(&m, HOURS_LOOKED);
+	puts = puts_of(&m) - before;
+	printf("%llu records put in %d hours\n", (unsigned long long)puts, HOURS_LOOKED);
+	/* Of each bucket and of the account: the anchors, and the head where there is a root. */
+	ck_assert_uint_ge(puts, 2 * 1 * (HOURS_LOOKED / 24));
+	ck_assert_uint_le(puts, 3 * 2 * (HOURS_LOOKED / 12));
+	/* What is new is put at once, by a bucket that was closed as well. */
+	ck_assert_int_eq(world_run(w, change_again, &m), ERR_OK);
+	sim_run_for(world_sim(w), SECONDS(30));
+	ck_assert_int_eq(world_run(w, recorded, &m), ERR_OK);
+	ck_assert_int_eq(world_run(w, end_looking, &m), ERR_OK);
+	world_free(w);
+}
+END_TEST
+
 /* ---- the quorum is gone ---- */
 
 #define RECOVER_NODES 11 /* so that registers have five anchors */
@@ -426,6 +525,7 @@ main(void)
 
 	suite_add(s, "account", 60, the_seed_and_one_peer_bring_all_back, two_dead_of_six, NULL);
 	suite_add(s, "deleted", 60, deleted_buckets_are_let_go_of, NULL);
+	suite_add(s, "hourly", 240, who_looks_every_hour_publishes_twice_a_day, NULL);
 	suite_add(s, "recovered", 120, three_anchors_of_five_are_gone, all_anchors_are_gone,
 	    a_recovery_was_broken_off, three_anchors_of_the_account_are_gone, NULL);
 	return suite_main(s);
