@@ -16,6 +16,10 @@
  */
 #define RETRY_AFTER   MINUTES(1)
 #define RETRY_MAX     MINUTES(30)
+/* Of the log's memory that makes one due: from here on writers are refused … */
+#define FULL_TIMES    4
+/* … and wait for so many checkpoints before. */
+#define MEMORY_TRIES  2
 /* A writer that rolls meets a checkpoint's root now and then, not so often in a row. */
 #define MOVE_TRIES    5
 /* More log chunks make opening slow: each is fetched. */
@@ -317,6 +321,8 @@ map_checkpoint(struct map *m)
 		if (err == ERR_STALE)
 			err = ERR_OK;
 		m->checkpoint_failures = err == ERR_OK ? 0 : m->checkpoint_failures + 1;
+		if (err == ERR_OK)
+			m->retry_pause = 0;
 	}
 	semaphore_release(&m->checkpoints);
 	map_checkpoint_arm(m);
@@ -331,6 +337,23 @@ map_log_memory(const struct map *m)
 	return m->era->overlay.bytes + m->ids.bytes;
 }
 
+static bool
+log_full(const struct map *m)
+{
+	return map_log_memory(m) >= FULL_TIMES * m->opts.overlay_bytes;
+}
+
+/* Where writers are refused they are not so for longer than the shortest pause. */
+static bool
+may_begin(const struct map *m)
+{
+	uint64_t pause = m->retry_pause;
+
+	if (log_full(m))
+		pause = MIN(pause, RETRY_AFTER);
+	return pause == 0 || env_now(m->env) - m->failed_at >= pause;
+}
+
 int
 map_checkpointer(void *arg)
 {
@@ -340,8 +363,10 @@ map_checkpointer(void *arg)
 	m->work_err[MAP_WORK_CHECKPOINT] = err;
 	if (err != ERR_OK && err != ERR_CANCELED) {
 		log_warn(m->env, "no checkpoint: %s", err_text(err));
-		timer_start(&m->checkpoint_timer, env_backoff(m->env, RETRY_AFTER, RETRY_MAX,
-						      MAX(m->checkpoint_failures, 1U) - 1));
+		m->failed_at = env_now(m->env);
+		m->retry_pause = env_backoff(m->env, RETRY_AFTER, RETRY_MAX,
+		    (unsigned)MAX(m->checkpoint_failures, (uint64_t)1) - 1);
+		timer_start(&m->checkpoint_timer, m->retry_pause);
 	}
 	m->working[MAP_WORK_CHECKPOINT] = false;
 	map_wake_waiters(m);
@@ -369,7 +394,34 @@ map_checkpoint_arm(struct map *m)
 	if (after != UINT64_MAX && !timer_armed(&m->checkpoint_timer))
 		timer_start(&m->checkpoint_timer,
 		    (leads ? after / 2 : after / 4 * 3) + env_random_below(m->env, after / 4 + 1));
-	if (map_log_memory(m) >= (leads ? memory : memory + memory / 2) ||
-	    m->root.logs_count >= (leads ? LOGS_DUE : LOGS_DUE + LOGS_DUE / 2))
+	if (may_begin(m) && (map_log_memory(m) >= (leads ? memory : memory + memory / 2) ||
+				m->root.logs_count >= (leads ? LOGS_DUE : LOGS_DUE + LOGS_DUE / 2)))
 		map_start(m, MAP_WORK_CHECKPOINT);
+}
+
+/*
+ * Memory of the log is bounded: writers wait for the checkpoint that frees it, then are refused.
+ * Where the last one has failed they go on as long as there is room, whether or not one is tried.
+ */
+int
+map_wait_memory(struct map *m)
+{
+	uint64_t max = m->opts.overlay_bytes;
+	int tries = 0;
+
+	while (map_log_memory(m) >= 2 * max && m->pending == NULL) {
+		bool began = m->working[MAP_WORK_CHECKPOINT];
+
+		/* Where views hold what was written, another checkpoint frees nothing. */
+		if (!began && tries++ == MEMORY_TRIES)
+			break;
+		if (!began && !may_begin(m))
+			break;
+		map_start(m, MAP_WORK_CHECKPOINT);
+		if (m->checkpoint_failures > 0 && !log_full(m))
+			break;
+		if (map_wait_root(m, MAP_WORK_CHECKPOINT) != ERR_OK)
+			break;
+	}
+	return log_full(m) && m->pending == NULL ? ERR_BUSY : ERR_OK;
 }

@@ -27,8 +27,6 @@
 #define FULL_PATIENCE SECONDS(30)
 /* From one look at what others do about it to the next: a part of their turn. */
 #define FULL_LOOK     MILLISECONDS(50)
-/* Checkpoints that a commit waits for when the log's memory is used up. */
-#define MEMORY_TRIES  2
 /* Updates that wait; a gateway has fewer requests at a time. */
 #define QUEUE_MAX     16384
 
@@ -506,26 +504,6 @@ gather(struct map *m)
 	} while (m->queue_count > before && m->queue_count < BATCH_MAX && time < GATHER_MAX);
 }
 
-/* Memory of the log is bounded: writers wait for the checkpoint that frees it, then are refused. */
-static int
-wait_for_memory(struct map *m)
-{
-	uint64_t max = m->opts.overlay_bytes;
-	int tries = 0;
-
-	while (map_log_memory(m) >= 2 * max && m->pending == NULL) {
-		bool began = m->working[MAP_WORK_CHECKPOINT];
-
-		/* Where views hold what was written, another checkpoint frees nothing. */
-		if (!began && tries++ == MEMORY_TRIES)
-			break;
-		map_start(m, MAP_WORK_CHECKPOINT);
-		if (map_wait_root(m, MAP_WORK_CHECKPOINT) != ERR_OK)
-			break;
-	}
-	return map_log_memory(m) < 4 * max || m->pending != NULL ? ERR_OK : ERR_BUSY;
-}
-
 static void
 take_batch(struct map *m, struct batch *b)
 {
@@ -550,7 +528,7 @@ static void
 commit_once(struct map *m)
 {
 	struct batch b = { .m = m };
-	int err = wait_for_memory(m);
+	int err = map_wait_memory(m);
 
 	overlay_init(&b.overlay, 1);
 	buf_init(&b.records, 2 * MAP_RECORDS_MAX);

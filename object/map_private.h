@@ -109,7 +109,7 @@ struct map {
 	struct map_waiter *waiters; /* for a root at hand, or rolling and checkpoints to end */
 	struct semaphore checkpoints;
 	struct timer checkpoint_timer, starter, keep_timer;
-	unsigned checkpoint_failures; /* in a row */
+	uint64_t checkpoint_failures, failed_at, retry_pause; /* in a row; the last by itself */
 	struct hash kept_id; /* of the head in the cache directory; kept_ms: its current_ms there */
 	struct task_group tasks;
 	bool working[MAP_WORKS]; /* a task for it runs, or is about to */

@@ -24,4 +24,8 @@ int map_roller(void *map);
 SUSPENDS int map_wait_root(struct map *m, enum map_work w);
 void map_wake_waiters(struct map *m);
 
+/* ---- map_checkpoint.c ---- */
+/* For room in the log's memory, as long as a checkpoint may make some. ERR_BUSY: there is none. */
+SUSPENDS int map_wait_memory(struct map *m);
+
 #endif

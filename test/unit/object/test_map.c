@@ -411,6 +411,81 @@ START_TEST(a_checkpoint_that_fails_is_tried_ever_rarer)
 }
 END_TEST
 
+#define FULL_OVERLAY KIB(8)
+
+static uint64_t
+failed_of(const struct gateway *g)
+{
+	struct map_sight sight;
+
+	map_sight(g->map, &sight);
+	return sight.failed_checkpoints;
+}
+
+static uint64_t
+memory_of(const struct gateway *g)
+{
+	struct map_sight sight;
+
+	map_sight(g->map, &sight);
+	return sight.overlay_bytes;
+}
+
+/* One each second, until the log takes so much memory or one is refused. How many. */
+static unsigned
+fill_log(struct gateway *g, uint64_t upto, int *err)
+{
+	char value[400];
+	unsigned n = 0;
+
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (*err = ERR_OK; *err == ERR_OK && memory_of(g) < upto; n++) {
+		*err = put_text(g, "x", value);
+		sim_run_for(g->w->sim, SECONDS(1));
+	}
+	return n;
+}
+
+/* Each try leaves chunks behind; and writers have to wait only where there is no room. */
+START_TEST(a_checkpoint_of_a_full_log_fails_ever_rarer)
+{
+	struct mem_world *w = mem_world_new(8);
+	struct map_opts opts = { .overlay_bytes = FULL_OVERLAY };
+	struct gateway *g = gateway_open(w, &opts);
+	uint64_t before;
+	unsigned writes;
+	int err;
+
+	w->put_fails = 1000;
+	writes = fill_log(g, 4 * FULL_OVERLAY, &err);
+	ck_assert_int_eq(err, ERR_OK);
+	printf("%llu tries at %u writes\n", (unsigned long long)failed_of(g), writes);
+	ck_assert_uint_ge(writes, 20);
+	ck_assert_uint_ge(failed_of(g), 1);
+	ck_assert_uint_le(failed_of(g), 3);
+	/* Refused, but one is tried each minute, as long as somebody wants to write. */
+	before = failed_of(g);
+	for (int i = 0; i < 600; i++) {
+		ck_assert_int_eq(put_text(g, "x", "1"), ERR_BUSY);
+		sim_run_for(w->sim, SECONDS(1));
+	}
+	printf("%llu tries in ten minutes\n", (unsigned long long)(failed_of(g) - before));
+	ck_assert_uint_ge(failed_of(g) - before, 9);
+	ck_assert_uint_le(failed_of(g) - before, 14);
+	w->put_fails = 0;
+	err = ERR_BUSY;
+	for (int i = 0; i < 61 && err != ERR_OK; i++) {
+		sim_run_for(w->sim, SECONDS(1));
+		err = put_text(g, "x", "2");
+	}
+	ck_assert_int_eq(err, ERR_OK);
+	ck_assert_uint_lt(memory_of(g), FULL_OVERLAY);
+	gateway_close(g);
+	mem_world_free(w);
+}
+END_TEST
+
 START_TEST(a_steady_writer_does_not_wait)
 {
 	struct mem_world *w = mem_world_new(6);
@@ -454,6 +529,6 @@ main(void)
 	    a_fork_ends_writing, transactions_have_a_largest_size, NULL);
 	suite_add(s, "many", 30, two_gateways_count_together, counting_survives_faults,
 	    a_steady_writer_does_not_wait, a_checkpoint_that_fails_is_tried_ever_rarer,
-	    many_updates_are_few_commits, NULL);
+	    a_checkpoint_of_a_full_log_fails_ever_rarer, many_updates_are_few_commits, NULL);
 	return suite_main(s);
 }
