@@ -100,7 +100,7 @@ unpack_state(struct unpacker *u, struct network_id net, struct acceptor *s)
 	unpack_raw(u, s->promised_sig.b, sizeof(s->promised_sig.b));
 	unpack_raw(u, s->promised_next.b, sizeof(s->promised_next.b));
 	unpack_raw(u, s->accepted_sig.b, sizeof(s->accepted_sig.b));
-	err = u->failed ? ERR_INVALID : value_unpack(u, net, &s->value);
+	err = u->failed ? ERR_INVALID : value_unpack(u, net, NULL, &s->value);
 	if (err == ERR_OK && s->warranted) {
 		struct place at = { net, s->bucket, s->epoch, s->conf.number, s->accepted };
 		struct hash next = configuration_id(&s->value.stop.next);

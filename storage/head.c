@@ -94,7 +94,7 @@ head_pack(struct packer *p, const struct head *h, struct network_id net)
 }
 
 int
-head_unpack(struct unpacker *u, struct network_id net, struct head *out)
+head_unpack(struct unpacker *u, struct network_id net, struct signatures *known, struct head *out)
 {
 	struct head h = { .seq = 0 };
 	size_t from = u->pos, covered;
@@ -115,7 +115,7 @@ head_unpack(struct unpacker *u, struct network_id net, struct head *out)
 	unpack_raw(u, h.sig.b, sizeof(h.sig.b));
 	if (u->failed || !head_valid(&h))
 		return ERR_INVALID;
-	if (!crypto_verify(&h.sig, &h.writer, u->in + from, covered - from))
+	if (!signatures_good(known, &h.sig, &h.writer, bytes_of(u->in + from, covered - from)))
 		return ERR_AUTH;
 	crypto_sha256(&h.id, u->in + from, covered - from);
 	*out = h;
@@ -253,7 +253,7 @@ value_pack(struct packer *p, const struct value *v, struct network_id net)
 }
 
 int
-value_unpack(struct unpacker *u, struct network_id net, struct value *out)
+value_unpack(struct unpacker *u, struct network_id net, struct signatures *known, struct value *out)
 {
 	struct value v = { .present = false };
 	uint8_t parts = unpack_u8(u);
@@ -262,7 +262,7 @@ value_unpack(struct unpacker *u, struct network_id net, struct value *out)
 	v.present = (parts & VALUE_HEAD) != 0;
 	v.stops = (parts & VALUE_STOP) != 0;
 	if (err == ERR_OK && v.present)
-		err = head_unpack(u, net, &v.head);
+		err = head_unpack(u, net, known, &v.head);
 	if (err == ERR_OK && v.stops)
 		err = stop_unpack(u, net, &v.stop);
 	if (err == ERR_OK && !value_valid(&v))

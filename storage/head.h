@@ -9,6 +9,7 @@
 #define STORAGE_HEAD_H
 
 #include "storage/charter.h"
+#include "storage/signatures.h"
 
 /* The records behind the snapshot that anchors keep; older ones are in chunks ([12]). */
 #define TAIL_BYTES_MAX    KIB(256)
@@ -49,8 +50,12 @@ struct head {
 void head_sign(
     struct head *h, struct network_id net, const struct sign_key *key, const struct pubkey *pub);
 void head_pack(struct packer *p, const struct head *h, struct network_id net);
-/* Checks layout, bounds and signature; whether the writer may write, acceptor and proposer see. */
-int head_unpack(struct unpacker *u, struct network_id net, struct head *out);
+/*
+ * Checks layout, bounds and signature; whether the writer may write, acceptor and proposer see.
+ * known: signatures that need no check, and those that were good now; NULL: all are checked.
+ */
+int head_unpack(
+    struct unpacker *u, struct network_id net, struct signatures *known, struct head *out);
 
 /* Ends the configuration before `next`; `head` goes over to it. */
 struct stop {
@@ -94,7 +99,8 @@ struct hash value_head_id(const struct value *v);
 /* A stop names the head beside it, and bucket and epoch are the same. */
 bool value_valid(const struct value *v);
 void value_pack(struct packer *p, const struct value *v, struct network_id net);
-int value_unpack(struct unpacker *u, struct network_id net, struct value *out);
+int value_unpack(
+    struct unpacker *u, struct network_id net, struct signatures *known, struct value *out);
 
 /* An anchor's word that it has accepted a stop under a ballot. */
 struct cosignature {

@@ -104,6 +104,7 @@ struct head_client_counters {
 	uint64_t reads, reads_shared, reads_failed; /* rounds; calls that shared one; no quorum */
 	uint64_t commits, declined, failed, unknown, forks;
 	uint64_t asked, answered, moves; /* messages, answers; configurations followed */
+	uint64_t signatures;             /* checked, of those in answers that were not known */
 };
 const struct head_client_counters *head_client_counters(const struct head_client *hc); /* lends */
 

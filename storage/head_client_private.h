@@ -43,6 +43,7 @@ struct head_client {
 	struct register_message last;
 	struct hash wanted; /* the tail of another's proposal, which is being asked for */
 	struct shelf shelf;
+	struct signatures known; /* of what anchors have shown */
 	struct head_peer peers[HEAD_PEERS_MAX];
 	struct task_group group;
 	struct semaphore op; /* one operation at a time */

@@ -56,6 +56,7 @@ struct flight {
 	struct buf reply;
 	struct register_answer answer;
 	struct network_id net;
+	struct signatures known; /* the client's, for the worker */
 };
 
 static SUSPENDS int
@@ -87,7 +88,20 @@ unpack_work(void *arg)
 {
 	struct flight *f = arg;
 
-	return register_answer_unpack(buf_bytes(&f->reply), f->net, &f->answer);
+	return register_answer_unpack(buf_bytes(&f->reply), f->net, &f->known, &f->answer);
+}
+
+static SUSPENDS int
+unpack(struct head_client *hc, struct flight *f)
+{
+	int err;
+
+	f->known = hc->known;
+	f->known.checked = 0;
+	err = env_offload(hc->env, WORK_CPU, unpack_work, f, f->reply.len);
+	signatures_join(&hc->known, &f->known);
+	hc->counters.signatures = hc->known.checked;
+	return err;
 }
 
 /* Whoever's answer it is: the hash says that the records are that head's. */
@@ -173,7 +187,7 @@ flight_task(void *arg)
 	int err = reach(hc, f);
 
 	if (err == ERR_OK)
-		err = env_offload(hc->env, WORK_CPU, unpack_work, f, f->reply.len);
+		err = unpack(hc, f);
 	if (err == ERR_OK)
 		take_answer(hc, f);
 	else if (err != ERR_CANCELED)

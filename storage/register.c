@@ -154,7 +154,7 @@ unpack_message(struct unpacker *u, struct network_id net, struct register_messag
 	else
 		err = unpack_proposal(u, m);
 	if (err == ERR_OK && (m->kind == REG_ACCEPT || m->kind == REG_HANDOVER)) {
-		err = value_unpack(u, net, &m->value);
+		err = value_unpack(u, net, NULL, &m->value);
 		if (err == ERR_OK)
 			err = tail_part_unpack(u, &m->tail);
 	}
@@ -263,7 +263,8 @@ register_answer_pack(
 }
 
 static int
-unpack_accepted(struct unpacker *u, struct place *at, struct register_answer *a)
+unpack_accepted(
+    struct unpacker *u, struct place *at, struct signatures *known, struct register_answer *a)
 {
 	struct hash id, next;
 	uint8_t text[REGISTER_TEXT_MAX];
@@ -286,11 +287,14 @@ unpack_accepted(struct unpacker *u, struct place *at, struct register_answer *a)
 		return ERR_INVALID;
 	id = value_id(&a->value);
 	len = accept_text(at, value_place(&a->value), &id, text);
-	return crypto_verify(&a->accepted_sig, &at->ballot.writer, text, len) ? ERR_OK : ERR_AUTH;
+	return signatures_good(known, &a->accepted_sig, &at->ballot.writer, bytes_of(text, len))
+		   ? ERR_OK
+		   : ERR_AUTH;
 }
 
 static int
-unpack_state(struct unpacker *u, struct network_id net, struct register_answer *a)
+unpack_state(
+    struct unpacker *u, struct network_id net, struct signatures *known, struct register_answer *a)
 {
 	struct place at = { net, a->bucket, a->epoch, a->configuration, a->ballot };
 	uint8_t text[REGISTER_TEXT_MAX];
@@ -306,12 +310,12 @@ unpack_state(struct unpacker *u, struct network_id net, struct register_answer *
 		at.ballot = a->promised;
 		if (u->failed)
 			return ERR_INVALID;
-		if (!crypto_verify(&a->promised_sig, &at.ballot.writer, text,
-			prepare_text(&at, &a->promised_next, text)))
+		if (!signatures_good(known, &a->promised_sig, &at.ballot.writer,
+			bytes_of(text, prepare_text(&at, &a->promised_next, text))))
 			return ERR_AUTH;
 	}
-	err = value_unpack(u, net, &a->value);
-	return err == ERR_OK ? unpack_accepted(u, &at, a) : err;
+	err = value_unpack(u, net, known, &a->value);
+	return err == ERR_OK ? unpack_accepted(u, &at, known, a) : err;
 }
 
 static int
@@ -343,7 +347,8 @@ unpack_words(struct unpacker *u, struct network_id net, struct register_answer *
 }
 
 static int
-unpack_answer(struct unpacker *u, struct network_id net, struct register_answer *a)
+unpack_answer(
+    struct unpacker *u, struct network_id net, struct signatures *known, struct register_answer *a)
 {
 	int err = unpack_domain(u, answer_domain, &net);
 	uint8_t kind, parts;
@@ -366,7 +371,7 @@ unpack_answer(struct unpacker *u, struct network_id net, struct register_answer 
 	a->claimed = (parts & PART_CLAIM) != 0;
 	a->warranted = (parts & PART_WARRANT) != 0;
 	if (has_state(a->kind))
-		err = unpack_state(u, net, a);
+		err = unpack_state(u, net, known, a);
 	if (err == ERR_OK && has_tail(a->kind))
 		err = tail_part_unpack(u, &a->tail);
 	if (err == ERR_OK && a->handed)
@@ -379,10 +384,11 @@ unpack_answer(struct unpacker *u, struct network_id net, struct register_answer 
 }
 
 int
-register_answer_unpack(struct bytes in, struct network_id net, struct register_answer *out)
+register_answer_unpack(
+    struct bytes in, struct network_id net, struct signatures *known, struct register_answer *out)
 {
 	struct unpacker u = unpacker_on(in);
 
 	memset(out, 0, sizeof(*out));
-	return in.len > REGISTER_BYTES_MAX ? ERR_TOO_BIG : unpack_answer(&u, net, out);
+	return in.len > REGISTER_BYTES_MAX ? ERR_TOO_BIG : unpack_answer(&u, net, known, out);
 }

@@ -111,7 +111,9 @@ int register_message_unpack(struct bytes in, struct network_id net, struct regis
 void register_message_shown(const struct register_answer *shown, struct register_message *out);
 int register_answer_pack(
     const struct register_answer *a, struct network_id net, uint8_t *out, size_t cap, size_t *len);
-int register_answer_unpack(struct bytes in, struct network_id net, struct register_answer *out);
+/* known: as of head_unpack; of a promise, an accept and its head. */
+int register_answer_unpack(
+    struct bytes in, struct network_id net, struct signatures *known, struct register_answer *out);
 
 /*
  * Whether the warrant lets an anchor of c propose v, which must be a stop: claims by a quorum, of

@@ -120,7 +120,7 @@ register_ask_state(struct endpoint *ep, struct dht *dht, const struct pubkey *wh
 	if (err == ERR_OK)
 		err = register_ask(ep, &at, bytes_of(packed, len), reply);
 	if (err == ERR_OK)
-		err = register_answer_unpack(buf_bytes(reply), endpoint_net(ep), a);
+		err = register_answer_unpack(buf_bytes(reply), endpoint_net(ep), NULL, a);
 	if (err == ERR_OK && (a->nonce != m->nonce || !hash_equal(&a->bucket, &m->bucket)))
 		err = ERR_AUTH;
 	return err;

@@ -77,8 +77,9 @@ record_found(void *arg, const struct record *r)
 	if (v != NULL && signed_open(r, v) == ERR_OK && pubkey_equal(&v->owner, s->finder)) {
 		struct unpacker u = unpacker_on(bytes_of(v->value, v->len));
 
-		if (unpack_u8(&u) == LAST_HEAD_VERSION && head_unpack(&u, s->net, &h) == ERR_OK &&
-		    unpack_done(&u) && hash_equal(&h.bucket, s->bucket) &&
+		if (unpack_u8(&u) == LAST_HEAD_VERSION &&
+		    head_unpack(&u, s->net, NULL, &h) == ERR_OK && unpack_done(&u) &&
+		    hash_equal(&h.bucket, s->bucket) &&
 		    (!s->found || h.epoch > s->best.epoch ||
 			(h.epoch == s->best.epoch && h.seq > s->best.seq))) {
 			s->found = true;

@@ -66,7 +66,7 @@ as_head(struct room *r, struct bytes in)
 	struct unpacker u = unpacker_on(bytes_of(r->text, len));
 	struct packer p = packer_on(r->again, sizeof(r->again));
 
-	if (head_unpack(&u, net, &r->head) != ERR_OK || !unpack_done(&u))
+	if (head_unpack(&u, net, NULL, &r->head) != ERR_OK || !unpack_done(&u))
 		return;
 	head_pack(&p, &r->head, net);
 	must(pack_ok(&p) && p.len == len && memcmp(r->again, r->text, len) == 0);
@@ -99,7 +99,7 @@ as_answer(struct room *r, struct bytes in)
 {
 	size_t len;
 
-	if (register_answer_unpack(in, net, &r->answer) != ERR_OK)
+	if (register_answer_unpack(in, net, NULL, &r->answer) != ERR_OK)
 		return;
 	must(register_answer_pack(&r->answer, net, r->again, sizeof(r->again), &len) == ERR_OK);
 	must(len == in.len && memcmp(r->again, in.data, len) == 0);

@@ -37,6 +37,37 @@ START_TEST(what_is_committed_is_read)
 }
 END_TEST
 
+/* Five anchors show the same: its head and its accept are checked once each. */
+START_TEST(what_all_anchors_show_is_checked_once)
+{
+	struct world *w = small_world(1, 6);
+	const struct head_client_counters *reader, *writer;
+	struct bucket_list list;
+	struct bucket b;
+	uint64_t before, answered;
+
+	bucket_new(&b, w, 5, 2);
+	writer = head_client_counters(b.writers[0].hc);
+	reader = head_client_counters(b.writers[1].hc);
+	bucket_append_ok(&b, 0);
+	before = writer->signatures;
+	for (size_t i = 0; i < 10; i++)
+		bucket_append_ok(&b, 0);
+	sim_run_for(world_sim(w), SECONDS(1));
+	ck_assert_uint_ge(writer->signatures - before, 10 * 2);
+	ck_assert_uint_le(writer->signatures - before, 10 * 2 + 4);
+	ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	before = reader->signatures;
+	answered = reader->answered;
+	for (size_t i = 0; i < 10; i++)
+		ck_assert_int_eq(bucket_read(&b, 1, SECONDS(10), &list), ERR_OK);
+	ck_assert_uint_ge(reader->answered - answered, 10 * 3);
+	ck_assert_uint_eq(reader->signatures, before);
+	bucket_free(&b);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(a_long_tail_comes_along)
 {
 	struct world *w = small_world(2, 5);
@@ -614,7 +645,8 @@ main(void)
 
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
-	suite_add(s, "anchors", 300, what_is_committed_is_read, a_long_tail_comes_along,
+	suite_add(s, "anchors", 300, what_is_committed_is_read,
+	    what_all_anchors_show_is_checked_once, a_long_tail_comes_along,
 	    anchors_that_restart_know_what_they_knew, without_a_majority_nothing_is_pretended,
 	    readers_share_a_round, NULL);
 	suite_add(s, "members", 300, all_five_are_replaced_one_after_the_other,

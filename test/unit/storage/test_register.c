@@ -119,7 +119,8 @@ step(struct story *s, uint8_t i, struct register_message *m, bool agrees)
 	register_answer_sign(&s->answer, &s->m2, net, &s->anchors[i]);
 	ck_assert_int_eq(
 	    register_answer_pack(&s->answer, net, s->text, sizeof(s->text), &len), ERR_OK);
-	ck_assert_int_eq(register_answer_unpack(bytes_of(s->text, len), net, &s->answer), ERR_OK);
+	ck_assert_int_eq(
+	    register_answer_unpack(bytes_of(s->text, len), net, NULL, &s->answer), ERR_OK);
 	ck_assert_int_eq(
 	    register_answer_pack(&s->answer, net, s->again, sizeof(s->again), &len2), ERR_OK);
 	ck_assert_uint_eq(len, len2);
@@ -182,6 +183,35 @@ START_TEST(messages_flipped)
 		if (err == ERR_OK)
 			ck_assert(s->m2.nonce != s->m.nonce ||
 				  !hash_equal(&s->m2.tail.extends, &s->m.tail.extends));
+		s->text[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+	free(s);
+}
+END_TEST
+
+/* A client that knows the signatures of an answer believes no other one for it. */
+START_TEST(answers_flipped)
+{
+	struct story *s = story_new();
+	struct signatures known = { .count = 0 };
+	struct bytes answer;
+
+	ck_assert_int_eq(accept_at(s, 0, 1, &s->head), ACC_CHANGED);
+	begin(s, &s->m, REG_READ);
+	ck_assert_int_eq(step(s, 0, &s->m, false), ACC_ANSWERED);
+	ck_assert_int_eq(
+	    register_answer_pack(&s->answer, net, s->text, sizeof(s->text), &s->len), ERR_OK);
+	answer = bytes_of(s->text, s->len);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(register_answer_unpack(answer, net, &known, &s->answer), ERR_OK);
+	ck_assert_uint_eq(known.checked, 2); /* the accept's and the head's */
+	for (size_t i = 0; i < 8 * s->len; i++) {
+		int err, plain;
+
+		s->text[i / 8] ^= (uint8_t)(1 << i % 8);
+		plain = register_answer_unpack(answer, net, NULL, &s->answer);
+		err = register_answer_unpack(answer, net, &known, &s->answer);
+		ck_assert_int_eq(err, plain);
 		s->text[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
 	free(s);
@@ -539,7 +569,7 @@ main(void)
 	Suite *s = suite_create("storage/register");
 
 	must(crypto_init() == ERR_OK);
-	suite_add(s, "formats", 60, charter_round_trip, messages_flipped, NULL);
+	suite_add(s, "formats", 60, charter_round_trip, messages_flipped, answers_flipped, NULL);
 	suite_add(s, "acceptor", 60, ballots, tails, members, lost_directory, next_epoch,
 	    replaced_without_a_writer, foreign_stops, NULL);
 	suite_add(s, "proposer", 60, declined_after_unknown, NULL);
