@@ -101,6 +101,9 @@ content_writer_free(struct content_writer *w)
 		budget_give(&w->buffers[i].share);
 		budget_give(&w->buffers[i].beside);
 	}
+	/* Broken off, or failed: nobody has a content of it. */
+	if (w->placing_begun && (!w->finished || w->err != ERR_OK))
+		placing_withdraw(&w->placing);
 	if (w->placing_begun)
 		placing_fini(&w->placing);
 	free(w->slots);

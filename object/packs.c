@@ -145,7 +145,11 @@ place(struct pack *k)
 		err = env_offload(k->packs->env, WORK_CPU, seal_members, k, k->bytes);
 	if (err == ERR_OK)
 		err = placing_put_bytes(&k->placing, bytes_of(k->sealed.data, k->bytes), &slot);
-	return err == ERR_OK ? placing_raise(&k->placing, 0) : err;
+	if (err == ERR_OK)
+		err = placing_raise(&k->placing, 0);
+	if (err != ERR_OK)
+		placing_withdraw(&k->placing);
+	return err;
 }
 
 /* Who is alone has a chunk of its own, which needs no count of members. */

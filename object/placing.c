@@ -10,6 +10,8 @@
 #define RAISES_IN_FLIGHT 16
 /* More often than this it is not bad luck: the network has not enough nodes. */
 #define PUT_TRIES        2
+/* Whoever waits for the error waits so much longer at most. */
+#define WITHDRAW_TIME    SECONDS(3)
 
 int
 placing_init(struct placing *p, struct files *f, const struct placing_opts *opts)
@@ -80,6 +82,17 @@ placing_code(const struct placing *p, uint64_t bytes)
 	return code_default(p->servers, bytes);
 }
 
+/* Sealed under keys or nonces drawn for this write alone: no other one makes the same chunk. */
+static SUSPENDS void
+withdraw(struct placing *p, const struct chunk_put_result *r)
+{
+	struct env *env = p->f->env;
+	uint64_t old = task_deadline(env, env_now(env) + WITHDRAW_TIME);
+
+	(void)chunk_withdraw(p->f->opts.chunks, r, &p->opts.signer);
+	task_deadline_restore(env, old);
+}
+
 int
 placing_put(struct placing *p, uint64_t bytes, const struct chunk_source *source,
     void (*progress)(void *arg, uint64_t bytes), void *arg, size_t *slot)
@@ -128,6 +141,8 @@ placing_put(struct placing *p, uint64_t bytes, const struct chunk_source *source
 		err = remember(p, r, slot);
 	if (err == ERR_OK)
 		p->told.code = opts.code;
+	else if (r != NULL)
+		withdraw(p, r);
 	free(r);
 	return err;
 }
@@ -238,6 +253,35 @@ placing_raise(struct placing *p, size_t from)
 	int err = task_together(p->f->env, "raise leases", raise_task, &r, tasks);
 
 	return err != ERR_OK ? err : r.err;
+}
+
+static int
+withdraw_task(void *arg)
+{
+	struct raising *w = arg;
+	struct placing *p = w->placing;
+	struct chunk_put_result *full = calloc(1, sizeof(*full));
+	int err = full == NULL ? ERR_NOMEM : ERR_OK;
+
+	while (err == ERR_OK && w->next < p->placed_count) {
+		put_result_of(&p->placed[w->next++], full);
+		err = chunk_withdraw(p->f->opts.chunks, full, &p->opts.signer);
+	}
+	free(full);
+	return err;
+}
+
+void
+placing_withdraw(struct placing *p)
+{
+	struct env *env = p->f->env;
+	struct raising w = { .placing = p };
+	uint64_t old = task_deadline(env, env_now(env) + WITHDRAW_TIME);
+
+	if (p->placed_count > 0)
+		(void)task_together(env, "withdraw", withdraw_task, &w,
+		    MIN(p->placed_count, (size_t)RAISES_IN_FLIGHT));
+	task_deadline_restore(env, old);
 }
 
 /* ---- blocks ---- */

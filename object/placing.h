@@ -1,8 +1,9 @@
 /*
  * The chunks that one write places: each is put, and put again elsewhere where holders were lost on
  * the way; all are remembered, so that their leases are raised to the full term once nothing is
- * missing any more. An error leaves upload leases behind, which end by themselves. Shared by
- * whoever writes: files (file_put.c), contents (content_write.h), packs (packs.h).
+ * missing any more. After an error they are withdrawn: holders that hear it drop their shards, with
+ * others the leases end by themselves. Shared by whoever writes: files (file_put.c), contents
+ * (content_write.h), packs (packs.h).
  */
 #ifndef OBJECT_PLACING_H
 #define OBJECT_PLACING_H
@@ -62,6 +63,12 @@ SUSPENDS int placing_put(struct placing *p, uint64_t bytes, const struct chunk_s
 SUSPENDS int placing_put_bytes(struct placing *p, struct bytes bytes, size_t *slot);
 /* Raises all chunks from slot `from` on to the full term. */
 SUSPENDS int placing_raise(struct placing *p, size_t from);
+/*
+ * Ends the leases of all chunks, as far as holders answer in some seconds: nothing came of the
+ * write, and nobody has been told a name. Not where the task was cancelled. A chunk that could not
+ * be put is withdrawn by placing_put itself.
+ */
+SUSPENDS void placing_withdraw(struct placing *p);
 /*
  * Says in the DHT where a placed chunk lies, which must be found by its id alone; its holders do,
  * too, a little later.

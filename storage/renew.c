@@ -97,6 +97,21 @@ chunk_raise(
 	return err == ERR_OK && done.told < opts->need ? ERR_UNREACHABLE : err;
 }
 
+int
+chunk_withdraw(
+    struct chunks *c, const struct chunk_put_result *put, const struct lease_signer *signer)
+{
+	struct lease lease = { .chunk = put->ref.id,
+		.generation = 3, /* behind a raise */
+		.constraints = { .repair_at = put->ref.code.r } };
+	struct chunk_renewed done = { 0 };
+
+	if (put->placed == 0)
+		return ERR_OK;
+	signer->sign(signer->arg, &lease);
+	return tell(c, put, &lease, &done);
+}
+
 /* ---- later ---- */
 
 struct renewal {

@@ -20,6 +20,15 @@ struct chunk_raise_opts {
 SUSPENDS int chunk_raise(
     struct chunks *c, const struct chunk_put_result *r, const struct chunk_raise_opts *opts);
 
+/*
+ * Ends our lease of a chunk whose put came to nothing, with the holders in it: a deletion, which is
+ * final, and outranks a raise that is still on its way. Only for a chunk that no other put makes
+ * (its bytes are sealed under fresh keys) and whose name nobody has. Who does not hear it keeps its
+ * shard until the lease ends. ERR_OK also then.
+ */
+SUSPENDS int chunk_withdraw(
+    struct chunks *c, const struct chunk_put_result *r, const struct lease_signer *signer);
+
 struct chunk_renewed {
 	uint8_t live, told; /* holders that live, and those of them that took it */
 	uint8_t unlocked;   /* those that do not grant so long a lock */

@@ -436,6 +436,27 @@ bytes_taken(struct world *w, size_t nodes)
 	return sum;
 }
 
+/* With those that are left it cannot be done: they do not keep in vain what they took. */
+START_TEST(a_put_that_fails_leaves_nothing)
+{
+	for (uint64_t seed = 190; seed < 194; seed++) {
+		struct world *w = world_new(&(struct world_opts){
+		    .seed = seed, .nodes = 9, .code = { 4, 6, 8 }, .chunk_bytes = MIB(1) });
+		struct killer k = { w, 1, seed % 2 == 0 ? KIB(700) : KIB(2500) };
+		struct world_put_opts opts = { .name = "film", .bytes = 4000000 };
+		struct file_put_result r;
+
+		world_during_put(w, kill_five, &k);
+		ck_assert_int_ne(world_put(w, &opts, &r), ERR_OK);
+		world_during_put(w, NULL, NULL);
+		sim_run_for(world_sim(w), MINUTES(10));
+		ck_assert_uint_gt(bytes_taken(w, 9), 0);
+		ck_assert_uint_eq(world_shards_of_all(w), 0);
+		world_free(w);
+	}
+}
+END_TEST
+
 /* One key and nonce never seal two texts: of a file that changed nothing is sent a second time. */
 START_TEST(a_source_that_changed_is_not_sent_again)
 {
@@ -570,10 +591,11 @@ main(void)
 	    a_slow_line_is_not_a_dead_one, a_pipe_gets_no_byte_twice,
 	    a_lying_holder_is_found_and_worked_around, a_holder_that_pretends_we_gave_up,
 	    a_liar_that_pretends_we_gave_up, a_holder_that_dies_during_put_is_replaced,
-	    a_put_goes_on_with_other_holders, a_source_that_changed_is_not_sent_again,
-	    too_few_nodes_are_refused, six_nodes_for_eight_shards_warn,
-	    a_full_stop_of_all_loses_nothing, a_blackout_loses_nothing,
-	    a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams, NULL);
+	    a_put_goes_on_with_other_holders, a_put_that_fails_leaves_nothing,
+	    a_source_that_changed_is_not_sent_again, too_few_nodes_are_refused,
+	    six_nodes_for_eight_shards_warn, a_full_stop_of_all_loses_nothing,
+	    a_blackout_loses_nothing, a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams,
+	    NULL);
 	suite_add(s, "hurry", 30, who_has_just_died_delays_no_put, NULL);
 	return suite_main(s);
 }
