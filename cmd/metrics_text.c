@@ -278,6 +278,9 @@ traffic_text(struct prom *p, const struct endpoint_counters *c)
 	prom_by(p, "reason", "full", c->sessions_refused_full);
 	prom_by(p, "reason", "handshake", c->handshakes_failed);
 	prom_by(p, "reason", "timeout", c->handshakes_timeout);
+	prom_counter(p, N("sessions_deaf_closed_total"),
+	    "Sessions closed because their peers did not fetch what waited.",
+	    c->sessions_deaf_closed);
 	prom_counter(p, N("calls_total"), "Requests to others.", c->calls);
 	prom_counter(p, N("calls_answered_total"), "Of these, answered.", c->calls_answered);
 	prom_counter(p, N("calls_timeout_total"), "Of these, not answered.", c->calls_timeout);

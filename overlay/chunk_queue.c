@@ -1,5 +1,5 @@
 /*
- * A list of blocks of two sizes. Room is taken at the tail, bytes leave at the
+ * A list of blocks of two sizes, or thrifty ones. Room is taken at the tail, bytes leave at the
  * head; an empty block goes back at once. Only the lack of memory can fail.
  */
 #include "overlay/chunk_queue.h"
@@ -15,9 +15,8 @@ struct queue_block {
 };
 
 static struct queue_block *
-block_get(struct queue_store *store, size_t len)
+block_get(struct queue_store *store, size_t cap)
 {
-	size_t cap = len <= QUEUE_BLOCK_SMALL ? QUEUE_BLOCK_SMALL : QUEUE_BLOCK_LARGE;
 	struct queue_block *b = NULL;
 
 	if (cap == QUEUE_BLOCK_LARGE) {
@@ -78,6 +77,14 @@ queue_store_fini(struct queue_store *store)
 	spare_free(store);
 }
 
+static size_t
+cap_for(const struct chunk_queue *q, size_t len)
+{
+	if (len <= QUEUE_BLOCK_SMALL)
+		return QUEUE_BLOCK_SMALL;
+	return q->thrifty ? len : QUEUE_BLOCK_LARGE;
+}
+
 uint8_t *
 chunk_queue_room(struct chunk_queue *q, struct queue_store *store, size_t len)
 {
@@ -86,9 +93,10 @@ chunk_queue_room(struct chunk_queue *q, struct queue_store *store, size_t len)
 
 	must(len <= QUEUE_BLOCK_LARGE);
 	if (b == NULL || b->cap - b->end < len) {
-		b = block_get(store, len);
+		b = block_get(store, cap_for(q, len));
 		if (b == NULL)
 			return NULL;
+		q->held += b->cap;
 		if (q->tail != NULL)
 			q->tail->next = b;
 		else
@@ -139,6 +147,7 @@ chunk_queue_drop(struct chunk_queue *q, struct queue_store *store, size_t len)
 		q->head = b->next;
 		if (q->head == NULL)
 			q->tail = NULL;
+		q->held -= b->cap;
 		block_put(store, b);
 	}
 	must(len == 0);

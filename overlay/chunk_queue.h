@@ -26,6 +26,8 @@ struct queue_store { /* embedded; zero is empty */
 struct chunk_queue { /* embedded; zero is empty */
 	struct queue_block *head, *tail;
 	size_t len;
+	size_t held;  /* of its blocks */
+	bool thrifty; /* settable: long messages get blocks of their own length, not large ones */
 };
 
 /* Frees the spare blocks when none was asked for since the last call; true: nothing is left. */

@@ -50,7 +50,7 @@ uncount(struct session *s, enum session_state was)
 		ss->live--;
 		if (!s->initiator) {
 			ss->live_incoming--;
-			ss->incoming_of[session_group_slot(ss, &s->seen)]--;
+			ss->incoming_of[s->group]--;
 		}
 	} else if (was == SESSION_ACCEPTED) {
 		ss->accepted--;
@@ -62,8 +62,6 @@ uncount(struct session *s, enum session_state was)
 static void
 resources_free(struct session *s)
 {
-	struct sessions *ss = s->ss;
-
 	timer_stop(&s->timer);
 	conn_close(s->conn);
 	s->conn = NULL;
@@ -76,7 +74,7 @@ resources_free(struct session *s)
 	free(s->partial);
 	s->partial = NULL;
 	s->partial_len = 0;
-	chunk_queue_drop(&s->out, &ss->store, s->out.len);
+	session_out_drop(s, s->out.len);
 }
 
 void
@@ -291,6 +289,7 @@ session_new(struct sessions *ss, const struct session_new_opts *opts, struct ses
 	s->probe = opts->probe;
 	s->connected = !dial;
 	s->seen = *opts->seen;
+	s->group = session_group_slot(ss, &s->seen);
 	s->started = s->heard = s->used = env_now(ss->env);
 	s->next_id = dial ? 1 : 2;
 	TAILQ_INIT(&s->ready);
@@ -344,7 +343,7 @@ handshake_succeeded(struct session *s)
 		peer_of_accepted(s);
 		ss->accepted--;
 		ss->live_incoming++;
-		ss->incoming_of[session_group_slot(ss, &s->seen)]++;
+		ss->incoming_of[s->group]++;
 		ss->counters->sessions_accepted++;
 		session_keys_add(ss, s);
 	}

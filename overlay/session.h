@@ -90,7 +90,7 @@ struct sessions_load {
 	size_t dials;      /* half-open, ours */
 	size_t streams;    /* open on all sessions, both directions */
 	size_t tasks;      /* serving */
-	size_t bytes_held; /* buffers of all sessions and streams: for tests of the bounds */
+	size_t bytes_held; /* buffers of all sessions and streams; session_limits.h bounds them */
 };
 void sessions_load(const struct sessions *ss, struct sessions_load *out);
 

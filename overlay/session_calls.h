@@ -42,8 +42,11 @@ void session_send(struct session *s, const struct frame *f);
 /* A handshake message, length in front, unsealed. */
 void session_send_plain(struct session *s, struct bytes message);
 void session_flush_soon(struct session *s);
-void session_fill(struct session *s); /* seals from ready streams up to SESSION_OUT_HIGH */
-void session_pump(struct session *s); /* fills and writes until nothing moves */
+void session_fill(struct session *s); /* seals from ready streams while little is queued */
+/* So many answers wait that there shall be no more. */
+bool session_out_busy(const struct session *s);
+void session_out_drop(struct session *s, size_t len); /* sent, or given up */
+void session_pump(struct session *s);                 /* fills and writes until nothing moves */
 void session_input(struct session *s);
 
 /* ---- session_frames.c ---- */

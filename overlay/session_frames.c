@@ -39,8 +39,7 @@ take_open(struct session *s, const struct frame *f)
 		return;
 	}
 	s->peer_last_id = f->stream;
-	if (s->closing || s->incoming_count >= STREAMS_PER_SESSION ||
-	    s->out.len > SESSION_OUT_BUSY) {
+	if (s->closing || s->incoming_count >= STREAMS_PER_SESSION || session_out_busy(s)) {
 		refuse(s, f->stream, ERR_BUSY);
 		return;
 	}

@@ -1,16 +1,19 @@
 /*
  * Bytes of a session. Out: frames are sealed straight into the output queue,
  * control frames at once, streams' data in turns of one frame for each stream while
- * the queue is below SESSION_OUT_HIGH; one large write at the end of the loop's turn, or as soon
- * as that much is there. In: large reads into one buffer of all sessions, frames opened in
- * place; only a frame's beginning is kept between reads.
+ * the queue is short; one large write at the end of the loop's turn, or as soon as much is there.
+ * How much may wait depends on what waits for the peer's network (out_max()). In: large reads into
+ * one buffer of all sessions, frames opened in place; only a frame's beginning is kept between
+ * reads.
  *
  * Fails by: the connection, a length out of range, a frame that does not open or parse (the
- * session ends), more provoked answers than the peer fetches.
+ * session ends), more provoked answers than the peer fetches: than its session may hold, or than
+ * its network may where the session holds more than a few.
  */
 #include <stdlib.h>
 
 #include "overlay/base/err.h"
+#include "overlay/limits.h"
 #include "overlay/session_calls.h"
 
 #define WRITE_PARTS_MAX 16 /* more than SESSION_OUT_MAX in large blocks */
@@ -36,26 +39,79 @@ session_flush_soon(struct session *s)
 	sessions_turn_soon(ss);
 }
 
+/* How much may be queued; parts: one of so many parts of its group's share is what counts. */
+static size_t
+out_max(const struct session *s, size_t parts)
+{
+	const struct sessions *ss = s->ss;
+	size_t own = parts * ss->unsent_of[s->group];
+
+	return limits_share(own, ss->unsent, SESSIONS_UNSENT_MAX) ? SESSION_OUT_MAX
+								  : SESSION_OUT_FEW;
+}
+
+bool
+session_out_busy(const struct session *s)
+{
+	return s->out.len > out_max(s, 2) / 2;
+}
+
+/* Whether streams may add to it. */
+static bool
+out_short(const struct session *s)
+{
+	return s->out.len < out_max(s, 2) / 4;
+}
+
+/* The memory of the queue was held before. */
+static void
+out_recount(struct session *s, size_t held)
+{
+	s->ss->unsent += s->out.held - held;
+	s->ss->unsent_of[s->group] += (uint32_t)(s->out.held - held);
+}
+
+void
+session_out_drop(struct session *s, size_t len)
+{
+	size_t held = s->out.held;
+
+	chunk_queue_drop(&s->out, &s->ss->store, len);
+	out_recount(s, held);
+}
+
+/* It provokes answers, and what may wait for it is full. */
+static void
+out_deaf(struct session *s, bool network)
+{
+	char text[ADDR_TEXT_MAX];
+
+	s->ss->counters->sessions_deaf_closed++;
+	log_warn(s->ss->env, "session with %s closed: it does not fetch its answers%s",
+	    addr_format(&s->seen, text),
+	    network ? ", and its network has its share of what may wait" : "");
+	session_fail(s, ERR_CLOSED);
+}
+
 /* Room for a message with its length in front; NULL: the session has failed. */
 static uint8_t *
 out_room(struct session *s, size_t message_len)
 {
-	size_t len = FRAME_LENGTH_BYTES + message_len;
+	size_t len = FRAME_LENGTH_BYTES + message_len, held = s->out.held;
+	size_t max = out_max(s, 1);
 	uint8_t *out;
 
-	if (s->out.len + len > SESSION_OUT_MAX) {
-		char text[ADDR_TEXT_MAX];
-
-		log_warn(s->ss->env, "session with %s closed: it does not fetch its answers",
-		    addr_format(&s->seen, text));
-		session_fail(s, ERR_CLOSED);
+	if (s->out.len + len > max) {
+		out_deaf(s, max < SESSION_OUT_MAX);
 		return NULL;
 	}
+	s->out.thrifty = max < SESSION_OUT_MAX;
 	out = chunk_queue_room(&s->out, &s->ss->store, len);
 	if (out == NULL) {
 		session_fail(s, ERR_NOMEM);
 		return NULL;
 	}
+	out_recount(s, held);
 	sessions_memory_used(s->ss);
 	length_put(out, message_len);
 	return out + FRAME_LENGTH_BYTES;
@@ -127,8 +183,7 @@ session_fill(struct session *s)
 {
 	struct stream *st;
 
-	while (s->state == SESSION_LIVE && s->out.len < SESSION_OUT_HIGH &&
-	       (st = TAILQ_FIRST(&s->ready)) != NULL) {
+	while (s->state == SESSION_LIVE && out_short(s) && (st = TAILQ_FIRST(&s->ready)) != NULL) {
 		TAILQ_REMOVE(&s->ready, st, ready_link);
 		st->in_ready = false;
 		stream_seal(s, st);
@@ -160,7 +215,7 @@ out_write(struct session *s)
 		return false;
 	}
 	all = (size_t)n == s->out.len;
-	chunk_queue_drop(&s->out, &s->ss->store, (size_t)n);
+	session_out_drop(s, (size_t)n);
 	s->spent += (size_t)n;
 	s->bytes_out += (uint64_t)n;
 	s->ss->counters->session_bytes_out += (uint64_t)n;

@@ -11,12 +11,22 @@
 #define SESSION_IN_BYTES      (KIB(256) + FRAME_WIRE_MAX)
 /* A first read, on the stack: the buffer above is only for those who send more. */
 #define SESSION_IN_FEW        KIB(4)
-/* Streams' bytes are sealed into the output up to here: one large write. */
-#define SESSION_OUT_HIGH      KIB(256)
-/* Above it (answers that the peer does not fetch) incoming requests get ERR_BUSY. */
-#define SESSION_OUT_BUSY      KIB(512)
-/* Above it (control frames that the peer provokes and does not fetch) the session is closed. */
+/*
+ * Output that waits for the peer. Streams' bytes are sealed up to a quarter of it: one large
+ * write. Above half of it (answers that the peer does not fetch) incoming requests get ERR_BUSY.
+ * Above all of it (control frames that the peer provokes and does not fetch) the session is closed.
+ */
 #define SESSION_OUT_MAX       MIB(1)
+/* The same when the peer's address group has its share of SESSIONS_UNSENT_MAX: a full frame behind
+ * a quarter, an answer behind half of it. */
+#define SESSION_OUT_FEW       KIB(64)
+/*
+ * Memory of all sessions' output, shared by address groups by limits_share(): some hundred slow
+ * readers, where honest ones are those of 64 transfers. Streams and answers stop at half of a
+ * group's share, so that only who provokes control frames and fetches nothing comes to its end.
+ * 4,096 sessions with SESSION_OUT_FEW beside it are as much as may wait unread.
+ */
+#define SESSIONS_UNSENT_MAX   MIB(128)
 /* Moved by one session, each way, before others have their turn. */
 #define SESSION_TURN_BYTES    MIB(1)
 /* A pooled session not heard for SESSION_PING_AFTER must answer a ping in this time, else it is
@@ -40,8 +50,7 @@
  * Tasks that serve, of TASKS_MAX, so that own work finds room. Groups share them by the same rule.
  */
 #define SESSIONS_SERVING_MAX  (TASKS_MAX / 2)
-/* Counts of groups by hash; two that meet in one share its part. 512 bytes, for large simulations.
- */
+/* Counts of groups by hash; two that meet in one share its part. 1 KiB, for large simulations. */
 #define SESSIONS_GROUP_SLOTS  128
 /* Spare memory unused for as long is given back. */
 #define SESSION_TRIM_AFTER    SECONDS(10)

@@ -55,6 +55,7 @@ struct session {
 	bool pinged;         /* since it was heard last */
 	struct contact peer; /* incoming: no key before it is live */
 	struct addr seen;
+	uint16_t group; /* slot of seen: of incoming_of, unsent_of */
 	struct session_hello hello;
 	struct handshake *handshake; /* until live */
 	struct noise_cipher send, receive;
@@ -112,8 +113,10 @@ struct sessions {
 	struct queue_store store;
 
 	struct task_group serving;
-	/* By session_group_slot(): tasks that serve; live sessions that came. */
+	/* By session_group_slot(): tasks that serve; live sessions that came; of unsent. */
 	uint16_t serving_of[SESSIONS_GROUP_SLOTS], incoming_of[SESSIONS_GROUP_SLOTS];
+	uint32_t unsent_of[SESSIONS_GROUP_SLOTS];
+	size_t unsent; /* memory of all output */
 	bool serving_done;
 	size_t unread;  /* queued in streams, of ended sessions too */
 	size_t streams; /* structs alive */

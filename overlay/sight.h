@@ -50,7 +50,8 @@ void endpoint_agreed_time_restore(struct endpoint *ep, uint64_t unix_ms);
 	X(calls) X(calls_answered) X(calls_timeout)                                                \
 	X(sessions_opened) X(sessions_accepted) X(sessions_refused_ip) X(sessions_refused_full)    \
 	X(handshakes_failed) X(handshakes_timeout) X(frames_bad) X(streams_refused)                \
-	X(session_bytes_in) X(session_bytes_out) X(sessions_idle_closed) X(blames)
+	X(session_bytes_in) X(session_bytes_out) X(sessions_idle_closed) X(sessions_deaf_closed)    \
+	X(blames)
 /* clang-format on */
 /* Datagram methods that are told apart below: those of the overlay and the DHT (doc/protocol.md).
  */

@@ -317,7 +317,7 @@ out_run(struct stream *st)
 	st->out_busy = true;
 	stream_ready(st);
 	session_fill(s);
-	if (s->state != SESSION_DEAD && s->out.len >= SESSION_OUT_HIGH && !s->wants_write)
+	if (s->state != SESSION_DEAD && s->out.len >= SESSION_OUT_MAX / 4 && !s->wants_write)
 		session_pump(s); /* a large write is there: now, while it is warm */
 	if (s->state != SESSION_DEAD && s->out.len > 0 && !s->wants_write)
 		session_flush_soon(s);

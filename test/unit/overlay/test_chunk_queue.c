@@ -38,6 +38,7 @@ put(struct model *m)
 		memcpy(room, m->bytes + m->in, len);
 	}
 	m->in += len;
+	m->q.thrifty = draw(m, 4) == 0;
 }
 
 static void
@@ -74,7 +75,8 @@ START_TEST(like_the_model)
 		else
 			take(&m, scratch);
 		ck_assert_uint_eq(m.q.len, m.in - m.out);
-		ck_assert_uint_ge(m.store.bytes_held, m.q.len);
+		ck_assert_uint_ge(m.q.held, m.q.len);
+		ck_assert_uint_eq(m.store.bytes_held, m.q.held);
 		ck_assert_uint_le(m.store.spare_count, QUEUE_STORE_MAX);
 	}
 	while (m.q.len > 0)
@@ -92,11 +94,34 @@ START_TEST(like_the_model)
 }
 END_TEST
 
+/* A long message holds its own length where memory is scarce, else as much as will follow it. */
+START_TEST(thrifty_blocks)
+{
+	enum { LONG = QUEUE_BLOCK_SMALL + 1 };
+	static const uint8_t bytes[LONG];
+	struct queue_store store = { .spare = NULL };
+	struct chunk_queue q = { .thrifty = true };
+
+	for (size_t i = 1; i <= 3; i++) {
+		ck_assert_int_eq(chunk_queue_append(&q, &store, bytes_of(bytes, LONG)), ERR_OK);
+		ck_assert_uint_eq(q.held, i * LONG);
+	}
+	ck_assert_int_eq(chunk_queue_append(&q, &store, bytes_of(bytes, 1)), ERR_OK);
+	ck_assert_uint_eq(q.held, 3 * LONG + QUEUE_BLOCK_SMALL);
+	q.thrifty = false;
+	ck_assert_int_eq(chunk_queue_append(&q, &store, bytes_of(bytes, LONG)), ERR_OK);
+	ck_assert_uint_eq(q.held, 3 * LONG + QUEUE_BLOCK_SMALL + QUEUE_BLOCK_LARGE);
+	chunk_queue_drop(&q, &store, q.len);
+	ck_assert_uint_eq(q.held, 0);
+	queue_store_fini(&store);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("overlay/chunk_queue");
 
-	suite_add(s, "queue", 0, like_the_model, NULL);
+	suite_add(s, "queue", 0, like_the_model, thrifty_blocks, NULL);
 	return suite_main(s);
 }
