@@ -73,6 +73,7 @@ make_sessions(struct endpoint *ep)
 
 	return sessions_new(&(struct sessions_opts){ .env = ep->env,
 				.identity = &ep->identity,
+				.loopback_net = ep->loopback_net,
 				.net = ep->net,
 				.counters = &ep->counters,
 				.events = &events },

@@ -60,6 +60,7 @@ struct sessions_opts {
 	struct env *env;
 	const struct identity *identity; /* copied */
 	struct network_id net;
+	bool loopback_net; /* a test network on one machine: by address and port, not /24 */
 	struct endpoint_counters *counters;   /* lent for the life of the sessions */
 	const struct sessions_events *events; /* copied; every callback is set */
 };

@@ -3,15 +3,21 @@
  * memory goes back, how everything ends. In the order of a life: made, listening,
  * accepting, dialling, opening streams, shut down.
  *
- * Refusals: too many sessions from one address, too many incoming sessions, too many in all. Of
- * half-open handshakes the oldest goes first: a flood must be renewed faster than honest peers
- * answer. Everything else that can fail belongs to one session (session.c).
+ * Refusals: too many sessions from one address, too many handshakes from one network, too many
+ * incoming sessions, too many in all. Of half-open handshakes the oldest goes first: a flood must
+ * be renewed faster than honest peers answer. Everything else that can fail belongs to one session
+ * (session.c).
  */
 #include <stdlib.h>
 
 #include "overlay/base/err.h"
 #include "overlay/limits.h"
 #include "overlay/session_calls.h"
+
+static const struct rate handshakes_network = {
+	.interval = SECONDS(1) / HANDSHAKES_PER_S_NETWORK,
+	.burst = HANDSHAKES_MAX,
+};
 
 /* ---- memory and the turn of the loop ---- */
 
@@ -99,6 +105,7 @@ sessions_new(const struct sessions_opts *opts, struct sessions **out)
 	}
 	ss->identity = *opts->identity;
 	env_random(ss->env, &ss->seed, sizeof(ss->seed));
+	limits_init(&ss->handshakes, &handshakes_network, &ss->seed, opts->loopback_net);
 	TAILQ_INIT(&ss->all);
 	TAILQ_INIT(&ss->flush);
 	TAILQ_INIT(&ss->dead);
@@ -127,6 +134,7 @@ sessions_free(struct sessions *ss)
 	queue_store_fini(&ss->store);
 	session_table_fini(&ss->keys);
 	session_table_fini(&ss->ips);
+	limits_fini(&ss->handshakes);
 	free(ss->in);
 	aead_free(ss->aead);
 	identity_wipe(&ss->identity);
@@ -207,6 +215,11 @@ accepted(void *arg, struct conn *conn, const struct addr *from)
 	}
 	if (!may_come(ss, from)) {
 		ss->counters->sessions_refused_full++;
+		conn_close(conn);
+		return;
+	}
+	if (!limits_take(&ss->handshakes, from, env_now(ss->env))) {
+		ss->counters->sessions_refused_ip++;
 		conn_close(conn);
 		return;
 	}

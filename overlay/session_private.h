@@ -19,6 +19,7 @@
 #include "overlay/chunk_queue.h"
 #include "overlay/frame.h"
 #include "overlay/handshake.h"
+#include "overlay/limits.h"
 #include "overlay/seeded.h"
 #include "overlay/session.h"
 #include "overlay/session_limits.h"
@@ -104,6 +105,7 @@ struct sessions {
 	struct session_queue dead;  /* to be freed in the next turn */
 	struct session_table keys, ips;
 	size_t live, live_incoming, accepted, dialing;
+	struct limits handshakes; /* that others begin */
 
 	struct timer turn; /* delay 0: flush, free the dead, see whether shutdown is done */
 	struct timer trim;

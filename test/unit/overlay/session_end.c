@@ -247,6 +247,7 @@ end_start_net(
 				 .env = env,
 				 .identity = &e->identity,
 				 .net = net,
+				 .loopback_net = ip != NULL && addr_is_loopback(ip),
 				 .counters = &e->counters,
 				 .events = &events,
 			     },

@@ -13,6 +13,9 @@
 
 static const struct bytes nothing = { NULL, 0 };
 
+/* Handshakes begun within a second or two. */
+#define FORGOTTEN 1000
+
 static struct sim_world *w;
 static struct end a, b;
 
@@ -324,6 +327,41 @@ START_TEST(dial_of_the_silent)
 }
 END_TEST
 
+/* Begins handshakes and forgets them, at the price of one packet each. */
+static int
+forgetful_run(void *arg)
+{
+	static const uint8_t first[34] = { 0, 32, 9 };
+	struct env *env = *(struct env **)arg;
+
+	for (size_t i = 0; i < FORGOTTEN; i++) {
+		struct raw r;
+
+		ck_assert_int_eq(raw_connect(&r, env, &b.contact.addr), ERR_OK);
+		(void)raw_write(&r, first, sizeof(first));
+		raw_close(&r);
+	}
+	return ERR_OK;
+}
+
+START_TEST(handshakes_of_one_network)
+{
+	struct env *env = node(10);
+	uint64_t start = sim_now(w);
+	size_t allowed;
+
+	ck_assert_int_eq(sim_run_task(w, env, forgetful_run, &env), ERR_OK);
+	sim_run_for(w, SECONDS(1));
+	allowed = HANDSHAKES_MAX + (sim_now(w) - start) * HANDSHAKES_PER_S_NETWORK / SECONDS(1);
+	ck_assert_uint_le(allowed, FORGOTTEN / 2);
+	ck_assert_uint_le(b.counters.handshakes_failed, allowed);
+	ck_assert_uint_ge(b.counters.handshakes_failed, HANDSHAKES_MAX);
+	ck_assert_uint_eq(b.counters.sessions_refused_ip, FORGOTTEN - b.counters.handshakes_failed);
+	ck_assert_int_eq(ask(), ERR_OK);
+	sim_node_remove(env);
+}
+END_TEST
+
 /* ---- many ---- */
 
 #define CROWD_PER_NODE SESSIONS_PER_IP
@@ -421,8 +459,10 @@ START_TEST(one_network_leaves_room_for_others)
 	struct crowd *crowds = calloc(CROWD_NODES, sizeof(*crowds));
 
 	ck_assert_ptr_nonnull(crowds);
-	for (uint8_t i = 0; i < CROWD_NODES; i++)
+	for (uint8_t i = 0; i < CROWD_NODES; i++) {
 		crowd_start(&crowds[i], sim_addr_in(10, (uint8_t)(1 + i), 0));
+		sim_run_for(w, SECONDS(CROWD_PER_NODE) / HANDSHAKES_PER_S_NETWORK);
+	}
 	ck_assert_uint_eq(end_load(&b).sessions, SESSIONS_INCOMING_MAX / 2);
 	ck_assert_int_eq(ask(), ERR_OK);
 	/* Whoever goes makes room for its own network. */
@@ -562,6 +602,7 @@ main(void)
 	tcase_add_test(tc, own_deadline_ends_no_session);
 	tcase_add_test(tc, slow_handshake);
 	tcase_add_test(tc, dial_of_the_silent);
+	tcase_add_test(tc, handshakes_of_one_network);
 	/* 8,000 handshakes: seconds, but a quarter of an hour under valgrind (see test/module.am).
 	 */
 	if (getenv("TEST_WRAP") == NULL) {
