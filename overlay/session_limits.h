@@ -44,13 +44,15 @@
  */
 #define HANDSHAKES_PER_S_NETWORK 50
 /*
- * Bytes that nobody has read yet, of all streams together: what a small machine can spare. A
+ * Memory of bytes that nobody has read yet, of all streams: what a small machine can spare. A
  * session may hold an eighth of what is left of it, so that many greedy ones share it and an
  * honest one still finds as much as they have.
  */
 #define SESSIONS_UNREAD_MAX      MIB(256)
 #define SESSION_UNREAD_SHARE     8
-/* Always allowed to a session: a few messages that come before their reader. */
+/* Of its part: a block that led above is as long as what came, or 256 streams' would fill it. */
+#define SESSION_UNREAD_THRIFTY   8
+/* Always allowed to a session: a few messages that come before their reader, in short blocks. */
 #define SESSION_UNREAD_MIN       KIB(128)
 /*
  * Tasks that serve, of TASKS_MAX, so that own work finds room. Groups share them by the same rule.

@@ -77,7 +77,7 @@ struct session {
 
 	struct stream_list streams[SESSION_STREAM_SLOTS];
 	size_t streams_count, incoming_count;
-	size_t unread;  /* queued in streams */
+	size_t unread;  /* memory queued in streams */
 	size_t proving; /* streams that wait for a sign of life */
 	uint32_t next_id, peer_last_id;
 
@@ -120,7 +120,7 @@ struct sessions {
 	uint32_t unsent_of[SESSIONS_GROUP_SLOTS];
 	size_t unsent; /* memory of all output */
 	bool serving_done;
-	size_t unread;  /* queued in streams, of ended sessions too */
+	size_t unread;  /* memory queued in streams, of ended sessions too */
 	size_t streams; /* structs alive */
 	size_t inside;  /* tasks inside sessions_open() and sessions_probe() */
 	bool stopping;

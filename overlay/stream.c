@@ -74,19 +74,29 @@ stream_unlink(struct stream *st)
 	s->proving -= st->proving;
 	s->streams_count--;
 	s->incoming_count -= st->incoming;
-	s->unread -= st->in.len;
+	s->unread -= st->in.held;
 	st->session = NULL;
 	if (s->streams_count == 0 && s->state == SESSION_LIVE)
 		session_streams_changed(s);
 }
 
-/* len bytes of the queue were read, or are given up. */
+/* The memory of the queue was held before. */
 static void
-unread_less(struct stream *st, size_t len)
+unread_recount(struct stream *st, size_t held)
 {
-	st->ss->unread -= len;
+	st->ss->unread += st->in.held - held;
 	if (st->session != NULL)
-		st->session->unread -= len;
+		st->session->unread += st->in.held - held;
+}
+
+/* The whole queue is given up. */
+static void
+unread_drop(struct stream *st)
+{
+	size_t held = st->in.held;
+
+	chunk_queue_drop(&st->in, &st->ss->store, st->in.len);
+	unread_recount(st, held);
 }
 
 void
@@ -106,8 +116,7 @@ stream_drop(struct stream *st, int status)
 		if (st->session != NULL) /* sending may have ended the session */
 			stream_unlink(st);
 	}
-	unread_less(st, st->in.len);
-	chunk_queue_drop(&st->in, &ss->store, st->in.len);
+	unread_drop(st);
 	buf_fini(&st->tail);
 	free(st->head);
 	free(st);
@@ -213,8 +222,9 @@ queue_unread(struct stream *st, struct bytes data)
 	struct sessions *ss = st->ss;
 	struct session *s = st->session;
 	size_t left = SESSIONS_UNREAD_MAX - MIN(ss->unread, SESSIONS_UNREAD_MAX);
+	size_t max = MAX(left / SESSION_UNREAD_SHARE, SESSION_UNREAD_MIN), held = st->in.held;
 
-	if (s->unread + data.len > MAX(left / SESSION_UNREAD_SHARE, SESSION_UNREAD_MIN)) {
+	if (s->unread + data.len > max) {
 		ss->counters->streams_refused++;
 		session_send(s, &(struct frame){
 				    .type = FRAME_RESET,
@@ -225,12 +235,12 @@ queue_unread(struct stream *st, struct bytes data)
 			stream_lost(st, ERR_BUSY);
 		return;
 	}
+	st->in.thrifty = s->unread + QUEUE_BLOCK_LARGE > max / SESSION_UNREAD_THRIFTY;
 	if (chunk_queue_append(&st->in, &ss->store, data) != ERR_OK) {
 		session_fail(s, ERR_NOMEM);
 		return;
 	}
-	ss->unread += data.len;
-	s->unread += data.len;
+	unread_recount(st, held);
 }
 
 void
@@ -273,10 +283,8 @@ stream_deliver_reset(struct stream *st, int status)
 		status = st->in_status != ERR_OK ? st->in_status : ERR_CLOSED;
 	out_break(st, status);
 	in_end(st, status);
-	if (st->incoming) { /* who asked does not care any more, and it may be long until we look */
-		unread_less(st, st->in.len);
-		chunk_queue_drop(&st->in, &st->ss->store, st->in.len);
-	}
+	if (st->incoming) /* who asked does not care any more, and it may be long until we look */
+		unread_drop(st);
 	if (st->proving) {
 		st->proving = false;
 		st->session->proving--;
@@ -386,8 +394,10 @@ read_some(struct stream *st, uint8_t *out, size_t len, uint64_t span, size_t *go
 
 	must(!st->in_busy);
 	if (n > 0) {
-		unread_less(st, n);
+		size_t held = st->in.held;
+
 		chunk_queue_take(&st->in, &st->ss->store, out, n);
+		unread_recount(st, held);
 		consumed(st, n);
 	}
 	if (n < len && !st->in_ended) {

@@ -10,6 +10,7 @@
 
 #include "overlay/base/err.h"
 #include "overlay/handshake.h"
+#include "overlay/session_private.h"
 #include "test/unit/overlay/session_pair.h"
 #include "test/unit/suite.h"
 
@@ -179,6 +180,64 @@ PAIR_TEST(unread_bytes_are_bounded)
 	free(data);
 }
 
+/* Little on each of many streams takes little memory, as long as a large block's message may be. */
+PAIR_TEST(unread_memory_is_bounded)
+{
+	enum { MANY = 4, EACH = STREAMS_PER_SESSION, LITTLE = 4065 };
+	static const uint8_t data[LITTLE];
+	struct end *e = calloc(MANY, sizeof(*e));
+	struct stream **st = calloc(MANY * EACH, sizeof(struct stream *));
+
+	ck_assert(e != NULL && st != NULL);
+	for (unsigned i = 0; i < MANY; i++) {
+		end_start(&e[i], env, 10 + i, NULL);
+		for (unsigned n = 0; n < EACH; n++) {
+			struct stream **one = &st[i * EACH + n];
+
+			ck_assert_int_eq(sessions_open(e[i].ss, &b.contact, METHOD_WAIT,
+					     bytes_of("\0\0\0\0\0\0\0\1", 8), one),
+			    ERR_OK);
+			ck_assert_int_eq(stream_write(*one, bytes_of(data, LITTLE)), ERR_OK);
+		}
+	}
+	until_u64(env, &b.counters.session_bytes_in, (uint64_t)MANY * EACH * LITTLE);
+	ck_assert_uint_eq(b.counters.streams_refused, 0);
+	ck_assert_uint_ge(end_load(&b).bytes_held, (size_t)MANY * EACH * LITTLE);
+	ck_assert_uint_le(end_load(&b).bytes_held, MIB(40));
+	for (unsigned i = 0; i < MANY * EACH; i++)
+		stream_close(st[i]);
+	for (unsigned i = 0; i < MANY; i++)
+		end_stop(&e[i]);
+	b.gate_open = true;
+	free(st);
+	free(e);
+}
+
+/* When others hold all that may be held, a few messages still wait for their reader. */
+PAIR_TEST(few_bytes_always_wait)
+{
+	struct stream *st;
+	uint8_t *data = calloc(1, KIB(120));
+	struct buf tail;
+
+	ck_assert_ptr_nonnull(data);
+	buf_init(&tail, RPC_HEAD_BYTES_MAX);
+	b.ss->unread += SESSIONS_UNREAD_MAX;
+	ck_assert_int_eq(
+	    sessions_open(a.ss, &b.contact, METHOD_WAIT, bytes_of("\0\0\0\0\0\1\xe0\0", 8), &st),
+	    ERR_OK);
+	ck_assert_int_eq(stream_write(st, bytes_of(data, KIB(120))), ERR_OK);
+	until_u64(env, &b.counters.session_bytes_in, KIB(120));
+	ck_assert_uint_eq(b.counters.streams_refused, 0);
+	b.ss->unread -= SESSIONS_UNREAD_MAX;
+	b.gate_open = true;
+	ck_assert_int_eq(stream_finish(st, ERR_OK, bytes_of(NULL, 0)), ERR_OK);
+	ck_assert_int_eq(stream_read_tail(st, &tail), ERR_OK);
+	stream_close(st);
+	buf_fini(&tail);
+	free(data);
+}
+
 /* Bytes of a stream that was reset are given back at once, whatever its task waits for. */
 PAIR_TEST(reset_streams_hold_nothing)
 {
@@ -230,8 +289,8 @@ main(void)
 {
 	Suite *s = suite_create("overlay/session_crowds");
 
-	suite_add(s, "greedy", 120, unread_bytes_are_bounded, reset_streams_hold_nothing,
-	    tasks_are_shared, NULL);
+	suite_add(s, "greedy", 120, unread_bytes_are_bounded, unread_memory_is_bounded,
+	    few_bytes_always_wait, reset_streams_hold_nothing, tasks_are_shared, NULL);
 	suite_add(s, "strangers", 60, half_open, too_many_from_one_address, nonsense,
 	    handshake_replayed, NULL);
 	return suite_main(s);
