@@ -55,6 +55,9 @@ struct interval *workload_interval(struct workload *w); /* the caller resets it 
 void workload_lookups(
     struct workload *w, uint64_t count, size_t at_once, bool (*halted)(void *arg), void *arg);
 
+/* How large the next object is: from object_least to object_most, each factor as likely. */
+uint64_t workload_draw_bytes(const struct scenario *s, struct sim_random *r);
+
 /* ---- objects: acknowledged ones ---- */
 size_t workload_objects(const struct workload *w);
 struct object *workload_object(struct workload *w, size_t i);

@@ -62,17 +62,16 @@ put_run(void *arg)
 	return err;
 }
 
-/* Every factor of two between the least and the most is as likely as any other. */
-static uint64_t
-draw_bytes(struct workload *w)
+/* least · (most / least)^u with u in [0, 1): the inverse of what grows with the logarithm. */
+uint64_t
+workload_draw_bytes(const struct scenario *s, struct sim_random *r)
 {
-	const struct scenario *s = fleet_scenario(w->fleet);
-	uint64_t low = s->object_least, octaves = 0, bytes;
+	int64_t low = fixed_log2(s->object_least);
+	/* Bytes are whole: the last of them reaches up to the next. */
+	uint64_t span = (uint64_t)(fixed_log2(s->object_most + 1) - low);
+	uint64_t part = (uint64_t)(((unsigned __int128)sim_random_u64(r) * span) >> 64);
 
-	while (low << (octaves + 1) <= s->object_most)
-		octaves++;
-	bytes = low << sim_random_below(&w->random, octaves + 1);
-	return MIN(bytes + sim_random_below(&w->random, bytes), s->object_most);
+	return MIN(MAX(fixed_exp2(low + (int64_t)part), s->object_least), s->object_most);
 }
 
 void
@@ -90,7 +89,7 @@ workload_object_put(struct workload *w)
 		.measured = w->measured };
 	must(op->object != NULL);
 	op->object->seed = sim_random_u64(&w->random);
-	op->object->bytes = draw_bytes(w);
+	op->object->bytes = workload_draw_bytes(fleet_scenario(w->fleet), &w->random);
 	workload_op_begins(w, &op->began);
 	if (task_spawn(user_work(op->user), "put", put_run, op) != ERR_OK) {
 		free(op->object);
