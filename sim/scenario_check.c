@@ -158,6 +158,21 @@ check_faults(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
 	return ERR_OK;
 }
 
+/* Gets choose among what was put. */
+static int
+check_gets(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
+{
+	if (s->record_gets_per_hour > 0 && s->record_puts_per_hour == 0)
+		return wrong(error,
+		    "workload.record-gets-per-hour is over 0, but nothing is put that could be "
+		    "got; right would be a record-puts-per-hour over 0, or no gets");
+	if (s->object_gets_per_hour > 0 && (s->object_puts_per_hour == 0 || s->objects_max == 0))
+		return wrong(error,
+		    "workload.object-gets-per-hour is over 0, but nothing is put that could be "
+		    "got; right would be object-puts-per-hour and objects-max over 0, or no gets");
+	return ERR_OK;
+}
+
 int
 scenario_check(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
 {
@@ -180,7 +195,8 @@ scenario_check(const struct scenario *s, char error[SCENARIO_ERROR_MAX])
 		    error, "workload: right would be 1 <= object-least <= object-most <= 64M");
 	if (s->object_puts_per_hour > 0 && (s->users == 0 || s->storing == 0))
 		return wrong(error, "objects are put, but there are no users or no storing nodes");
-	return check_faults(s, error);
+	err = check_gets(s, error);
+	return err != ERR_OK ? err : check_faults(s, error);
 }
 
 int

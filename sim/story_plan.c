@@ -68,6 +68,8 @@ plan_work(struct story *s, struct sim_random *r)
 	sc->lookups_per_hour = between(r, 0, 600);
 	sc->record_puts_per_hour = between(r, 0, 600);
 	sc->record_gets_per_hour = between(r, 0, 600);
+	if (sc->record_puts_per_hour == 0) /* nothing to get */
+		sc->record_gets_per_hour = 0;
 	sc->all_paths = half(r);
 }
 

@@ -254,6 +254,31 @@ START_TEST(every_key_has_a_meaning)
 }
 END_TEST
 
+/* Gets without puts ran, and got nothing. */
+START_TEST(what_is_got_is_put)
+{
+	struct scenario s;
+
+	scenario_init(&s);
+	good(&s, "workload", "record-gets-per-hour", "1");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(error, "workload.record-gets-per-hour"));
+	ck_assert_ptr_nonnull(strstr(error, "right would be a record-puts-per-hour over 0"));
+	good(&s, "workload", "record-puts-per-hour", "1");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_OK);
+	good(&s, "workload", "object-gets-per-hour", "1");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(error, "workload.object-gets-per-hour"));
+	ck_assert_ptr_nonnull(strstr(error, "right would be object-puts-per-hour"));
+	good(&s, "workload", "object-puts-per-hour", "1");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_OK);
+	good(&s, "workload", "objects-max", "0");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_INVALID);
+	good(&s, "workload", "object-gets-per-hour", "0");
+	ck_assert_int_eq(scenario_check(&s, error), ERR_OK);
+}
+END_TEST
+
 START_TEST(every_lie_is_named)
 {
 	for (size_t i = 0; i < scenario_keys(); i++) {
@@ -386,7 +411,7 @@ main(void)
 	    numbers_have_bounds, sybils_are_counted_over_all_faults,
 	    spans_follow_the_length_of_the_run, faults_last_and_begin_in_time,
 	    keys_that_a_kind_does_not_heed_are_refused, every_key_has_a_meaning, every_lie_is_named,
-	    NULL);
+	    what_is_got_is_put, NULL);
 	suite_add(s, "stories", 10, stories_are_scenarios, NULL);
 	return suite_main(s);
 }
