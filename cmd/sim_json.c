@@ -127,6 +127,7 @@ put_counts(struct json_value *o, const struct result *r)
 	json_put_number(o, "objects_got", r->objects_got);
 	json_put_number(o, "objects_get_failed", r->objects_get_failed);
 	json_put_number(o, "objects_lost", r->objects_lost);
+	json_put_number(o, "objects_unseen", r->objects_unseen);
 	json_put_number(o, "objects_kept", r->objects_kept);
 	json_put_number(o, "objects_read", r->objects_read);
 	put_count_of(o, "objects_unread", r->objects_unread, r->objects_read);

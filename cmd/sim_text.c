@@ -159,8 +159,10 @@ print_verdict(const struct result *r)
 		       " gets, %" PRIu64 " failed under way\n",
 		    "objects", r->objects_put, r->objects_refused, r->objects_got,
 		    r->objects_get_failed);
-	printf("%-12s %" PRIu64 " lost, %" PRIu64 " kept", "in the end", r->objects_lost,
-	    r->objects_kept);
+	printf("%-12s %" PRIu64 " lost, ", "in the end", r->objects_lost);
+	if (r->objects_unseen > 0)
+		printf("%" PRIu64 " never seen, ", r->objects_unseen);
+	printf("%" PRIu64 " kept", r->objects_kept);
 	if (r->objects_read > 0)
 		printf("; %" PRIu64 " of them read back, %" PRIu64 " unreadable", r->objects_read,
 		    r->objects_unread);

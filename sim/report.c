@@ -37,6 +37,20 @@ put_facts(const struct result *r, struct html *h)
 	html_raw(h, "</ul>");
 }
 
+static void
+put_unread(const struct result *r, struct html *h)
+{
+	char v[HTML_NUMBER_MAX];
+
+	html_put(h,
+	    "None of the %s acknowledged objects was seen to be lost, but none was read back",
+	    html_count(r->objects_put, v));
+	if (r->objects_unseen > 0)
+		html_put(h, ", and of %s not even the chunks are known",
+		    html_count(r->objects_unseen, v));
+	html_raw(h, ".");
+}
+
 /* Green only by what was seen: where nothing was read back, nobody knows. */
 static void
 put_objects(const struct result *r, struct html *h)
@@ -46,10 +60,7 @@ put_objects(const struct result *r, struct html *h)
 	if (r->objects_put == 0)
 		html_raw(h, "No objects were stored in this run.");
 	else if (r->objects_read == 0)
-		html_put(h,
-		    "None of the %s acknowledged objects was seen to be lost, but none was read "
-		    "back.",
-		    html_count(r->objects_put, v));
+		put_unread(r, h);
 	else if (r->objects_read < r->objects_kept)
 		html_put(h,
 		    "None of the %s acknowledged objects is lost; %s were read back, all whole.",
@@ -65,7 +76,9 @@ put_objects(const struct result *r, struct html *h)
 static void
 put_verdict(const struct result *r, struct html *h)
 {
-	bool bad = r->objects_lost + r->objects_unread + r->objects_wrong > 0;
+	/* What nobody new could find may be there after all where nothing was read back. */
+	uint64_t unread = r->objects_unread + (r->objects_read > 0 ? r->objects_unseen : 0);
+	bool bad = r->objects_lost + unread + r->objects_wrong > 0;
 	bool good = r->objects_put > 0 && r->objects_read > 0;
 	char v[HTML_NUMBER_MAX], share[HTML_NUMBER_MAX];
 
@@ -79,7 +92,7 @@ put_verdict(const struct result *r, struct html *h)
 		html_put(h,
 		    "Not everything came back: %" PRIu64 " objects lost, %" PRIu64
 		    " unreadable, %" PRIu64 " with wrong bytes.",
-		    r->objects_lost, r->objects_unread, r->objects_wrong);
+		    r->objects_lost, unread, r->objects_wrong);
 	else
 		put_objects(r, h);
 	if (r->lookups == 0)

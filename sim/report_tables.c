@@ -161,6 +161,7 @@ table_objects(const struct result *r, struct html *h)
 	report_table_begin(h, "", "Objects and members", "In the end, when everybody was back");
 	row_objects(h, "objects acknowledged", r->objects_put, false);
 	row_objects(h, "lost", r->objects_lost, true);
+	row_objects(h, "chunks never seen", r->objects_unseen, true);
 	row_objects(h, "read back in the end", r->objects_read, false);
 	row_of(h, "of these unreadable", r->objects_unread, r->objects_read);
 	row_of(h, "read with wrong bytes", r->objects_wrong, r->objects_read + r->objects_got);

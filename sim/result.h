@@ -123,8 +123,9 @@ struct result {
 
 	uint64_t objects_put, objects_refused, objects_got, objects_get_failed;
 	uint64_t objects_lost; /* fewer than k shards of a chunk exist anywhere */
-	/* In the end: acknowledged and not lost, those of them that were read back; … */
-	uint64_t objects_kept, objects_read;
+	/* In the end: those whose chunks never could be looked up; of the others those that are not
+	 * lost; those of them that were read back; … */
+	uint64_t objects_unseen, objects_kept, objects_read;
 	uint64_t objects_unread; /* … of these: k exist, all members back, still not to be had */
 	uint64_t objects_wrong;  /* gets that gave a byte which had not been put: never */
 	struct histogram object_put, object_get;

@@ -273,10 +273,19 @@ measure(struct run *r)
 
 struct read_back {
 	struct user *user;
-	const struct object *object;
+	struct object *object;
 	bool wrong;
 	int err;
 };
+
+static int
+look_again_run(void *arg)
+{
+	struct read_back *b = arg;
+
+	b->err = user_look(b->user, b->object);
+	return b->err;
+}
 
 static int
 read_back_run(void *arg)
@@ -310,6 +319,8 @@ read_all_back(struct run *r)
 {
 	size_t count = workload_objects(r->workload);
 	size_t every = count / READ_BACK_MAX + 1;
+	/* Whose places nobody publishes is not found by somebody new. */
+	bool findable = !r->stopped && r->opts->scenario->announce;
 	struct user *fresh;
 
 	if (count == 0 || fleet_up(r->fleet) == 0)
@@ -321,10 +332,15 @@ read_all_back(struct run *r)
 		struct read_back b = { .user = fresh, .object = o };
 		struct result_sample none = { 0 };
 
+		if (o->chunks == NULL && findable)
+			(void)sim_run_task(world_of(r), user_env(fresh), look_again_run, &b);
 		sample_object(r, o, &none);
+		if (o->chunks == NULL) { /* nobody knows what to count */
+			r->result->objects_unseen++;
+			continue;
+		}
 		r->result->objects_kept += !o->lost;
-		/* Whose places nobody publishes is not found by somebody new. */
-		if (r->stopped || i % every != 0 || o->lost || !r->opts->scenario->announce)
+		if (i % every != 0 || o->lost || !findable)
 			continue;
 		(void)sim_run_task(world_of(r), user_env(fresh), read_back_run, &b);
 		r->result->objects_read++;

@@ -25,7 +25,7 @@ struct object {
 		struct hash id;
 		uint8_t k, r, n;
 		uint64_t bytes;
-	} * chunks; /* the manifest's first; NULL: not looked up yet */
+	} * chunks; /* the manifest's first; NULL: nobody could look it up yet */
 	size_t chunks_count;
 	bool lost; /* told already */
 	bool watched, replaced;

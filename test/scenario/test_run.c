@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "overlay/base/crypto_stand_in.h"
+#include "sim/liar.h"
 #include "sim/report.h"
 #include "test/scenario/scenario_run.h"
 #include "test/unit/suite.h"
@@ -115,7 +116,7 @@ START_TEST(a_run_can_be_stopped)
 	r = run_until_stopped(&s, MINUTES(10), "looking up");
 	ck_assert_uint_eq(r->ran, r->span);
 	ck_assert_uint_gt(r->objects_kept, 0); /* counted, though none was read back */
-	ck_assert_uint_eq(r->objects_kept + r->objects_lost, r->objects_put);
+	ck_assert_uint_eq(r->objects_kept + r->objects_lost + r->objects_unseen, r->objects_put);
 	scenario_done(r);
 	r = run_until_stopped(&s, HOURS(10000), "running");
 	ck_assert_uint_gt(r->ran, 0);
@@ -127,6 +128,30 @@ START_TEST(a_run_can_be_stopped)
 	s.warmup = DAYS(400);
 	r = run_until_stopped(&s, MINUTES(10), "warm-up");
 	ck_assert_uint_eq(r->ran, 0);
+	scenario_done(r);
+}
+END_TEST
+
+/* Most of those who store give wrong bytes: what is acknowledged cannot even be looked up. */
+START_TEST(what_was_never_seen_is_not_kept)
+{
+	struct scenario s;
+	struct result *r;
+
+	a_day(&s);
+	s.churn = false;
+	s.faults_count = 0;
+	s.storing = 50;
+	s.liars_ppm = 900000;
+	ck_assert(liar_kinds_parse("wrong", &s.lies));
+	r = scenario_run(
+	    (struct run_opts){ .scenario = &s, .nodes = 50, .seed = 1, .span = MINUTES(20) },
+	    ERR_OK);
+	ck_assert_uint_gt(r->objects_put, 5);
+	ck_assert_uint_gt(r->objects_unseen, 0);
+	ck_assert_uint_lt(r->objects_kept, r->objects_put);
+	ck_assert_uint_eq(r->objects_kept + r->objects_lost + r->objects_unseen, r->objects_put);
+	ck_assert_uint_le(r->objects_read, r->objects_kept);
 	scenario_done(r);
 }
 END_TEST
@@ -260,8 +285,8 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "runs", 120, a_run_replays_and_measures, the_page_is_whole,
-	    a_run_can_be_stopped, lookups_do_not_wait_for_other_work, lookups_in_the_end_take_time,
-	    NULL);
+	    a_run_can_be_stopped, what_was_never_seen_is_not_kept,
+	    lookups_do_not_wait_for_other_work, lookups_in_the_end_take_time, NULL);
 	suite_add(s, "page", 0, a_page_of_nothing_is_a_page, NULL);
 	return suite_main(s);
 }

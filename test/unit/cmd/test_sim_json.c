@@ -52,7 +52,8 @@ measured(void)
 	r.recall_found = 750;
 	r.objects_put = 20;
 	r.objects_lost = 3;
-	r.objects_kept = 17;
+	r.objects_unseen = 1;
+	r.objects_kept = 16;
 	r.objects_read = 9;
 	r.objects_unread = 2;
 	r.samples_count = 2;
@@ -112,7 +113,8 @@ START_TEST(tools_find_their_figures)
 	ck_assert_uint_eq(json_number(v, "seed"), 7);
 	ck_assert_uint_eq(json_number(v, "samples"), 2);
 	ck_assert_uint_eq(json_number(v, "objects_lost"), 3);
-	ck_assert_uint_eq(json_number(v, "objects_kept"), 17);
+	ck_assert_uint_eq(json_number(v, "objects_unseen"), 1);
+	ck_assert_uint_eq(json_number(v, "objects_kept"), 16);
 	ck_assert_uint_eq(json_number(v, "objects_read"), 9);
 	ck_assert_uint_eq(json_number(v, "objects_unread"), 2);
 	ck_assert_uint_eq(json_number(v, "objects_put"), 20);
@@ -227,7 +229,8 @@ START_TEST(text_is_short_and_clean)
 	ck_assert_ptr_nonnull(strstr(got, "0000000000000abc"));
 	ck_assert_ptr_nonnull(strstr(got, "18000 a second"));
 	ck_assert_ptr_nonnull(strstr(got, "2 paths"));
-	ck_assert_ptr_nonnull(strstr(got, "17 kept; 9 of them read back, 2 unreadable"));
+	ck_assert_ptr_nonnull(
+	    strstr(got, "1 never seen, 16 kept; 9 of them read back, 2 unreadable"));
 	result_fini(&r);
 }
 END_TEST

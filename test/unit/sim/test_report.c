@@ -304,7 +304,7 @@ START_TEST(what_was_not_read_is_not_good)
 	r.objects_read = 0;
 	html = rendered();
 	whole(html);
-	ck_assert_ptr_nonnull(strstr(html, "but none was read back"));
+	ck_assert_ptr_nonnull(strstr(html, "but none was read back."));
 	ck_assert_ptr_null(strstr(html, "class=\"verdict good\""));
 	ck_assert_ptr_null(strstr(html, "still there"));
 	finish();
@@ -314,6 +314,32 @@ START_TEST(what_was_not_read_is_not_good)
 	ck_assert_ptr_nonnull(strstr(html, "were read back, all whole"));
 	ck_assert_ptr_nonnull(strstr(html, "class=\"verdict good\""));
 	ck_assert_ptr_null(strstr(html, "still there"));
+	finish();
+}
+END_TEST
+
+/* It is neither kept nor lost; where others were read, it could not be. */
+START_TEST(what_was_never_seen_is_not_good)
+{
+	const char *html;
+
+	measured();
+	r.objects_kept = r.objects_read = 94;
+	r.objects_unseen = 2;
+	html = rendered();
+	whole(html);
+	ck_assert_ptr_nonnull(strstr(html, "0 objects lost, 2 unreadable, 0 with wrong bytes"));
+	ck_assert_ptr_nonnull(strstr(html, "<td>chunks never seen</td><td class=\"bad\">2</td>"));
+	ck_assert_ptr_nonnull(strstr(html, "class=\"verdict bad\""));
+	finish();
+	measured();
+	r.objects_read = 0;
+	r.objects_unseen = 2;
+	html = rendered();
+	whole(html);
+	ck_assert_ptr_nonnull(strstr(html, "read back, and of 2 not even the chunks are known."));
+	ck_assert_ptr_null(strstr(html, "class=\"verdict good\""));
+	ck_assert_ptr_null(strstr(html, "class=\"verdict bad\""));
 	finish();
 }
 END_TEST
@@ -479,9 +505,10 @@ main(void)
 
 	suite_add(s, "page", 0, a_page_has_every_section, an_empty_result_is_sentences,
 	    short_runs_are_whole_pages, names_cannot_become_markup, losses_are_said,
-	    what_was_not_read_is_not_good, repair_is_drawn_against_its_formula,
-	    all_marks_and_the_largest_numbers, random_results_are_whole_pages,
-	    the_same_result_is_the_same_page, too_little_room_is_an_error, NULL);
+	    what_was_not_read_is_not_good, what_was_never_seen_is_not_good,
+	    repair_is_drawn_against_its_formula, all_marks_and_the_largest_numbers,
+	    random_results_are_whole_pages, the_same_result_is_the_same_page,
+	    too_little_room_is_an_error, NULL);
 	suite_add(s, "parts", 0, numbers_for_people, text_is_escaped_character_by_character, NULL);
 	return suite_main(s);
 }
