@@ -123,10 +123,3 @@ dht_status(const struct dht *d, struct dht_status *out)
 	out->size_estimate = dht_size_estimate(d);
 	out->joined = d->joined;
 }
-
-void
-dht_seed_contact(struct dht *d, const struct contact *c, uint64_t rtt)
-{
-	d->joined = true;
-	table_offer(d->table, c, rtt, TABLE_OUTBOUND, env_now(d->env));
-}

@@ -55,10 +55,11 @@ void dht_free(struct dht *d);
 SUSPENDS int dht_join(struct dht *d, uint64_t timeout);
 
 /*
- * For simulations, which start with a network that is years old: takes c for a server that has
- * just answered, and ourselves for joined.
+ * For simulations, which start with a network that is years old: takes ourselves for joined, and c
+ * for a server that answered at some time since which it need not be pinged; one that is dead, and
+ * that nobody has found dead yet, rather longer ago.
  */
-void dht_seed_contact(struct dht *d, const struct contact *c, uint64_t rtt);
+void dht_seed_contact(struct dht *d, const struct contact *c, uint64_t rtt, bool dead);
 
 /*
  * After those: upkeep starts, in the middle of its intervals, and the network is known to have

@@ -463,7 +463,7 @@ offer(
 
 	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE)
 		return TABLE_REFUSED;
-	t->answered_s = now_s;
+	t->answered_s = MAX(t->answered_s, now_s);
 	if (e != NULL)
 		return known_update(t, b, e, c, rtt, source, now_s);
 	memcpy(fresh.pub, c->pub.b, sizeof(fresh.pub));

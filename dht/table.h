@@ -51,7 +51,7 @@ struct table_opts {
 struct table *table_new(const struct table_opts *opts); /* gives; NULL: out of memory */
 void table_free(struct table *t);
 
-/* rtt 0: unknown. A known contact takes the new address: it has just answered there. */
+/* rtt 0: unknown. A known contact takes the new address: it answered there, now or a while ago. */
 enum table_result table_offer(
     struct table *t, const struct contact *c, uint64_t rtt, enum table_source source, uint64_t now);
 /* Whether there is room for it: spares the price of verifying one that would not be taken. */

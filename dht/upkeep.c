@@ -437,6 +437,41 @@ dht_upkeep_stop(struct dht *d)
 
 /* ---- for simulations ---- */
 
+/* A time in the interval that ends now; none before the clock's beginning. */
+static uint64_t
+some_time(struct dht *d, uint64_t interval)
+{
+	uint64_t now = env_now(d->env), ago = env_random_below(d->env, dht_paced(d, interval));
+
+	return now - MIN(ago, now);
+}
+
+void
+dht_seed_contact(struct dht *d, const struct contact *c, uint64_t rtt, bool dead)
+{
+	uint64_t heard = some_time(d, PING_FRESH);
+
+	if (dead) /* the chance to have died since grows with time, so the density of ages does */
+		heard = MIN(heard, some_time(d, PING_FRESH));
+	d->joined = true;
+	table_offer(d->table, c, rtt, TABLE_OUTBOUND, heard);
+}
+
+/* As if each bucket had been looked into at some time since which it is not idle. */
+static void
+seed_buckets(struct dht *d)
+{
+	uint64_t idle = dht_paced(d, BUCKET_IDLE);
+	struct id random, target;
+
+	for (int i = 0; i < TABLE_BUCKETS_MAX; i++) {
+		env_random(d->env, random.b, sizeof(random.b));
+		if (!table_idle_bucket(d->table, idle, false, env_now(d->env), &random, &target))
+			return;
+		table_touch(d->table, &target, some_time(d, BUCKET_IDLE));
+	}
+}
+
 void
 dht_seed_done(struct dht *d, uint64_t size)
 {
@@ -446,9 +481,11 @@ dht_seed_done(struct dht *d, uint64_t size)
 
 	for (unsigned i = 0; size > DHT_K && i < SAMPLES_FIRST; i++)
 		size_sample(&d->size, DHT_K, DHT_K, kth, now);
+	seed_buckets(d);
 	dht_upkeep_start(d);
 	/* Somewhere in the middle of each interval; a time before the beginning wraps, as ages do.
 	 */
+	d->short_refreshes = (uint8_t)env_random_below(d->env, SHORT_REFRESHES + 1);
 	d->neighbourhood_at = now - 1 - env_random_below(d->env, dht_paced(d, NEIGHBOURHOOD));
 	d->sampled_at = now - 1 - env_random_below(d->env, dht_paced(d, SAMPLE_EVERY));
 	d->knocked_at = now - 1 - env_random_below(d->env, dht_paced(d, KNOCK_EVERY));

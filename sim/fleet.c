@@ -213,7 +213,8 @@ fleet_new(const struct fleet_opts *opts)
 	f->world = sim_new(&(struct sim_opts){ .seed = opts->seed,
 	    .regions = s->regions,
 	    .faults = { s->loss_ppm, s->duplicate_ppm, s->reorder_ppm },
-	    .log = opts->log });
+	    .log = opts->log,
+	    .uptime = FLEET_UPTIME });
 	f->director = sim_node_add(f->world,
 	    &(struct sim_node_opts){ .ip = sim_addr(FLEET_ADDR_DIRECTOR, 0), .region = 0 });
 	sim_random_init(&f->dice, opts->seed, 0xf1ee7);

@@ -103,7 +103,8 @@ choose(struct seeding *s, const struct member *m, size_t from, size_t to)
 static void
 offer(struct seeding *s, struct member *m, size_t at)
 {
-	dht_seed_contact(node_dht(m->node), contact_of(s, at), rtt_of(s, m, at));
+	dht_seed_contact(node_dht(m->node), contact_of(s, at), rtt_of(s, m, at),
+	    s->all.at[at].member >= s->ghosts_from);
 }
 
 static void

@@ -46,6 +46,7 @@ struct sim_opts {
 	struct sim_faults faults; /* can be changed later */
 	bool guard_pages;         /* a guard page per task stack; off: canaries, any number */
 	size_t tasks_max;         /* per node; 0: TASKS_MAX */
+	uint64_t uptime;          /* what env_now() shows at the beginning: room for a past */
 	struct log *log;          /* lent, of all nodes; may be NULL */
 };
 

@@ -172,6 +172,7 @@ sim_new(const struct sim_opts *opts)
 	must(w != NULL);
 	agenda_init(&w->events);
 	w->seed = opts->seed;
+	w->uptime = opts->uptime;
 	sim_random_init(&w->random, opts->seed, 0);
 	w->hash = opts->seed;
 	w->regions = opts->regions;
@@ -523,7 +524,9 @@ node_port_next(struct sim_node *n)
 static uint64_t
 op_now(const struct env *env)
 {
-	return node_of(env)->world->now + 1;
+	const struct sim_world *w = node_of(env)->world;
+
+	return w->uptime + w->now + 1;
 }
 
 static uint64_t

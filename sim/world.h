@@ -16,6 +16,7 @@
 
 struct sim_world {
 	uint64_t now;
+	uint64_t uptime;
 	struct agenda events;     /* nodes' timers and the world's own, which have no env */
 	struct sim_random random; /* trips and faults */
 	bool regions;

@@ -170,7 +170,7 @@ net_seed_tables(struct net *n, const struct contact *all, size_t count)
 			order[k] = swap;
 		}
 		for (size_t j = 0; j < count; j++)
-			dht_seed_contact(n->nodes[i].dht, &all[order[j]], 0);
+			dht_seed_contact(n->nodes[i].dht, &all[order[j]], 0, false);
 	}
 	free(order);
 }

@@ -132,6 +132,36 @@ START_TEST(a_run_can_be_stopped)
 }
 END_TEST
 
+/* Nothing comes or goes: upkeep is as much in each part of the first two hours. */
+START_TEST(a_run_begins_in_the_middle)
+{
+	uint64_t pings[4] = { 0 }, lookups[4] = { 0 };
+	struct result *r;
+	struct scenario s;
+
+	scenario_init(&s);
+	s.storing = 0;
+	s.users = 0;
+	s.stale_ppm = 0;
+	r = scenario_run(
+	    (struct run_opts){ .scenario = &s, .nodes = 100, .seed = 1, .span = HOURS(2) }, ERR_OK);
+	for (size_t i = 0; i < RESULT_SAMPLES; i++) {
+		const uint64_t *sent = r->samples[i + 1].sent_bytes;
+
+		pings[i * 4 / RESULT_SAMPLES] += sent[TRAFFIC_UPKEEP];
+		lookups[i * 4 / RESULT_SAMPLES] += sent[TRAFFIC_LOOKUP];
+	}
+	/* The first are padded: nobody has a token yet. */
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_uint_le(pings[i], 2 * pings[3]);
+		ck_assert_uint_ge(pings[i], pings[3] / 2);
+		ck_assert_uint_le(lookups[i], 2 * lookups[3]);
+		ck_assert_uint_ge(lookups[i], lookups[3] / 2);
+	}
+	scenario_done(r);
+}
+END_TEST
+
 /* Most of those who store give wrong bytes: what is acknowledged cannot even be looked up. */
 START_TEST(what_was_never_seen_is_not_kept)
 {
@@ -285,7 +315,7 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "runs", 120, a_run_replays_and_measures, the_page_is_whole,
-	    a_run_can_be_stopped, what_was_never_seen_is_not_kept,
+	    a_run_can_be_stopped, what_was_never_seen_is_not_kept, a_run_begins_in_the_middle,
 	    lookups_do_not_wait_for_other_work, lookups_in_the_end_take_time, NULL);
 	suite_add(s, "page", 0, a_page_of_nothing_is_a_page, NULL);
 	return suite_main(s);

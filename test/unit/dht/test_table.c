@@ -322,6 +322,30 @@ START_TEST(own_outage_empties_nothing)
 }
 END_TEST
 
+/* Who answered a while ago does not make it longer ago that anybody did. */
+START_TEST(an_old_answer_is_no_outage)
+{
+	struct dice d = { 19 };
+	struct contact self, c, old;
+	struct table *t = fresh_table(&d, &self, false);
+	struct contact stalest;
+	uint64_t due, next;
+
+	c = node_random(&d);
+	old = node_random(&d);
+	table_offer(t, &c, 0, TABLE_OUTBOUND, HOURS(2));
+	table_offer(t, &old, 0, TABLE_OUTBOUND, HOURS(1) + MINUTES(30));
+	ck_assert(table_stalest(t, HOURS(1), SECONDS(30), &stalest, &due, &next));
+	ck_assert(id_equal(&stalest.id, &old.id));
+	ck_assert_uint_eq(due, HOURS(2) + MINUTES(30));
+	ck_assert_uint_eq(next, HOURS(3));
+	for (unsigned i = 0; i < TABLE_STRIKES_GONE; i++)
+		table_failed(t, &old, HOURS(2) + SECONDS(2 + 2 * i));
+	ck_assert(!table_has(t, &old));
+	table_free(t);
+}
+END_TEST
+
 START_TEST(the_nearest_are_all_known_in_a_lopsided_tree)
 {
 	struct dice d = { 17 };
@@ -430,7 +454,8 @@ main(void)
 	tcase_add_loop_test(tc, random_operations_keep_the_rules, 0, 4);
 	suite_add_tcase(s, tc);
 	suite_add(s, "rules", 0, inbound_fills_half_a_bucket_at_most, dead_are_replaced_with_spread,
-	    own_outage_empties_nothing, the_nearest_are_all_known_in_a_lopsided_tree,
-	    upkeep_finds_the_stalest_and_the_idle, ten_thousand_nodes_fit_in_24_kib, NULL);
+	    own_outage_empties_nothing, an_old_answer_is_no_outage,
+	    the_nearest_are_all_known_in_a_lopsided_tree, upkeep_finds_the_stalest_and_the_idle,
+	    ten_thousand_nodes_fit_in_24_kib, NULL);
 	return suite_main(s);
 }
