@@ -38,6 +38,16 @@ draw_first(struct churn *c, const struct lifetime *l, const struct member *m, bo
 	    l, &c->random, sim_now(fleet_world(c->fleet)), sim_place_zone(&m->place));
 }
 
+/* The rest of an absence that the beginning of the run found somewhere in the middle. */
+static void
+plan_return(struct churn *c, const struct member *m)
+{
+	const struct lifetime *l = &fleet_scenario(c->fleet)->absence;
+
+	/* By day all come at the end of what is left of it, whenever they went. */
+	timer_start(&c->timers[m->index], draw_first(c, l, m, l->kind != LIFETIME_DIURNAL));
+}
+
 static bool
 is_set(const struct lifetime *l)
 {
@@ -147,6 +157,8 @@ churn_new(struct fleet *f)
 		born(c, m, true);
 		if (m->state == MEMBER_UP)
 			plan_end(c, m, true);
+		else if (is_set(&fleet_scenario(f)->absence))
+			plan_return(c, m);
 	}
 	return c;
 }

@@ -10,7 +10,7 @@
 
 struct churn;
 
-struct churn *churn_new(struct fleet *f); /* gives; takes hold of all that are up */
+struct churn *churn_new(struct fleet *f); /* gives; takes hold of all, up or away */
 void churn_free(struct churn *c);         /* NULL accepted */
 /* To be called from the fleet's `changed`. */
 void churn_changed(struct churn *c, struct member *m);

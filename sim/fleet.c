@@ -190,6 +190,7 @@ member_init(struct fleet *f, uint32_t slot)
 	m->index = slot;
 	m->storing = slot < f->scenario->storing;
 	clock_init(m);
+	sim_place_draw(&m->place, true, f->opts.seed, &addr); /* as the world will */
 	fleet_identity(f, slot, 0, &who);
 	contact_init(&m->contact, &who.pub, &addr);
 	identity_wipe(&who);

@@ -57,7 +57,7 @@ struct member {
 	unsigned own_lies; /* also when no fault makes it lie */
 	int64_t clock_ms;  /* how wrong its machine's wall clock is, jumps included */
 	int32_t drift_ppm;
-	struct sim_place place; /* from its first start on */
+	struct sim_place place; /* the access line: from its first start on */
 	enum sim_nat nat;
 	struct contact contact;
 	struct identity
@@ -105,8 +105,10 @@ struct member *fleet_any(struct fleet *f);
 size_t fleet_doors(struct fleet *f, const struct member *without, struct contact *out, size_t cap);
 
 /*
- * Everybody at once, with tables as in a network that is years old (fleet_seed.c), the
- * scenario's share of their contacts dead. Runs the world.
+ * Everybody at once but those whom the scenario's churn has away at such a moment, with tables as
+ * in a network that is years old (fleet_seed.c), the scenario's share of their contacts dead: first
+ * those of the absent. At least as many storing members as a chunk has shards are there, if there
+ * are so many, and somebody who can be reached. Runs the world.
  */
 void fleet_start_all(struct fleet *f);
 /* Fills the tables of all that are up; used by fleet_start_all. */

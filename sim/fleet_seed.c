@@ -8,6 +8,7 @@
 
 #include "dht/table.h"
 #include "sim/fleet_private.h"
+#include "sim/user.h"
 
 #define PPM       1000000
 /* As many are offered as a bucket and its spares hold. */
@@ -47,23 +48,49 @@ make_ghosts(struct seeding *s, size_t count)
 	}
 }
 
+/* Who is away and was a server: others may still name it. */
+static bool
+is_missed(const struct member *m)
+{
+	return m->state != MEMBER_UP && m->nat == SIM_NAT_NONE;
+}
+
+/* At most cap of the absent, any of them; how many. */
+static size_t
+add_missed(struct seeding *s, struct oracle_entry *out, size_t cap)
+{
+	struct fleet *f = s->f;
+	size_t left = 0, count = 0;
+
+	for (size_t i = 0; i < f->count; i++)
+		left += is_missed(&f->members[i]);
+	for (size_t i = 0; i < f->count && count < cap; i++) {
+		const struct member *m = &f->members[i];
+
+		if (is_missed(m) && sim_random_below(&s->random, left--) < cap - count)
+			out[count++] =
+			    (struct oracle_entry){ .id = m->contact.id, .member = m->index };
+	}
+	return count;
+}
+
 static void
 gather(struct seeding *s)
 {
 	struct fleet *f = s->f;
 	uint64_t stale = f->scenario->stale_ppm;
-	size_t ghosts = (size_t)(f->oracle.count * stale / (PPM - stale));
-	struct oracle_entry *list = calloc(f->oracle.count + ghosts, sizeof(*list));
+	size_t up = f->oracle.count, dead = (size_t)(up * stale / (PPM - stale)), missed;
+	struct oracle_entry *list = calloc(up + dead, sizeof(*list));
 
 	must(list != NULL);
-	make_ghosts(s, ghosts);
+	memcpy(list, f->oracle.at, up * sizeof(*list));
+	missed = add_missed(s, list + up, dead);
+	make_ghosts(s, dead - missed);
 	s->ghosts_from = (uint32_t)f->count;
-	for (size_t i = 0; i < f->oracle.count; i++)
-		list[i] = f->oracle.at[i];
-	for (size_t i = 0; i < ghosts; i++)
-		list[f->oracle.count + i] = (struct oracle_entry){ .id = s->ghosts[i].id,
+	for (size_t i = 0; i < dead - missed; i++)
+		list[up + missed + i] = (struct oracle_entry){ .id = s->ghosts[i].id,
 			.member = s->ghosts_from + (uint32_t)i };
-	oracle_fill(&s->all, list, f->oracle.count + ghosts);
+	oracle_fill(&s->all, list, up + dead);
 	free(list);
 }
 
@@ -79,10 +106,10 @@ static uint64_t
 rtt_of(const struct seeding *s, const struct member *m, size_t at)
 {
 	uint32_t n = s->all.at[at].member;
-	const struct sim_place *there = n >= s->ghosts_from ? &s->ghost_places[n - s->ghosts_from]
-							    : sim_node_place(s->f->members[n].env);
+	const struct sim_place *there =
+	    n >= s->ghosts_from ? &s->ghost_places[n - s->ghosts_from] : &s->f->members[n].place;
 
-	return 2 * sim_one_way(s->f->scenario->regions, sim_node_place(m->env), there);
+	return 2 * sim_one_way(s->f->scenario->regions, &m->place, there);
 }
 
 /* One of [from, to), the nearest of some. */
@@ -103,8 +130,10 @@ choose(struct seeding *s, const struct member *m, size_t from, size_t to)
 static void
 offer(struct seeding *s, struct member *m, size_t at)
 {
-	dht_seed_contact(node_dht(m->node), contact_of(s, at), rtt_of(s, m, at),
-	    s->all.at[at].member >= s->ghosts_from);
+	uint32_t n = s->all.at[at].member;
+	bool dead = n >= s->ghosts_from || s->f->members[n].state != MEMBER_UP;
+
+	dht_seed_contact(node_dht(m->node), contact_of(s, at), rtt_of(s, m, at), dead);
 }
 
 static void
@@ -154,21 +183,78 @@ fleet_seed_tables(struct fleet *f)
 	free(s.ghost_places);
 }
 
-static bool
-all_up(void *arg)
-{
-	const struct fleet *f = arg;
+/* ---- who is there ---- */
 
-	return f->up == f->count;
+struct starting {
+	struct fleet *f;
+	bool *away; /* by slot */
+	uint32_t there;
+};
+
+static void
+draw_away(struct starting *s)
+{
+	const struct scenario *sc = s->f->scenario;
+	struct sim_random r;
+
+	sim_random_init(&r, s->f->opts.seed, 0xa3a1);
+	for (size_t i = 0; i < s->f->count && sc->churn; i++) {
+		struct member *m = &s->f->members[i];
+		/* Churn begins after the warm-up, and finds them so. */
+		uint64_t then = sim_now(s->f->world) + sc->warmup;
+
+		s->away[i] =
+		    !lifetime_met(&sc->session, &sc->absence, &r, then, sim_place_zone(&m->place));
+		if (s->away[i])
+			m->place.access_ns = sim_draw_access(&r); /* until it has its own */
+	}
+}
+
+/* So many of the first slots that can be reached are there after all. */
+static void
+need(struct starting *s, size_t slots, size_t count)
+{
+	size_t there = 0;
+
+	for (size_t i = 0; i < slots; i++)
+		there += s->f->members[i].nat == SIM_NAT_NONE && !s->away[i];
+	for (size_t i = 0; i < slots && there < count; i++) {
+		if (s->f->members[i].nat != SIM_NAT_NONE || !s->away[i])
+			continue;
+		s->away[i] = false;
+		there++;
+	}
+}
+
+static bool
+all_there(void *arg)
+{
+	const struct starting *s = arg;
+
+	return s->f->up == s->there;
 }
 
 void
 fleet_start_all(struct fleet *f)
 {
+	const struct scenario *sc = f->scenario;
+	struct starting s = { .f = f, .away = calloc(f->count, sizeof(bool)) };
+	struct code_params code =
+	    sc->code.n > 0 ? sc->code : code_default(f->count, USER_CHUNK_BYTES);
+
+	must(s.away != NULL);
+	draw_away(&s);
+	need(&s, MIN(f->count, (size_t)sc->storing), code.n);
+	need(&s, f->count, 1);
 	f->seeding = true;
-	for (size_t i = 0; i < f->count; i++)
+	for (size_t i = 0; i < f->count; i++) {
+		if (s.away[i])
+			continue;
+		s.there++;
 		fleet_start(&f->members[i]);
-	must(sim_run_until(f->world, all_up, f, MINUTES(5)));
+	}
+	must(sim_run_until(f->world, all_there, &s, MINUTES(5)));
 	f->seeding = false;
+	free(s.away);
 	fleet_seed_tables(f);
 }

@@ -138,8 +138,6 @@ fleet_provider(const struct fleet *f, unsigned rank, uint32_t *as_number)
 		of[i] = f->members[i].place.as_number;
 	qsort(of, f->count, sizeof(*of), compare_number);
 	for (size_t i = 0; i < f->count; i++) {
-		if (of[i] == 0) /* never up so far: nobody knows where it will stand */
-			continue;
 		if (count == 0 || all[count - 1].as_number != of[i])
 			all[count++].as_number = of[i];
 		all[count - 1].members++;

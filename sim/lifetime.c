@@ -194,6 +194,39 @@ lifetime_rest(const struct lifetime *l, struct sim_random *r, uint64_t now_ns, i
 	return MAX(drawn[i] - at, LEAST);
 }
 
+/* A multiple of the mean, the same for all: by draws where it is not known. */
+static uint64_t
+share_of_time(const struct lifetime *l, struct sim_random *r)
+{
+	uint64_t sum = 0;
+
+	if (l->kind == LIFETIME_FIXED || l->kind == LIFETIME_EXPONENTIAL)
+		return l->scale * REST_DRAWS;
+	for (size_t i = 0; i < REST_DRAWS; i++)
+		sum += lifetime_draw(l, r, 0, 0);
+	return sum;
+}
+
+bool
+lifetime_met(const struct lifetime *session, const struct lifetime *absence, struct sim_random *r,
+    uint64_t now_ns, int zone_minutes)
+{
+	uint64_t up;
+
+	if (session->kind == LIFETIME_NONE || absence->kind == LIFETIME_NONE)
+		return true;
+	if (session->kind == LIFETIME_DIURNAL)
+		return lifetime_rest(session, r, now_ns, zone_minutes) > LEAST;
+	if (absence->kind == LIFETIME_DIURNAL) { /* all came when the last of these ended */
+		uint64_t end = (absence->from + absence->scale) % DAYS(1);
+		uint64_t since = (time_of_day(now_ns, zone_minutes) + DAYS(1) - end) % DAYS(1);
+
+		return lifetime_draw(session, r, now_ns, zone_minutes) > since;
+	}
+	up = share_of_time(session, r);
+	return sim_random_below(r, up + share_of_time(absence, r)) < up;
+}
+
 /* ---- text ---- */
 
 static int

@@ -66,6 +66,14 @@ uint64_t lifetime_draw(
 uint64_t lifetime_rest(
     const struct lifetime *l, struct sim_random *r, uint64_t now_ns, int zone_minutes);
 
+/*
+ * Whether somebody whose sessions and absences take turns is met in a session, likewise: as likely
+ * as sessions take of the time in the mean. By a diurnal one the hour says it. Where either does
+ * not end, or there are no absences, everybody is.
+ */
+bool lifetime_met(const struct lifetime *session, const struct lifetime *absence,
+    struct sim_random *r, uint64_t now_ns, int zone_minutes);
+
 /* ---- fixed point, for tests too: 32 bits behind the point ---- */
 int64_t fixed_log2(uint64_t v); /* of v as a whole number, v > 0 */
 uint64_t fixed_exp2(int64_t v); /* 2^v rounded to a whole number; UINT64_MAX when over */

@@ -162,6 +162,53 @@ START_TEST(a_run_begins_in_the_middle)
 }
 END_TEST
 
+static struct result *
+run_churn(const char *session, const char *absence, struct scenario *s)
+{
+	a_day(s);
+	s->faults_count = 0;
+	ck_assert_int_eq(lifetime_parse(session, &s->session, NULL), ERR_OK);
+	ck_assert_int_eq(lifetime_parse(absence, &s->absence, NULL), ERR_OK);
+	return scenario_run(
+	    (struct run_opts){ .scenario = s, .nodes = 120, .seed = 1, .span = MINUTES(90) },
+	    ERR_OK);
+}
+
+/* As many are up in the beginning as later: two thirds of 120, give or take three sigmas. */
+START_TEST(some_are_away_when_a_run_begins)
+{
+	uint64_t parts[3] = { 0 };
+	struct scenario s;
+	struct result *r = run_churn("exponential mean 1h", "exponential mean 30m", &s);
+
+	for (size_t i = 0; i < RESULT_SAMPLES; i++)
+		parts[i * 3 / RESULT_SAMPLES] += r->samples[i].up;
+	ck_assert_uint_ge(r->samples[0].up, 64);
+	ck_assert_uint_le(r->samples[0].up, 96);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_uint_ge(parts[i] / (RESULT_SAMPLES / 3), 68);
+		ck_assert_uint_le(parts[i] / (RESULT_SAMPLES / 3), 92);
+	}
+	ck_assert_uint_gt(r->joins, 80);
+	ck_assert_uint_gt(r->objects_put, 20);
+	ck_assert_uint_eq(r->objects_kept, r->objects_put);
+	scenario_done(r);
+}
+END_TEST
+
+/* Nearly nobody is up for long: a chunk has its four peers all the same when users come. */
+START_TEST(whom_a_run_needs_is_there)
+{
+	struct scenario s;
+	struct result *r = run_churn("exponential mean 3m", "exponential mean 20h", &s);
+
+	ck_assert_uint_ge(r->samples[0].up, s.code.n);
+	ck_assert_uint_le(r->samples[0].up, 12);
+	ck_assert_uint_ge(r->objects_put, 1);
+	scenario_done(r);
+}
+END_TEST
+
 /* Most of those who store give wrong bytes: what is acknowledged cannot even be looked up. */
 START_TEST(what_was_never_seen_is_not_kept)
 {
@@ -316,6 +363,7 @@ main(void)
 		return EXIT_FAILURE;
 	suite_add(s, "runs", 120, a_run_replays_and_measures, the_page_is_whole,
 	    a_run_can_be_stopped, what_was_never_seen_is_not_kept, a_run_begins_in_the_middle,
+	    some_are_away_when_a_run_begins, whom_a_run_needs_is_there,
 	    lookups_do_not_wait_for_other_work, lookups_in_the_end_take_time, NULL);
 	suite_add(s, "page", 0, a_page_of_nothing_is_a_page, NULL);
 	return suite_main(s);

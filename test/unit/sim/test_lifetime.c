@@ -125,6 +125,41 @@ START_TEST(at_night_nobody_is_met)
 }
 END_TEST
 
+/* Met in a session as often as sessions take of the time, in thousandths, within 30. */
+static void
+met(const char *up, const char *away, uint64_t now, int zone, unsigned right)
+{
+	struct lifetime session, absence;
+	struct sim_random r;
+	unsigned n = 0;
+
+	sim_random_init(&r, 8, 0);
+	ck_assert_int_eq(lifetime_parse(up, &session, error), ERR_OK);
+	ck_assert_int_eq(lifetime_parse(away, &absence, error), ERR_OK);
+	for (size_t i = 0; i < RESTS; i++)
+		n += lifetime_met(&session, &absence, &r, now, zone);
+	ck_assert_msg(n * 1000 / RESTS + 30 >= right && n * 1000 / RESTS <= right + 30,
+	    "%s, %s: %u of %d are met, right would be %u in a thousand", up, away, n, RESTS, right);
+}
+
+START_TEST(who_is_met_is_as_likely_as_its_sessions_are_long)
+{
+	met("none", "fixed 5h", 0, 0, 1000);
+	met("fixed 5h", "none", 0, 0, 1000);
+	met("fixed 3h", "fixed 1h", 0, 0, 750);
+	met("exponential mean 3h", "exponential mean 1h", 0, 0, 750);
+	met("exponential median 2h", "exponential median 10m", 0, 0, 923);
+	met("weibull scale 3h shape 0.6", "fixed 3h", 0, 0, 601); /* 3 h times Γ(1 + 1/0.6) */
+	met("fixed 1h", "lognormal mean 4h sigma 0.8", 0, 0, 200);
+	met("diurnal from 8h for 10h", "fixed 14h", HOURS(12), 0, 1000);
+	met("diurnal from 8h for 10h", "fixed 14h", HOURS(20), 0, 0);
+	met("diurnal from 8h for 10h", "fixed 14h", HOURS(20), -300, 1000);
+	/* Two hours after all came, the shorter sessions are over. */
+	met("exponential mean 2h", "diurnal from 18h for 14h", HOURS(10), 0, 368);
+	met("fixed 1h", "diurnal from 18h for 14h", HOURS(7), 120, 0);
+}
+END_TEST
+
 START_TEST(traces_are_drawn_from)
 {
 	static const char *const bad[] = { "60 soon", " \n", "", "-18446744073709551556", "60 -5",
@@ -210,7 +245,8 @@ main(void)
 	Suite *s = suite_create("sim/lifetime");
 
 	suite_add(s, "draws", 0, draws_have_their_quartiles, long_ones_are_met_more_often,
-	    days_follow_the_place, at_night_nobody_is_met, traces_are_drawn_from, NULL);
+	    days_follow_the_place, at_night_nobody_is_met,
+	    who_is_met_is_as_likely_as_its_sessions_are_long, traces_are_drawn_from, NULL);
 	suite_add(s, "text", 0, wrong_text_is_refused, fixed_point_agrees_with_libm,
 	    units_are_read_exactly, NULL);
 	return suite_main(s);
