@@ -226,8 +226,8 @@ sight_work(void *arg)
 /* ---- recovering ---- */
 
 static const struct option recover_options[] = {
-	{ "yes", 0, NULL, "recover: begin the epoch without asking on the terminal.", RIGHT_SWITCH,
-	    set_switch, NULL, .offset = offsetof(struct bucket_sight, yes) },
+	{ "yes", 0, NULL, "begin the epoch without asking on the terminal.", RIGHT_SWITCH,
+	    set_switch, NULL, .offset = offsetof(struct bucket_sight, yes), .with = "recover" },
 	{ NULL },
 };
 
@@ -259,7 +259,7 @@ read_words(const struct command *self, struct bucket_sight *s, const struct oper
 
 	*code = EXIT_USAGE;
 	*recovers = strcmp(verb, "recover") == 0;
-	if (!*recovers && (s->yes || strcmp(verb, "show") != 0)) {
+	if (!*recovers && strcmp(verb, "show") != 0) {
 		say_error(self->name,
 		    "right would be: %s bucket show sk://BUCKET, or %s bucket recover sk://BUCKET "
 		    "[--yes]",

@@ -47,21 +47,19 @@ set_places(void *field, const char *text)
 #define FIELD(member) .offset = offsetof(struct key_command, member)
 
 static const struct option key_options[] = {
-	{ "for", 0, "BUCKET[/PREFIX]",
-	    "new, delegate: opens only this (new: default all buckets); give several.",
+	{ "for", 0, "BUCKET[/PREFIX]", "opens only this (new: default all buckets); give several.",
 	    "a bucket, or a bucket and how keys begin, such as photos/2026/", set_places, NULL,
-	    FIELD(places), .list = true },
-	{ "rights", 0, "WORDS",
-	    "new, delegate: read, write, admin, or all (default all; delegate: read,write).",
+	    FIELD(places), .list = true, .with = "new or delegate" },
+	{ "rights", 0, "WORDS", "read, write, admin, or all (default all; delegate: read,write).",
 	    "words with commas between them, such as read,write", set_text, NULL,
-	    FIELD(rights_text) },
-	{ "days", 0, "DAYS",
-	    "new, delegate: it ends by itself after so many days (delegate: default 90).",
-	    "a number of days from 1 to 800, such as 90d", set_days, NULL, FIELD(days) },
-	{ "label", 0, "TEXT", "new, delegate: what it is for.", "a text of at most 64 bytes",
-	    set_text, NULL, FIELD(label) },
-	{ "secrets", 0, NULL, "list: also show the secrets.", RIGHT_SWITCH, set_switch, NULL,
-	    FIELD(secrets) },
+	    FIELD(rights_text), .with = "new or delegate" },
+	{ "days", 0, "DAYS", "it ends by itself after so many days (delegate: default 90).",
+	    "a number of days from 1 to 800, such as 90d", set_days, NULL, FIELD(days),
+	    .with = "new or delegate" },
+	{ "label", 0, "TEXT", "what it is for.", "a text of at most 64 bytes", set_text, NULL,
+	    FIELD(label), .with = "new or delegate" },
+	{ "secrets", 0, NULL, "also show the secrets.", RIGHT_SWITCH, set_switch, NULL,
+	    FIELD(secrets), .with = "list" },
 	{ NULL },
 };
 

@@ -34,12 +34,12 @@ static const struct option keep_options[] = {
 };
 
 static const struct option rm_options[] = {
-	{ "recursive", 'r', NULL, "sk://: all objects whose keys begin so.", RIGHT_SWITCH,
-	    set_switch, NULL, FIELD(recursive) },
-	{ "versions", 0, NULL, "sk://: every version of it, or with -r of them, for good.",
-	    RIGHT_SWITCH, set_switch, NULL, FIELD(versions) },
-	{ "version", 0, "ID", "sk://: only this version, for good.",
-	    "an id that ls --versions shows", set_text, NULL, FIELD(version) },
+	{ "recursive", 'r', NULL, "all objects whose keys begin so.", RIGHT_SWITCH, set_switch,
+	    NULL, FIELD(recursive), .with = "sk://" },
+	{ "versions", 0, NULL, "every version of it, or with -r of them, for good.", RIGHT_SWITCH,
+	    set_switch, NULL, FIELD(versions), .with = "sk://" },
+	{ "version", 0, "ID", "only this version, for good.", "an id that ls --versions shows",
+	    set_text, NULL, FIELD(version), .with = "sk://" },
 	{ NULL },
 };
 

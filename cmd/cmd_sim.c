@@ -121,36 +121,36 @@ set_seed(void *field, const char *text)
 }
 
 static const struct option sim_options[] = {
-	{ "nodes", 0, "N", "run: how many peers (default 1000).", "a number from 50 to 200000",
-	    set_nodes, NULL, offsetof(struct sim_command, nodes) },
-	{ "hours", 0, "H", "run: simulated hours (default 24), or a time such as 90m.",
+	{ "nodes", 0, "N", "how many peers (default 1000).", "a number from 50 to 200000",
+	    set_nodes, NULL, offsetof(struct sim_command, nodes), .with = "run" },
+	{ "hours", 0, "H", "simulated hours (default 24), or a time such as 90m.",
 	    "a number from 1, or a time from 10m", set_hours, NULL,
-	    offsetof(struct sim_command, span) },
+	    offsetof(struct sim_command, span), .with = "run" },
 	{ "seed", 0, "S", "What all chance follows from (run: default 1; fuzz: a fresh one).",
 	    "a number to 9223372036854775807", set_seed, NULL, offsetof(struct sim_command, seed) },
-	{ "set", 0, "KEY=VALUE", "run: overrides the file, e.g. network.loss=2%.",
+	{ "set", 0, "KEY=VALUE", "overrides the file, e.g. network.loss=2%.",
 	    "SECTION.KEY=VALUE, at most 32 times", set_sets, NULL,
-	    offsetof(struct sim_command, sets), .list = true },
-	{ "lookups", 0, "COUNT", "run: so many lookups more, at the end of the span.", "a number",
-	    set_number, NULL, offsetof(struct sim_command, lookups) },
+	    offsetof(struct sim_command, sets), .list = true, .with = "run" },
+	{ "lookups", 0, "COUNT", "so many lookups more, at the end of the span.", "a number",
+	    set_number, NULL, offsetof(struct sim_command, lookups), .with = "run" },
 	{ "crypto", 0, "KIND", "auto (default), real or stand-in; see skerry-sim(1).",
 	    "auto, real or stand-in", set_crypto, NULL, offsetof(struct sim_command, crypto) },
-	{ "report", 0, "FILE", "run: writes a page with plots.", RIGHT_FILE, set_text, NULL,
-	    offsetof(struct sim_command, report) },
-	{ "minutes", 0, "M", "fuzz: for how long (default 10).", "a number from 1", set_positive,
-	    NULL, offsetof(struct sim_command, minutes) },
-	{ "stories", 0, "COUNT", "fuzz: ends after so many networks.", "a number from 1",
-	    set_positive, NULL, offsetof(struct sim_command, stories) },
-	{ "without", 0, "MASK", "fuzz: leaves out faults; bit 0 is the first.", "a number",
-	    set_mask, NULL, offsetof(struct sim_command, without) },
-	{ "weather", 0, NULL, "fuzz: loss, doubles, reordering, dead contacts (default yes).",
-	    RIGHT_SWITCH, set_switch, NULL, offsetof(struct sim_command, weather) },
-	{ "churn", 0, NULL, "fuzz: peers come and go by themselves (default yes).", RIGHT_SWITCH,
-	    set_switch, NULL, offsetof(struct sim_command, churn) },
-	{ "records", 0, NULL, "fuzz: lookups and records, too (default yes).", RIGHT_SWITCH,
-	    set_switch, NULL, offsetof(struct sim_command, records) },
-	{ "shrink", 0, NULL, "fuzz: a finding is made small (default yes).", RIGHT_SWITCH,
-	    set_switch, NULL, offsetof(struct sim_command, shrink) },
+	{ "report", 0, "FILE", "writes a page with plots.", RIGHT_FILE, set_text, NULL,
+	    offsetof(struct sim_command, report), .with = "run" },
+	{ "minutes", 0, "M", "for how long (default 10).", "a number from 1", set_positive, NULL,
+	    offsetof(struct sim_command, minutes), .with = "fuzz" },
+	{ "stories", 0, "COUNT", "ends after so many networks.", "a number from 1", set_positive,
+	    NULL, offsetof(struct sim_command, stories), .with = "fuzz" },
+	{ "without", 0, "MASK", "leaves out faults; bit 0 is the first.", "a number", set_mask,
+	    NULL, offsetof(struct sim_command, without), .with = "fuzz" },
+	{ "weather", 0, NULL, "loss, doubles, reordering, dead contacts (default yes).",
+	    RIGHT_SWITCH, set_switch, NULL, offsetof(struct sim_command, weather), .with = "fuzz" },
+	{ "churn", 0, NULL, "peers come and go by themselves (default yes).", RIGHT_SWITCH,
+	    set_switch, NULL, offsetof(struct sim_command, churn), .with = "fuzz" },
+	{ "records", 0, NULL, "lookups and records, too (default yes).", RIGHT_SWITCH, set_switch,
+	    NULL, offsetof(struct sim_command, records), .with = "fuzz" },
+	{ "shrink", 0, NULL, "a finding is made small (default yes).", RIGHT_SWITCH, set_switch,
+	    NULL, offsetof(struct sim_command, shrink), .with = "fuzz" },
 	{ "json", 0, NULL, "Print for machines.", RIGHT_SWITCH, set_switch, NULL,
 	    offsetof(struct sim_command, json) },
 	{ "quiet", 'q', NULL, "No progress line.", RIGHT_SWITCH, set_switch, NULL,
@@ -413,34 +413,6 @@ sim_keys(void)
 	return EXIT_OK;
 }
 
-/* An option of the other kind would be passed over: a run meant for minutes lasts a day. */
-static bool
-options_fit(const struct sim_command *c, const char *kind)
-{
-	const struct {
-		const char *kind, *option;
-		bool given;
-	} all[] = {
-		{ "run", "nodes", c->nodes != 0 },
-		{ "run", "hours", c->span != 0 },
-		{ "run", "lookups", c->lookups != 0 },
-		{ "run", "set", c->sets.count != 0 },
-		{ "run", "report", c->report != NULL },
-		{ "fuzz", "minutes", c->minutes != 0 },
-		{ "fuzz", "stories", c->stories != 0 },
-		{ "fuzz", "without", c->without != 0 },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		if (all[i].given && strcmp(all[i].kind, kind) != 0) {
-			say_error(c->name, "--%s is an option of %s sim %s, not of %s",
-			    all[i].option, PROGRAM_NAME, all[i].kind, kind);
-			return false;
-		}
-	}
-	return true;
-}
-
 static int
 sim_run_command(const struct command *self, int argc, char **argv)
 {
@@ -453,8 +425,6 @@ sim_run_command(const struct command *self, int argc, char **argv)
 	if (!command_parse(self, argc, argv, (struct option_group[]){ { sim_options, &c } }, 1,
 		&operands, &code))
 		return code;
-	if (!options_fit(&c, operands.text[0]))
-		return EXIT_USAGE;
 	c.nodes = c.nodes == 0 ? NODES_DEFAULT : c.nodes;
 	c.span = c.span == 0 ? HOURS_DEFAULT : c.span;
 	c.minutes = c.minutes == 0 ? MINUTES_DEFAULT : c.minutes;

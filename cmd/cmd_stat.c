@@ -26,9 +26,8 @@ struct sight_command {
 };
 
 static const struct option stat_options[] = {
-	{ "version", 0, "ID", "sk://: this version, not the latest.",
-	    "an id that ls --versions shows", set_text, NULL,
-	    offsetof(struct sight_command, version) },
+	{ "version", 0, "ID", "this version, not the latest.", "an id that ls --versions shows",
+	    set_text, NULL, offsetof(struct sight_command, version), .with = "sk://" },
 	{ NULL },
 };
 

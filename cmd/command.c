@@ -24,7 +24,8 @@ command_help(const struct command *c)
 				(void)snprintf(letter, sizeof(letter), "-%c, ", o->letter);
 			(void)snprintf(head, sizeof(head), "  %s--%s %s", letter, o->name,
 			    o->value != NULL ? o->value : "");
-			printf("%-*s %s\n", HELP_COLUMN, head, o->help);
+			printf("%-*s %s%s%s\n", HELP_COLUMN, head, o->with != NULL ? o->with : "",
+			    o->with != NULL ? ": " : "", o->help);
 		}
 	}
 }

@@ -151,6 +151,36 @@ parse_short(struct parser *p, const char *arg, const char *next, int *used)
 	return store(p, o, target, slot, next);
 }
 
+/* Whether the first word of a line is one of those in a text. */
+static bool
+goes_with(const char *words, const char *first)
+{
+	size_t len;
+
+	for (; *words != '\0'; words += len + strspn(words + len, " ")) {
+		len = strcspn(words, " ");
+		if (strncmp(first, words, len) == 0 &&
+		    (first[len] == '\0' || words[len - 1] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* The word is known only at the end, as options may stand before it. It may be a secret link. */
+static int
+check_words(struct parser *p, const char *first)
+{
+	size_t n = 0;
+
+	for (size_t g = 0; g < p->groups_count; g++) {
+		for (const struct option *o = p->groups[g].options; o->name != NULL; o++, n++) {
+			if (p->seen[n] && o->with != NULL && !goes_with(o->with, first))
+				return wrong(p, "--%s goes with %s only%s", o->name, o->with, "");
+		}
+	}
+	return ERR_OK;
+}
+
 int
 options_parse(const struct option_group *groups, size_t count, int argc, char *const *argv,
     struct operands *operands, char error[OPTIONS_ERROR_MAX])
@@ -178,5 +208,5 @@ options_parse(const struct option_group *groups, size_t count, int argc, char *c
 			return err;
 		i += used;
 	}
-	return ERR_OK;
+	return check_words(&p, operands->count > 0 ? operands->text[0] : "");
 }

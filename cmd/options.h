@@ -31,6 +31,12 @@ struct option {
 	size_t offset; /* of the field in the target */
 	bool list;     /* may be given several times */
 	bool hidden;   /* not for people: left out of help and file */
+	/*
+	 * First words of the line that it goes with, "new or delegate"; one that ends with '/'
+	 * stands for what begins so. NULL: with all. With another word it would be passed over: an
+	 * error.
+	 */
+	const char *with;
 };
 
 struct option_group { /* a table and where its values go */

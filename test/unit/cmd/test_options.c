@@ -8,6 +8,7 @@ struct target {
 	const char *dir;
 	bool json, quick;
 	uint64_t size;
+	bool secrets;
 	struct country_list countries;
 };
 
@@ -22,6 +23,8 @@ static const struct option table[] = {
 };
 static const struct option second[] = {
 	{ "size", 's', "SIZE", "help", RIGHT_SIZE, set_size, NULL, offsetof(struct target, size) },
+	{ "secrets", 'S', NULL, "help", RIGHT_SWITCH, set_switch, NULL,
+	    offsetof(struct target, secrets), .with = "list or sk://" },
 	{ NULL },
 };
 
@@ -106,6 +109,24 @@ START_TEST(wrong_lines)
 }
 END_TEST
 
+/* With another word the option would be passed over. What the word is may be a secret. */
+START_TEST(options_of_a_word)
+{
+	static const char *const good[] = { "list --secrets", "-S sk://b/k", "--secrets list new",
+		"new", "--no-secrets list" };
+	static const char *const bad[] = { "new --secrets", "-S lis", "--secrets lists",
+		"--secrets", "--no-secrets sk:/", "-S new list" };
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		ck_assert_msg(parse(good[i]) == ERR_OK, "%s: %s", good[i], error);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		ck_assert_msg(parse(bad[i]) == ERR_INVALID, "%s", bad[i]);
+		ck_assert_str_eq(error, "--secrets goes with list or sk:// only");
+	}
+	ck_assert_int_eq(parse("new --secrets --help"), ERR_END);
+}
+END_TEST
+
 START_TEST(help_is_asked)
 {
 	ck_assert_int_eq(parse("--help"), ERR_END);
@@ -133,7 +154,7 @@ main(void)
 	Suite *s = suite_create("cmd/options");
 
 	suite_add(s, "right", 0, every_form, lists_gather, lists_start_anew, help_is_asked, NULL);
-	suite_add(s, "wrong", 0, wrong_lines, NULL);
+	suite_add(s, "wrong", 0, wrong_lines, options_of_a_word, NULL);
 	suite_add(s, "tables", 0, settings_table, NULL);
 	return suite_main(s);
 }
