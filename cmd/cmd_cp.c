@@ -29,8 +29,8 @@ struct copy_command {
 #define FIELD(member) .offset = offsetof(struct copy_command, member)
 #define TYPE_OPTION                                                                                \
 	{                                                                                          \
-		"type", 0, "TYPE", "What is stored is of this content type.",                      \
-		    "a content type such as image/jpeg", set_text, NULL, FIELD(list.transfer.type) \
+		"type", 0, "TYPE", "What is stored is of this content type.", RIGHT_TYPE,          \
+		    set_media_type, NULL, FIELD(list.transfer.type)                                \
 	}
 
 static const struct option cp_options[] = {

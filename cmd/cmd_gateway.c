@@ -20,6 +20,7 @@
 #define STOP_PATIENCE SECONDS(3) /* less than CLIENT_STOP_PATIENCE: then it is cut off */
 #define DESCRIPTORS   (WEB_CONNECTIONS_MAX + 1024) /* and sessions with nodes, files, pipes */
 #define ACCOUNTS_MAX  REALM_ACCOUNTS_MAX
+#define REGION_MAX    63 /* as long as a label in the DNS, and what signatures have room for */
 
 struct text_list {
 	size_t count;
@@ -67,6 +68,29 @@ set_text_list(void *field, const char *text)
 	return true;
 }
 
+static bool
+set_names(void *field, const char *text)
+{
+	return (text == NULL || strlen(text) <= CLOUD_NAME_MAX) && set_text_list(field, text);
+}
+
+static bool
+set_domains(void *field, const char *text)
+{
+	return (text == NULL || value_host_name(text)) && set_text_list(field, text);
+}
+
+/* What clients sign with, between slashes. */
+static bool
+set_s3_region(void *field, const char *text)
+{
+	for (const char *c = text; *c != '\0'; c++) {
+		if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '-')
+			return false;
+	}
+	return strlen(text) <= REGION_MAX && set_text(field, text);
+}
+
 #define FIELD(member) .offset = offsetof(struct gateway_command, member)
 
 static const struct option gateway_options[] = {
@@ -78,11 +102,13 @@ static const struct option gateway_options[] = {
 	    "Serve what this file opens (skerry key delegate), with no account here.", RIGHT_FILE,
 	    set_text, NULL, FIELD(delegate) },
 	{ "name", 0, "NAME", "What the account is called, for people; again for each further one.",
-	    "a name of at most 64 letters", set_text_list, NULL, FIELD(names), .list = true },
-	{ "domain", 0, "NAME", "Whose subdomains are buckets (BUCKET.NAME).", "a domain name",
-	    set_text_list, NULL, FIELD(domains), .list = true },
+	    "a name of at most 64 bytes", set_names, NULL, FIELD(names), .list = true },
+	{ "domain", 0, "NAME", "Whose subdomains are buckets (BUCKET.NAME).",
+	    "the name of a host such as s3.example.com, without a port", set_domains, NULL,
+	    FIELD(domains), .list = true },
 	{ "region", 0, "NAME", "What the place is called to clients (default us-east-1).",
-	    "a name such as us-east-1", set_text, NULL, FIELD(region) },
+	    "a name such as us-east-1: a to z, 0 to 9 and hyphens, at most 63", set_s3_region, NULL,
+	    FIELD(region) },
 	{ "tls-certificate", 0, "FILE", "Speak HTTPS with this certificate (PEM).", RIGHT_FILE,
 	    set_text, NULL, FIELD(certificate) },
 	{ "tls-key", 0, "FILE", "The certificate's key (PEM).", RIGHT_FILE, set_text, NULL,
@@ -91,8 +117,8 @@ static const struct option gateway_options[] = {
 	    "New buckets have no ACLs and no public access, unless they say otherwise.",
 	    RIGHT_SWITCH, set_switch, NULL, FIELD(buckets_closed) },
 	{ "lifecycle-day", 0, "TIME",
-	    "How long a day of lifecycle rules is, for tests (default 1d).", RIGHT_DURATION,
-	    set_duration, NULL, FIELD(lifecycle_day_s) },
+	    "How long a day of lifecycle rules is, for tests (default 1d).", RIGHT_DAY,
+	    set_short_day, NULL, FIELD(lifecycle_day_s) },
 	{ "no-stale-reads", 0, NULL,
 	    "Refuse reads while no quorum of anchors answers, instead of marking them.",
 	    RIGHT_SWITCH, set_switch, NULL, FIELD(no_stale) },
@@ -166,6 +192,14 @@ usable(const char *command, const struct gateway_command *g)
 				   "--make-keys: the file has its key");
 		return false;
 	}
+	if (g->names.count > g->accounts.count + 1) {
+		say_error(command,
+		    "--name is given %zu times, and served %s %zu account%s: name each "
+		    "once, the first of --dir, the others as --account has them",
+		    g->names.count, g->accounts.count == 0 ? "is" : "are", g->accounts.count + 1,
+		    g->accounts.count == 0 ? "" : "s");
+		return false;
+	}
 	return true;
 }
 
@@ -184,6 +218,33 @@ prepare(const char *command, struct gateway_command *g)
 
 /* ---- in the network ---- */
 
+static const char *
+directory_of(const struct gateway_command *g, size_t i)
+{
+	return i == 0 ? g->c->dir : g->accounts.text[i - 1];
+}
+
+/* Two of one account would race for its duties, and lists show it twice. */
+static bool
+all_different(struct gateway_command *g)
+{
+	struct pubkey owner[ACCOUNTS_MAX];
+
+	for (size_t i = 0; i < g->served_count && g->delegate == NULL; i++) {
+		account_owner(i == 0 ? client_own_account(g->c) : &g->served[i].account, &owner[i]);
+		for (size_t j = 0; j < i; j++) {
+			if (!pubkey_equal(&owner[i], &owner[j]))
+				continue;
+			say_error(g->c->command,
+			    "--account %s: it is the account of %s, which is served already; right "
+			    "would be another one",
+			    directory_of(g, i), directory_of(g, j));
+			return false;
+		}
+	}
+	return true;
+}
+
 static SUSPENDS int
 start_account(struct gateway_command *g, size_t i)
 {
@@ -201,7 +262,7 @@ start_account(struct gateway_command *g, size_t i)
 		err = realm_net_add(g->realm, s->cloud);
 	if (err != ERR_OK)
 		say_error(c->command, "cannot open the buckets of the account in %s: %s",
-		    i == 0 ? c->dir : g->accounts.text[i - 1], err_text(err));
+		    directory_of(g, i), err_text(err));
 	return err;
 }
 
@@ -230,7 +291,7 @@ start_buckets(struct gateway_command *g)
 {
 	struct client *c = g->c;
 	struct realm_net_opts realm = { .env = c->env, .files = c->files };
-	int err = buckets_ground(c, &g->ground);
+	int err = all_different(g) ? buckets_ground(c, &g->ground) : ERR_INVALID;
 
 	if (err == ERR_OK)
 		err = realm_net_new(&realm, &g->realm);

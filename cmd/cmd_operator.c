@@ -16,7 +16,8 @@ struct operator_command {
 
 static const struct option operator_options[] = {
 	{ "network", 0, "NAME", "The network that the countersignature is for (default skerry).",
-	    "a network's name", set_network, NULL, offsetof(struct operator_command, network) },
+	    "a network's name", set_network, NULL, offsetof(struct operator_command, network),
+	    .with = "sign" },
 	{ NULL },
 };
 

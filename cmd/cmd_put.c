@@ -66,8 +66,8 @@ static const struct option put_options[] = {
 	    "a number from 1 to 800", set_days, NULL, FIELD(term_days) },
 	{ "lock", 0, "TIME", "So long nobody can delete it, you included (default: not at all).",
 	    RIGHT_DURATION, set_duration, NULL, FIELD(lock_s) },
-	{ "name", 0, "NAME", "The name that the file carries, instead of its own.", "a file's name",
-	    set_text, NULL, FIELD(name) },
+	{ "name", 0, "NAME", "The name that the file carries, instead of its own.", RIGHT_NAME,
+	    set_file_name, NULL, FIELD(name) },
 	{ NULL },
 };
 

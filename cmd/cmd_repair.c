@@ -16,10 +16,11 @@
 #include "overlay/base/env_real.h"
 
 /* Lines of the picture beside the queue; and of the queue where nobody knows the screen. */
-#define LINES_BESIDE 12
-#define LINES_USUAL  24
-#define INTERVAL_MAX 3600
-#define TEXT_MAX     96
+#define LINES_BESIDE     12
+#define LINES_USUAL      24
+#define INTERVAL_DEFAULT 2 /* seconds */
+#define INTERVAL_MAX     3600
+#define TEXT_MAX         96
 
 struct repair {
 	struct console console;
@@ -215,7 +216,8 @@ look_task(void *arg)
 		if (err == ERR_OK)
 			err = print(p, reply);
 		if (err == ERR_OK && p->watch)
-			err = task_sleep(p->console.env, p->interval_s * SECONDS(1));
+			err = task_sleep(p->console.env,
+			    SECONDS(p->interval_s != 0 ? p->interval_s : INTERVAL_DEFAULT));
 	} while (err == ERR_OK && p->watch);
 	wait_wake(&p->over, err);
 	return err;
@@ -275,13 +277,15 @@ repair_run(const struct command *self, int argc, char **argv)
 	if (p == NULL)
 		return EXIT_FAILED;
 	p->console.command = self->name;
-	p->interval_s = 2;
 	p->terminal = isatty(STDOUT_FILENO) == 1;
 	if (command_parse(self, argc, argv,
 		(struct option_group[]){ { console_options, &p->console }, { repair_options, p } },
 		2, &operands, &code)) {
 		code = EXIT_FAILED;
-		if (console_run(&p->console, main_task, p, &err))
+		if (p->interval_s != 0 && !p->watch) {
+			say_error(self->name, "--interval goes with --watch");
+			code = EXIT_USAGE;
+		} else if (console_run(&p->console, main_task, p, &err))
 			code = tell(p, err);
 	}
 	free(p);

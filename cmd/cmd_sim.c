@@ -31,6 +31,7 @@
 #define HUNT_MOST         UINT64_C(1000000000) /* minutes or stories: as good as for ever */
 /* Up to here the real cryptography is fast enough (doc/simulation.md has the figures). */
 #define REAL_CRYPTO_NODES 1000
+#define LOOKUPS_MAX       UINT64_C(1000000000)
 #define REPORT_BYTES_MAX  MIB(16)
 #define PROGRESS_PAUSE_MS 200
 
@@ -43,9 +44,9 @@ set_nodes(void *field, const char *text)
 }
 
 static bool
-set_number(void *field, const char *text)
+set_lookups(void *field, const char *text)
 {
-	return value_count(text, 0, UINT64_MAX, field);
+	return value_count(text, 0, LOOKUPS_MAX, field);
 }
 
 static bool
@@ -131,8 +132,9 @@ static const struct option sim_options[] = {
 	{ "set", 0, "KEY=VALUE", "overrides the file, e.g. network.loss=2%.",
 	    "SECTION.KEY=VALUE, at most 32 times", set_sets, NULL,
 	    offsetof(struct sim_command, sets), .list = true, .with = "run" },
-	{ "lookups", 0, "COUNT", "so many lookups more, at the end of the span.", "a number",
-	    set_number, NULL, offsetof(struct sim_command, lookups), .with = "run" },
+	{ "lookups", 0, "COUNT", "so many lookups more, at the end of the span.",
+	    "a number to 1000000000", set_lookups, NULL, offsetof(struct sim_command, lookups),
+	    .with = "run" },
 	{ "crypto", 0, "KIND", "auto (default), real or stand-in; see skerry-sim(1).",
 	    "auto, real or stand-in", set_crypto, NULL, offsetof(struct sim_command, crypto) },
 	{ "report", 0, "FILE", "writes a page with plots.", RIGHT_FILE, set_text, NULL,

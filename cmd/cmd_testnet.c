@@ -36,11 +36,11 @@ set_peers(void *field, const char *text)
 }
 
 static bool
-set_capacity(void *field, const char *text)
+set_peer_capacity(void *field, const char *text)
 {
 	struct testnet *t = field;
 
-	t->capacity_given = value_size(text, &t->capacity);
+	t->capacity_given = set_capacity(&t->capacity, text);
 	return t->capacity_given;
 }
 
@@ -49,7 +49,7 @@ set_repair_rate(void *field, const char *text)
 {
 	struct testnet *t = field;
 
-	t->repair_rate_given = value_size(text, &t->repair_rate);
+	t->repair_rate_given = set_rate(&t->repair_rate, text);
 	return t->repair_rate_given;
 }
 
@@ -66,12 +66,12 @@ set_s3(void *field, const char *text)
 
 /* Checked here, said to the gateway as it was said. */
 static bool
-set_text_duration(void *field, const char *text)
+set_text_day(void *field, const char *text)
 {
 	struct testnet *t = field;
 	uint64_t seconds;
 
-	if (!set_duration(&seconds, text))
+	if (!set_short_day(&seconds, text))
 		return false;
 	t->lifecycle_day = text;
 	return true;
@@ -86,17 +86,17 @@ static const struct option testnet_options[] = {
 	    "a number from 1 to 200", set_peers, NULL, FIELD(peers) },
 	{ "code", 0, "K/R/N", "Code of files put into this network; buckets name theirs.",
 	    RIGHT_CODE, set_code, NULL, FIELD(net.code) },
-	{ "capacity", 0, "SIZE", "Disk space that each peer gives (default 10G).", RIGHT_SIZE,
-	    set_capacity, NULL, FIELD(net) },
+	{ "capacity", 0, "SIZE", "Disk space that each peer gives (default 10G).", RIGHT_CAPACITY,
+	    set_peer_capacity, NULL, FIELD(net) },
 	{ "repair-rate", 0, "SIZE",
-	    "Bytes a second that repair may move at each peer; 0: no limit.", RIGHT_SIZE,
+	    "Bytes a second that repair may move at each peer; 0: no limit.", RIGHT_RATE,
 	    set_repair_rate, NULL, FIELD(net) },
 	{ "real-pace", 0, NULL, "Upkeep is no quicker than on other networks: for measuring.",
 	    RIGHT_SWITCH, set_switch, NULL, FIELD(net.real_pace) },
 	{ "s3", 0, "PORT", "Serve two accounts by S3 on this port of 127.0.0.1; 0: a free one.",
 	    "a port from 0 to 65535", set_s3, NULL, FIELD(net) },
 	{ "lifecycle-day", 0, "TIME", "How long a day of lifecycle rules is (default 1d).",
-	    RIGHT_DURATION, set_text_duration, NULL, FIELD(net) },
+	    RIGHT_DAY, set_text_day, NULL, FIELD(net) },
 	{ "json", 0, NULL, "Print one line for machines when all have joined.", RIGHT_SWITCH,
 	    set_switch, NULL, FIELD(json) },
 	{ NULL },
@@ -238,6 +238,10 @@ check(struct testnet_command *c)
 
 	if (c->dir == NULL) {
 		say_error(t->command, "--dir is needed: the peers live there");
+		return false;
+	}
+	if (t->lifecycle_day != NULL && !t->s3) {
+		say_error(t->command, "--lifecycle-day is the gateway's: it needs --s3");
 		return false;
 	}
 	there = testnet_count(c->dir);

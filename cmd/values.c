@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/say.h"
 #include "overlay/base/log.h"
 #include "overlay/contact.h"
 #include "overlay/identity.h"
@@ -87,6 +88,36 @@ value_range(const char *text, uint64_t *from, uint64_t *to)
 	return true;
 }
 
+#define HOST_NAME_MAX_LEN 253 /* RFC 1035, without the dot at the end */
+#define HOST_LABEL_MAX    63
+
+static bool
+is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool
+value_host_name(const char *text)
+{
+	const char *label = text;
+	size_t len;
+
+	if (strlen(text) > HOST_NAME_MAX_LEN)
+		return false;
+	for (;; label += len + 1) {
+		len = strcspn(label, ".");
+		if (len == 0 || len > HOST_LABEL_MAX || label[0] == '-' || label[len - 1] == '-')
+			return false;
+		for (size_t i = 0; i < len; i++) {
+			if (!is_alnum(label[i]) && label[i] != '-')
+				return false;
+		}
+		if (label[len] == '\0') /* an address ends with digits, a name does not */
+			return strspn(label, "0123456789") < len;
+	}
+}
+
 bool
 value_country(const char *text, char out[2])
 {
@@ -144,6 +175,56 @@ set_size(void *field, const char *text)
 }
 
 bool
+set_file_name(void *field, const char *text)
+{
+	char clean[4 * FILE_NAME_MAX + 1];
+
+	if (strlen(text) > FILE_NAME_MAX || strchr(text, '/') != NULL || strcmp(text, ".") == 0 ||
+	    strcmp(text, "..") == 0 || strcmp(say_clean(text, clean, sizeof(clean)), text) != 0)
+		return false;
+	return set_text(field, text);
+}
+
+bool
+set_media_type(void *field, const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c < ' ' || *c > '~')
+			return false;
+	}
+	if (slash == NULL || slash == text || slash[1] == '\0' || strlen(text) > MEDIA_TYPE_MAX ||
+	    strchr(text, ' ') == text)
+		return false;
+	return set_text(field, text);
+}
+
+/* 0, or no less than that. */
+static bool
+set_size_from(void *field, const char *text, uint64_t least)
+{
+	uint64_t v;
+
+	if (!value_size(text, &v) || (v != 0 && v < least))
+		return false;
+	*(uint64_t *)field = v;
+	return true;
+}
+
+bool
+set_capacity(void *field, const char *text)
+{
+	return set_size_from(field, text, CAPACITY_MIN);
+}
+
+bool
+set_rate(void *field, const char *text)
+{
+	return set_size_from(field, text, RATE_MIN);
+}
+
+bool
 set_days(void *field, const char *text)
 {
 	const char *end;
@@ -176,6 +257,17 @@ set_duration(void *field, const char *text)
 	if (seconds == 0 || v > LEASE_AHEAD_MAX_S / seconds)
 		return false;
 	*(uint64_t *)field = v * seconds;
+	return true;
+}
+
+bool
+set_short_day(void *field, const char *text)
+{
+	uint64_t v;
+
+	if (!set_duration(&v, text) || v == 0 || v > duration_units[0].seconds)
+		return false;
+	*(uint64_t *)field = v;
 	return true;
 }
 
@@ -297,7 +389,8 @@ set_contacts(void *field, const char *text)
 		list->count = 0;
 		return true;
 	}
-	if (list->count == VALUES_CONTACTS || contact_split(text, &pub, host, &port) != ERR_OK)
+	if (list->count == VALUES_CONTACTS || contact_split(text, &pub, host, &port) != ERR_OK ||
+	    port == 0)
 		return false;
 	if (!copy(list->text[list->count], CONTACT_NAME_MAX, text))
 		return false;

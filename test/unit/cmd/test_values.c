@@ -46,6 +46,83 @@ START_TEST(sizes_return)
 }
 END_TEST
 
+/* Values that mean nothing: a node that keeps nothing, a rate at which nothing arrives, no day. */
+START_TEST(least_values)
+{
+	uint64_t v = 7;
+
+	ck_assert(set_capacity(&v, "0") && v == 0);
+	ck_assert(set_capacity(&v, "16M") && v == CAPACITY_MIN);
+	ck_assert(!set_capacity(&v, "1") && !set_capacity(&v, "16777215") && !set_capacity(&v, ""));
+	ck_assert_uint_eq(v, CAPACITY_MIN);
+	ck_assert(set_rate(&v, "0") && v == 0);
+	ck_assert(set_rate(&v, "16K") && v == RATE_MIN);
+	ck_assert(!set_rate(&v, "1") && !set_rate(&v, "16383") && !set_rate(&v, "x"));
+	ck_assert_uint_eq(v, RATE_MIN);
+	ck_assert(set_short_day(&v, "1s") && v == 1);
+	ck_assert(set_short_day(&v, "24h") && v == 86400);
+	ck_assert(!set_short_day(&v, "0") && !set_short_day(&v, "0s") && !set_short_day(&v, "25h"));
+	ck_assert_uint_eq(v, 86400);
+}
+END_TEST
+
+START_TEST(host_names)
+{
+	static const char *const good[] = { "localhost", "s3.example.com", "S3.Example.COM",
+		"a-b.c", "3com.net", "1.2.3.x4", "xn--bcher-kva.example" };
+	static const char *const bad[] = { "", "a b", ".", "a.", ".a", "a..b", "-a", "a-", "a.-b",
+		"a_b", "a:80", "http://a", "10.0.0.1", "[::1]", "b\xc3\xbc.example", "a/b", "*" };
+	char text[300];
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		ck_assert_msg(value_host_name(good[i]), "%s", good[i]);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		ck_assert_msg(!value_host_name(bad[i]), "%s", bad[i]);
+	memset(text, 'a', sizeof(text));
+	text[63] = '\0';
+	ck_assert(value_host_name(text));
+	text[63] = 'a';
+	text[64] = '\0';
+	ck_assert(!value_host_name(text));
+	memset(text, 'a', sizeof(text));
+	for (size_t i = 50; i < sizeof(text); i += 50)
+		text[i] = '.';
+	text[253] = '\0';
+	ck_assert(value_host_name(text));
+	text[253] = 'a';
+	text[254] = '\0';
+	ck_assert(!value_host_name(text));
+}
+END_TEST
+
+START_TEST(names_and_types)
+{
+	static const char *const bad_names[] = { "", "a/b", "/", ".", "..", "a\nb", "\x7f",
+		"\xff" };
+	static const char *const bad_types[] = { "", "text", "text/", "/plain", "a/b\nc: d",
+		"t\xc3\xa4xt/plain", " a/b" };
+	const char *out = NULL;
+	char text[300];
+
+	memset(text, 'x', sizeof(text));
+	text[255] = '\0';
+	ck_assert(set_file_name(&out, text) && out == text);
+	ck_assert(set_file_name(&out, "gr\xc3\xbc\xc3\x9f"
+				      "e.txt") &&
+		  set_file_name(&out, ".a b"));
+	text[255] = 'x';
+	text[256] = '\0';
+	ck_assert(!set_file_name(&out, text));
+	for (size_t i = 0; i < ARRAY_LEN(bad_names); i++)
+		ck_assert_msg(!set_file_name(&out, bad_names[i]), "%s", bad_names[i]);
+	ck_assert(set_media_type(&out, "image/jpeg"));
+	ck_assert(set_media_type(&out, "text/plain; charset=utf-8"));
+	for (size_t i = 0; i < ARRAY_LEN(bad_types); i++)
+		ck_assert_msg(!set_media_type(&out, bad_types[i]), "%s", bad_types[i]);
+	ck_assert_str_eq(out, "text/plain; charset=utf-8");
+}
+END_TEST
+
 START_TEST(durations)
 {
 	static const struct {
@@ -128,6 +205,8 @@ START_TEST(contacts)
 	ck_assert(set_contacts(list, NULL));
 	ck_assert(!set_contacts(list, "node.example:7730"));
 	ck_assert(!set_contacts(list, key));
+	(void)snprintf(text, sizeof(text), "%s@node.example:0", key);
+	ck_assert(!set_contacts(list, text));
 	free(list);
 }
 END_TEST
@@ -191,7 +270,8 @@ main(void)
 {
 	Suite *s = suite_create("cmd/values");
 
-	suite_add(s, "numbers", 0, sizes, sizes_return, durations, ranges, NULL);
+	suite_add(s, "numbers", 0, sizes, sizes_return, least_values, host_names, names_and_types,
+	    durations, ranges, NULL);
 	suite_add(s, "lists", 0, countries, contacts, NULL);
 	suite_add(s, "others", 0, small_ones, NULL);
 	suite_add(s, "for people", 0, clean_text, sizes_for_people, NULL);
