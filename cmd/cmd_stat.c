@@ -51,7 +51,7 @@ print_facts(const struct survey *s)
 		printf("kept until %s\n", say_time(survey_until(s), SAY_MINUTE, when));
 	printf("code       %u/%u/%u: any %u of %u pieces of each part rebuild it\n", f->code.k,
 	    f->code.r, f->code.n, f->code.k, f->code.n);
-	printf("parts      %" PRIu64 " and the manifest, %s on all peers\n", f->chunks,
+	printf("parts      %" PRIu64 " and the manifest, %s on all peers\n", f->parts,
 	    say_size(f->stored_bytes, size));
 	survey_report(s, &report);
 	printf("placement  each part on up to %u peers, %u countries, %u regions, %u operators, "

@@ -55,8 +55,8 @@ struct file_put_opts {
 	void *arg;
 };
 struct file_put_result {
-	struct link link; /* read link */
-	uint64_t bytes, chunks;
+	struct link link;       /* read link */
+	uint64_t bytes, chunks; /* chunks: all that were placed, the manifest's included */
 	struct code_params code;
 	uint8_t placed_min;             /* over all chunks: shards with receipts of the worst one */
 	struct placement_report report; /* of the worst chunk */
@@ -128,21 +128,23 @@ SUSPENDS int file_set_lease(struct files *f, const struct file_lease_opts *opts,
 struct file_info {
 	bool readable; /* a read link: name and length are known */
 	char name[1025];
-	uint64_t bytes, chunks, stored_bytes; /* stored: all shards, as placed */
+	uint64_t bytes, stored_bytes; /* stored: all shards, as placed */
+	uint64_t chunks,
+	    parts; /* all that lie on the peers; of these the file's, not its manifest's */
 	struct code_params code;
 	uint64_t created_ms;
 	struct link verify;
 };
 struct file_chunk_state {
-	uint64_t number;                  /* UINT64_MAX: the manifest's own */
+	uint64_t number;                  /* UINT64_MAX: the manifest's, or of its lists */
 	const struct chunk_ref *ref;      /* lends for the call */
 	const struct shard_state *shards; /* n of them; NULL when not surveyed */
 	uint8_t live;
 };
 /*
- * The manifest's facts, and if each is not NULL a survey of every chunk (the manifest's first)
- * without downloading any; each runs on the loop. *least gets the smallest live − k (may be
- * negative).
+ * The manifest's facts, and if each is not NULL a survey of every chunk (the manifest's and
+ * those of its lists first) without downloading any; each runs on the loop. *least gets the
+ * smallest live − k (may be negative).
  */
 SUSPENDS int file_survey(struct files *f, const struct link *link, struct file_info *info,
     void (*each)(void *arg, const struct file_chunk_state *s), void *arg, int *least,

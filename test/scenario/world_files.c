@@ -238,6 +238,7 @@ struct survey_run {
 	uint8_t index;
 	struct pubkey holder;
 	bool found;
+	uint64_t seen;
 };
 
 static void
@@ -245,6 +246,7 @@ see_chunk(void *arg, const struct file_chunk_state *s)
 {
 	struct survey_run *r = arg;
 
+	r->seen++;
 	if (s->number == r->chunk && s->shards[r->index].live) {
 		r->holder = s->shards[r->index].holder.pub;
 		r->found = true;
@@ -263,9 +265,12 @@ int
 world_survey(struct world *w, const char *name, struct file_info *info, int *least)
 {
 	struct survey_run r = { .w = w, .info = info, .least = least, .chunk = UINT64_MAX - 1 };
+	int err;
 
 	link_to_verify(&find_file(w, name)->link, &r.link);
-	return sim_run_task(w->sim, w->client_env, survey_task, &r);
+	err = sim_run_task(w->sim, w->client_env, survey_task, &r);
+	must(err != ERR_OK || r.seen == info->chunks);
+	return err;
 }
 
 int
