@@ -10,6 +10,7 @@
 
 #include "cmd/delegate.h"
 #include "cmd/gateway_keys.h"
+#include "cmd/gateway_tls.h"
 #include "cmd/json.h"
 #include "cmd/say.h"
 #include "gateway/gateway.h"
@@ -49,6 +50,7 @@ struct gateway_command {
 	struct ground_net *ground;
 	struct realm_net *realm;
 	struct gateway *gateway;
+	struct gateway_tls tls;
 	struct wait stop, ended;
 };
 
@@ -338,6 +340,8 @@ listen_there(struct gateway_command *g)
 	err = gateway_open(&opts, &g->gateway);
 	if (err != ERR_OK)
 		tell_deaf(g, err);
+	else if (g->certificate != NULL)
+		gateway_tls_start(&g->tls, c->env, g->certificate, buf_bytes(&g->certificate_text));
 	return err;
 }
 
@@ -367,6 +371,8 @@ tell(struct gateway_command *g)
 	json_put_text(o, "endpoint", endpoint_text(g, endpoint));
 	json_put_text(o, "region", g->region != NULL ? g->region : GATEWAY_REGION);
 	json_put_value(o, "accounts", list);
+	if (g->certificate != NULL)
+		json_put_value(o, "certificate", gateway_tls_json(&g->tls));
 	if (err != ERR_OK) {
 		json_free(o);
 		return err;
@@ -398,6 +404,7 @@ serve(void *arg)
 		err = tell(g);
 	if (err == ERR_OK)
 		err = wait_always(g->c->env, &g->stop);
+	gateway_tls_stop(&g->tls);
 	gateway_close(g->gateway, STOP_PATIENCE);
 	for (size_t i = 0; i < g->served_count; i++) {
 		duties_free(g->served[i].duties);
