@@ -126,10 +126,7 @@ wait_more(struct walk *w, uint64_t deadline)
 		return ERR_TIMEOUT;
 	err = wait_for(w->dht->env, &w->wake, until - now);
 	wait_init(&w->wake);
-	/* The time this walk set itself, not the task's own. */
-	if (err == ERR_TIMEOUT && env_now(w->dht->env) >= until && until < deadline)
-		return ERR_OK;
-	return err;
+	return wait_time_came(w->dht->env, err, until) && until < deadline ? ERR_OK : err;
 }
 
 static void

@@ -428,8 +428,7 @@ stream_read_for(struct stream *st, void *dst, size_t len, uint64_t span, size_t 
 	uint64_t end = env_now(env) + span;
 	int err = read_some(st, dst, len, span, got);
 
-	/* The span's end, not the stream's nor the task's own. */
-	return err == ERR_TIMEOUT && !st->in_ended && env_now(env) >= end ? ERR_OK : err;
+	return wait_time_came(env, err, end) && !st->in_ended ? ERR_OK : err;
 }
 
 SUSPENDS int

@@ -204,8 +204,7 @@ window_wait(struct window *w, bool *late)
 	int err = wait_for(env, &w->wait, end - env_now(env));
 
 	w->waiting = false;
-	/* Before its time it is the task's own deadline, and every other wait would say so, too. */
-	*late = err == ERR_TIMEOUT && env_now(env) >= end;
+	*late = wait_time_came(env, err, end);
 	return *late ? ERR_OK : err;
 }
 

@@ -366,7 +366,7 @@ write_op(struct head_client *hc, struct head_op *op, enum proposer_outcome *outc
 	old = task_deadline(hc->env, op->deadline);
 	err = semaphore_acquire(hc->env, &hc->op);
 	task_deadline_restore(hc->env, old);
-	if (err == ERR_TIMEOUT && env_now(hc->env) >= op->deadline) {
+	if (wait_time_came(hc->env, err, op->deadline)) {
 		*outcome = OUT_FAILED;
 		return ERR_OK;
 	}

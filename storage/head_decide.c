@@ -23,9 +23,7 @@ head_wait_until(struct head_client *hc, uint64_t at)
 	hc->sleeps_until = at;
 	err = wait_for(hc->env, &w, at - now);
 	hc->event = NULL;
-	if (err == ERR_TIMEOUT && env_now(hc->env) >= at)
-		err = ERR_OK;
-	return err;
+	return wait_time_came(hc->env, err, at) ? ERR_OK : err;
 }
 
 /* ---- the view ---- */

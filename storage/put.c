@@ -49,7 +49,7 @@ put_wait_tick(struct put *p, struct waiter *w, uint64_t timeout)
 	uint64_t end = env_now(p->env) + timeout;
 	int err = put_wait(p, w, timeout);
 
-	return err == ERR_TIMEOUT && env_now(p->env) >= end ? ERR_OK : err;
+	return wait_time_came(p->env, err, end) ? ERR_OK : err;
 }
 
 int

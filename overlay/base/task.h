@@ -101,6 +101,11 @@ void wait_wake(struct wait *w, int result);
  * timeout: ns from now, 0 for none but the task's own deadline.
  */
 SUSPENDS int wait_for(struct env *env, struct wait *w, uint64_t timeout);
+/*
+ * Whether err is of a wait whose own time, at, has come. Before that ERR_TIMEOUT is of the task's
+ * deadline, and every other wait of it would say so, too.
+ */
+bool wait_time_came(struct env *env, int err, uint64_t at);
 /* Until the event, whatever happens: for work that cannot be taken back. */
 SUSPENDS int wait_always(struct env *env, struct wait *w);
 

@@ -56,6 +56,12 @@ wait_for(struct env *env, struct wait *w, uint64_t timeout)
 	return err;
 }
 
+bool
+wait_time_came(struct env *env, int err, uint64_t at)
+{
+	return err == ERR_TIMEOUT && env_now(env) >= at;
+}
+
 int
 wait_always(struct env *env, struct wait *w)
 {

@@ -140,6 +140,39 @@ START_TEST(wait_times_out)
 }
 END_TEST
 
+/* The wait's own time, or the deadline of the task that waits. */
+static int
+wait_by_deadline(void *arg)
+{
+	uint64_t start = env_now(env), own = start + MILLISECONDS(20), old;
+	struct wait w;
+	int err;
+
+	wait_init(&w);
+	err = wait_for(env, &w, own - start);
+	ck_assert(wait_time_came(env, err, own));
+	old = task_deadline(env, own + MILLISECONDS(10));
+	own += MILLISECONDS(30);
+	err = wait_for(env, &w, own - env_now(env));
+	ck_assert_int_eq(err, ERR_TIMEOUT);
+	ck_assert(!wait_time_came(env, err, own));
+	task_deadline_restore(env, old);
+	wait_wake(&w, ERR_CORRUPT);
+	err = wait_for(env, &w, 1);
+	ck_assert(!wait_time_came(env, err, start));
+	++*(int *)arg;
+	return ERR_OK;
+}
+
+START_TEST(whose_time_came)
+{
+	int done = 0;
+
+	run(wait_by_deadline, &done);
+	ck_assert_int_eq(done, 1);
+}
+END_TEST
+
 START_TEST(cancel_ends_a_wait)
 {
 	struct waiting w = { .timeout = MILLISECONDS(20) };
@@ -517,6 +550,7 @@ main(void)
 	tcase_add_test(tc, wait_gets_the_first_result);
 	tcase_add_test(tc, wait_woken_before_does_not_suspend);
 	tcase_add_test(tc, wait_times_out);
+	tcase_add_test(tc, whose_time_came);
 	tcase_add_test(tc, cancel_ends_a_wait);
 	tcase_add_test(tc, result_wins_over_cancel);
 	tcase_add_test(tc, late_result_still_wins);
