@@ -224,12 +224,15 @@ init_set_up(const struct init *i, const char *command)
 	bool made;
 	int err = dirs_choose(i->dir_option, dir);
 
-	if (err == ERR_OK)
-		err = dirs_make(dir, &made);
+	if (err != ERR_OK) {
+		say_error(command, "no directory: give --dir, or set SKERRY_DIR or HOME");
+		return err;
+	}
+	err = dirs_make(dir, &made);
 	if (err == ERR_OK)
 		err = dirs_path(dir, DIRS_ACCOUNT, path);
 	if (err != ERR_OK) {
-		say_error(command, "cannot use the directory: %s", err_text(err));
+		say_error(command, "cannot use the directory %s: %s", dir, dirs_why(err));
 		return err;
 	}
 	if (dirs_exists(path)) {

@@ -19,7 +19,7 @@ print_owner(const char *command, const struct client_options *o)
 	int err = dirs_choose(o->dir, dir);
 
 	if (err != ERR_OK) {
-		say_error(command, "cannot use the directory: %s", err_text(err));
+		say_error(command, "no directory: give --dir, or set SKERRY_DIR or HOME");
 		return EXIT_FAILED;
 	}
 	if (client_account(command, dir, o->passphrase_file, &account) != ERR_OK)

@@ -269,7 +269,7 @@ lock_directory(struct testnet_command *c)
 	if (err == ERR_BUSY)
 		say_error(c->net.command, "a test network runs in %s already", c->dir);
 	else if (err != ERR_OK)
-		say_error(c->net.command, "cannot use the directory %s: %s", c->dir, err_text(err));
+		say_error(c->net.command, "cannot use the directory %s: %s", c->dir, dirs_why(err));
 	return err;
 }
 

@@ -41,6 +41,8 @@ dirs_make(const char *dir, bool *made)
 		*made = true;
 		return ERR_OK;
 	}
+	if (errno == ENOTDIR)
+		return ERR_EXISTS;
 	if (errno != EEXIST)
 		return err_from_errno(errno);
 	if (stat(dir, &st) != 0)
@@ -49,6 +51,19 @@ dirs_make(const char *dir, bool *made)
 		return ERR_EXISTS;
 	*made = false;
 	return ERR_OK;
+}
+
+const char *
+dirs_why(int err)
+{
+	switch (err) {
+	case ERR_EXISTS:
+		return "it, or something on the way to it, is no directory";
+	case ERR_NOT_FOUND:
+		return "the directory above it is not there, and only the last one is made";
+	default:
+		return err_text(err);
+	}
 }
 
 bool

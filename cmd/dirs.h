@@ -20,8 +20,13 @@
 int dirs_choose(const char *given, char out[PATH_BYTES_MAX]);
 /* "dir/name". ERR_TOO_BIG. */
 int dirs_path(const char *dir, const char *name, char out[PATH_BYTES_MAX]);
-/* Makes the directory (0700), not its parents; ERR_OK when it is there, *made tells. Blocks. */
+/*
+ * Makes the directory (0700), not its parents; ERR_OK when it is there, *made tells. ERR_EXISTS: it
+ * is no directory, or something on the way to it is none. Blocks.
+ */
 int dirs_make(const char *dir, bool *made);
+/* Why dirs_choose() or dirs_make() gave err, in words. */
+const char *dirs_why(int err);
 bool dirs_exists(const char *path);
 
 #endif
