@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cmd/say.h"
 
@@ -26,6 +27,11 @@ links_read(const char *command, const char *text, bool reading, struct link *out
 	*code = EXIT_USAGE;
 	if (err == ERR_VERSION)
 		say_error(command, "the link was made by a newer version of %s", PROGRAM_NAME);
+	else if (err != ERR_OK && text != line && access(text, F_OK) == 0)
+		say_error(command,
+		    "this is a file, and no link; right would be, if the link is in it: %s %s - < "
+		    "%s",
+		    PROGRAM_NAME, command, text);
 	else if (err != ERR_OK)
 		say_error(command, "this is no link, or it was not copied whole; right would be a "
 				   "whole line such as skerry:r1-...");
