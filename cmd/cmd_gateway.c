@@ -263,8 +263,8 @@ start_account(struct gateway_command *g, size_t i)
 	if (err == ERR_OK)
 		err = realm_net_add(g->realm, s->cloud);
 	if (err != ERR_OK)
-		say_error(c->command, "cannot open the buckets of the account in %s: %s",
-		    directory_of(g, i), err_text(err));
+		(void)buckets_fail(
+		    c, err, "open the buckets of the account in %s", directory_of(g, i));
 	return err;
 }
 

@@ -17,6 +17,7 @@
 #include "cmd/spawn.h"
 #include "cmd/testnet.h"
 #include "overlay/base/env_real.h"
+#include "storage/anchors.h"
 
 #define PEERS_DEFAULT 8
 
@@ -244,12 +245,22 @@ check(struct testnet_command *c)
 		say_error(t->command, "--lifecycle-day is the gateway's: it needs --s3");
 		return false;
 	}
+	if (t->s3 && t->capacity_given && t->capacity == 0) {
+		say_error(t->command, "--s3 needs peers that store something, not --capacity 0");
+		return false;
+	}
 	there = testnet_count(c->dir);
 	t->dir = c->dir;
 	t->peers_count = c->peers != 0 ? c->peers : there != 0 ? there : PEERS_DEFAULT;
 	if (t->code.k != 0 && t->code.n > t->peers_count) {
 		say_error(t->command, "a code of %u pieces needs %u peers, not %zu", t->code.n,
 		    t->code.n, t->peers_count);
+		return false;
+	}
+	if (t->s3 && t->peers_count < anchors_count_for(t->peers_count)) {
+		say_error(t->command,
+		    "--s3 needs %u peers, which keep the heads of buckets, not %zu",
+		    anchors_count_for(t->peers_count), t->peers_count);
 		return false;
 	}
 	return true;
