@@ -286,6 +286,25 @@ tell_start(struct node_command *n, int err)
 		say_error(n->name, "cannot start with %s on %s: %s", n->dir, listen, err_text(err));
 }
 
+/* It runs, is in nobody's way, and keeps nothing new: nobody would see why. */
+static void
+tell_no_room(const struct node_command *n)
+{
+	char left[SAY_SIZE_MAX], reserve[SAY_SIZE_MAX];
+	struct store *store = node_store(n->node);
+	struct store_status s;
+
+	if (store == NULL)
+		return;
+	store_status(store, &s);
+	if (s.disk_free > s.reserve)
+		return;
+	log_warn(n->env,
+	    "nothing new is kept: %s has %s free, and the reserve is %s; right would be a larger "
+	    "disk, or a smaller --reserve",
+	    n->dir, say_size(s.disk_free, left), say_size(s.reserve, reserve));
+}
+
 static void
 tell_running(struct node_command *n)
 {
@@ -299,6 +318,7 @@ tell_running(struct node_command *n)
 		metrics_local(n->metrics, &local);
 		log_info(n->env, "metrics at http://%s/metrics", addr_format(&local, metrics));
 	}
+	tell_no_room(n);
 	if (!node_joined(n->node))
 		log_warn(n->env, "no peer of the network \"%s\" answers yet", n->settings.network);
 }

@@ -52,7 +52,10 @@ print_store(const struct json_value *store)
 	    say_size(json_number(store, "capacity_bytes"), capacity),
 	    say_size(json_number(store, "live_bytes"), live),
 	    say_size(json_number(store, "disk_free_bytes"), disk),
-	    json_flag(store, "refusing") ? "; TAKES NOTHING (full, or the disk failed)" : "");
+	    json_flag(store, "refusing") ? "; TAKES NOTHING (full, or the disk failed)"
+	    : json_number(store, "disk_free_bytes") <= json_number(store, "reserve_bytes")
+		? "; TAKES NOTHING (no more than the reserve is free)"
+		: "");
 	if (json_number(store, "rot") > 0)
 		printf("rot          %" PRIu64 " pieces went bad on the disk\n",
 		    json_number(store, "rot"));

@@ -30,6 +30,7 @@ store_answer(const struct store *store)
 	json_put_number(o, "dead_bytes", s.bytes_dead);
 	json_put_number(o, "live_bytes", s.bytes_used - MIN(s.bytes_used, s.bytes_dead));
 	json_put_number(o, "capacity_bytes", s.capacity);
+	json_put_number(o, "reserve_bytes", s.reserve);
 	json_put_number(o, "disk_free_bytes", s.disk_free);
 	json_put_number(o, "segments", s.segments);
 	json_put_number(o, "writers", s.writers);

@@ -249,6 +249,7 @@ store_status(const struct store *s, struct store_status *out)
 	out->bytes_dead = out->bytes_used - out->segments * SEGMENT_FIRST_EXTENT - reserved -
 			  s->meta.shard_bytes - s->meta.record_bytes;
 	out->capacity = s->capacity;
+	out->reserve = s->reserve;
 	out->disk_free = s->disk_free;
 	out->writers = s->writers_count;
 	out->crowded = out->bytes_used / 100 > s->capacity / 100 * STORE_CROWDED_PERCENT / 100;

@@ -138,7 +138,7 @@ SUSPENDS int store_siblings(
 
 /* ---- sight ---- */
 struct store_status {
-	uint64_t shards, chunks, bytes_used, bytes_dead, capacity, disk_free;
+	uint64_t shards, chunks, bytes_used, bytes_dead, capacity, reserve, disk_free;
 	uint64_t segments, writers, commits, syncs, sync_failures, rot;
 	uint64_t compactions, compacted_bytes;
 	uint64_t recovered_records; /* by the last open, behind the index's position */
