@@ -6,9 +6,9 @@
 
 /* Slots beyond the members, for liars placed near a key. */
 #define FLEET_SYBILS_MAX    SCENARIO_SYBILS_MAX
-/* Addresses: members from 1 on, then those that exist in tables only, then machines of ours. */
 /* Of all machines when a run begins: more than the longest interval of upkeep at `calm = 1000`. */
 #define FLEET_UPTIME        DAYS(100)
+/* Addresses: members from 1 on, then those that exist in tables only, then machines of ours. */
 #define FLEET_ADDR_USERS    4000000
 #define FLEET_ADDR_DIRECTOR 4100000
 
