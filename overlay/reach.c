@@ -379,17 +379,26 @@ conclude(struct reach *r, struct check *c)
 	adopt(r, &next);
 }
 
+/* Drawn, else all that began together would for ever ask each other at the same moments. */
+static uint64_t
+again_after(const struct reach *r)
+{
+	return REACH_AGAIN - MINUTES(30) + env_random_below(r->env, MINUTES(60));
+}
+
 static void
 schedule(struct reach *r)
 {
-	uint64_t pace = MAX(r->opts.pace, 1), delay = REACH_AGAIN;
+	uint64_t pace = MAX(r->opts.pace, 1), delay = 0;
 
-	if (r->status.wanted == 0 && !r->status.reachable)
+	if (r->status.wanted == 0 && !r->status.reachable) {
 		delay = backoff(REACH_SOON, REACH_SOON_MAX, r->looks++);
-	else if (r->status.confirmed < REACH_CONFIRMS)
+	} else if (r->status.confirmed < REACH_CONFIRMS) {
 		delay = backoff(REACH_RETRY, REACH_RETRY_MAX, r->retries++);
-	else
+	} else {
 		r->retries = 0;
+		delay = again_after(r);
+	}
 	if (r->again)
 		delay = 0;
 	r->again = false;
@@ -485,6 +494,16 @@ first_word(struct reach *r)
 	adopt(r, &next);
 }
 
+static void
+first_check(struct reach *r)
+{
+	if (r->opts.seeded && r->status.reachable)
+		timer_start(
+		    &r->timer, env_random_below(r->env, REACH_AGAIN) / MAX(r->opts.pace, 1));
+	else
+		schedule(r);
+}
+
 int
 reach_new(const struct reach_opts *opts, struct reach **out)
 {
@@ -511,7 +530,7 @@ reach_new(const struct reach_opts *opts, struct reach **out)
 			return err;
 		}
 		first_word(r);
-		schedule(r);
+		first_check(r);
 	}
 	endpoint_add_method(
 	    r->ep, &(struct rpc_method){ .number = METHOD_PING, .answer = answer_ping, .arg = r });

@@ -31,7 +31,8 @@ enum overlay_method {
  * nobody ever is. */
 #define REACH_RETRY         MINUTES(2)
 #define REACH_RETRY_MAX     MINUTES(30)
-#define REACH_AGAIN         HOURS(2) /* after that; answers show a new address before */
+/* After that, half an hour sooner or later; answers show a new address before. */
+#define REACH_AGAIN         HOURS(2)
 /* Dial-backs made for others: at once, and per network (one each 10 s after the first few). */
 #define REACH_DIALS_MAX     8
 #define REACH_DIAL_INTERVAL SECONDS(10)
@@ -42,6 +43,7 @@ struct reach_opts {
 	struct endpoint *endpoint; /* lent for the life */
 	bool first_node;           /* no other was named to it */
 	bool assume_reachable;
+	bool seeded;                   /* simulation: reachable ones are between two checks */
 	bool portmap;                  /* ask the router; never done on a network of one machine */
 	const struct portmap_ops *ops; /* NULL: the libraries */
 	uint64_t pace;                 /* divides the intervals on test networks; 0 or 1: none */

@@ -278,6 +278,52 @@ START_TEST(who_knows_nobody_looks_ever_rarer)
 }
 END_TEST
 
+/* Many start together, after an outage or an update: their later checks spread. */
+START_TEST(later_checks_do_not_keep_step)
+{
+	struct city *c = city_new();
+	uint64_t first[NODES], again[NODES] = { 0 };
+	uint64_t least = UINT64_MAX, most = 0;
+
+	for (size_t i = 1; i < NODES; i++) {
+		enter(c, i, (struct reach_opts){ .assume_reachable = i < REACH_CONFIRMS });
+		for (size_t k = 0; k < i; k++)
+			ck_assert_int_eq(net_call(&c->net, i, k, ECHO, "", NULL), ERR_OK);
+		sim_run_for(c->net.world, SECONDS(10));
+		first[i] = status_of(c, i).checked_at;
+	}
+	for (int tick = 0; tick < 155; tick++) {
+		sim_run_for(c->net.world, MINUTES(1));
+		for (size_t i = REACH_CONFIRMS; i < NODES; i++)
+			if (again[i] == 0 && status_of(c, i).checked_at != first[i])
+				again[i] = status_of(c, i).checked_at - first[i];
+	}
+	for (size_t i = REACH_CONFIRMS; i < NODES; i++) {
+		ck_assert_uint_ge(again[i], REACH_AGAIN - MINUTES(30));
+		ck_assert_uint_le(again[i], REACH_AGAIN + MINUTES(31));
+		least = MIN(least, again[i]);
+		most = MAX(most, again[i]);
+	}
+	ck_assert_uint_gt(most - least, MINUTES(2));
+	city_free(c);
+}
+END_TEST
+
+/* In a simulated network that is years old nobody has just started. */
+START_TEST(seeded_ones_are_between_two_checks)
+{
+	struct city *c = city_new();
+
+	enter(c, 1, (struct reach_opts){ .assume_reachable = true, .seeded = true });
+	ck_assert_int_eq(net_call(&c->net, 1, 0, ECHO, "", NULL), ERR_OK);
+	sim_run_for(c->net.world, MINUTES(3));
+	ck_assert_uint_eq(status_of(c, 1).checked_at, 0);
+	sim_run_for(c->net.world, REACH_AGAIN);
+	ck_assert_uint_gt(status_of(c, 1).checked_at, 0);
+	city_free(c);
+}
+END_TEST
+
 START_TEST(silence_is_no_evidence)
 {
 	struct city *c = city_new();
@@ -386,8 +432,9 @@ main(void)
 	suite_add(s, "vote", 0, vote_needs_two_that_agree, changed_address_wins_in_time, NULL);
 	suite_add(s, "check", 20, first_node_is_a_server_and_vouches_for_the_second,
 	    three_confirm_when_there_are_more, closed_port_is_found_out_and_said,
-	    out_of_reach_asks_ever_rarer, who_knows_nobody_looks_ever_rarer, silence_is_no_evidence,
-	    wishes_of_the_owner, NULL);
+	    out_of_reach_asks_ever_rarer, who_knows_nobody_looks_ever_rarer,
+	    later_checks_do_not_keep_step, seeded_ones_are_between_two_checks,
+	    silence_is_no_evidence, wishes_of_the_owner, NULL);
 	suite_add(s, "others", 0, ping_tells_the_address, dialbacks_are_bounded, NULL);
 	return suite_main(s);
 }
