@@ -185,6 +185,9 @@ fleet_seed_tables(struct fleet *f)
 
 /* ---- who is there ---- */
 
+/* Tasks' stacks are kept for others: as many as are ever needed at once. */
+#define START_AT_ONCE 512
+
 struct starting {
 	struct fleet *f;
 	bool *away; /* by slot */
@@ -252,6 +255,8 @@ fleet_start_all(struct fleet *f)
 			continue;
 		s.there++;
 		fleet_start(&f->members[i]);
+		if (s.there % START_AT_ONCE == 0)
+			must(sim_run_until(f->world, all_there, &s, MINUTES(5)));
 	}
 	must(sim_run_until(f->world, all_there, &s, MINUTES(5)));
 	f->seeding = false;

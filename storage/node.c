@@ -208,7 +208,7 @@ joined(void *arg)
 	struct node *n = arg;
 
 	n->joined = true;
-	if (n->reach != NULL)
+	if (n->reach != NULL && !n->opts.seeded)
 		reach_check_soon(n->reach);
 }
 
@@ -312,6 +312,7 @@ open_services(struct node *n, bool first)
 			/* One machine reaches itself; and nobody could be first after a full stop.
 			 */
 			.assume_reachable = n->opts.assume_reachable || n->opts.loopback_net,
+			.seeded = n->opts.seeded,
 			.portmap = n->opts.port_mapping && !n->opts.loopback_net && !n->opts.client,
 			.pace = n->opts.pace,
 			.changed = reach_changed,

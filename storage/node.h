@@ -35,9 +35,9 @@ struct node_opts {
 	bool loopback_net;
 	bool assume_reachable;
 	bool port_mapping;
-	bool index_in_memory;                  /* simulation */
-	bool seeded;                           /* simulation: the caller fills the table, no join */
-	size_t peers_max;                      /* of the peer book; 0: as endpoint_opts */
+	bool index_in_memory; /* simulation */
+	bool seeded;      /* simulation: the caller fills the table; no join, no first dial-back */
+	size_t peers_max; /* of the peer book; 0: as endpoint_opts */
 	uint64_t segment_bytes, reserve_bytes; /* as store_opts; reserve UINT64_MAX: the default */
 	uint64_t records_bytes_max;
 	uint64_t pace;        /* divides upkeep intervals on test networks; 0 or 1: as documented */
