@@ -8,7 +8,8 @@
  *
  * Fails by: the connection, a length out of range, a frame that does not open or parse (the
  * session ends), more provoked answers than the peer fetches: than its session may hold, or than
- * its network may where the session holds more than a few.
+ * its network may where the session holds more than a few of them. Streams' bytes are none: they
+ * were queued while there was room, and wait.
  */
 #include <stdlib.h>
 
@@ -74,8 +75,10 @@ out_recount(struct session *s, size_t held)
 void
 session_out_drop(struct session *s, size_t len)
 {
-	size_t held = s->out.held;
+	size_t held = s->out.held, was = s->out.len;
 
+	if (was > 0) /* mixed evenly, as far as anybody knows */
+		s->provoked -= (size_t)((uint64_t)s->provoked * len / was);
 	chunk_queue_drop(&s->out, &s->ss->store, len);
 	out_recount(s, held);
 }
@@ -93,24 +96,26 @@ out_deaf(struct session *s, bool network)
 	session_fail(s, ERR_CLOSED);
 }
 
-/* Room for a message with its length in front; NULL: the session has failed. */
+/* Room for a message with its length in front, of a stream or not; NULL: the session has failed. */
 static uint8_t *
-out_room(struct session *s, size_t message_len)
+out_room(struct session *s, size_t message_len, bool of_stream)
 {
 	size_t len = FRAME_LENGTH_BYTES + message_len, held = s->out.held;
-	size_t max = out_max(s, 1);
+	size_t max = out_max(s, 1), provoked = s->provoked + (of_stream ? 0 : len);
+	bool few = max < SESSION_OUT_MAX;
 	uint8_t *out;
 
-	if (s->out.len + len > max) {
-		out_deaf(s, max < SESSION_OUT_MAX);
+	if (s->out.len + len > max && (!few || provoked > SESSION_OUT_FEW / 2)) {
+		out_deaf(s, few);
 		return NULL;
 	}
-	s->out.thrifty = max < SESSION_OUT_MAX;
+	s->out.thrifty = few;
 	out = chunk_queue_room(&s->out, &s->ss->store, len);
 	if (out == NULL) {
 		session_fail(s, ERR_NOMEM);
 		return NULL;
 	}
+	s->provoked = provoked;
 	out_recount(s, held);
 	sessions_memory_used(s->ss);
 	length_put(out, message_len);
@@ -121,7 +126,7 @@ static void
 frame_seal(struct session *s, const struct frame *f)
 {
 	size_t len = frame_bytes(f);
-	uint8_t *out = out_room(s, len + CRYPTO_TAG_BYTES);
+	uint8_t *out = out_room(s, len + CRYPTO_TAG_BYTES, f->type == FRAME_DATA);
 
 	if (out == NULL)
 		return;
@@ -142,7 +147,7 @@ session_send(struct session *s, const struct frame *f)
 void
 session_send_plain(struct session *s, struct bytes message)
 {
-	uint8_t *out = out_room(s, message.len);
+	uint8_t *out = out_room(s, message.len, false);
 
 	if (out == NULL)
 		return;

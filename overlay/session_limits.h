@@ -18,13 +18,15 @@
  */
 #define SESSION_OUT_MAX          MIB(1)
 /* The same when the peer's address group has its share of SESSIONS_UNSENT_MAX: a full frame behind
- * a quarter, an answer behind half of it. */
+ * a quarter, an answer behind half of it. More waits where it was queued before; then the session
+ * is closed for half of it in control frames. */
 #define SESSION_OUT_FEW          KIB(64)
 /*
  * Memory of all sessions' output, shared by address groups by limits_share(): some hundred slow
  * readers, where honest ones are those of 64 transfers. Streams and answers stop at half of a
  * group's share, so that only who provokes control frames and fetches nothing comes to its end.
- * 4,096 sessions with SESSION_OUT_FEW beside it are as much as may wait unread.
+ * 4,096 sessions with 80 KiB beside it (a quarter of SESSION_OUT_FEW, a frame, and half of it that
+ * is provoked) are little more than may wait unread.
  */
 #define SESSIONS_UNSENT_MAX      MIB(128)
 /* Moved by one session, each way, before others have their turn. */

@@ -72,6 +72,7 @@ struct session {
 	bool plenty; /* came with the last read: the large buffer at once */
 
 	struct chunk_queue out;    /* sealed */
+	size_t provoked;           /* of out: other than streams' bytes, about */
 	size_t spent;              /* written in this turn */
 	struct stream_queue ready; /* have something to send and credit for it */
 

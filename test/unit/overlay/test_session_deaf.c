@@ -302,6 +302,74 @@ START_TEST(slow_readers_are_served)
 }
 END_TEST
 
+/* ---- a slow line beside those who do not read ---- */
+
+struct slow_one {
+	struct end *e;
+	int err;
+};
+
+static int
+slow_fetch_run(void *arg)
+{
+	struct slow_one *o = arg;
+
+	o->err = end_fetch(o->e, &b.contact, MIB(1));
+	return o->err;
+}
+
+static bool
+share_left(const struct session *s)
+{
+	return limits_share(b.ss->unsent_of[s->group], b.ss->unsent, SESSIONS_UNSENT_MAX);
+}
+
+/* All but the first machine's are told more than they fetch, until nothing is left for them. */
+static void
+take_share(void)
+{
+	struct session *s;
+	size_t i = 0;
+
+	TAILQ_FOREACH(s, &b.ss->all, link)
+	{
+		while (i >= EACH && share_left(s) && s->out.len < SESSION_OUT_MAX / 2)
+			session_send(s, &ping);
+		i++;
+	}
+}
+
+/* What waits for it was put there while there was room: it is not closed for the others' sake. */
+START_TEST(a_slow_reader_beside_deaf_ones)
+{
+	struct machine *m[MACHINES / 2], *slow = machine_new(sim_addr_in(10, 200, 0));
+	struct slow_one one = { &slow->ends[0], ERR_STATE };
+	struct session *s = session_of(&b);
+	struct task_group tasks;
+
+	for (uint8_t i = 0; i < ARRAY_LEN(m); i++)
+		m[i] = machine_start(sim_addr_in(10, (uint8_t)(1 + i), 0));
+	sim_node_bandwidth(slow->env, 0, KIB(16));
+	task_group_init(&tasks, slow->env);
+	ck_assert_int_eq(task_spawn(&tasks, "fetch", slow_fetch_run, &one), ERR_OK);
+	sim_run_for(w, MILLISECONDS(200));
+	ck_assert_uint_ge(s->out.len, 3 * SESSION_OUT_FEW);
+	take_share();
+	ck_assert(!share_left(s));
+	session_send(s, &ping); /* as any word on that session: a credit, an answer, a refusal */
+	ck_assert(s->state == SESSION_LIVE);
+	sim_node_bandwidth(slow->env, 0, 0);
+	sim_run_for(w, SECONDS(5));
+	ck_assert_int_eq(one.err, ERR_OK);
+	ck_assert_uint_eq(one.e->closed, 0);
+	for (size_t i = 0; i < ARRAY_LEN(m); i++)
+		machine_stop(m[i]);
+	machine_stop(slow);
+	sim_run_for(w, SECONDS(1));
+	ck_assert_uint_eq(b.ss->unsent, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -313,6 +381,7 @@ main(void)
 	tcase_add_test(tc, answers_of_many_networks);
 	tcase_add_test(tc, pings_of_one_network);
 	tcase_add_test(tc, slow_readers_are_served);
+	tcase_add_test(tc, a_slow_reader_beside_deaf_ones);
 	suite_add_tcase(s, tc);
 	return suite_main(s);
 }
