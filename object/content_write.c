@@ -497,6 +497,15 @@ content_finish(struct content_writer *w, struct content *out)
 	return w->err;
 }
 
+int
+content_hand_over(struct content_writer *w, struct placing *to)
+{
+	must(w->finished && w->err == ERR_OK);
+	if (w->placing_begun)
+		w->err = placing_take(to, &w->placing);
+	return w->err;
+}
+
 const struct placing_told *
 content_writer_told(const struct content_writer *w)
 {

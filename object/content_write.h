@@ -62,6 +62,11 @@ SUSPENDS int content_filled(struct content_writer *w, size_t len);
 SUSPENDS int content_finish(struct content_writer *w, struct content *out);
 /* How it went, also when it went wrong; chunks 0: inline, or nothing was placed. Lends. */
 const struct placing_told *content_writer_told(const struct content_writer *w);
+/*
+ * For a finished one that is a part of another write, which may yet fail: its chunks are withdrawn
+ * with that from now on. ERR_NOMEM: they are withdrawn when this one is freed.
+ */
+int content_hand_over(struct content_writer *w, struct placing *to);
 /* Ends what goes on; unless it was finished, nothing stays leased for longer than 48 h. */
 SUSPENDS void content_writer_free(struct content_writer *w);
 

@@ -78,6 +78,14 @@ put_manifest(struct file_put *p, const struct manifest *m, struct link *link)
 }
 
 static SUSPENDS int
+put_known(struct file_put *p, struct manifest *m)
+{
+	int err = file_put_known(p, m);
+
+	return err == ERR_OK ? placing_raise(&p->placing, 0) : err;
+}
+
+static SUSPENDS int
 put_all(struct file_put *p, struct manifest *m, struct file_put_result *out)
 {
 	int err;
@@ -87,9 +95,7 @@ put_all(struct file_put *p, struct manifest *m, struct file_put_result *out)
 	else if (p->opts->source.length <= MANIFEST_INLINE_MAX)
 		err = put_inline(p, m);
 	else
-		err = file_put_known(p, m);
-	if (err == ERR_OK)
-		err = placing_raise(&p->placing, 0);
+		err = put_known(p, m);
 	if (err == ERR_OK)
 		err = put_manifest(p, m, &out->link);
 	if (err == ERR_OK)

@@ -89,6 +89,8 @@ write_stream(struct file_put *p, struct memory_budget *memory, struct content *c
 	if (err == ERR_OK)
 		err = content_finish(w, c);
 	placing_tell(&p->placing, content_writer_told(w));
+	if (err == ERR_OK)
+		err = content_hand_over(w, &p->placing);
 	content_writer_free(w);
 	return err;
 }

@@ -74,6 +74,24 @@ remember(struct placing *p, const struct chunk_put_result *r, size_t *slot)
 	return ERR_OK;
 }
 
+int
+placing_take(struct placing *p, struct placing *from)
+{
+	size_t count = p->placed_count + from->placed_count;
+	struct placed_chunk *all;
+
+	if (from->placed_count == 0)
+		return ERR_OK;
+	all = realloc(p->placed, count * sizeof(*all));
+	if (all == NULL)
+		return ERR_NOMEM;
+	memcpy(all + p->placed_count, from->placed, from->placed_count * sizeof(*all));
+	p->placed = all;
+	p->placed_count = p->placed_cap = count;
+	from->placed_count = 0;
+	return ERR_OK;
+}
+
 struct code_params
 placing_code(const struct placing *p, uint64_t bytes)
 {

@@ -63,6 +63,8 @@ SUSPENDS int placing_put(struct placing *p, uint64_t bytes, const struct chunk_s
 SUSPENDS int placing_put_bytes(struct placing *p, struct bytes bytes, size_t *slot);
 /* Raises all chunks from slot `from` on to the full term. */
 SUSPENDS int placing_raise(struct placing *p, size_t from);
+/* What another one has placed is this write's from now on. ERR_NOMEM: it stays that one's. */
+int placing_take(struct placing *p, struct placing *from);
 /*
  * Ends the leases of all chunks, as far as holders answer in some seconds: nothing came of the
  * write, and nobody has been told a name. Not where the task was cancelled. A chunk that could not

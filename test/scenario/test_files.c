@@ -459,6 +459,57 @@ START_TEST(a_put_that_fails_leaves_nothing)
 }
 END_TEST
 
+struct late_killer {
+	struct killer killer;
+	struct timer timer;
+	uint64_t raises;
+};
+
+/* As soon as so many leases are raised. */
+static void
+look_for_raises(void *arg)
+{
+	struct late_killer *k = arg;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < 9; i++)
+		sum += service_counters(node_service(world_peer(k->killer.w, i)))->leases;
+	if (sum >= k->raises)
+		kill_five(&k->killer, k->killer.at, 0);
+	else
+		timer_start(&k->timer, MILLISECONDS(1));
+}
+
+static void
+begin_to_look(void *arg, uint64_t done, uint64_t total)
+{
+	struct late_killer *k = arg;
+
+	(void)total;
+	if (done >= k->killer.at && !timer_armed(&k->timer))
+		timer_start(&k->timer, MILLISECONDS(1));
+}
+
+/* Nor of a pipe, all of whose chunks are there for good when its manifest finds no place. */
+START_TEST(a_pipe_whose_manifest_fails_leaves_nothing)
+{
+	struct world *w = world_new(&(struct world_opts){
+	    .seed = 194, .nodes = 9, .code = { 4, 6, 8 }, .chunk_bytes = MIB(1) });
+	struct late_killer k = { .killer = { w, 1, 4000000 }, .raises = 4 * 8 };
+	struct world_put_opts opts = { .name = "film", .bytes = 4000000, .stream = true };
+	struct file_put_result r;
+
+	timer_init(&k.timer, world_client_env(w), look_for_raises, &k);
+	world_during_put(w, begin_to_look, &k);
+	ck_assert_int_ne(world_put(w, &opts, &r), ERR_OK);
+	world_during_put(w, NULL, NULL);
+	ck_assert(!world_alive(w, 0));
+	sim_run_for(world_sim(w), MINUTES(10));
+	ck_assert_uint_eq(world_shards_of_all(w), 0);
+	world_free(w);
+}
+END_TEST
+
 /* One key and nonce never seal two texts: of a file that changed nothing is sent a second time. */
 START_TEST(a_source_that_changed_is_not_sent_again)
 {
@@ -599,6 +650,7 @@ main(void)
 	    six_nodes_for_eight_shards_warn, a_full_stop_of_all_loses_nothing,
 	    a_blackout_loses_nothing, a_manifest_longer_than_a_chunk, far_nodes_and_lost_datagrams,
 	    NULL);
+	suite_add(s, "late", 30, a_pipe_whose_manifest_fails_leaves_nothing, NULL);
 	suite_add(s, "hurry", 30, who_has_just_died_delays_no_put, NULL);
 	return suite_main(s);
 }
