@@ -534,9 +534,9 @@ chunk_put(struct chunks *c, const struct chunk_put_opts *opts, struct chunk_put_
 	struct put *p = calloc(1, sizeof(*p));
 	int err;
 
+	memset(out, 0, sizeof(*out)); /* read by callers after any error */
 	if (p == NULL)
 		return ERR_NOMEM;
-	memset(out, 0, sizeof(*out));
 	out->ref.code = opts->code;
 	out->ref.bytes = opts->bytes;
 	out->descriptor.k = opts->code.k;
