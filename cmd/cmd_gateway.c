@@ -82,12 +82,13 @@ set_domains(void *field, const char *text)
 	return (text == NULL || value_host_name(text)) && set_text_list(field, text);
 }
 
-/* What clients sign with, between slashes. */
+/* What clients sign with, between slashes; other clouds have such as RegionOne. */
 static bool
 set_s3_region(void *field, const char *text)
 {
 	for (const char *c = text; *c != '\0'; c++) {
-		if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '-')
+		if (!(*c >= 'a' && *c <= 'z') && !(*c >= 'A' && *c <= 'Z') &&
+		    !(*c >= '0' && *c <= '9') && *c != '-')
 			return false;
 	}
 	return strlen(text) <= REGION_MAX && set_text(field, text);
@@ -109,8 +110,8 @@ static const struct option gateway_options[] = {
 	    "the name of a host such as s3.example.com, without a port", set_domains, NULL,
 	    FIELD(domains), .list = true },
 	{ "region", 0, "NAME", "What the place is called to clients (default us-east-1).",
-	    "a name such as us-east-1: a to z, 0 to 9 and hyphens, at most 63", set_s3_region, NULL,
-	    FIELD(region) },
+	    "a name such as us-east-1: letters, digits and hyphens, at most 63", set_s3_region,
+	    NULL, FIELD(region) },
 	{ "tls-certificate", 0, "FILE", "Speak HTTPS with this certificate (PEM).", RIGHT_FILE,
 	    set_text, NULL, FIELD(certificate) },
 	{ "tls-key", 0, "FILE", "The certificate's key (PEM).", RIGHT_FILE, set_text, NULL,
