@@ -4,9 +4,18 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "cmd/say.h"
+
+/* A pipe may have a link in it as well, a directory has none. */
+static bool
+is_file(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
 
 bool
 links_read(const char *command, const char *text, bool reading, struct link *out, int *code)
@@ -27,7 +36,7 @@ links_read(const char *command, const char *text, bool reading, struct link *out
 	*code = EXIT_USAGE;
 	if (err == ERR_VERSION)
 		say_error(command, "the link was made by a newer version of %s", PROGRAM_NAME);
-	else if (err != ERR_OK && text != line && access(text, F_OK) == 0)
+	else if (err != ERR_OK && text != line && is_file(text))
 		say_error(command,
 		    "this is a file, and no link; right would be, if the link is in it: %s %s - < "
 		    "%s",
