@@ -19,9 +19,7 @@ net_put(struct blob_store *s, struct bytes blob, bool publishes, struct chunk_re
 		err = placing_publish(&p, &p.placed[slot]);
 	if (err == ERR_OK)
 		*out = p.placed[slot].ref;
-	else
-		placing_withdraw(&p);
-	placing_fini(&p);
+	placing_end(&p, err);
 	return err;
 }
 

@@ -72,10 +72,8 @@ content_join(const struct content_join_opts *opts, struct content *out, struct m
 		out->kind = CONTENT_CHUNKS;
 		err = content_store_list(p, out);
 	}
-	if (p != NULL && err != ERR_OK)
-		placing_withdraw(p);
 	if (p != NULL)
-		placing_fini(p);
+		placing_end(p, err);
 	free(p);
 	return err;
 }

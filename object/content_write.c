@@ -101,11 +101,8 @@ content_writer_free(struct content_writer *w)
 		budget_give(&w->buffers[i].share);
 		budget_give(&w->buffers[i].beside);
 	}
-	/* Broken off, or failed: nobody has a content of it. */
-	if (w->placing_begun && (!w->finished || w->err != ERR_OK))
-		placing_withdraw(&w->placing);
-	if (w->placing_begun)
-		placing_fini(&w->placing);
+	if (w->placing_begun) /* broken off: nobody has a content of it */
+		placing_end(&w->placing, w->finished ? w->err : ERR_CANCELED);
 	free(w->slots);
 	crypto_wipe(w, sizeof(*w));
 	free(w);

@@ -154,10 +154,8 @@ file_put(struct files *f, const struct file_put_opts *opts, struct file_put_resu
 	err = begin(p, f, opts, m);
 	if (err == ERR_OK)
 		err = put_all(p, m, out);
-	if (err != ERR_OK)
-		placing_withdraw(&p->placing);
 	tell(&p->placing.told, out);
-	placing_fini(&p->placing);
+	placing_end(&p->placing, err);
 	crypto_wipe(p, sizeof(*p));
 	manifest_fini(m);
 out:

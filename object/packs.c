@@ -145,11 +145,7 @@ place(struct pack *k)
 		err = env_offload(k->packs->env, WORK_CPU, seal_members, k, k->bytes);
 	if (err == ERR_OK)
 		err = placing_put_bytes(&k->placing, bytes_of(k->sealed.data, k->bytes), &slot);
-	if (err == ERR_OK)
-		err = placing_raise(&k->placing, 0);
-	if (err != ERR_OK)
-		placing_withdraw(&k->placing);
-	return err;
+	return err == ERR_OK ? placing_raise(&k->placing, 0) : err;
 }
 
 /* Who is alone has a chunk of its own, which needs no count of members. */
@@ -194,7 +190,7 @@ run_pack(struct pack *k)
 		wait_wake(&m->done, told); /* and it is gone */
 	}
 	budget_give(&k->sealed);
-	placing_fini(&k->placing);
+	placing_end(&k->placing, err);
 }
 
 static int

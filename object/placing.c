@@ -7,11 +7,11 @@
 #include "object/files_private.h"
 #include "storage/renew.h"
 
-#define RAISES_IN_FLIGHT 16
+#define IN_FLIGHT     16
 /* More often than this it is not bad luck: the network has not enough nodes. */
-#define PUT_TRIES        2
+#define PUT_TRIES     2
 /* Whoever waits for the error waits so much longer at most. */
-#define WITHDRAW_TIME    SECONDS(3)
+#define WITHDRAW_TIME SECONDS(3)
 
 int
 placing_init(struct placing *p, struct files *f, const struct placing_opts *opts)
@@ -30,15 +30,6 @@ placing_init(struct placing *p, struct files *f, const struct placing_opts *opts
 	p->until = now.unix_ms / 1000 + p->opts.term_s;
 	p->lock_until = p->opts.lock_s == 0 ? 0 : now.unix_ms / 1000 + p->opts.lock_s;
 	return p->opts.code.k != 0 ? ERR_OK : chunks_servers(f->opts.chunks, &p->servers);
-}
-
-void
-placing_fini(struct placing *p)
-{
-	for (size_t i = 0; i < p->placed_count; i++)
-		free(p->placed[i].holders);
-	free(p->placed);
-	memset(p, 0, sizeof(*p));
 }
 
 static int
@@ -101,13 +92,19 @@ placing_code(const struct placing *p, uint64_t bytes)
 }
 
 /* Sealed under keys or nonces drawn for this write alone: no other one makes the same chunk. */
+static SUSPENDS int
+withdraw_one(const struct placing *p, const struct chunk_put_result *r)
+{
+	return chunk_withdraw(p->f->opts.chunks, r, &p->opts.signer);
+}
+
 static SUSPENDS void
-withdraw(struct placing *p, const struct chunk_put_result *r)
+withdraw(const struct placing *p, const struct chunk_put_result *r)
 {
 	struct env *env = p->f->env;
 	uint64_t old = task_deadline(env, env_now(env) + WITHDRAW_TIME);
 
-	(void)chunk_withdraw(p->f->opts.chunks, r, &p->opts.signer);
+	(void)withdraw_one(p, r);
 	task_deadline_restore(env, old);
 }
 
@@ -232,74 +229,81 @@ placing_publish(struct placing *p, const struct placed_chunk *c)
 
 /* ---- leases ---- */
 
-struct raising {
+/* What is said of each chunk to its holders. */
+struct saying {
 	struct placing *placing;
+	int (*say)(const struct placing *p, const struct chunk_put_result *r);
 	size_t next;
 	int err;
 };
 
 static int
-raise_task(void *arg)
+say_task(void *arg)
 {
-	struct raising *r = arg;
-	struct placing *p = r->placing;
+	struct saying *s = arg;
+	struct placing *p = s->placing;
 	struct chunk_put_result *full = calloc(1, sizeof(*full));
 	int err = full == NULL ? ERR_NOMEM : ERR_OK;
 
-	while (err == ERR_OK && r->err == ERR_OK && r->next < p->placed_count) {
-		const struct placed_chunk *c = &p->placed[r->next++];
-
-		put_result_of(c, full);
-		err = chunk_raise(p->f->opts.chunks, full,
-		    &(struct chunk_raise_opts){ .signer = p->opts.signer,
-			.constraints = &p->opts.constraints,
-			.until = p->until,
-			.lock_until = p->lock_until,
-			.need = code_success(&c->ref.code) });
+	while (err == ERR_OK && s->err == ERR_OK && s->next < p->placed_count) {
+		put_result_of(&p->placed[s->next++], full);
+		err = s->say(p, full);
 	}
-	if (err != ERR_OK && r->err == ERR_OK)
-		r->err = err;
+	if (err != ERR_OK && s->err == ERR_OK)
+		s->err = err;
 	free(full);
 	return err;
+}
+
+static SUSPENDS int
+say_of_all(struct saying *s, const char *name)
+{
+	struct placing *p = s->placing;
+	size_t tasks = MIN(p->placed_count - MIN(s->next, p->placed_count), IN_FLIGHT);
+	int err = task_together(p->f->env, name, say_task, s, tasks);
+
+	return err != ERR_OK ? err : s->err;
+}
+
+static SUSPENDS int
+raise_one(const struct placing *p, const struct chunk_put_result *r)
+{
+	return chunk_raise(p->f->opts.chunks, r,
+	    &(struct chunk_raise_opts){ .signer = p->opts.signer,
+		.constraints = &p->opts.constraints,
+		.until = p->until,
+		.lock_until = p->lock_until,
+		.need = code_success(&r->ref.code) });
 }
 
 int
 placing_raise(struct placing *p, size_t from)
 {
-	struct raising r = { .placing = p, .next = from };
-	size_t tasks = MIN(p->placed_count - MIN(from, p->placed_count), RAISES_IN_FLIGHT);
-	int err = task_together(p->f->env, "raise leases", raise_task, &r, tasks);
+	struct saying s = { .placing = p, .say = raise_one, .next = from };
 
-	return err != ERR_OK ? err : r.err;
+	return say_of_all(&s, "raise leases");
 }
 
-static int
-withdraw_task(void *arg)
+static SUSPENDS void
+withdraw_all(struct placing *p)
 {
-	struct raising *w = arg;
-	struct placing *p = w->placing;
-	struct chunk_put_result *full = calloc(1, sizeof(*full));
-	int err = full == NULL ? ERR_NOMEM : ERR_OK;
+	struct saying s = { .placing = p, .say = withdraw_one };
+	struct env *env = p->f->env;
+	uint64_t old = task_deadline(env, env_now(env) + WITHDRAW_TIME);
 
-	while (err == ERR_OK && w->next < p->placed_count) {
-		put_result_of(&p->placed[w->next++], full);
-		err = chunk_withdraw(p->f->opts.chunks, full, &p->opts.signer);
-	}
-	free(full);
-	return err;
+	(void)say_of_all(&s, "withdraw");
+	task_deadline_restore(env, old);
 }
 
 void
-placing_withdraw(struct placing *p)
+placing_end(struct placing *p, int err)
 {
-	struct env *env = p->f->env;
-	struct raising w = { .placing = p };
-	uint64_t old = task_deadline(env, env_now(env) + WITHDRAW_TIME);
-
-	if (p->placed_count > 0)
-		(void)task_together(env, "withdraw", withdraw_task, &w,
-		    MIN(p->placed_count, (size_t)RAISES_IN_FLIGHT));
-	task_deadline_restore(env, old);
+	if (err != ERR_OK && p->placed_count > 0)
+		withdraw_all(p);
+	for (size_t i = 0; i < p->placed_count; i++)
+		free(p->placed[i].holders);
+	free(p->placed);
+	memset(p, 0, sizeof(*p));
 }
 
 /* ---- blocks ---- */

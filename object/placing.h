@@ -47,9 +47,14 @@ struct placing {
 	uint64_t lock_until; /* the same; 0: no lock */
 };
 
-/* ERR_INVALID: a lock that is longer than the term. fini in any case. */
+/* ERR_INVALID: a lock that is longer than the term. To be ended in any case. */
 SUSPENDS int placing_init(struct placing *p, struct files *f, const struct placing_opts *opts);
-void placing_fini(struct placing *p);
+/*
+ * Frees. err: how the write went; other than ERR_OK nothing came of it, and nobody has been told a
+ * name: the leases of all chunks end, as far as holders answer in some seconds, but where the task
+ * was cancelled. A chunk that could not be put is withdrawn by placing_put itself.
+ */
+SUSPENDS void placing_end(struct placing *p, int err);
 /* By the network's size, unless the caller said; small chunks may have another default. */
 struct code_params placing_code(const struct placing *p, uint64_t bytes);
 /*
@@ -65,12 +70,6 @@ SUSPENDS int placing_put_bytes(struct placing *p, struct bytes bytes, size_t *sl
 SUSPENDS int placing_raise(struct placing *p, size_t from);
 /* What another one has placed is this write's from now on. ERR_NOMEM: it stays that one's. */
 int placing_take(struct placing *p, struct placing *from);
-/*
- * Ends the leases of all chunks, as far as holders answer in some seconds: nothing came of the
- * write, and nobody has been told a name. Not where the task was cancelled. A chunk that could not
- * be put is withdrawn by placing_put itself.
- */
-SUSPENDS void placing_withdraw(struct placing *p);
 /*
  * Says in the DHT where a placed chunk lies, which must be found by its id alone; its holders do,
  * too, a little later.
