@@ -221,12 +221,10 @@ static int
 load_settings(struct client *c)
 {
 	char why[SETTINGS_ERROR_MAX];
-	int err = dirs_choose(c->private->work->options->dir, c->dir);
+	int err = dirs_find(c->command, c->private->work->options->dir, c->dir);
 
-	if (err != ERR_OK) {
-		say_error(c->command, "no directory: give --dir, or set SKERRY_DIR or HOME");
+	if (err != ERR_OK)
 		return err;
-	}
 	settings_default(&c->settings);
 	err = settings_load(c->dir, &c->settings, why);
 	if (err == ERR_NOT_FOUND)

@@ -117,12 +117,13 @@ static int
 prepare(struct check *c)
 {
 	char why[SETTINGS_ERROR_MAX];
-	int err = dirs_choose(c->dir_option, c->dir);
+	int err = dirs_find(c->name, c->dir_option, c->dir);
 
-	if (err == ERR_OK)
-		err = dirs_path(c->dir, DIRS_STORE, c->store_dir);
+	if (err != ERR_OK)
+		return err;
+	err = dirs_path(c->dir, DIRS_STORE, c->store_dir);
 	if (err != ERR_OK) {
-		say_error(c->name, "no directory: give --dir, or set SKERRY_DIR or HOME");
+		say_error(c->name, "cannot use the directory %s: %s", c->dir, dirs_why(err));
 		return err;
 	}
 	settings_default(&c->settings);

@@ -86,12 +86,8 @@ set_domains(void *field, const char *text)
 static bool
 set_s3_region(void *field, const char *text)
 {
-	for (const char *c = text; *c != '\0'; c++) {
-		if (!(*c >= 'a' && *c <= 'z') && !(*c >= 'A' && *c <= 'Z') &&
-		    !(*c >= '0' && *c <= '9') && *c != '-')
-			return false;
-	}
-	return strlen(text) <= REGION_MAX && set_text(field, text);
+	return strlen(text) <= REGION_MAX && value_label(text, strlen(text)) &&
+	       set_text(field, text);
 }
 
 #define FIELD(member) .offset = offsetof(struct gateway_command, member)

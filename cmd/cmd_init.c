@@ -222,12 +222,10 @@ init_set_up(const struct init *i, const char *command)
 	char dir[PATH_BYTES_MAX], path[PATH_BYTES_MAX];
 	struct env *env;
 	bool made;
-	int err = dirs_choose(i->dir_option, dir);
+	int err = dirs_find(command, i->dir_option, dir);
 
-	if (err != ERR_OK) {
-		say_error(command, "no directory: give --dir, or set SKERRY_DIR or HOME");
+	if (err != ERR_OK)
 		return err;
-	}
 	err = dirs_make(dir, &made);
 	if (err == ERR_OK)
 		err = dirs_path(dir, DIRS_ACCOUNT, path);

@@ -99,10 +99,8 @@ read_settings(struct node_command *n, const struct command *self, int argc, char
 	if (!command_parse(self, argc, argv, groups, ARRAY_LEN(groups), &operands, code))
 		return false;
 	*code = EXIT_FAILED;
-	if (dirs_choose(n->dir_option, n->dir) != ERR_OK) {
-		say_error(n->name, "no directory: give --dir, or set SKERRY_DIR or HOME");
+	if (dirs_find(n->name, n->dir_option, n->dir) != ERR_OK)
 		return false;
-	}
 	err = dirs_make(n->dir, &made);
 	if (err != ERR_OK) {
 		say_error(n->name, "cannot use the directory %s: %s", n->dir, dirs_why(err));

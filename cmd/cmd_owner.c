@@ -16,13 +16,9 @@ print_owner(const char *command, const struct client_options *o)
 	char dir[PATH_BYTES_MAX], text[2 * sizeof(struct pubkey) + 1];
 	struct account account;
 	struct pubkey owner;
-	int err = dirs_choose(o->dir, dir);
 
-	if (err != ERR_OK) {
-		say_error(command, "no directory: give --dir, or set SKERRY_DIR or HOME");
-		return EXIT_FAILED;
-	}
-	if (client_account(command, dir, o->passphrase_file, &account) != ERR_OK)
+	if (dirs_find(command, o->dir, dir) != ERR_OK ||
+	    client_account(command, dir, o->passphrase_file, &account) != ERR_OK)
 		return EXIT_FAILED;
 	account_owner(&account, &owner);
 	account_wipe(&account);

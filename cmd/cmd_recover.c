@@ -186,12 +186,13 @@ static bool
 set_up(const struct command *self, struct recover *r)
 {
 	char dir[PATH_BYTES_MAX], path[PATH_BYTES_MAX];
-	int err = dirs_choose(r->init.dir_option, dir);
+	int err = dirs_find(self->name, r->init.dir_option, dir);
 
-	if (err == ERR_OK)
-		err = dirs_path(dir, DIRS_ACCOUNT, path);
+	if (err != ERR_OK)
+		return false;
+	err = dirs_path(dir, DIRS_ACCOUNT, path);
 	if (err != ERR_OK) {
-		say_error(self->name, "no directory: give --dir, or set SKERRY_DIR or HOME");
+		say_error(self->name, "cannot use the directory %s: %s", dir, dirs_why(err));
 		return false;
 	}
 	if (dirs_exists(path))

@@ -16,9 +16,10 @@ const struct option console_options[] = {
 bool
 console_run(struct console *c, int (*talk)(void *arg), void *arg, int *err)
 {
-	*err = dirs_choose(c->dir_option, c->dir);
-	if (*err == ERR_OK)
-		*err = env_real_new(&(struct env_real_opts){ .cpu_threads = 1 }, &c->env);
+	*err = dirs_find(c->command, c->dir_option, c->dir);
+	if (*err != ERR_OK)
+		return false;
+	*err = env_real_new(&(struct env_real_opts){ .cpu_threads = 1 }, &c->env);
 	if (*err != ERR_OK) {
 		say_error(c->command, "cannot start: %s", err_text(*err));
 		return false;

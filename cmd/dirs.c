@@ -1,4 +1,4 @@
-/* Names and existence of directories; every failure is handed to who asked, with nothing made. */
+/* Names and existence of directories; whatever fails makes nothing. */
 #include "cmd/dirs.h"
 
 #include <errno.h>
@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "cmd/say.h"
+
 static int
 fits(int n)
 {
 	return n < 0 || n >= PATH_BYTES_MAX ? ERR_TOO_BIG : ERR_OK;
 }
 
-int
-dirs_choose(const char *given, char out[PATH_BYTES_MAX])
+static int
+choose(const char *given, char out[PATH_BYTES_MAX])
 {
 	const char *env = getenv("SKERRY_DIR"), *home = getenv("HOME");
 
@@ -24,6 +26,16 @@ dirs_choose(const char *given, char out[PATH_BYTES_MAX])
 	if (home == NULL || home[0] == '\0')
 		return ERR_NOT_FOUND;
 	return fits(snprintf(out, PATH_BYTES_MAX, "%s/.skerry", home));
+}
+
+int
+dirs_find(const char *command, const char *given, char out[PATH_BYTES_MAX])
+{
+	int err = choose(given, out);
+
+	if (err != ERR_OK)
+		say_error(command, "no directory: give --dir, or set SKERRY_DIR or HOME");
+	return err;
 }
 
 int

@@ -15,9 +15,9 @@
 
 /*
  * --dir when it was given, else $SKERRY_DIR, else ~/.skerry. ERR_NOT_FOUND: neither it nor $HOME is
- * set; ERR_TOO_BIG.
+ * set; ERR_TOO_BIG. Both are said in the name of command.
  */
-int dirs_choose(const char *given, char out[PATH_BYTES_MAX]);
+int dirs_find(const char *command, const char *given, char out[PATH_BYTES_MAX]);
 /* "dir/name". ERR_TOO_BIG. */
 int dirs_path(const char *dir, const char *name, char out[PATH_BYTES_MAX]);
 /*
@@ -25,7 +25,7 @@ int dirs_path(const char *dir, const char *name, char out[PATH_BYTES_MAX]);
  * is no directory, or something on the way to it is none. Blocks.
  */
 int dirs_make(const char *dir, bool *made);
-/* Why dirs_choose() or dirs_make() gave err, in words. */
+/* Why dirs_path() or dirs_make() gave err, in words. */
 const char *dirs_why(int err);
 bool dirs_exists(const char *path);
 

@@ -28,8 +28,7 @@ warning(const struct gateway_tls *t, char out[WARNING_MAX])
 	if (state == CERTIFICATE_OVER)
 		(void)snprintf(out, WARNING_MAX,
 		    "the certificate in %s ended on %s, and clients refuse it; right would be a "
-		    "new "
-		    "one, and a new start",
+		    "new one, and a new start",
 		    t->file, until);
 	else if (state == CERTIFICATE_EARLY)
 		(void)snprintf(out, WARNING_MAX,

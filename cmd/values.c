@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cmd/say.h"
+#include "object/manifest.h"
 #include "overlay/base/log.h"
 #include "overlay/contact.h"
 #include "overlay/identity.h"
@@ -91,10 +92,15 @@ value_range(const char *text, uint64_t *from, uint64_t *to)
 #define HOST_NAME_MAX_LEN 253 /* RFC 1035, without the dot at the end */
 #define HOST_LABEL_MAX    63
 
-static bool
-is_alnum(char c)
+bool
+value_label(const char *text, size_t len)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+	for (const char *c = text; c < text + len; c++) {
+		if (!(*c >= 'a' && *c <= 'z') && !(*c >= 'A' && *c <= 'Z') &&
+		    !(*c >= '0' && *c <= '9') && *c != '-')
+			return false;
+	}
+	return true;
 }
 
 bool
@@ -107,12 +113,9 @@ value_host_name(const char *text)
 		return false;
 	for (;; label += len + 1) {
 		len = strcspn(label, ".");
-		if (len == 0 || len > HOST_LABEL_MAX || label[0] == '-' || label[len - 1] == '-')
+		if (len == 0 || len > HOST_LABEL_MAX || label[0] == '-' || label[len - 1] == '-' ||
+		    !value_label(label, len))
 			return false;
-		for (size_t i = 0; i < len; i++) {
-			if (!is_alnum(label[i]) && label[i] != '-')
-				return false;
-		}
 		if (label[len] == '\0') /* an address ends with digits, a name does not */
 			return strspn(label, "0123456789") < len;
 	}
@@ -179,8 +182,8 @@ set_file_name(void *field, const char *text)
 {
 	char clean[4 * FILE_NAME_MAX + 1];
 
-	if (strlen(text) > FILE_NAME_MAX || strchr(text, '/') != NULL || strcmp(text, ".") == 0 ||
-	    strcmp(text, "..") == 0 || strcmp(say_clean(text, clean, sizeof(clean)), text) != 0)
+	if (strlen(text) > FILE_NAME_MAX || !manifest_name_valid(text) ||
+	    strcmp(say_clean(text, clean, sizeof(clean)), text) != 0)
 		return false;
 	return set_text(field, text);
 }

@@ -47,6 +47,8 @@ bool value_size(const char *text, uint64_t *out);
 bool value_count(const char *text, uint64_t least, uint64_t most, uint64_t *out);
 /* "A-B", "A-" (to the end): both included, counted from 0. */
 bool value_range(const char *text, uint64_t *from, uint64_t *to);
+/* len letters, digits and hyphens, as between the dots of a host's name. */
+bool value_label(const char *text, size_t len);
 /* A host's name in the DNS, RFC 1123: no address, no port, no dot at the end. */
 bool value_host_name(const char *text);
 /* "DE"; lower case is made upper. */

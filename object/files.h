@@ -129,8 +129,8 @@ struct file_info {
 	bool readable; /* a read link: name and length are known */
 	char name[1025];
 	uint64_t bytes, stored_bytes; /* stored: all shards, as placed */
-	uint64_t chunks,
-	    parts; /* all that lie on the peers; of these the file's, not its manifest's */
+	uint64_t chunks;              /* all that lie on the peers */
+	uint64_t parts;               /* of these the file's, not its manifest's */
 	struct code_params code;
 	uint64_t created_ms;
 	struct link verify;
