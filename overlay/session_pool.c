@@ -202,24 +202,28 @@ may_come(const struct sessions *ss, const struct addr *from)
 	    SESSIONS_INCOMING_MAX);
 }
 
+/* What counts it if one from there is refused; NULL: it is not, and has taken a handshake. */
+static uint64_t *
+refusal(struct sessions *ss, const struct addr *from)
+{
+	if (session_ips_count(ss, from) >= SESSIONS_PER_IP)
+		return &ss->counters->sessions_refused_ip;
+	if (!may_come(ss, from))
+		return &ss->counters->sessions_refused_full;
+	if (!limits_take(&ss->handshakes, from, env_now(ss->env)))
+		return &ss->counters->sessions_refused_ip;
+	return NULL;
+}
+
 static void
 accepted(void *arg, struct conn *conn, const struct addr *from)
 {
 	struct sessions *ss = arg;
+	uint64_t *refused = refusal(ss, from);
 	struct session *s;
 
-	if (session_ips_count(ss, from) >= SESSIONS_PER_IP) {
-		ss->counters->sessions_refused_ip++;
-		conn_close(conn);
-		return;
-	}
-	if (!may_come(ss, from)) {
-		ss->counters->sessions_refused_full++;
-		conn_close(conn);
-		return;
-	}
-	if (!limits_take(&ss->handshakes, from, env_now(ss->env))) {
-		ss->counters->sessions_refused_ip++;
+	if (refused != NULL) {
+		++*refused;
 		conn_close(conn);
 		return;
 	}
