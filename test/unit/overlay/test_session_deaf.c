@@ -7,58 +7,18 @@
 
 #include "overlay/base/err.h"
 #include "overlay/session_calls.h"
-#include "sim/sim.h"
-#include "test/unit/overlay/session_end.h"
+#include "test/unit/overlay/session_sim.h"
 #include "test/unit/suite.h"
 
-/* More than all that may wait, at SESSION_OUT_BUSY each. */
+/* More than all that may wait, at half of SESSION_OUT_MAX each. */
 #define MACHINES 14
 #define EACH     SESSIONS_PER_IP
-
-static struct sim_world *w;
-static struct end a, b;
 
 struct machine {
 	struct env *env;
 	struct end ends[EACH];
 	size_t next, done;
 };
-
-static void
-setup(void)
-{
-	struct addr at = sim_addr(2, 4000);
-
-	w = sim_new(&(struct sim_opts){ .seed = 5 });
-	end_start(&a,
-	    sim_node_add(w, &(struct sim_node_opts){ .ip = sim_addr(1, 0), .region = -1 }), 1,
-	    NULL);
-	end_start(&b, sim_node_add(w, &(struct sim_node_opts){ .ip = at, .region = -1 }), 2, &at);
-}
-
-static int
-stop_run(void *arg)
-{
-	end_stop(arg);
-	return ERR_OK;
-}
-
-static void
-stop(struct end *e)
-{
-	struct env *env = e->env;
-
-	ck_assert_int_eq(sim_run_task(w, env, stop_run, e), ERR_OK);
-	sim_node_remove(env);
-}
-
-static void
-teardown(void)
-{
-	stop(&a);
-	stop(&b);
-	sim_free(w);
-}
 
 static struct session *
 session_of(struct end *e)
@@ -103,7 +63,7 @@ machine_new(struct addr ip)
 	struct machine *m = calloc(1, sizeof(*m));
 
 	ck_assert_ptr_nonnull(m);
-	m->env = sim_node_add(w, &(struct sim_node_opts){ .ip = ip, .region = -1 });
+	m->env = node(ip);
 	for (size_t i = 0; i < EACH; i++)
 		end_start(&m->ends[i], m->env, (uint32_t)(3 + i), NULL);
 	ck_assert_int_eq(sim_run_task(w, m->env, meet_run, m), ERR_OK);
@@ -180,7 +140,7 @@ fetch_run(void *arg)
 static void
 is_served(struct addr ip)
 {
-	struct env *env = sim_node_add(w, &(struct sim_node_opts){ .ip = ip, .region = -1 });
+	struct env *env = node(ip);
 	struct end e;
 
 	end_start(&e, env, 100, NULL);

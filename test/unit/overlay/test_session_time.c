@@ -7,63 +7,13 @@
 
 #include "overlay/base/err.h"
 #include "overlay/session_private.h"
-#include "sim/sim.h"
-#include "test/unit/overlay/session_end.h"
+#include "test/unit/overlay/session_sim.h"
 #include "test/unit/suite.h"
 
 static const struct bytes nothing = { NULL, 0 };
 
 /* Handshakes begun within a second or two. */
 #define FORGOTTEN 1000
-
-static struct sim_world *w;
-static struct end a, b;
-
-static struct env *
-node(uint32_t number)
-{
-	return sim_node_add(w, &(struct sim_node_opts){ .ip = sim_addr(number, 0), .region = -1 });
-}
-
-static void
-listen_at(struct end *e, uint32_t number, uint32_t seed, uint16_t port)
-{
-	struct addr at = sim_addr(number, port);
-
-	end_start(e, node(number), seed, &at);
-}
-
-static void
-setup(void)
-{
-	w = sim_new(&(struct sim_opts){ .seed = 5 });
-	listen_at(&a, 1, 1, 0);
-	listen_at(&b, 2, 2, 4000);
-}
-
-static int
-stop_run(void *arg)
-{
-	end_stop(arg);
-	return ERR_OK;
-}
-
-static void
-stop(struct end *e)
-{
-	struct env *env = e->env;
-
-	ck_assert_int_eq(sim_run_task(w, env, stop_run, e), ERR_OK);
-	sim_node_remove(env);
-}
-
-static void
-teardown(void)
-{
-	stop(&a);
-	stop(&b);
-	sim_free(w);
-}
 
 static int
 ask_run(void *arg)
@@ -346,7 +296,7 @@ forgetful_run(void *arg)
 
 START_TEST(handshakes_of_one_network)
 {
-	struct env *env = node(10);
+	struct env *env = node(sim_addr(10, 0));
 	uint64_t start = sim_now(w);
 	size_t allowed;
 
@@ -409,7 +359,7 @@ crowd_stop(void *arg)
 static void
 crowd_start(struct crowd *c, struct addr ip)
 {
-	c->env = sim_node_add(w, &(struct sim_node_opts){ .ip = ip, .region = -1 });
+	c->env = node(ip);
 	for (size_t i = 0; i < CROWD_PER_NODE; i++)
 		end_start(&c->ends[i], c->env, (uint32_t)(3 + i), NULL);
 	ck_assert_int_eq(sim_run_task(w, c->env, crowd_run, c), ERR_OK);
@@ -509,7 +459,7 @@ START_TEST(idlest_makes_way)
 		struct crowd *c = &servers[n];
 		struct addr at = sim_addr(10 + n, 0);
 
-		c->env = node(10 + n);
+		c->env = node(sim_addr(10 + n, 0));
 		for (size_t i = 0; i < CROWD_PER_NODE; i++)
 			end_start(&c->ends[i], c->env, 3 + n * CROWD_PER_NODE + (uint32_t)i, &at);
 		ck_assert_int_eq(sim_run_task(w, a.env, ask_all_run, c), ERR_OK);
