@@ -6,7 +6,7 @@
 #include "cmd/say.h"
 #include "overlay/base/log.h"
 
-#define AGAIN       SECONDS(24 * 3600)
+#define AGAIN       DAYS(1)
 #define WARNING_MAX 512
 
 /* What is wrong with its dates; "" when nothing is. */
