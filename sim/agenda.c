@@ -8,7 +8,8 @@
 
 #include <stdlib.h>
 
-#define LIST_FIRST 8 /* entries: what a slot of a small world has */
+#define LIST_FIRST    8   /* entries: what a slot of a small world has */
+#define INSERTION_MAX 128 /* entries: one of 10,000 nodes has about 60 */
 
 static uint64_t
 slot_of(uint64_t due)
@@ -53,16 +54,22 @@ agenda_count(const struct agenda *a)
 /* ---- lists ---- */
 
 static void
+list_room(struct agenda_list *l, size_t more)
+{
+	if (l->count + more <= l->cap)
+		return;
+	l->cap = MAX(2 * l->cap, (uint32_t)MAX(l->count + more, LIST_FIRST));
+	l->at = realloc(l->at, l->cap * sizeof(*l->at));
+	must(l->at != NULL);
+}
+
+static void
 list_add(struct agenda *a, struct timer *t)
 {
 	uint64_t slot = slot_of(t->due);
 	struct agenda_list *l = list_of(a, slot);
 
-	if (l->count == l->cap) {
-		l->cap = MAX(2 * l->cap, (uint32_t)LIST_FIRST);
-		l->at = realloc(l->at, l->cap * sizeof(*l->at));
-		must(l->at != NULL);
-	}
+	list_room(l, 1);
 	l->at[l->count++] = (struct timer_heap_entry){ t->due, t->seq, t };
 	t->slot_plus1 = l->count;
 	a->taken[slot % AGENDA_SLOTS / 64] |= UINT64_C(1) << slot % 64;
@@ -91,6 +98,24 @@ in_order(const void *x, const void *y)
 	return timer_heap_before(x, y) ? -1 : 1; /* no two are equal */
 }
 
+/* By insertion what is few: the usual slot, and no call for each comparison. */
+static void
+sort(struct timer_heap_entry *at, size_t count)
+{
+	if (count > INSERTION_MAX) {
+		qsort(at, count, sizeof(*at), in_order);
+		return;
+	}
+	for (size_t i = 1; i < count; i++) {
+		struct timer_heap_entry e = at[i];
+		size_t j = i;
+
+		for (; j > 0 && timer_heap_before(&e, &at[j - 1]); j--)
+			at[j] = at[j - 1];
+		at[j] = e;
+	}
+}
+
 /* What the lists reach now comes to them. */
 static void
 reach(struct agenda *a)
@@ -105,21 +130,29 @@ reach(struct agenda *a)
 	}
 }
 
+/* What is left of the run goes before what the slot has. */
 static void
 open_slot(struct agenda *a, uint64_t slot)
 {
 	struct agenda_list *l = list_of(a, slot);
+	size_t left = a->run.count - a->next;
 
+	sort(l->at, l->count);
+	if (left > 0) {
+		list_room(l, left);
+		memmove(l->at + left, l->at, l->count * sizeof(*l->at));
+		memcpy(l->at, a->run.at + a->next, left * sizeof(*l->at));
+		l->count += left;
+	}
 	a->open = slot;
 	free(a->run.at);
 	a->run = *l;
 	a->next = 0;
 	*l = (struct agenda_list){ .at = NULL };
 	a->taken[slot % AGENDA_SLOTS / 64] &= ~(UINT64_C(1) << slot % 64);
-	if (a->run.count > 1)
-		qsort(a->run.at, a->run.count, sizeof(*a->run.at), in_order);
 	for (size_t i = 0; i < a->run.count; i++)
-		a->run.at[i].timer->slot_plus1 = i + 1;
+		if (a->run.at[i].timer != NULL)
+			a->run.at[i].timer->slot_plus1 = i + 1;
 	reach(a);
 }
 
@@ -211,11 +244,24 @@ agenda_remove(struct agenda *a, struct timer *t)
 	a->count--;
 }
 
+/* While the next slot has any: else what is armed meanwhile would come to the heap. */
+static void
+look_ahead(struct agenda *a)
+{
+	uint64_t slot = a->open + 1;
+
+	if (a->run.count - a->next <= AGENDA_AHEAD &&
+	    (a->taken[slot % AGENDA_SLOTS / 64] >> slot % 64 & 1) != 0)
+		open_slot(a, slot);
+}
+
 struct timer *
 agenda_pop(struct agenda *a, uint64_t now)
 {
-	struct timer *t = first_open(a);
+	struct timer *t;
 
+	look_ahead(a);
+	t = first_open(a);
 	while (t == NULL) {
 		if (!open_next(a))
 			return NULL;
@@ -225,4 +271,10 @@ agenda_pop(struct agenda *a, uint64_t now)
 		return NULL;
 	agenda_remove(a, t);
 	return t;
+}
+
+struct timer *
+agenda_ahead(const struct agenda *a, size_t n)
+{
+	return n < a->run.count - a->next ? a->run.at[a->next + n].timer : NULL;
 }

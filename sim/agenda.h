@@ -3,9 +3,9 @@
  * timer_heap.h, for millions of timers that lie all over memory. A heap of them writes to a timer
  * at each of its levels; here arming and stopping touch the timer itself and one other.
  *
- * Three places. The *open* slot, a span of SIM time, is sorted; what is armed for it while it is
- * open goes to a small heap beside it. The next AGENDA_SLOTS slots are unsorted lists. What is due
- * later waits in a heap and comes to its list when the list is in reach.
+ * Three places. The *open* slot, a span of SIM time, is sorted, with what is left of those before
+ * it; what is armed for these goes to a small heap beside them. The next AGENDA_SLOTS slots are
+ * unsorted lists. What is due later waits in a heap and comes to its list when that is in reach.
  *
  * Lends its timers: an armed one must not move. Short of memory it aborts, like all of sim.
  */
@@ -18,6 +18,7 @@
 #define AGENDA_SLOT_BITS 24
 /* 69 s: longer than what requests and pings wait. Power of two, a multiple of 64. */
 #define AGENDA_SLOTS     4096
+#define AGENDA_AHEAD     24 /* so many are sorted before they come, where there are so many */
 
 struct agenda_list {
 	struct timer_heap_entry *at;
@@ -42,6 +43,8 @@ void agenda_add(struct agenda *a, struct timer *t, uint64_t due);
 void agenda_remove(struct agenda *a, struct timer *t); /* no-op when not armed */
 /* Disarms and returns the first when it is due at now; else NULL. */
 struct timer *agenda_pop(struct agenda *a, uint64_t now);
+/* The n-th behind the first, roughly, for n < AGENDA_AHEAD; NULL: not known, or stopped. */
+struct timer *agenda_ahead(const struct agenda *a, size_t n);
 size_t agenda_count(const struct agenda *a);
 
 #endif

@@ -88,6 +88,29 @@ START_TEST(behaves_as_the_model)
 }
 END_TEST
 
+/* More than are sorted by insertion, in two slots, armed from the last to the first. */
+START_TEST(what_comes_is_known_before)
+{
+	static struct timer timers[TIMERS];
+	struct agenda a;
+
+	agenda_init(&a);
+	ck_assert_ptr_null(agenda_ahead(&a, 0));
+	for (size_t i = TIMERS; i-- > 0;) {
+		timer_init(&timers[i], NULL, NULL, NULL);
+		agenda_add(&a, &timers[i], SLOT * 2 - TIMERS / 2 + i);
+	}
+	ck_assert_ptr_null(agenda_pop(&a, SLOT));
+	for (size_t i = 0; i < TIMERS; i++) {
+		ck_assert_ptr_eq(agenda_pop(&a, UINT64_MAX), &timers[i]);
+		for (size_t n = 0; n < AGENDA_AHEAD && i + 1 + n < TIMERS; n++)
+			ck_assert_ptr_eq(agenda_ahead(&a, n), &timers[i + 1 + n]);
+	}
+	ck_assert_ptr_null(agenda_ahead(&a, 0));
+	agenda_fini(&a);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -97,5 +120,6 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, behaves_as_the_model, 0, 6);
 	suite_add_tcase(s, tc);
+	suite_add(s, "ahead", 0, what_comes_is_known_before, NULL);
 	return suite_main(s);
 }
