@@ -2,9 +2,10 @@
  * A hash table that doubles as it fills, and two lists in order of use. The only failure is lack
  * of memory.
  *
- * Most look-ups are for peers that are not there (who are the contacts of an answer?), so a slot
- * has the hash beside the pointer: a miss reads a cache line or two and no peer, a hit one and the
- * peer.
+ * Each peer has a place, a small number. Hashes, chains and both lists are kept in a node of 12
+ * bytes for each place, all nodes in one block and those of a small book right behind its head. So
+ * who is not there, who goes and what moves in the order of use is told without reading a peer:
+ * where many books share a memory, each peer read is one to wait for.
  */
 #include "overlay/peers.h"
 
@@ -14,88 +15,145 @@
 #include "overlay/base/crypto.h"
 #include "overlay/base/err.h"
 
-#define SLOTS_MIN    16
-#define TAG_SET      UINT32_C(0x80000000) /* in every tag; an empty slot has 0 */
-#define NO_SLOT      SIZE_MAX
+#define PLACES_MIN   16
+#define PLACES_MAX   UINT16_MAX
+#define PLACES_INNER 32 /* a book of at most so many has its nodes behind its head */
+#define NOWHERE      UINT16_MAX
+#define CHUNK        32 /* peers allocated at once, never moved */
 #define PINNED_SKIPS 16 /* per eviction, so that a crowd of sessions costs no scan */
 
 struct list {
-	struct peer *newest, *oldest;
-	size_t count;
+	uint16_t newest, oldest, count;
 };
 
-struct slot {
-	uint32_t tag; /* the hash; its low bits are where the search begins, slot after slot */
-	struct peer *peer;
+struct node {
+	uint32_t tag;  /* the hash; its low bits choose the chain */
+	uint16_t next; /* of the chain, or of the free ones */
+	uint16_t newer, older;
 };
 
 struct peers {
-	size_t max;
-	struct seeded seed;
-	size_t slots_count; /* power of two, half of them free: a miss ends soon */
-	struct slot *slots;
+	_Alignas(PEER_ALIGN) struct seeded seed;
+	struct node *nodes;
+	uint16_t *chains;    /* behind the nodes; as many, rounded up to a power of two */
+	struct peer *first;  /* the first CHUNK */
+	struct peer **later; /* CHUNK each */
+	uint16_t max, mask;
+	uint16_t places, used; /* nodes there are, and that ever were taken */
+	uint16_t free;
 	struct list met, seen;
+	struct node inner[]; /* of a small book */
 };
 
-static void
-list_add(struct list *l, struct peer *p)
+#define BYTES_INNER (sizeof(struct peers) + PLACES_INNER * (sizeof(struct node) + sizeof(uint16_t)))
+static_assert(sizeof(struct peers) == (size_t)2 * PEER_ALIGN, "the seed and a line");
+static_assert(BYTES_INNER % PEER_ALIGN == 0, "as aligned_alloc() wants it");
+
+static struct peer *
+peer_at(const struct peers *p, uint16_t at)
 {
-	p->newer = NULL;
-	p->older = l->newest;
-	if (l->newest != NULL)
-		l->newest->newer = p;
+	return at < CHUNK ? p->first + at : p->later[at / CHUNK - 1] + at % CHUNK;
+}
+
+static void
+list_add(struct peers *p, struct list *l, uint16_t at)
+{
+	p->nodes[at].newer = NOWHERE;
+	p->nodes[at].older = l->newest;
+	if (l->newest != NOWHERE)
+		p->nodes[l->newest].newer = at;
 	else
-		l->oldest = p;
-	l->newest = p;
+		l->oldest = at;
+	l->newest = at;
 	l->count++;
 }
 
 static void
-list_remove(struct list *l, struct peer *p)
+list_remove(struct peers *p, struct list *l, uint16_t at)
 {
-	if (p->newer != NULL)
-		p->newer->older = p->older;
+	const struct node *n = &p->nodes[at];
+
+	if (n->newer != NOWHERE)
+		p->nodes[n->newer].older = n->older;
 	else
-		l->newest = p->older;
-	if (p->older != NULL)
-		p->older->newer = p->newer;
+		l->newest = n->older;
+	if (n->older != NOWHERE)
+		p->nodes[n->older].newer = n->newer;
 	else
-		l->oldest = p->newer;
+		l->oldest = n->newer;
 	l->count--;
 }
 
-static struct list *
-list_of(struct peers *p, const struct peer *peer)
+static size_t
+chains_for(size_t places)
 {
-	return peer->met ? &p->met : &p->seen;
+	size_t n = PLACES_MIN;
+
+	while (n < places)
+		n *= 2;
+	return n;
+}
+
+static size_t
+nodes_bytes(size_t places)
+{
+	return places * sizeof(struct node) + chains_for(places) * sizeof(uint16_t);
+}
+
+static void
+chain_add(struct peers *p, uint16_t at)
+{
+	uint16_t *chain = &p->chains[p->nodes[at].tag & p->mask];
+
+	p->nodes[at].next = *chain;
+	*chain = at;
+}
+
+static void
+chain_remove(struct peers *p, uint16_t at)
+{
+	uint16_t *from = &p->chains[p->nodes[at].tag & p->mask];
+
+	while (*from != at)
+		from = &p->nodes[*from].next;
+	*from = p->nodes[at].next;
+}
+
+/* Nodes for so many places; those in use are there already. */
+static void
+nodes_set(struct peers *p, struct node *nodes, size_t places)
+{
+	size_t chains = chains_for(places);
+
+	p->nodes = nodes;
+	p->places = (uint16_t)places;
+	p->chains = (uint16_t *)(nodes + places);
+	p->mask = (uint16_t)(chains - 1);
+	memset(p->chains, 0xff, chains * sizeof(*p->chains)); /* NOWHERE */
 }
 
 struct peers *
 peers_new(size_t max, const struct seeded *seed)
 {
-	struct peers *p = calloc(1, sizeof(*p));
+	bool small = max != 0 && max <= PLACES_INNER;
+	struct peers *p = aligned_alloc(PEER_ALIGN, small ? BYTES_INNER : sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
-	p->max = max == 0 ? PEERS_MAX : max;
+	memset(p, 0, sizeof(*p));
+	p->max = (uint16_t)(max == 0 ? PEERS_MAX : MIN(max, PLACES_MAX));
 	p->seed = *seed;
+	p->free = NOWHERE;
+	p->met = p->seen = (struct list){ .newest = NOWHERE, .oldest = NOWHERE };
+	if (small)
+		nodes_set(p, p->inner, PLACES_INNER);
 	return p;
 }
 
-static void
-peer_free(struct peer *peer)
+static size_t
+chunks_of(const struct peers *p)
 {
-	crypto_wipe(peer, sizeof(*peer));
-	free(peer);
-}
-
-static void
-list_free(struct list *l)
-{
-	for (struct peer *peer = l->newest, *older; peer != NULL; peer = older) {
-		older = peer->older;
-		peer_free(peer);
-	}
+	return ((size_t)p->used + CHUNK - 1) / CHUNK;
 }
 
 void
@@ -103,16 +161,22 @@ peers_free(struct peers *p)
 {
 	if (p == NULL)
 		return;
-	list_free(&p->met);
-	list_free(&p->seen);
-	free(p->slots);
+	for (size_t i = 0; i < chunks_of(p); i++) {
+		struct peer *chunk = peer_at(p, (uint16_t)(i * CHUNK));
+
+		crypto_wipe(chunk, CHUNK * sizeof(*chunk));
+		free(chunk);
+	}
+	free(p->later);
+	if (p->nodes != p->inner)
+		free(p->nodes);
 	free(p);
 }
 
 size_t
 peers_count(const struct peers *p)
 {
-	return p->met.count + p->seen.count;
+	return (size_t)p->met.count + p->seen.count;
 }
 
 size_t
@@ -124,84 +188,96 @@ peers_met(const struct peers *p)
 size_t
 peers_bytes(const struct peers *p)
 {
-	return sizeof(*p) + p->slots_count * sizeof(*p->slots) +
-	       peers_count(p) * sizeof(struct peer);
+	size_t chunks = chunks_of(p);
+
+	return sizeof(*p) + (p->places > 0 ? nodes_bytes(p->places) : 0) +
+	       chunks * (CHUNK * sizeof(struct peer) + sizeof(p->first));
 }
 
 static uint32_t
 tag_of(const struct peers *p, const struct pubkey *pub)
 {
 	static_assert(sizeof(pub->b) == SEEDED_KEY_BYTES, "hashed whole");
-	return seeded_hash(&p->seed, pub->b) | TAG_SET;
-}
-
-static size_t
-slot_of(const struct peers *p, const struct pubkey *pub)
-{
-	size_t mask = p->slots_count - 1;
-	uint32_t tag;
-
-	if (p->slots_count == 0)
-		return NO_SLOT;
-	tag = tag_of(p, pub);
-	for (size_t i = tag & mask; p->slots[i].tag != 0; i = (i + 1) & mask)
-		if (p->slots[i].tag == tag && pubkey_equal(&p->slots[i].peer->contact.pub, pub))
-			return i;
-	return NO_SLOT;
+	return seeded_hash(&p->seed, pub->b);
 }
 
 struct peer *
 peers_find(const struct peers *p, const struct pubkey *pub)
 {
-	size_t slot = slot_of(p, pub);
+	uint32_t tag;
 
-	return slot == NO_SLOT ? NULL : p->slots[slot].peer;
-}
+	if (p->places == 0)
+		return NULL;
+	tag = tag_of(p, pub);
+	for (uint16_t at = p->chains[tag & p->mask]; at != NOWHERE; at = p->nodes[at].next) {
+		struct peer *peer = peer_at(p, at);
 
-static void
-hash_add(struct peers *p, struct peer *peer)
-{
-	uint32_t tag = tag_of(p, &peer->contact.pub);
-	size_t i = tag & (p->slots_count - 1);
-
-	while (p->slots[i].tag != 0)
-		i = (i + 1) & (p->slots_count - 1);
-	p->slots[i] = (struct slot){ tag, peer };
-}
-
-/* What lies behind the gap moves into it, where its search would else end too early. */
-static void
-hash_remove(struct peers *p, size_t gap)
-{
-	size_t mask = p->slots_count - 1;
-
-	for (size_t i = (gap + 1) & mask; p->slots[i].tag != 0; i = (i + 1) & mask) {
-		size_t home = p->slots[i].tag & mask;
-
-		if (((i - home) & mask) < ((i - gap) & mask))
-			continue;
-		p->slots[gap] = p->slots[i];
-		gap = i;
+		if (p->nodes[at].tag == tag && pubkey_equal(&peer->contact.pub, pub))
+			return peer;
 	}
-	p->slots[gap].tag = 0;
+	return NULL;
 }
 
+/* Twice as many places, unless there is still one. */
 static bool
-slots_grow(struct peers *p)
+nodes_grow(struct peers *p)
 {
-	size_t count = p->slots_count == 0 ? SLOTS_MIN : 2 * p->slots_count;
-	struct slot *slots = calloc(count, sizeof(*slots));
+	size_t places = MIN(MAX(2 * (size_t)p->places, PLACES_MIN), PLACES_MAX);
+	struct node *nodes;
 
-	if (slots == NULL)
+	if (p->free != NOWHERE || p->used < p->places)
+		return true;
+	if (p->places == PLACES_MAX)
 		return false;
-	free(p->slots);
-	p->slots = slots;
-	p->slots_count = count;
-	for (struct peer *peer = p->met.newest; peer != NULL; peer = peer->older)
-		hash_add(p, peer);
-	for (struct peer *peer = p->seen.newest; peer != NULL; peer = peer->older)
-		hash_add(p, peer);
+	nodes = malloc(nodes_bytes(places));
+	if (nodes == NULL)
+		return false;
+	if (p->used > 0)
+		memcpy(nodes, p->nodes, p->used * sizeof(*nodes));
+	if (p->nodes != p->inner)
+		free(p->nodes);
+	nodes_set(p, nodes, places);
+	for (uint16_t at = 0; at < p->used; at++) /* none is free */
+		chain_add(p, at);
 	return true;
+}
+
+/* Room for the peer of the place that was never used and comes next. */
+static bool
+chunks_grow(struct peers *p)
+{
+	size_t chunks = chunks_of(p);
+	struct peer *chunk, **later = p->later;
+
+	if (p->used % CHUNK != 0)
+		return true;
+	chunk = aligned_alloc(PEER_ALIGN, CHUNK * sizeof(*chunk));
+	if (chunk == NULL)
+		return false;
+	if (chunks == 0) {
+		p->first = chunk;
+		return true;
+	}
+	later = realloc(p->later, chunks * sizeof(*later));
+	if (later == NULL) {
+		free(chunk);
+		return false;
+	}
+	later[chunks - 1] = chunk;
+	p->later = later;
+	return true;
+}
+
+static uint16_t
+place_take(struct peers *p)
+{
+	uint16_t at = p->free;
+
+	if (at != NOWHERE)
+		p->free = p->nodes[at].next;
+	else if (nodes_grow(p) && chunks_grow(p))
+		at = p->used++;
+	return at;
 }
 
 /*
@@ -212,18 +288,21 @@ slots_grow(struct peers *p)
 static void
 evict_from(struct peers *p, struct list *l)
 {
-	struct peer *victim = l->oldest;
+	uint16_t victim = l->oldest;
 
-	for (int i = 0; i < PINNED_SKIPS && victim != NULL && victim->sessions > 0; i++) {
-		list_remove(l, victim);
-		list_add(l, victim);
+	for (int i = 0; i < PINNED_SKIPS && victim != NOWHERE && peer_at(p, victim)->sessions > 0;
+	     i++) {
+		list_remove(p, l, victim);
+		list_add(p, l, victim);
 		victim = l->oldest;
 	}
-	if (victim == NULL || victim->sessions > 0)
+	if (victim == NOWHERE || peer_at(p, victim)->sessions > 0)
 		return;
-	hash_remove(p, slot_of(p, &victim->contact.pub));
-	list_remove(l, victim);
-	peer_free(victim);
+	chain_remove(p, victim);
+	list_remove(p, l, victim);
+	crypto_wipe(peer_at(p, victim), sizeof(struct peer));
+	p->nodes[victim].next = p->free;
+	p->free = victim;
 }
 
 static void
@@ -242,34 +321,35 @@ make_room(struct peers *p)
 void
 peers_used(struct peers *p, struct peer *peer)
 {
-	struct list *l = list_of(p, peer);
+	struct list *l = peer->met ? &p->met : &p->seen;
 
-	if (l->newest == peer)
+	if (l->newest == peer->place)
 		return;
-	list_remove(l, peer);
-	list_add(l, peer);
+	list_remove(p, l, peer->place);
+	list_add(p, l, peer->place);
 }
 
 struct peer *
 peers_get(struct peers *p, const struct contact *contact)
 {
 	struct peer *peer = peers_find(p, &contact->pub);
+	uint16_t at;
 
 	if (peer != NULL) {
 		peers_used(p, peer);
 		return peer;
 	}
 	make_room(p);
-	/* One is always left free, at which searches end. */
-	if (2 * (peers_count(p) + 1) > p->slots_count && !slots_grow(p) &&
-	    peers_count(p) + 1 >= p->slots_count)
+	at = place_take(p);
+	if (at == NOWHERE)
 		return NULL;
-	peer = calloc(1, sizeof(*peer));
-	if (peer == NULL)
-		return NULL;
+	peer = peer_at(p, at);
+	memset(peer, 0, sizeof(*peer));
 	peer->contact = *contact;
-	list_add(&p->seen, peer);
-	hash_add(p, peer);
+	peer->place = at;
+	p->nodes[at].tag = tag_of(p, &contact->pub);
+	list_add(p, &p->seen, at);
+	chain_add(p, at);
 	return peer;
 }
 
@@ -278,9 +358,9 @@ peers_set_met(struct peers *p, struct peer *peer)
 {
 	if (peer->met)
 		return;
-	list_remove(&p->seen, peer);
+	list_remove(p, &p->seen, peer->place);
 	peer->met = true;
-	list_add(&p->met, peer);
+	list_add(p, &p->met, peer->place);
 }
 
 void
@@ -308,9 +388,9 @@ peer_clock(struct peer *peer, uint64_t their_ms, uint64_t own_ms, uint64_t now)
 struct peer *
 peers_next(const struct peers *p, struct peer *cursor)
 {
-	if (cursor == NULL)
-		return p->met.newest != NULL ? p->met.newest : p->seen.newest;
-	if (cursor->older != NULL)
-		return cursor->older;
-	return cursor->met ? p->seen.newest : NULL;
+	uint16_t at = cursor == NULL ? p->met.newest : p->nodes[cursor->place].older;
+
+	if (at == NOWHERE && (cursor == NULL || cursor->place == p->met.oldest))
+		at = p->seen.newest;
+	return at == NOWHERE ? NULL : peer_at(p, at);
 }

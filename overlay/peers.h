@@ -16,10 +16,13 @@
 
 /* About 5 MiB when full; a node of a network of 100,000 talks to fewer in a day. */
 #define PEERS_MAX        16384
-#define PEERS_SEEN_SHARE 4 /* a quarter for those never met */
+#define PEERS_SEEN_SHARE 4  /* a quarter for those never met */
+#define PEER_ALIGN       64 /* a line of memory */
 
+/* By use: what each datagram touches is in the first three lines, a token in the fourth. */
 struct peer {
-	struct contact contact; /* address: last proven one, or first seen */
+	_Alignas(PEER_ALIGN) struct contact contact; /* address: last proven one, or first seen */
+	uint16_t place;                              /* private */
 	bool met : 1;
 	bool addr_proven : 1;
 	bool server : 1;   /* by its own word */
@@ -27,19 +30,18 @@ struct peer {
 	bool has_token : 1;
 	bool has_clock : 1;
 	uint16_t version;
-	uint16_t sessions; /* open ones, ≤ SESSIONS_MAX */
-	uint16_t blames;
+	uint16_t sessions;   /* open ones, ≤ SESSIONS_MAX */
 	uint32_t strikes;    /* hard failures since the last answer */
 	uint64_t srtt;       /* ns, RFC 6298; 0: unknown */
 	uint64_t last_heard; /* 0: never from a proven address */
 	uint64_t bytes_in, bytes_out;
-	int64_t clock_offset_ms;
-	uint64_t clock_at;                  /* when the offset was measured */
-	uint64_t requests_full_at;          /* rate of requests from unproven addresses, limits.h */
-	uint64_t token_at;                  /* when the token came */
-	uint8_t token[SEALED_COOKIE_BYTES]; /* proves our address to it */
 	struct sealed_keys keys;
-	struct peer *newer, *older; /* private */
+	uint8_t token[SEALED_COOKIE_BYTES]; /* proves our address to it */
+	uint64_t token_at;                  /* when the token came */
+	uint64_t requests_full_at;          /* rate of requests from unproven addresses, limits.h */
+	int64_t clock_offset_ms;
+	uint64_t clock_at; /* when the offset was measured */
+	uint16_t blames;
 };
 
 struct peers;

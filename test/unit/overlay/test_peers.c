@@ -194,6 +194,42 @@ START_TEST(many_pins_keep_the_book_bounded)
 }
 END_TEST
 
+/* The pinned outgrow the room that a small book has from the start. */
+START_TEST(a_small_book_outgrows_its_room)
+{
+	struct seeded seed = seed_of(6);
+	struct peers *p = peers_new(8, &seed);
+	struct peer *pinned[150], *peer = NULL;
+	struct contact c;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(pinned); i++) {
+		c = named(i);
+		pinned[i] = peers_get(p, &c);
+		ck_assert_uint_eq((uintptr_t)pinned[i] % PEER_ALIGN, 0);
+		pinned[i]->sessions = 1;
+		peers_set_met(p, pinned[i]);
+	}
+	for (uint32_t i = 0; i < ARRAY_LEN(pinned); i++) {
+		c = named(i);
+		ck_assert_ptr_eq(peers_find(p, &c.pub), pinned[i]);
+		peers_used(p, pinned[i]);
+	}
+	for (size_t i = ARRAY_LEN(pinned); i-- > 0;) {
+		peer = peers_next(p, peer);
+		ck_assert_ptr_eq(peer, pinned[i]);
+		peer->sessions = 0;
+	}
+	ck_assert_ptr_null(peers_next(p, peer));
+	for (uint32_t i = 1000; i < 1200; i++) {
+		c = named(i);
+		peer = peers_get(p, &c);
+		ck_assert(!peer->met && !peer->has_keys && peer->sessions == 0);
+	}
+	ck_assert_uint_eq(peers_count(p), 8);
+	peers_free(p);
+}
+END_TEST
+
 START_TEST(empty_book_is_small_and_full_one_bounded)
 {
 	struct seeded seed = seed_of(3);
@@ -250,7 +286,7 @@ main(void)
 	Suite *s = suite_create("overlay/peers");
 
 	suite_add(s, "book", 20, book_is_the_naive_one, strangers_never_push_out_the_met,
-	    open_sessions_pin, many_pins_keep_the_book_bounded,
+	    open_sessions_pin, many_pins_keep_the_book_bounded, a_small_book_outgrows_its_room,
 	    empty_book_is_small_and_full_one_bounded, NULL);
 	suite_add(s, "peer", 0, round_trips_are_smoothed, clocks_are_bounded, NULL);
 	return suite_main(s);
