@@ -6,21 +6,9 @@
 #ifndef DHT_DISTANCE_H
 #define DHT_DISTANCE_H
 
-#include <endian.h>
-
 #include "overlay/base/types.h"
 
 #define ID_BITS 256
-
-/* The first 64 bits of an id as a number: the unit of sizes and radii. */
-static inline uint64_t
-id_top(const struct id *a)
-{
-	uint64_t v;
-
-	memcpy(&v, a->b, sizeof(v));
-	return be64toh(v);
-}
 
 /* The first 64 bits of the distance. */
 static inline uint64_t

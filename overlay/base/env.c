@@ -65,6 +65,13 @@ env_backoff(struct env *env, uint64_t first, uint64_t most, unsigned failed)
 	return pause - pause / 4 + env_random_below(env, pause / 4 + 1);
 }
 
+void
+env_hot(struct env *env, const void *at, size_t len)
+{
+	if (env->ops->hot != NULL)
+		env->ops->hot(env, at, len);
+}
+
 /* ---- timers ---- */
 
 void
@@ -77,6 +84,13 @@ void
 timer_start(struct timer *t, uint64_t delay)
 {
 	t->env->ops->timer_start(t, delay);
+}
+
+void
+timer_expect(struct timer *t, void (*expect)(void *arg, unsigned step))
+{
+	if (t->env->ops->timer_expect != NULL)
+		t->env->ops->timer_expect(t, expect);
 }
 
 void
@@ -118,6 +132,13 @@ int
 udp_send(struct udp *u, const struct addr *to, struct bytes data)
 {
 	return ops_of(u)->udp_send(u, to, data);
+}
+
+void
+udp_expect_send(struct udp *u, const struct addr *to, unsigned step)
+{
+	if (ops_of(u)->udp_expect_send != NULL)
+		ops_of(u)->udp_expect_send(u, to, step);
 }
 
 void

@@ -41,6 +41,9 @@ uint64_t backoff(uint64_t first, uint64_t most, unsigned failed);
 /* Less a random part of its last quarter: whom one failure has struck do not come together. */
 uint64_t env_backoff(struct env *env, uint64_t first, uint64_t most, unsigned failed);
 
+/* A hint: all that comes to this node reads these bytes. Helps where nodes share a processor. */
+void env_hot(struct env *env, const void *at, size_t len);
+
 /* ---- timers: embedded in their owner, who stops them before it goes ---- */
 struct timer {
 	void (*fire)(void *arg);
@@ -53,7 +56,9 @@ struct timer {
 
 void timer_init(struct timer *t, struct env *env, void (*fire)(void *arg), void *arg);
 void timer_start(struct timer *t, uint64_t delay); /* re-arms when armed */
-void timer_stop(struct timer *t);                  /* no-op when not armed */
+/* A hint, as udp_opts.expect, with the timer's arg; for one timer of an env. NULL: no more. */
+void timer_expect(struct timer *t, void (*expect)(void *arg, unsigned step));
+void timer_stop(struct timer *t); /* no-op when not armed */
 bool timer_armed(const struct timer *t);
 
 /* ---- datagrams ---- */
@@ -63,12 +68,21 @@ struct udp_opts {
 	struct addr bind; /* port 0: the system chooses */
 	void (*receive)(void *arg, const struct addr *from, struct bytes data);
 	void *arg;
+	/*
+	 * A hint, or NULL: data comes soon, unless something happens to it. Steps 0 to
+	 * UDP_EXPECT_STEPS - 1, in order; each may ask for memory (prefetch()) and read what the
+	 * one before asked for, and changes nothing but *memo, which is kept from one to the next.
+	 */
+	void (*expect)(void *arg, struct bytes data, unsigned step, uint64_t *memo);
 };
+#define UDP_EXPECT_STEPS 4
 int env_udp_open(struct env *env, const struct udp_opts *opts, struct udp **out);
 void udp_local(const struct udp *u, struct addr *out);
 /* Never blocks; ERR_BUSY when the system's queue is full (the datagram is lost). to: bind's family.
  */
 int udp_send(struct udp *u, const struct addr *to, struct bytes data);
+/* A hint: something is sent there soon. Steps 0 and 1, a little apart. */
+void udp_expect_send(struct udp *u, const struct addr *to, unsigned step);
 void udp_close(struct udp *u);
 
 /* ---- byte streams: TCP, and local sockets in the real world ---- */

@@ -13,6 +13,10 @@ struct env_ops {
 	void (*random)(struct env *env, void *out, size_t len);
 	void (*timer_start)(struct timer *t, uint64_t delay);
 	void (*timer_stop)(struct timer *t);
+	/* Hints; each may be NULL. */
+	void (*hot)(struct env *env, const void *at, size_t len);
+	void (*timer_expect)(struct timer *t, void (*expect)(void *arg, unsigned step));
+	void (*udp_expect_send)(struct udp *u, const struct addr *to, unsigned step);
 	/* Asks for one call of tasks_run(env->tasks) on the loop, soon. */
 	void (*kick)(struct env *env);
 	int (*udp_open)(struct env *env, const struct udp_opts *opts, struct udp **out);

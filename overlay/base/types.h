@@ -5,6 +5,8 @@
 #ifndef OVERLAY_BASE_TYPES_H
 #define OVERLAY_BASE_TYPES_H
 
+#include <endian.h>
+
 #include <assert.h> /* static_assert; assert() itself is not used: see must() */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +29,9 @@
 #define MIN(a, b)    ((a) < (b) ? (a) : (b))
 #define MAX(a, b)    ((a) > (b) ? (a) : (b))
 
+/* A hint that memory is read soon; never fails, wherever it points. */
+#define prefetch(p) __builtin_prefetch(p)
+
 /* The struct that holds a given member (embedded timers, works, list nodes). */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
@@ -39,6 +44,16 @@ struct bytes {
 struct id { /* a point of the key space: SHA-256 of a public key or record key */
 	uint8_t b[32];
 };
+
+/* The first 64 bits of an id as a number: the unit of sizes and radii. */
+static inline uint64_t
+id_top(const struct id *a)
+{
+	uint64_t v;
+
+	memcpy(&v, a->b, sizeof(v));
+	return be64toh(v);
+}
 
 struct hash { /* SHA-256 */
 	uint8_t b[32];
