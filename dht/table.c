@@ -24,7 +24,7 @@ entry_set_addr(struct entry *e, const struct addr *a)
 }
 
 static void
-entry_set_rtt(struct entry *e, uint64_t rtt)
+state_set_rtt(struct state *s, uint64_t rtt)
 {
 	uint64_t units = rtt / RTT_UNIT;
 
@@ -32,7 +32,7 @@ entry_set_rtt(struct entry *e, uint64_t rtt)
 		return;
 	units = MIN(MAX(units, 1), UINT16_MAX);
 	/* The smoothing of RFC 6298 (1/8), in whole units. */
-	e->rtt = e->rtt == 0 ? (uint16_t)units : (uint16_t)((e->rtt * 7u + units) / 8);
+	s->rtt = s->rtt == 0 ? (uint16_t)units : (uint16_t)((s->rtt * 7u + units) / 8);
 }
 
 struct table *
@@ -53,7 +53,6 @@ table_new(const struct table_opts *opts)
 		return NULL;
 	}
 	t->buckets_count = 1;
-	t->buckets[0].doubted_s = t->buckets[0].quiet_s = UINT32_MAX;
 	return t;
 }
 
@@ -72,78 +71,128 @@ table_free(struct table *t)
 
 /* ---- lists ---- */
 
+/* One by itself: on its way into a list, or from one to another. */
+struct loose {
+	uint64_t top;
+	struct state state;
+	struct entry entry;
+};
+
 static bool
 list_grow(struct list *l, uint8_t cap)
 {
-	uint64_t *tops = malloc(cap * (sizeof(*l->tops) + sizeof(*l->at)));
-	struct entry *at = (struct entry *)(tops + cap);
+	struct list grown = { .count = l->count, .cap = cap };
 
-	if (tops == NULL)
+	grown.tops = malloc(cap * (sizeof(*l->tops) + sizeof(struct state) + sizeof(struct entry)));
+	if (grown.tops == NULL)
 		return false;
 	if (l->count > 0) {
-		memcpy(tops, l->tops, l->count * sizeof(*tops));
-		memcpy(at, l->at, l->count * sizeof(*at));
+		memcpy(grown.tops, l->tops, l->count * sizeof(*l->tops));
+		memcpy(list_states(&grown), list_states(l), l->count * sizeof(struct state));
+		memcpy(list_entries(&grown), list_entries(l), l->count * sizeof(struct entry));
 	}
 	free(l->tops);
-	l->tops = tops;
-	l->at = at;
-	l->cap = cap;
+	*l = grown;
 	return true;
 }
 
+static struct loose
+list_get(const struct list *l, size_t i)
+{
+	return (struct loose){ l->tops[i], list_states(l)[i], list_entries(l)[i] };
+}
+
+static void
+list_set(struct list *l, size_t i, const struct loose *c)
+{
+	l->tops[i] = c->top;
+	list_states(l)[i] = c->state;
+	list_entries(l)[i] = c->entry;
+}
+
 static bool
-list_add(struct list *l, uint64_t top, const struct entry *e, uint8_t max)
+list_add(struct list *l, const struct loose *c, uint8_t max)
 {
 	if (l->count >= max)
 		return false;
 	if (l->count == l->cap && !list_grow(l, (uint8_t)MIN(l->cap + GROW, max)))
 		return false;
-	l->tops[l->count] = top;
-	l->at[l->count++] = *e;
+	list_set(l, l->count++, c);
 	return true;
 }
 
 static void
 list_remove(struct list *l, size_t i)
 {
+	struct state *states = list_states(l);
+	struct entry *entries = list_entries(l);
+
 	must(i < l->count);
 	l->count--;
 	/* Order is age: what stays keeps its place. */
 	memmove(&l->tops[i], &l->tops[i + 1], (l->count - i) * sizeof(*l->tops));
-	memmove(&l->at[i], &l->at[i + 1], (l->count - i) * sizeof(*l->at));
+	memmove(&states[i], &states[i + 1], (l->count - i) * sizeof(*states));
+	memmove(&entries[i], &entries[i + 1], (l->count - i) * sizeof(*entries));
 }
 
 static bool
-live_add(struct bucket *b, uint64_t top, const struct entry *e, uint8_t max)
+live_add(struct table *t, struct bucket *b, const struct loose *c, uint8_t max)
 {
-	if (!list_add(&b->live, top, e, max))
+	if (!list_add(&b->live, c, max))
 		return false;
-	table_bound(b, e);
+	table_due_add(t, c->top, table_due_s(t, &c->state));
 	return true;
 }
 
-static struct entry *
-list_find(const struct list *l, uint64_t top, const struct pubkey *pub)
+static void
+live_remove(struct table *t, struct bucket *b, size_t i)
+{
+	table_due_forget(t, b->live.tops[i], table_due_s(t, &list_states(&b->live)[i]));
+	list_remove(&b->live, i);
+}
+
+static bool
+list_find(const struct list *l, uint64_t top, const struct pubkey *pub, size_t *at)
 {
 	for (size_t i = 0; i < l->count; i++)
-		if (l->tops[i] == top && memcmp(l->at[i].pub, pub->b, sizeof(pub->b)) == 0)
-			return &l->at[i];
-	return NULL;
+		if (l->tops[i] == top &&
+		    memcmp(list_entries(l)[i].pub, pub->b, sizeof(pub->b)) == 0) {
+			*at = i;
+			return true;
+		}
+	return false;
+}
+
+/* Where somebody is. */
+struct found {
+	struct bucket *bucket;
+	struct list *list; /* NULL: nowhere, but would be in that bucket */
+	size_t at;
+};
+
+static struct found
+find(const struct table *t, const struct contact *c)
+{
+	uint64_t top = id_top(&c->id);
+	struct found f = { .bucket = table_bucket_of(t, top) };
+
+	if (list_find(&f.bucket->live, top, &c->pub, &f.at))
+		f.list = &f.bucket->live;
+	else if (list_find(&f.bucket->spare, top, &c->pub, &f.at))
+		f.list = &f.bucket->spare;
+	return f;
+}
+
+static struct state *
+state_of(const struct found *f)
+{
+	return &list_states(f->list)[f->at];
 }
 
 static struct entry *
-find(const struct table *t, const struct contact *c, struct bucket **in, bool *spare)
+entry_of(const struct found *f)
 {
-	uint64_t top = id_top(&c->id);
-	struct entry *e;
-
-	*in = table_bucket_of(t, top);
-	*spare = false;
-	e = list_find(&(*in)->live, top, &c->pub);
-	if (e != NULL)
-		return e;
-	*spare = true;
-	return list_find(&(*in)->spare, top, &c->pub);
+	return &list_entries(f->list)[f->at];
 }
 
 /* ---- limits ---- */
@@ -208,7 +257,7 @@ list_of_network(const struct list *l, struct network network)
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->count; i++)
-		n += entry_in_network(&l->at[i], network);
+		n += entry_in_network(&list_entries(l)[i], network);
 	return n;
 }
 
@@ -237,7 +286,7 @@ inbound_full(const struct list *l, size_t max)
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->count; i++)
-		n += l->at[i].inbound;
+		n += list_states(l)[i].inbound;
 	return n >= max / TABLE_INBOUND_SHARE;
 }
 
@@ -263,24 +312,25 @@ slot_crowd(const struct table *t, const struct bucket *b, const struct list *l, 
 
 /* What makes a spare a bad choice, worst first: failing, stale, crowded slot, slow. */
 static uint64_t
-spare_badness(const struct table *t, const struct bucket *b, uint64_t top, const struct entry *e,
+spare_badness(const struct table *t, const struct bucket *b, uint64_t top, const struct state *s,
     uint32_t now_s)
 {
 	uint64_t crowd = slot_crowd(t, b, &b->live, slot_of(t, b, top));
-	uint64_t stale = now_s - MIN(e->checked_s, now_s) > SPARE_STALE_S;
-	uint64_t rtt = e->rtt == 0 ? RTT_ASSUMED : e->rtt;
+	uint64_t stale = now_s - MIN(s->checked_s, now_s) > SPARE_STALE_S;
+	uint64_t rtt = s->rtt == 0 ? RTT_ASSUMED : s->rtt;
 
-	return (uint64_t)e->strikes << 32 | stale << 31 | crowd << 16 | rtt;
+	return (uint64_t)s->strikes << 32 | stale << 31 | crowd << 16 | rtt;
 }
 
 static size_t
 spare_pick(const struct table *t, const struct bucket *b, bool worst, uint32_t now_s)
 {
+	const struct state *states = list_states(&b->spare);
 	size_t pick = 0;
-	uint64_t pick_badness = spare_badness(t, b, b->spare.tops[0], &b->spare.at[0], now_s);
+	uint64_t pick_badness = spare_badness(t, b, b->spare.tops[0], &states[0], now_s);
 
 	for (size_t i = 1; i < b->spare.count; i++) {
-		uint64_t badness = spare_badness(t, b, b->spare.tops[i], &b->spare.at[i], now_s);
+		uint64_t badness = spare_badness(t, b, b->spare.tops[i], &states[i], now_s);
 
 		if (worst ? badness > pick_badness : badness < pick_badness) {
 			pick = i;
@@ -294,9 +344,9 @@ static bool
 bucket_drop_dead(struct table *t, struct bucket *b)
 {
 	for (size_t i = 0; i < b->live.count; i++)
-		if (b->live.at[i].strikes >= TABLE_STRIKES_DEAD) {
-			cell_remove(t, &b->live.at[i]);
-			list_remove(&b->live, i);
+		if (list_states(&b->live)[i].strikes >= TABLE_STRIKES_DEAD) {
+			cell_remove(t, &list_entries(&b->live)[i]);
+			live_remove(t, b, i);
 			return true;
 		}
 	return false;
@@ -310,11 +360,11 @@ bucket_promote(struct table *t, struct bucket *b, uint32_t now_s)
 
 	while (b->spare.count > 0) {
 		size_t best = spare_pick(t, b, false, now_s);
-		struct entry e = b->spare.at[best];
+		struct loose c = list_get(&b->spare, best);
 
 		if (b->live.count >= max && !bucket_drop_dead(t, b))
 			return;
-		if (!live_add(b, b->spare.tops[best], &e, max))
+		if (!live_add(t, b, &c, max))
 			return;
 		list_remove(&b->spare, best);
 	}
@@ -323,18 +373,20 @@ bucket_promote(struct table *t, struct bucket *b, uint32_t now_s)
 /* ---- splitting ---- */
 
 static void
-bucket_move(struct table *t, struct list *from, size_t i, bool spare)
+bucket_move(struct table *t, struct bucket *from, size_t i, bool spare)
 {
-	uint64_t top = from->tops[i];
-	struct bucket *to = table_bucket_of(t, top);
-	struct entry e = from->at[i];
+	struct list *l = spare ? &from->spare : &from->live;
+	struct loose c = list_get(l, i);
+	struct bucket *to = table_bucket_of(t, c.top);
 
-	list_remove(from, i);
 	/* The new bucket is empty and the old one had room for all: only memory can lack. */
-	if (spare)
-		(void)list_add(&to->spare, top, &e, TABLE_SPARES);
-	else
-		(void)live_add(to, top, &e, TABLE_BUCKET_WIDE);
+	if (spare) {
+		list_remove(l, i);
+		(void)list_add(&to->spare, &c, TABLE_SPARES);
+	} else {
+		live_remove(t, from, i);
+		(void)live_add(t, to, &c, TABLE_BUCKET_WIDE);
+	}
 }
 
 /* Room for one more. */
@@ -362,15 +414,13 @@ table_split(struct table *t, uint32_t now_s)
 	if (t->buckets_count == TABLE_BUCKETS_MAX || !buckets_grow(t))
 		return false;
 	old = &t->buckets[t->buckets_count - 1];
-	t->buckets[t->buckets_count++] = (struct bucket){
-		.touched_s = old->touched_s, .doubted_s = UINT32_MAX, .quiet_s = UINT32_MAX
-	};
+	t->buckets[t->buckets_count++] = (struct bucket){ .touched_s = old->touched_s };
 	for (size_t i = old->live.count; i-- > 0;)
 		if (table_bucket_of(t, old->live.tops[i]) != old)
-			bucket_move(t, &old->live, i, false);
+			bucket_move(t, old, i, false);
 	for (size_t i = old->spare.count; i-- > 0;)
 		if (table_bucket_of(t, old->spare.tops[i]) != old)
-			bucket_move(t, &old->spare, i, true);
+			bucket_move(t, old, i, true);
 	bucket_promote(t, old, now_s);
 	bucket_promote(t, old + 1, now_s);
 	return true;
@@ -378,13 +428,28 @@ table_split(struct table *t, uint32_t now_s)
 
 /* ---- what happens ---- */
 
+/* It was checked, with so many strikes since its last answer. */
+static void
+checked(struct table *t, const struct found *f, uint8_t strikes, uint32_t now_s)
+{
+	struct state *s = state_of(f);
+	uint32_t was_due_s = table_due_s(t, s);
+
+	s->checked_s = now_s;
+	s->strikes = strikes;
+	if (f->list == &f->bucket->live) {
+		table_due_forget(t, f->list->tops[f->at], was_due_s);
+		table_due_add(t, f->list->tops[f->at], table_due_s(t, s));
+	}
+}
+
 static bool
 bucket_has_room(const struct table *t, const struct bucket *b)
 {
 	if (b->live.count < table_bucket_max(t, b))
 		return true;
 	for (size_t i = 0; i < b->live.count; i++)
-		if (b->live.at[i].strikes >= TABLE_STRIKES_DEAD)
+		if (list_states(&b->live)[i].strikes >= TABLE_STRIKES_DEAD)
 			return true;
 	return b == &t->buckets[t->buckets_count - 1] && t->buckets_count < TABLE_BUCKETS_MAX;
 }
@@ -407,45 +472,45 @@ table_wants(const struct table *t, const struct contact *c, enum table_source so
 }
 
 static enum table_result
-known_update(struct table *t, struct bucket *b, struct entry *e, const struct contact *c,
-    uint64_t rtt, enum table_source source, uint32_t now_s)
+known_update(struct table *t, const struct found *f, const struct contact *c, uint64_t rtt,
+    enum table_source source, uint32_t now_s)
 {
+	struct entry *e = entry_of(f);
 	struct addr old = entry_addr(e);
 
-	if (addr_group(&old) != addr_group(&c->addr) && !network_allows(t, b, &c->addr))
+	if (addr_group(&old) != addr_group(&c->addr) && !network_allows(t, f->bucket, &c->addr))
 		return TABLE_REFUSED;
-	cell_remove(t, e);
-	cell_add(t, &c->addr);
-	entry_set_addr(e, &c->addr);
-	entry_set_rtt(e, rtt);
-	e->checked_s = now_s;
-	e->strikes = 0;
-	table_bound(b, e);
+	if (!addr_equal(&old, &c->addr)) {
+		cell_remove(t, e);
+		cell_add(t, &c->addr);
+		entry_set_addr(e, &c->addr);
+	}
+	state_set_rtt(state_of(f), rtt);
+	checked(t, f, 0, now_s);
 	if (source == TABLE_OUTBOUND)
-		e->inbound = false;
+		state_of(f)->inbound = false;
 	return TABLE_KNOWN;
 }
 
 /* The bucket is full of living contacts: the newcomer may wait, in place of a worse one. */
 static enum table_result
-spare_add(struct table *t, struct bucket *b, uint64_t top, const struct entry *e, uint32_t now_s)
+spare_add(struct table *t, struct bucket *b, const struct loose *c, uint32_t now_s)
 {
 	size_t worst;
 
 	t->turned_away = true;
-	if (e->inbound && inbound_full(&b->spare, TABLE_SPARES))
+	if (c->state.inbound && inbound_full(&b->spare, TABLE_SPARES))
 		return TABLE_REFUSED;
-	if (list_add(&b->spare, top, e, TABLE_SPARES))
+	if (list_add(&b->spare, c, TABLE_SPARES))
 		return TABLE_SPARED;
 	if (b->spare.count == 0)
 		return TABLE_REFUSED;
 	worst = spare_pick(t, b, true, now_s);
-	if (spare_badness(t, b, top, e, now_s) >=
-	    spare_badness(t, b, b->spare.tops[worst], &b->spare.at[worst], now_s))
+	if (spare_badness(t, b, c->top, &c->state, now_s) >=
+	    spare_badness(t, b, b->spare.tops[worst], &list_states(&b->spare)[worst], now_s))
 		return TABLE_REFUSED;
-	cell_remove(t, &b->spare.at[worst]);
-	b->spare.tops[worst] = top;
-	b->spare.at[worst] = *e;
+	cell_remove(t, &list_entries(&b->spare)[worst]);
+	list_set(&b->spare, worst, c);
 	return TABLE_SPARED;
 }
 
@@ -453,36 +518,35 @@ static enum table_result
 offer(
     struct table *t, const struct contact *c, uint64_t rtt, enum table_source source, uint64_t now)
 {
-	uint64_t top = id_top(&c->id);
 	uint32_t now_s = table_seconds(now);
-	struct entry fresh = { .checked_s = now_s, .inbound = source == TABLE_INBOUND };
+	struct loose fresh = { .top = id_top(&c->id),
+		.state = { .checked_s = now_s, .inbound = source == TABLE_INBOUND } };
+	struct found f = find(t, c);
 	struct bucket *b;
-	bool spare;
 	uint8_t max;
-	struct entry *e = find(t, c, &b, &spare);
 
 	if (id_equal(&c->id, &t->self) || c->addr.family == ADDR_NONE)
 		return TABLE_REFUSED;
 	t->answered_s = MAX(t->answered_s, now_s);
-	if (e != NULL)
-		return known_update(t, b, e, c, rtt, source, now_s);
-	memcpy(fresh.pub, c->pub.b, sizeof(fresh.pub));
-	entry_set_addr(&fresh, &c->addr);
-	entry_set_rtt(&fresh, rtt);
+	if (f.list != NULL)
+		return known_update(t, &f, c, rtt, source, now_s);
+	memcpy(fresh.entry.pub, c->pub.b, sizeof(fresh.entry.pub));
+	entry_set_addr(&fresh.entry, &c->addr);
+	state_set_rtt(&fresh.state, rtt);
 
 	for (;;) {
-		b = table_bucket_of(t, top);
+		b = table_bucket_of(t, fresh.top);
 		if (!network_allows(t, b, &c->addr))
 			return TABLE_REFUSED;
 		max = table_bucket_max(t, b);
 		if (source == TABLE_INBOUND && inbound_full(&b->live, max))
 			return TABLE_REFUSED;
 		if (b->live.count < max)
-			return live_add(b, top, &fresh, max) ? TABLE_ADDED : TABLE_REFUSED;
+			return live_add(t, b, &fresh, max) ? TABLE_ADDED : TABLE_REFUSED;
 		if (bucket_drop_dead(t, b))
 			continue;
 		if (b != &t->buckets[t->buckets_count - 1] || !table_split(t, now_s))
-			return spare_add(t, b, top, &fresh, now_s);
+			return spare_add(t, b, &fresh, now_s);
 	}
 }
 
@@ -500,67 +564,57 @@ table_offer(
 void
 table_answered(struct table *t, const struct contact *c, uint64_t rtt, uint64_t now)
 {
-	struct bucket *b;
-	bool spare;
-	struct entry *e = find(t, c, &b, &spare);
+	struct found f = find(t, c);
 
 	t->answered_s = table_seconds(now);
-	if (e == NULL)
+	if (f.list == NULL)
 		return;
-	entry_set_rtt(e, rtt);
-	e->checked_s = table_seconds(now);
-	e->strikes = 0;
-	table_bound(b, e);
+	state_set_rtt(state_of(&f), rtt);
+	checked(t, &f, 0, table_seconds(now));
 }
 
 bool
 table_heard(struct table *t, const struct contact *c, uint64_t now)
 {
-	struct bucket *b;
-	bool spare;
-	struct entry *e = find(t, c, &b, &spare);
+	struct found f = find(t, c);
 
 	/* Strikes stay: that it can send does not show that it can be reached. */
-	if (e != NULL && e->strikes == 0)
-		e->checked_s = table_seconds(now);
-	return e != NULL;
+	if (f.list != NULL && state_of(&f)->strikes == 0)
+		checked(t, &f, 0, table_seconds(now));
+	return f.list != NULL;
 }
 
 void
 table_failed(struct table *t, const struct contact *c, uint64_t now)
 {
-	struct bucket *b;
-	bool spare;
-	struct entry *e = find(t, c, &b, &spare);
+	struct found f = find(t, c);
 	uint32_t now_s = table_seconds(now);
 	bool online =
 	    now_s - MIN(t->answered_s, now_s) <= TABLE_ONLINE_WITHIN / SECONDS(1) / t->pace;
+	bool live = f.list == &f.bucket->live;
+	uint8_t strikes;
 
-	if (e == NULL)
+	if (f.list == NULL)
 		return;
+	strikes = state_of(&f)->strikes;
 	/* Requests that were under way together have failed together: one outage, one strike. */
-	if (e->strikes > 0 && now_s - MIN(e->checked_s, now_s) < TABLE_STRIKE_GAP_S)
+	if (strikes > 0 && now_s - MIN(state_of(&f)->checked_s, now_s) < TABLE_STRIKE_GAP_S)
 		return;
-	e->checked_s = now_s;
-	if (e->strikes < UINT8_MAX)
-		e->strikes++;
-	table_bound(b, e);
-	if (spare && e->strikes >= TABLE_STRIKES_SILENT) {
-		cell_remove(t, e);
-		list_remove(&b->spare, (size_t)(e - b->spare.at));
-	} else if (!spare && e->strikes >= TABLE_STRIKES_DEAD && b->spare.count > 0) {
-		bucket_promote(t, b, now_s);
-	} else if (!spare && e->strikes >= TABLE_STRIKES_GONE && online) {
-		cell_remove(t, e);
-		list_remove(&b->live, (size_t)(e - b->live.at));
+	strikes = (uint8_t)MIN(strikes + 1, UINT8_MAX);
+	checked(t, &f, strikes, now_s);
+	if (!live && strikes >= TABLE_STRIKES_SILENT) {
+		cell_remove(t, entry_of(&f));
+		list_remove(f.list, f.at);
+	} else if (live && strikes >= TABLE_STRIKES_DEAD && f.bucket->spare.count > 0) {
+		bucket_promote(t, f.bucket, now_s);
+	} else if (live && strikes >= TABLE_STRIKES_GONE && online) {
+		cell_remove(t, entry_of(&f));
+		live_remove(t, f.bucket, f.at);
 	}
 }
 
 bool
 table_has(const struct table *t, const struct contact *c)
 {
-	struct bucket *b;
-	bool spare;
-
-	return find(t, c, &b, &spare) != NULL;
+	return find(t, c).list != NULL;
 }

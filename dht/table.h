@@ -12,6 +12,7 @@
 #ifndef DHT_TABLE_H
 #define DHT_TABLE_H
 
+#include "overlay/base/env.h"
 #include "overlay/contact.h"
 
 #define TABLE_BUCKET             20 /* = DHT_K */
@@ -62,6 +63,11 @@ void table_answered(struct table *t, const struct contact *c, uint64_t rtt, uint
 bool table_heard(struct table *t, const struct contact *c, uint64_t now);
 /* It did not answer: a strike; see TABLE_STRIKES_*. */
 void table_failed(struct table *t, const struct contact *c, uint64_t now);
+void table_hot(
+    const struct table *t, struct env *env); /* tells env_hot() what all questions read */
+/* A hint: it is heard soon. Steps 0 to 2, each finds what the one before asked for. */
+void table_expect(const struct table *t, uint64_t top, unsigned step);
+void table_expect_stalest(const struct table *t, unsigned step); /* table_stalest() comes; 0 to 3 */
 bool table_has(const struct table *t, const struct contact *c);
 
 /* ---- reading ---- */

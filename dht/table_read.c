@@ -6,18 +6,22 @@
 #include "dht/table_private.h"
 
 static void
-view_of(uint64_t top, const struct entry *e, struct table_view *v)
+view_of(const struct list *l, size_t i, struct table_view *v)
 {
+	const struct state *s = &list_states(l)[i];
+	const struct entry *e = &list_entries(l)[i];
+
 	*v = (struct table_view){ .pub = (const struct pubkey *)e->pub,
-		.top = top,
+		.top = l->tops[i],
 		.addr = entry_addr(e),
-		.rtt = e->rtt * RTT_UNIT,
-		.strikes = e->strikes };
+		.rtt = s->rtt * RTT_UNIT,
+		.strikes = s->strikes };
 }
 
 struct ranked {
 	uint64_t rank;
-	const struct entry *entry;
+	const struct list *list;
+	size_t at;
 };
 
 /* Kept sorted by rank; the largest falls off at cap. */
@@ -34,7 +38,7 @@ ranking_takes(const struct ranking *r, uint64_t rank)
 }
 
 static void
-ranking_add(struct ranking *r, uint64_t rank, const struct entry *e)
+ranking_add(struct ranking *r, uint64_t rank, const struct list *l, size_t at)
 {
 	size_t i = r->count;
 
@@ -46,15 +50,16 @@ ranking_add(struct ranking *r, uint64_t rank, const struct entry *e)
 		r->count++;
 	for (; i > 0 && r->at[i - 1].rank > rank; i--)
 		r->at[i] = r->at[i - 1];
-	r->at[i] = (struct ranked){ .rank = rank, .entry = e };
+	r->at[i] = (struct ranked){ .rank = rank, .list = l, .at = at };
 }
 
-/* mask: what turned tops into ranks. */
 static size_t
-ranking_views(const struct ranking *r, uint64_t mask, struct table_view *out)
+ranking_views(const struct ranking *r, struct table_view *out)
 {
 	for (size_t i = 0; i < r->count; i++)
-		view_of(r->at[i].rank ^ mask, r->at[i].entry, &out[i]);
+		prefetch(&list_entries(r->at[i].list)[r->at[i].at]);
+	for (size_t i = 0; i < r->count; i++)
+		view_of(r->at[i].list, r->at[i].at, &out[i]);
 	return r->count;
 }
 
@@ -78,15 +83,15 @@ table_near(const struct table *t, const struct id *target, uint8_t max_strikes,
 
 		r.count = 0;
 		r.cap = cap - count;
-		for (size_t i = first; i <= last; i++)
-			for (size_t j = 0; j < t->buckets[i].live.count; j++) {
-				const struct entry *e = &t->buckets[i].live.at[j];
-				uint64_t rank = t->buckets[i].live.tops[j] ^ mask;
+		for (size_t i = first; i <= last; i++) {
+			const struct list *l = &t->buckets[i].live;
 
-				if (ranking_takes(&r, rank) && e->strikes < max_strikes)
-					ranking_add(&r, rank, e);
-			}
-		count += ranking_views(&r, mask, out + count);
+			for (size_t j = 0; j < l->count; j++)
+				if (ranking_takes(&r, l->tops[j] ^ mask) &&
+				    list_states(l)[j].strikes < max_strikes)
+					ranking_add(&r, l->tops[j] ^ mask, l, j);
+		}
+		count += ranking_views(&r, out + count);
 	}
 	return count;
 }
@@ -102,18 +107,20 @@ table_range(const struct table *t, const struct id *prefix, unsigned bits, const
 
 	r.count = 0;
 	r.cap = MIN(cap, TABLE_VIEWS_MAX);
-	for (size_t i = 0; i < t->buckets_count; i++)
-		for (size_t j = 0; j < t->buckets[i].live.count; j++) {
-			const struct entry *e = &t->buckets[i].live.at[j];
-			uint64_t top = t->buckets[i].live.tops[j];
+	for (size_t i = 0; i < t->buckets_count; i++) {
+		const struct list *l = &t->buckets[i].live;
+
+		for (size_t j = 0; j < l->count; j++) {
+			uint64_t top = l->tops[j];
 
 			if (((top ^ want) & mask) != 0 || (after != NULL && top <= from) ||
-			    e->strikes >= TABLE_STRIKES_SILENT)
+			    list_states(l)[j].strikes >= TABLE_STRIKES_SILENT)
 				continue;
 			found++;
-			ranking_add(&r, top, e);
+			ranking_add(&r, top, l, j);
 		}
-	(void)ranking_views(&r, 0, out);
+	}
+	(void)ranking_views(&r, out);
 	return found;
 }
 
@@ -138,7 +145,7 @@ table_answers(const struct table *t)
 {
 	for (size_t i = 0; i < t->buckets_count; i++)
 		for (size_t j = 0; j < t->buckets[i].live.count; j++)
-			if (t->buckets[i].live.at[j].strikes < TABLE_STRIKES_SILENT)
+			if (list_states(&t->buckets[i].live)[j].strikes < TABLE_STRIKES_SILENT)
 				return true;
 	return false;
 }
@@ -166,7 +173,7 @@ table_bytes(const struct table *t)
 
 	for (size_t i = 0; i < t->buckets_count; i++)
 		n += (t->buckets[i].live.cap + t->buckets[i].spare.cap) *
-		     (sizeof(struct entry) + sizeof(uint64_t));
+		     (sizeof(uint64_t) + sizeof(struct state) + sizeof(struct entry));
 	return n;
 }
 
@@ -190,72 +197,6 @@ table_holds_all(const struct table *t)
 }
 
 /* ---- upkeep ---- */
-
-/* The two that are due first, as far as they have been looked for. */
-struct stalest {
-	uint32_t min_s, doubted_s; /* after checked_s, without strikes and with */
-	uint32_t first_s, second_s;
-	const struct entry *first;
-	uint64_t first_top;
-};
-
-static uint32_t
-later_s(uint32_t checked_s, uint32_t by_s)
-{
-	return checked_s > UINT32_MAX - by_s ? UINT32_MAX : checked_s + by_s;
-}
-
-static void
-stalest_take(struct stalest *s, const struct entry *e, uint64_t top)
-{
-	uint32_t due_s = later_s(e->checked_s, e->strikes > 0 ? s->doubted_s : s->min_s);
-
-	if (due_s >= s->second_s)
-		return;
-	if (due_s >= s->first_s) {
-		s->second_s = due_s;
-		return;
-	}
-	s->second_s = s->first_s;
-	s->first_s = due_s;
-	s->first = e;
-	s->first_top = top;
-}
-
-/* What it is bounded by is what it has, afterwards. */
-static void
-stalest_look(struct stalest *s, struct bucket *b)
-{
-	if (MIN(later_s(b->quiet_s, s->min_s), later_s(b->doubted_s, s->doubted_s)) >= s->second_s)
-		return;
-	b->quiet_s = b->doubted_s = UINT32_MAX;
-	for (size_t i = 0; i < b->live.count; i++) {
-		table_bound(b, &b->live.at[i]);
-		stalest_take(s, &b->live.at[i], b->live.tops[i]);
-	}
-}
-
-bool
-table_stalest(struct table *t, uint64_t min_age, uint64_t doubted_age, struct contact *out,
-    uint64_t *due, uint64_t *next)
-{
-	struct stalest s = { .min_s = (uint32_t)(min_age / SECONDS(1)),
-		.doubted_s = (uint32_t)(doubted_age / SECONDS(1)),
-		.first_s = UINT32_MAX,
-		.second_s = UINT32_MAX };
-	struct table_view v;
-
-	for (size_t i = 0; i < t->buckets_count; i++)
-		stalest_look(&s, &t->buckets[i]);
-	if (s.first == NULL)
-		return false;
-	view_of(s.first_top, s.first, &v);
-	table_contact(&v, out);
-	/* table_seconds() counts from 1, and what happens within a second is of that second. */
-	*due = (s.first_s - 1) * SECONDS(1);
-	*next = s.second_s == UINT32_MAX ? UINT64_MAX : (s.second_s - 1) * SECONDS(1);
-	return true;
-}
 
 bool
 table_idle_bucket(const struct table *t, uint64_t idle, bool poor_only, uint64_t now,
@@ -290,4 +231,38 @@ void
 table_touch(struct table *t, const struct id *target, uint64_t now)
 {
 	table_bucket_of(t, id_top(target))->touched_s = table_seconds(now);
+}
+
+/* ---- hints ---- */
+
+void
+table_hot(const struct table *t, struct env *env)
+{
+	env_hot(env, t, offsetof(struct table, due.due_s));
+}
+
+static void
+fetch(const void *at, size_t len)
+{
+	for (size_t i = 0; i < len; i += 64)
+		prefetch((const char *)at + i);
+}
+
+void
+table_expect(const struct table *t, uint64_t top, unsigned step)
+{
+	const struct bucket *b = table_bucket_of(t, top);
+	const struct list *l = &b->live;
+
+	if (step == 0) {
+		prefetch(b);
+	} else if (step == 1) {
+		fetch(l->tops, l->count * sizeof(*l->tops));
+		prefetch(b->spare.tops);
+	}
+	for (size_t i = 0; step == 2 && i < l->count; i++)
+		if (l->tops[i] == top) {
+			prefetch(&list_states(l)[i]);
+			fetch(&list_entries(l)[i], sizeof(struct entry));
+		}
 }

@@ -21,8 +21,8 @@ struct naive {
 	struct table_view views[VIEWS];
 	bool live[POOL]; /* as of the last look */
 	unsigned strikes[POOL];
-	uint64_t failed_at[POOL];
-	bool died[POOL]; /* reached TABLE_STRIKES_DEAD since the last look */
+	uint64_t checked_s[POOL]; /* heard, or failed */
+	bool died[POOL];          /* reached TABLE_STRIKES_DEAD since the last look */
 };
 
 static struct naive naive; /* 400 KB: too large for a stack, one test at a time */
@@ -142,6 +142,25 @@ check_members(size_t all)
 	}
 }
 
+/* Who is due first, and when the second, by a look at all. */
+static void
+check_stalest(struct table *t, size_t all)
+{
+	uint64_t first_s = UINT64_MAX, second_s = UINT64_MAX, due = 0, next = 0;
+	struct contact got;
+
+	for (size_t i = 0; i < all; i++) {
+		size_t at = pool_index(naive.views[i].pub);
+		uint64_t due_s = naive.checked_s[at] + (naive.strikes[at] > 0 ? 30 : 600);
+
+		second_s = MIN(second_s, MAX(first_s, due_s));
+		first_s = MIN(first_s, due_s);
+	}
+	ck_assert(table_stalest(t, MINUTES(10), SECONDS(30), &got, &due, &next) == (all > 0));
+	ck_assert(all == 0 || (due == SECONDS(first_s) && table_has(t, &got)));
+	ck_assert(all < 2 || next == SECONDS(second_s));
+}
+
 static void
 run_random(uint64_t seed, bool ip_limits)
 {
@@ -167,7 +186,7 @@ run_random(uint64_t seed, bool ip_limits)
 		enum table_result r;
 
 		now += MILLISECONDS(dice_below(&d, 2000));
-		switch (dice_below(&d, 4)) {
+		switch (dice_below(&d, 5)) {
 		case 0:
 		case 1:
 			r = table_offer(t, c, MILLISECONDS(dice_below(&d, 300)), source, now);
@@ -175,26 +194,36 @@ run_random(uint64_t seed, bool ip_limits)
 			/* Not wanted, but once verified it may still be a better spare. */
 			ck_assert(had || wanted || r != TABLE_ADDED);
 			ck_assert_int_eq(table_has(t, c), r != TABLE_REFUSED);
-			if (r != TABLE_REFUSED)
+			if (r != TABLE_REFUSED) {
 				naive.strikes[i] = 0;
+				naive.checked_s[i] = now / SECONDS(1);
+			}
 			break;
 		case 2:
 			table_failed(t, c, now);
 			if (had &&
 			    (naive.strikes[i] == 0 ||
-				now / SECONDS(1) - naive.failed_at[i] >= TABLE_STRIKE_GAP_S)) {
+				now / SECONDS(1) - naive.checked_s[i] >= TABLE_STRIKE_GAP_S)) {
 				naive.strikes[i]++;
-				naive.failed_at[i] = now / SECONDS(1);
+				naive.checked_s[i] = now / SECONDS(1);
 			}
 			naive.died[i] |= naive.strikes[i] >= TABLE_STRIKES_DEAD;
 			break;
 		case 3:
 			table_answered(t, c, MILLISECONDS(20), now);
 			naive.strikes[i] = 0;
+			naive.checked_s[i] = now / SECONDS(1);
+			break;
+		case 4:
+			table_heard(t, c, now);
+			if (naive.strikes[i] == 0)
+				naive.checked_s[i] = now / SECONDS(1);
 			break;
 		}
-		if (step % 64 == 0) {
+		if (step % 32 == 0) {
 			size_t all = dump(t);
+
+			check_stalest(t, all);
 
 			check_members(all);
 			check_near(t, &d, all);
