@@ -58,6 +58,8 @@ dht_new(const struct dht_opts *opts, struct dht **out)
 		opts->records_bytes_max == 0 ? MIB(DHT_RECORDS_MB) : opts->records_bytes_max });
 	if (d->table == NULL || d->records == NULL)
 		goto fail;
+	env_hot(d->env, d, offsetof(struct dht, ping));
+	table_hot(d->table, d->env);
 	err = copy_opts(d, opts);
 	if (err == ERR_OK)
 		err = ping_pack(&d->empty);

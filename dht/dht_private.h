@@ -46,37 +46,39 @@ struct peer_cached {
 };
 
 struct dht {
+	/* Up to ping what each datagram reads, dht_new() says so; then what each ping does. */
 	struct endpoint *ep;
 	struct env *env;
-	struct network_id net;
+	struct table *table;
+	struct verify *verify; /* DHT_VERIFY_MAX, allocated with the first stranger */
 	struct id self;
+	struct network_id net;
 	bool ip_limits, loopback_net, joined, stopping;
+	uint8_t retries;   /* nobody has answered for so many */
+	uint8_t verifying; /* how many of verify are used */
 	uint64_t pace, calm;
+	uint64_t ping_at; /* when the timer ping is due */
+	struct timer ping;
+	struct ask ping_ask;
+	struct contact ping_to;
+	struct buf empty; /* the body of PING and SELF */
+
 	char *table_path;
 	struct contact *bootstraps;
 	size_t bootstraps_count;
-
-	struct table *table;
 	struct records *records;
 	struct size size;
 	struct task_group group; /* everything that runs on its own */
-
-	struct timer ping, minute, refresh, verifier, announce;
-	struct ask ping_ask;
-	uint64_t ping_at; /* when the timer ping is due */
+	struct timer minute, refresh, verifier, announce;
 	void (*on_joined)(void *arg);
 	void *on_joined_arg;
-	struct contact ping_to;
-	struct buf empty;      /* the body of PING and SELF */
-	struct verify *verify; /* DHT_VERIFY_MAX, allocated with the first stranger */
 	bool refreshing, crowded;
 	uint8_t short_refreshes; /* of the neighbourhood since the last full one */
 	enum refresh refresh_what;
 	struct id refresh_target;
 	uint64_t neighbourhood_at, table_saved_at, retried_at, sampled_at,
 	    knocked_at;       /* 0: never */
-	uint64_t retry_after; /* of retried_at; nobody has answered for so many retries: */
-	uint8_t retries;
+	uint64_t retry_after; /* of retried_at */
 
 	uint8_t self_record[RECORD_BYTES_MAX]; /* packed by dht_set_self */
 	size_t self_record_len;

@@ -57,21 +57,27 @@ dht_suspect(const struct dht *d, const struct contact *c)
 static struct verify *
 verify_find(const struct dht *d, const struct pubkey *pub)
 {
-	for (size_t i = 0; d->verify != NULL && i < DHT_VERIFY_MAX; i++)
+	for (size_t i = 0; d->verifying > 0 && i < DHT_VERIFY_MAX; i++)
 		if (d->verify[i].used && pubkey_equal(&d->verify[i].who.pub, pub))
 			return &d->verify[i];
 	return NULL;
 }
 
 static void
+verify_end(struct dht *d, struct verify *v)
+{
+	v->used = false;
+	d->verifying--;
+}
+
+static void
 verify_done(struct ask *a, int err, struct bytes reply)
 {
-	struct verify *v = a->arg;
-
 	/* The observer has seen the answer, and with it the table. */
 	(void)err;
 	(void)reply;
-	v->used = false;
+	if (container_of(a, struct verify, ask)->used)
+		verify_end(a->arg, container_of(a, struct verify, ask));
 }
 
 static void
@@ -84,13 +90,13 @@ verify_start(void *arg)
 
 		if (!v->used || ask_pending(&v->ask))
 			continue;
-		v->ask = (struct ask){ .done = verify_done, .arg = v };
+		v->ask = (struct ask){ .done = verify_done, .arg = d };
 		if (ask_start(&v->ask, &(struct ask_what){ .ep = d->ep,
 					   .to = &v->who,
 					   .method = DHT_PING,
 					   .body = buf_bytes(&d->empty),
 					   .once = true }) != ERR_OK)
-			v->used = false; /* it may call again */
+			verify_end(d, v); /* it may call again */
 	}
 }
 
@@ -103,6 +109,7 @@ verify_queue(struct dht *d, const struct contact *who, bool proven)
 		if (!d->verify[i].used) {
 			d->verify[i] =
 			    (struct verify){ .who = *who, .used = true, .proven = proven };
+			d->verifying++;
 			if (!timer_armed(&d->verifier))
 				timer_start(&d->verifier, VERIFY_DELAY);
 			return;
@@ -117,7 +124,7 @@ verify_crowded(const struct dht *d, const struct contact *who, bool proven)
 	uint64_t group = addr_group(&who->addr);
 	size_t forged = 0;
 
-	for (size_t i = 0; d->verify != NULL && i < DHT_VERIFY_MAX; i++) {
+	for (size_t i = 0; d->verifying > 0 && i < DHT_VERIFY_MAX; i++) {
 		const struct verify *v = &d->verify[i];
 
 		if (v->used && d->ip_limits && addr_group(&v->who.addr) == group)
@@ -163,7 +170,7 @@ on_answered(void *arg, const struct contact *to, uint64_t rtt)
 	struct peer_standing s;
 
 	if (v != NULL && !ask_pending(&v->ask))
-		v->used = false; /* it answered a request of ours: no stranger after all */
+		verify_end(d, v); /* it answered a request of ours: no stranger after all */
 	if (!dht_contact_ok(d, to) || !endpoint_standing(d->ep, &to->pub, &s) || !s.server) {
 		table_answered(d->table, to, rtt, now);
 		return;
@@ -193,12 +200,22 @@ on_failed(void *arg, const struct contact *to, int err)
 		ping_after(d, dht_paced(d, PING_DOUBTED));
 }
 
+static void
+on_expect(void *arg, uint64_t id_top, unsigned step)
+{
+	const struct dht *d = arg;
+
+	table_expect(d->table, id_top, step);
+}
+
 void
 dht_observe(struct dht *d)
 {
-	endpoint_set_observer(
-	    d->ep, &(struct endpoint_observer){
-		       .heard = on_heard, .answered = on_answered, .failed = on_failed, .arg = d });
+	endpoint_set_observer(d->ep, &(struct endpoint_observer){ .heard = on_heard,
+					 .answered = on_answered,
+					 .failed = on_failed,
+					 .expect = on_expect,
+					 .arg = d });
 }
 
 /* ---- pings ---- */
@@ -239,6 +256,14 @@ ping_stalest(struct dht *d)
 		return MIN(fresh, due - now);
 	ping_start(d, &to);
 	return next > now ? MIN(fresh, next - now) : 0;
+}
+
+static void
+on_ping_expect(void *arg, unsigned step)
+{
+	const struct dht *d = arg;
+
+	table_expect_stalest(d->table, step);
 }
 
 static void
@@ -416,6 +441,7 @@ void
 dht_upkeep_start(struct dht *d)
 {
 	d->table_saved_at = env_now(d->env);
+	timer_expect(&d->ping, on_ping_expect);
 	ping_after(d, 0);
 	timer_start(&d->refresh, dht_paced(d, env_random_below(d->env, REFRESH_EVERY)));
 	timer_start(&d->minute, EXPIRE_EVERY);
@@ -425,6 +451,7 @@ dht_upkeep_start(struct dht *d)
 void
 dht_upkeep_stop(struct dht *d)
 {
+	timer_expect(&d->ping, NULL);
 	timer_stop(&d->ping);
 	timer_stop(&d->refresh);
 	timer_stop(&d->minute);

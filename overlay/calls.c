@@ -29,9 +29,10 @@ struct rpc_call_state {
 
 struct calls {
 	struct calls_opts opts;
-	struct rpc_call_state **slots;
+	struct rpc_call_state **slots; /* the first few are here */
 	size_t slots_count, count;
 	bool closed;
+	struct rpc_call_state *first[SLOTS_MIN];
 };
 
 struct calls *
@@ -39,8 +40,11 @@ calls_new(const struct calls_opts *opts)
 {
 	struct calls *cs = calloc(1, sizeof(*cs));
 
-	if (cs != NULL)
-		cs->opts = *opts;
+	if (cs == NULL)
+		return NULL;
+	cs->opts = *opts;
+	cs->slots = cs->first;
+	cs->slots_count = SLOTS_MIN;
 	return cs;
 }
 
@@ -50,8 +54,15 @@ calls_free(struct calls *cs)
 	if (cs == NULL)
 		return;
 	must(cs->count == 0);
-	free(cs->slots);
+	if (cs->slots != cs->first)
+		free(cs->slots);
 	free(cs);
+}
+
+void
+calls_hot(const struct calls *cs)
+{
+	env_hot(cs->opts.env, cs, sizeof(*cs));
 }
 
 size_t
@@ -63,7 +74,7 @@ calls_count(const struct calls *cs)
 size_t
 calls_bytes(const struct calls *cs)
 {
-	size_t n = sizeof(*cs) + cs->slots_count * sizeof(*cs->slots);
+	size_t n = sizeof(*cs) + (cs->slots_count - SLOTS_MIN) * sizeof(*cs->slots);
 
 	for (size_t i = 0; i < cs->slots_count; i++)
 		if (cs->slots[i] != NULL)
@@ -76,15 +87,17 @@ calls_bytes(const struct calls *cs)
 static int
 slots_grow(struct calls *cs)
 {
-	size_t count = cs->slots_count == 0 ? SLOTS_MIN : 2 * cs->slots_count;
+	size_t count = 2 * cs->slots_count;
 	struct rpc_call_state **slots;
 
 	if (count > CALLS_MAX)
 		return ERR_BUSY;
-	slots = realloc(cs->slots, count * sizeof(*slots));
+	slots = calloc(count, sizeof(*slots));
 	if (slots == NULL)
 		return ERR_NOMEM;
-	memset(slots + cs->slots_count, 0, (count - cs->slots_count) * sizeof(*slots));
+	memcpy(slots, cs->slots, cs->slots_count * sizeof(*slots));
+	if (cs->slots != cs->first)
+		free(cs->slots);
 	cs->slots = slots;
 	cs->slots_count = count;
 	return ERR_OK;

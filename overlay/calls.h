@@ -32,6 +32,7 @@ struct calls_opts {
 
 struct calls *calls_new(const struct calls_opts *opts); /* gives; NULL: out of memory */
 void calls_free(struct calls *cs);                      /* none in flight; NULL accepted */
+void calls_hot(const struct calls *cs);                 /* tells env_hot() what each call reads */
 size_t calls_count(const struct calls *cs);
 size_t calls_bytes(const struct calls *cs); /* memory held */
 

@@ -22,15 +22,16 @@ static const struct rate agreements_network = {
 	.burst = AGREEMENTS_PER_S_NETWORK / 2,
 };
 
-struct dgram {
-	struct dgram_opts opts;
+struct dgram { /* the seed and what follows is seldom read */
 	struct udp *udp;
 	struct key cookie_secret, token_secret;
 	uint64_t agreements_full_at;
+	struct dgram_opts opts;
 	struct limits agreements;
 };
 
 static void receive(void *arg, const struct addr *from, struct bytes data);
+static void expect(void *arg, struct bytes data, unsigned step, uint64_t *memo);
 
 struct dgram *
 dgram_new(const struct dgram_opts *opts)
@@ -50,7 +51,8 @@ int
 dgram_open(struct dgram *d, const struct addr *bind, struct addr *bound)
 {
 	int err = env_udp_open(d->opts.env,
-	    &(struct udp_opts){ .bind = *bind, .receive = receive, .arg = d }, &d->udp);
+	    &(struct udp_opts){ .bind = *bind, .receive = receive, .expect = expect, .arg = d },
+	    &d->udp);
 
 	if (err != ERR_OK)
 		return err;
@@ -75,6 +77,12 @@ dgram_free(struct dgram *d)
 	limits_fini(&d->agreements);
 	crypto_wipe(d, sizeof(*d));
 	free(d);
+}
+
+void
+dgram_hot(const struct dgram *d)
+{
+	env_hot(d->opts.env, d, offsetof(struct dgram, opts.seed));
 }
 
 size_t
@@ -107,7 +115,10 @@ dgram_peer(struct dgram *d, const struct contact *to, struct peer **out)
 	struct peer *peer = peers_find(d->opts.peers, &to->pub);
 	int err;
 
+	if (d->udp != NULL)
+		udp_expect_send(d->udp, &to->addr, 0);
 	if (peer == NULL || !peer->has_keys) {
+		peers_expect(d->opts.peers, &to->pub);
 		err = sealed_keys_derive(d->opts.identity, &to->pub, &d->opts.net, &keys);
 		if (err != ERR_OK)
 			return err;
@@ -122,6 +133,8 @@ dgram_peer(struct dgram *d, const struct contact *to, struct peer **out)
 	}
 	if (peer == NULL)
 		return ERR_NOMEM;
+	if (d->udp != NULL)
+		udp_expect_send(d->udp, &to->addr, 1);
 	*out = peer;
 	return ERR_OK;
 }
@@ -342,4 +355,30 @@ receive(void *arg, const struct addr *from, struct bytes data)
 		d->opts.events.challenge(d->opts.events.arg, &h.sender, h.nonce, h.cookie);
 	else
 		open_and_deliver(d, from, data, &h);
+}
+
+/* The peer first, then what others know of its id, whose top is the memo. */
+static void
+expect(void *arg, struct bytes data, unsigned step, uint64_t *memo)
+{
+	const struct dgram *d = arg;
+	const struct pubkey *sender = sealed_sender(data);
+	const struct peer *peer;
+	struct id id;
+
+	if (sender == NULL)
+		return;
+	if (step == 0) {
+		peers_expect(d->opts.peers, sender);
+		return;
+	}
+	if (step == 1) {
+		peer = peers_find(d->opts.peers, sender);
+		if (peer == NULL)
+			id_of_pubkey(sender, &id);
+		else
+			id = peer->contact.id;
+		*memo = id_top(&id);
+	}
+	d->opts.events.expect(d->opts.events.arg, *memo, step - 1);
 }

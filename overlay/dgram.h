@@ -39,10 +39,14 @@ struct dgram_in {
 	struct envelope envelope;
 };
 
+#define DGRAM_EXPECT_STEPS (UDP_EXPECT_STEPS - 1)
 struct dgram_events {
 	void (*request)(void *arg, const struct dgram_in *in);
 	/* Response or retry. */
 	void (*response)(void *arg, const struct dgram_in *in);
+	/* A hint, as udp_opts.expect: who is in the book sends something. steps 0 to
+	 * DGRAM_EXPECT_STEPS - 1. */
+	void (*expect)(void *arg, uint64_t id_top, unsigned step);
 	/* Not authenticated: counts only if nonce is that of a request in flight to from. */
 	void (*challenge)(void *arg, const struct pubkey *from,
 	    const uint8_t nonce[CRYPTO_XNONCE_BYTES], const uint8_t cookie[SEALED_COOKIE_BYTES]);
@@ -55,16 +59,17 @@ struct dgram_opts {
 	struct network_id net;
 	struct peers *peers;                /* lent for the life */
 	struct endpoint_counters *counters; /* lent for the life */
-	struct seeded seed;
+	struct dgram_events events;
 	uint8_t pow_bits;
 	bool loopback_net;
-	struct dgram_events events;
+	struct seeded seed;
 };
 
 struct dgram *dgram_new(const struct dgram_opts *opts); /* gives; NULL: out of memory */
 int dgram_open(struct dgram *d, const struct addr *bind, struct addr *bound);
 void dgram_close(struct dgram *d);         /* no-op when not open */
 void dgram_free(struct dgram *d);          /* closes; NULL accepted */
+void dgram_hot(const struct dgram *d);     /* tells env_hot() what each datagram reads */
 size_t dgram_bytes(const struct dgram *d); /* memory held beyond the object itself */
 
 /* The peer of the book with keys to it, made where needed. ERR_AUTH: no usable key; ERR_NOMEM. */

@@ -9,6 +9,7 @@
 
 #include "overlay/base/err.h"
 
+#define METHODS_OFTEN        32 /* and after: those of the DHT */
 #define PORT_TRIES           16 /* with half of all ports taken, one in 65,000 starts still fails */
 #define SESSION_CALL_TIMEOUT SECONDS(15)
 
@@ -27,6 +28,15 @@ on_challenge(void *arg, const struct pubkey *from, const uint8_t nonce[CRYPTO_XN
 	struct endpoint *ep = arg;
 
 	calls_challenge(ep->calls, from, nonce, cookie);
+}
+
+static void
+on_expect(void *arg, uint64_t id_top, unsigned step)
+{
+	const struct endpoint_observer *o = &((struct endpoint *)arg)->observer;
+
+	if (o->expect != NULL)
+		o->expect(o->arg, id_top, step);
 }
 
 /* ---- birth ---- */
@@ -48,6 +58,7 @@ make_datagrams(struct endpoint *ep, const struct seeded *seed, size_t peers_max)
 	    .events = { .request = endpoint_datagram_request,
 		.response = on_response,
 		.challenge = on_challenge,
+		.expect = on_expect,
 		.arg = ep } });
 	if (ep->dgram == NULL)
 		return ERR_NOMEM;
@@ -102,6 +113,21 @@ open_sockets(struct endpoint *ep, const struct addr *bind)
 	return err;
 }
 
+/* What every datagram reads, in or out. */
+static void
+endpoint_hot(const struct endpoint *ep)
+{
+	const uint64_t *counters = &ep->counters.sent_by_method[METHODS_OFTEN];
+
+	env_hot(ep->env, ep, offsetof(struct endpoint, counters));
+	env_hot(ep->env, counters,
+	    (size_t)((const char *)&ep->counters.drop_malformed - (const char *)counters));
+	env_hot(ep->env, &ep->identity.pub, sizeof(ep->identity) - offsetof(struct identity, pub));
+	peers_hot(ep->peers, ep->env);
+	dgram_hot(ep->dgram);
+	calls_hot(ep->calls);
+}
+
 int
 endpoint_new(const struct endpoint_opts *opts, struct endpoint **out)
 {
@@ -126,6 +152,8 @@ endpoint_new(const struct endpoint_opts *opts, struct endpoint **out)
 	err = make_datagrams(ep, &seed, opts->peers_max);
 	if (err == ERR_OK)
 		err = make_sessions(ep);
+	if (err == ERR_OK)
+		endpoint_hot(ep);
 	if (err == ERR_OK)
 		err = open_sockets(ep, &opts->bind);
 	if (err != ERR_OK) {

@@ -122,6 +122,8 @@ struct endpoint_observer {
 	void (*heard)(void *arg, const struct contact *from, bool proven);
 	void (*answered)(void *arg, const struct contact *to, uint64_t rtt);
 	void (*failed)(void *arg, const struct contact *to, int err);
+	/* A hint, as dgram_events.expect. */
+	void (*expect)(void *arg, uint64_t id_top, unsigned step);
 	void *arg;
 };
 void endpoint_set_observer(struct endpoint *ep, const struct endpoint_observer *o);

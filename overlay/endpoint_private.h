@@ -16,7 +16,7 @@
 #define REQUESTS_PER_S_UNPROVEN 20
 /* A clock seen this long ago is still good to a second; quartz drifts 0.1 s an hour at worst. */
 #define CLOCK_AGE_MAX           HOURS(6)
-/* Numbers up to 127 exist; a table of more is a mistake. */
+/* Numbers up to 127 exist. */
 #define METHODS_MAX             128
 
 struct method {
@@ -27,25 +27,26 @@ struct method {
 	void *arg;
 };
 
-struct endpoint {
+struct endpoint { /* first what each datagram reads, see endpoint_hot() */
 	struct env *env;
-	struct identity identity;
+	struct peers *peers;
+	struct dgram *dgram;
+	struct calls *calls;
+	struct method *methods; /* as they came */
+	size_t methods_count;
+	uint8_t method_at[METHODS_MAX]; /* 1 + where the one of that number is; 0: nowhere */
+	struct endpoint_observer observer;
 	struct network_id net;
-	struct addr local;
 	uint8_t pow_bits;
 	bool loopback_net, first_node, client_only, server, closing;
-	struct method *methods; /* sorted by number */
-	size_t methods_count;
-	struct endpoint_observer observer;
 	struct endpoint_counters counters;
+	struct addr local;
+	struct identity identity;
 	struct agreed_clock clock;
 	struct agreed_time time; /* as last read: every record that comes asks */
 	uint64_t time_at, time_own_ms;
 	size_t time_met;
 	struct limits requests;
-	struct peers *peers;
-	struct dgram *dgram;
-	struct calls *calls;
 	struct sessions *sessions;
 	struct timer closed; /* so that done comes on the loop, never inside shutdown */
 	void (*done)(void *arg);

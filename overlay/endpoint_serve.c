@@ -17,49 +17,26 @@ static const struct rate unproven_rate = {
 
 /* ---- methods ---- */
 
-/* Where number is, or would be. */
-static size_t
-method_at(const struct endpoint *ep, uint16_t number)
-{
-	size_t i = 0;
-
-	while (i < ep->methods_count && ep->methods[i].number < number)
-		i++;
-	return i;
-}
-
-static const struct method *
+/* NULL: none. */
+static struct method *
 method_find(const struct endpoint *ep, uint16_t number)
 {
-	size_t lo = 0, hi = ep->methods_count;
+	uint8_t at = number < METHODS_MAX ? ep->method_at[number] : 0;
 
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (ep->methods[mid].number < number)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo < ep->methods_count && ep->methods[lo].number == number)
-		return &ep->methods[lo];
-	return NULL;
+	return at == 0 ? NULL : &ep->methods[at - 1];
 }
 
 static void
 method_add(struct endpoint *ep, const struct method *m)
 {
-	size_t at = method_at(ep, m->number);
 	struct method *grown;
 
-	must(method_find(ep, m->number) == NULL);
-	must(ep->methods_count < METHODS_MAX);
+	must(m->number < METHODS_MAX && method_find(ep, m->number) == NULL);
 	grown = realloc(ep->methods, (ep->methods_count + 1) * sizeof(*grown));
 	must(grown != NULL); /* a few hundred bytes, once, while the node is put together */
-	memmove(grown + at + 1, grown + at, (ep->methods_count - at) * sizeof(*grown));
-	grown[at] = *m;
+	grown[ep->methods_count] = *m;
 	ep->methods = grown;
-	ep->methods_count++;
+	ep->method_at[m->number] = (uint8_t)++ep->methods_count;
 }
 
 void
@@ -84,10 +61,9 @@ endpoint_add_stream_method(struct endpoint *ep, const struct stream_method *m)
 void
 endpoint_swap_method(struct endpoint *ep, struct rpc_method *m)
 {
-	size_t at = method_at(ep, m->number);
-	struct method *there = &ep->methods[at], old;
+	struct method *there = method_find(ep, m->number), old;
 
-	must(method_find(ep, m->number) == there && there->answer != NULL);
+	must(there != NULL && there->answer != NULL);
 	old = *there;
 	there->answer = m->answer;
 	there->arg = m->arg;
@@ -98,10 +74,9 @@ endpoint_swap_method(struct endpoint *ep, struct rpc_method *m)
 void
 endpoint_swap_stream_method(struct endpoint *ep, struct stream_method *m)
 {
-	size_t at = method_at(ep, m->number);
-	struct method *there = &ep->methods[at], old;
+	struct method *there = method_find(ep, m->number), old;
 
-	must(method_find(ep, m->number) == there && there->serve != NULL);
+	must(there != NULL && there->serve != NULL);
 	old = *there;
 	there->serve = m->serve;
 	there->arg = m->arg;
@@ -192,6 +167,13 @@ room_for_body(const struct dgram_in *in)
 	return MIN(in->wire_bytes - overhead, RPC_DATAGRAM_BODY_MAX);
 }
 
+/* Whether the book still has whom it had when so many had gone. */
+static bool
+still_there(const struct endpoint *ep, const struct dgram_in *in, size_t gone)
+{
+	return peers_gone(ep->peers) == gone || peers_find(ep->peers, &in->from.pub) == in->peer;
+}
+
 static void
 answer(struct endpoint *ep, const struct dgram_in *in, const struct method *m)
 {
@@ -202,6 +184,7 @@ answer(struct endpoint *ep, const struct dgram_in *in, const struct method *m)
 		.body = in->envelope.body };
 	struct envelope e = { .kind = ENVELOPE_RESPONSE };
 	uint8_t memory[RPC_DATAGRAM_BODY_MAX + 1];
+	size_t gone = peers_gone(ep->peers);
 	struct buf reply;
 
 	buf_init_on(&reply, memory, room_for_body(in) + 1);
@@ -210,8 +193,7 @@ answer(struct endpoint *ep, const struct dgram_in *in, const struct method *m)
 	if (e.status == ERR_OK)
 		e.body = buf_bytes(&reply);
 	/* The handler may have ended us, or asked others until its asker left the book. */
-	if (e.status != ERR_CANCELED && !ep->closing &&
-	    peers_find(ep->peers, &in->from.pub) == in->peer)
+	if (e.status != ERR_CANCELED && !ep->closing && still_there(ep, in, gone))
 		reply_send(ep, in, &e);
 	buf_fini(&reply);
 }
@@ -221,6 +203,7 @@ endpoint_datagram_request(void *arg, const struct dgram_in *in)
 {
 	struct endpoint *ep = arg;
 	const struct method *m;
+	size_t gone;
 
 	ep->counters.requests_in++;
 	if (!admit(ep, in))
@@ -232,8 +215,9 @@ endpoint_datagram_request(void *arg, const struct dgram_in *in)
 		reply_send(ep, in, &e);
 		return;
 	}
+	gone = peers_gone(ep->peers);
 	learn(ep, in);
-	if (ep->closing || peers_find(ep->peers, &in->from.pub) != in->peer)
+	if (ep->closing || !still_there(ep, in, gone))
 		return; /* the observer did it */
 	m = method_find(ep, in->envelope.method);
 	if (m == NULL || m->session_only) {

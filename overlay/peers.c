@@ -42,6 +42,7 @@ struct peers {
 	uint16_t places, used; /* nodes there are, and that ever were taken */
 	uint16_t free;
 	struct list met, seen;
+	uint16_t gone;       /* wraps */
 	struct node inner[]; /* of a small book */
 };
 
@@ -150,6 +151,12 @@ peers_new(size_t max, const struct seeded *seed)
 	return p;
 }
 
+void
+peers_hot(const struct peers *p, struct env *env)
+{
+	env_hot(env, p, p->nodes == p->inner ? BYTES_INNER : sizeof(*p));
+}
+
 static size_t
 chunks_of(const struct peers *p)
 {
@@ -186,6 +193,12 @@ peers_met(const struct peers *p)
 }
 
 size_t
+peers_gone(const struct peers *p)
+{
+	return p->gone;
+}
+
+size_t
 peers_bytes(const struct peers *p)
 {
 	size_t chunks = chunks_of(p);
@@ -216,6 +229,25 @@ peers_find(const struct peers *p, const struct pubkey *pub)
 			return peer;
 	}
 	return NULL;
+}
+
+void
+peers_expect(const struct peers *p, const struct pubkey *pub)
+{
+	uint32_t tag = tag_of(p, pub);
+	uint16_t at = p->places == 0 ? NOWHERE : p->chains[tag & p->mask];
+	const char *line;
+
+	while (at != NOWHERE && p->nodes[at].tag != tag)
+		at = p->nodes[at].next;
+	/* One that is not there takes the place of another, or soon the next. */
+	if (at == NOWHERE)
+		at = p->seen.oldest != NOWHERE ? p->seen.oldest : p->met.oldest;
+	if (at == NOWHERE)
+		return;
+	line = (const char *)peer_at(p, at);
+	for (size_t i = 0; i < sizeof(struct peer); i += PEER_ALIGN)
+		prefetch(line + i);
 }
 
 /* Twice as many places, unless there is still one. */
@@ -303,6 +335,7 @@ evict_from(struct peers *p, struct list *l)
 	crypto_wipe(peer_at(p, victim), sizeof(struct peer));
 	p->nodes[victim].next = p->free;
 	p->free = victim;
+	p->gone++;
 }
 
 static void

@@ -10,6 +10,7 @@
 #ifndef OVERLAY_PEERS_H
 #define OVERLAY_PEERS_H
 
+#include "overlay/base/env.h"
 #include "overlay/contact.h"
 #include "overlay/sealed.h"
 #include "overlay/seeded.h"
@@ -52,8 +53,12 @@ void peers_free(struct peers *p); /* wipes the keys */
 size_t peers_count(const struct peers *p);
 size_t peers_met(const struct peers *p);
 size_t peers_bytes(const struct peers *p); /* memory held */
+size_t peers_gone(const struct peers *p);  /* ever; unchanged: all pointers are still good */
 
 struct peer *peers_find(const struct peers *p, const struct pubkey *pub); /* NULL: not there */
+void peers_hot(const struct peers *p, struct env *env); /* tells env_hot() what questions read */
+/* A hint: the next question is for pub, or it comes in. */
+void peers_expect(const struct peers *p, const struct pubkey *pub);
 /*
  * Finds or adds, and marks as used just now; contact->id is taken on trust. When full the least
  * recently used goes, never a pinned one (sessions > 0) while another is there. NULL: out of

@@ -14,6 +14,7 @@
 #include "overlay/base/pack.h"
 
 #define MAGIC         "SK"
+#define SENDER_AT     (2 + 1 + 1 + sizeof(struct network_id))
 #define DGRAM_DOMAIN  "skerry/dgram/1"
 #define COOKIE_DOMAIN "skerry/cookie/1"
 
@@ -148,6 +149,13 @@ sealed_peek(struct bytes in, const struct network_id *net, struct sealed_header 
 		return ERR_WRONG_NETWORK;
 	*out = h;
 	return ERR_OK;
+}
+
+const struct pubkey *
+sealed_sender(struct bytes in)
+{
+	static_assert(_Alignof(struct pubkey) == 1, "anywhere");
+	return in.len < SEALED_HEADER_BYTES ? NULL : (const void *)(in.data + SENDER_AT);
 }
 
 int

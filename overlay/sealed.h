@@ -73,6 +73,9 @@ void sealed_challenge(const struct sealed_header *received, const struct pubkey 
  */
 int sealed_peek(struct bytes in, const struct network_id *net, struct sealed_header *out);
 
+/* Whom it says to be from, inside in, unread otherwise; NULL: shorter than a header. */
+const struct pubkey *sealed_sender(struct bytes in);
+
 /*
  * Opens the datagram whose header h sealed_peek gave; out may not overlap in. ERR_AUTH;
  * ERR_INVALID for a challenge.

@@ -43,11 +43,12 @@ void endpoint_agreed_time_restore(struct endpoint *ep, uint64_t unix_ms);
 /* clang-format off */
 #define ENDPOINT_COUNTERS(X)                                                                       \
 	X(datagrams_in) X(datagrams_out) X(datagram_bytes_in) X(datagram_bytes_out)                \
+	X(requests_in) X(calls) X(calls_answered)                                                  \
 	X(drop_malformed) X(drop_network) X(drop_version) X(drop_auth) X(drop_own) X(drop_replay)  \
 	X(drop_rate) X(drop_agreement) X(cookies_sent) X(cookies_good) X(cookies_bad)              \
-	X(tokens_stale) X(requests_in) X(requests_unknown) X(requests_busy)                        \
+	X(tokens_stale) X(requests_unknown) X(requests_busy)                        \
 	X(requests_invalid)                                                                        \
-	X(calls) X(calls_answered) X(calls_timeout)                                                \
+	X(calls_timeout)                                                                           \
 	X(sessions_opened) X(sessions_accepted) X(sessions_refused_ip) X(sessions_refused_full)    \
 	X(handshakes_failed) X(handshakes_timeout) X(frames_bad) X(streams_refused)                \
 	X(session_bytes_in) X(session_bytes_out) X(sessions_idle_closed) X(sessions_deaf_closed)    \
@@ -57,11 +58,11 @@ void endpoint_agreed_time_restore(struct endpoint *ep, uint64_t unix_ms);
  */
 #define ENDPOINT_METHODS_COUNTED 40
 struct endpoint_counters {
+	/* Bytes of requests and answers by method; 0: of other methods, and what has none. */
+	uint64_t sent_by_method[ENDPOINT_METHODS_COUNTED];
 #define X(name) uint64_t name;
 	ENDPOINT_COUNTERS(X)
 #undef X
-	/* Bytes of requests and answers by method; 0: of other methods, and what has none. */
-	uint64_t sent_by_method[ENDPOINT_METHODS_COUNTED];
 };
 const struct endpoint_counters *endpoint_counters(const struct endpoint *ep); /* lends */
 /* For status and tests: what is held right now. */

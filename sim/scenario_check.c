@@ -15,7 +15,7 @@
 #define PACE_MOST    1000
 /* A second's worth of them is still some thousands of tasks. */
 #define HOURLY_MOST  UINT64_C(10000000)
-#define BOOK_MOST    1000000 /* more than the nodes there can be */
+#define BOOK_MOST    65535 /* whose places have two bytes, overlay/peers.c */
 #define TIME_MOST    DAYS(400)
 #define CLOCK_MOST   DAYS(365) /* worlds begin 56 years after zero, and clocks may jump often */
 #define JUMP_MOST    ((int64_t)(CLOCK_MOST / MILLISECONDS(1)))
@@ -41,7 +41,7 @@ static const struct bound bounds[] = {
 	BOUND("network.down", down_bytes_s, RATE_LEAST, SIM_RATE_MAX, true,
 	    "0 (unlimited), or 1K to 1T a second"),
 	BOUND("nodes.capacity", capacity_bytes, 0, STORAGE_MOST, true, "0 to 1024T"),
-	BOUND("nodes.book", book, 1, BOOK_MOST, true, "0 (by the number of nodes) to 1000000"),
+	BOUND("nodes.book", book, 1, BOOK_MOST, true, "0 (by the number of nodes) to 65535"),
 	BOUND(
 	    "nodes.clock-skew", clock_skew_ms, 0, CLOCK_MOST / MILLISECONDS(1), true, "0 to 365d"),
 	BOUND("nodes.warmup", warmup, 0, TIME_MOST, true, "0 to 400d"),

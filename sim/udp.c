@@ -17,6 +17,7 @@ struct udp {
 	struct udp *next;
 	struct addr bound; /* its IP may be unspecified */
 	void (*receive)(void *arg, const struct addr *from, struct bytes data);
+	void (*expect)(void *arg, struct bytes data, unsigned step, uint64_t *memo);
 	void *arg;
 };
 
@@ -25,7 +26,7 @@ struct packet {
 	struct packet *next; /* while it is unused */
 	struct sim_world *world;
 	struct sim_node *receiver; /* as of the launch; see receiver_of() */
-	uint64_t removals;
+	uint64_t removals, memo;
 	struct addr from, to;
 	bool queued; /* waits for the downlink already */
 	size_t len;
@@ -66,8 +67,10 @@ sim_udp_open(struct env *env, const struct udp_opts *opts, struct udp **out)
 		.next = n->udps,
 		.bound = bound,
 		.receive = opts->receive,
+		.expect = opts->expect,
 		.arg = opts->arg };
 	n->udps = u;
+	env_hot(env, u, sizeof(*u));
 	*out = u;
 	return ERR_OK;
 }
@@ -219,6 +222,38 @@ packet_arrive(void *arg)
 	packet_free(p);
 }
 
+static struct packet *
+packet_of(struct timer *t)
+{
+	return t->fire == packet_arrive ? container_of(t, struct packet, event) : NULL;
+}
+
+struct sim_node *
+packet_receiver(struct timer *t)
+{
+	const struct packet *p = packet_of(t);
+
+	return p != NULL && p->removals == p->world->nodes_removed ? p->receiver : NULL;
+}
+
+void
+packet_expect(struct timer *t, unsigned step)
+{
+	struct packet *p = packet_of(t);
+	const struct udp *u = packet_receiver(t) == NULL ? NULL : p->receiver->udps;
+
+	if (u != NULL && u->expect != NULL)
+		u->expect(u->arg, bytes_of(p->data, p->len), step, &p->memo);
+}
+
+const struct addr *
+packet_from(struct timer *t)
+{
+	const struct packet *p = packet_of(t);
+
+	return p == NULL ? NULL : &p->from;
+}
+
 static void
 packet_launch(struct sim_node *receiver, const struct addr *from, const struct addr *to,
     struct bytes data, uint64_t due)
@@ -232,11 +267,18 @@ packet_launch(struct sim_node *receiver, const struct addr *from, const struct a
 	p->from = *from;
 	p->to = *to;
 	p->queued = false;
+	p->memo = 0;
 	p->len = data.len;
 	if (data.len > 0)
 		memcpy(p->data, data.data, data.len);
 	event_init(&p->event, packet_arrive, p);
 	world_at(w, &p->event, due);
+}
+
+void
+sim_udp_expect_send(struct udp *u, const struct addr *to, unsigned step)
+{
+	world_node_expect(node_of(u->handle.env)->world, to, step);
 }
 
 int

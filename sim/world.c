@@ -36,6 +36,7 @@ void
 world_at(struct sim_world *w, struct timer *t, uint64_t due)
 {
 	must(due >= w->now);
+	fetch_some(&w->fetches);
 	agenda_add(&w->events, t, due);
 }
 
@@ -59,6 +60,8 @@ step(struct sim_world *w, uint64_t end)
 
 	if (t == NULL)
 		return false;
+	world_look_ahead(w);
+	fetch_some(&w->fetches);
 	must(t->due >= w->now);
 	if (t->due > w->now)
 		w->at_instant = 0;
@@ -74,6 +77,7 @@ step(struct sim_world *w, uint64_t end)
 		world_note(w, n->number);
 	}
 	t->fire(t->arg);
+	world_expect(w);
 	return true;
 }
 
@@ -259,6 +263,18 @@ world_node(const struct sim_world *w, const struct addr *ip)
 	       (n->ip.family != ip->family || memcmp(n->ip.ip, ip->ip, sizeof(ip->ip)) != 0))
 		n = n->bucket_next;
 	return n;
+}
+
+void
+world_node_expect(struct sim_world *w, const struct addr *ip, unsigned step)
+{
+	struct sim_node **at = bucket_of(w, ip);
+
+	if (step == 0)
+		prefetch(at);
+	else if (*at != NULL)
+		for (size_t i = 0; i < offsetof(struct sim_node, random); i += RUN_LINE)
+			prefetch((const char *)*at + i);
 }
 
 static void
@@ -524,8 +540,9 @@ node_port_next(struct sim_node *n)
 static uint64_t
 op_now(const struct env *env)
 {
-	const struct sim_world *w = node_of(env)->world;
+	struct sim_world *w = node_of(env)->world;
 
+	fetch_some(&w->fetches);
 	return w->uptime + w->now + 1;
 }
 
@@ -542,6 +559,7 @@ op_wall_ms(const struct env *env)
 static void
 op_random(struct env *env, void *out, size_t len)
 {
+	fetch_some(&node_of(env)->world->fetches);
 	sim_random_bytes(&node_of(env)->random, out, len);
 }
 
@@ -607,6 +625,9 @@ static const struct env_ops sim_ops = {
 	.random = op_random,
 	.timer_start = op_timer_start,
 	.timer_stop = op_timer_stop,
+	.hot = sim_hot,
+	.timer_expect = sim_timer_expect,
+	.udp_expect_send = sim_udp_expect_send,
 	.kick = op_kick,
 	.udp_open = sim_udp_open,
 	.udp_local = sim_udp_local,

@@ -9,6 +9,7 @@
 #include "overlay/base/env_ops.h"
 #include "overlay/base/task.h"
 #include "sim/agenda.h"
+#include "sim/ahead.h"
 #include "sim/random.h"
 #include "sim/sim.h"
 
@@ -42,6 +43,7 @@ struct sim_world {
 	uint64_t events_of[SIM_EVENT_KINDS]; /* streams are what is left */
 	uint64_t hash;
 	uint64_t seed;
+	struct fetches fetches;
 	bool closing;        /* sim_free lets what is under way run out */
 	uint64_t at_instant; /* events since time last moved */
 	struct sim_traffic traffic;
@@ -52,33 +54,37 @@ struct line_loss {
 	bool bad; /* in a burst */
 };
 
+/* Up to random what others who send to it read, up to kick what each event does. */
 struct sim_node {
 	struct env env;
-	struct sim_world *world;
 	struct sim_node *bucket_next;
-	uint64_t number;
 	struct addr ip; /* port 0 */
-	struct sim_place place;
-	int64_t clock_offset_ms;
-	int32_t clock_drift_ppm;
 	bool dead;
+	bool nat_refuses;
+	uint8_t island;
+	struct sim_place place;
+	struct line *up, *down; /* NULL: unlimited from the beginning */
+	struct nat *nat;        /* NULL: public */
+	struct line_loss *loss; /* NULL: a good line */
+	uint16_t outages;       /* that it is in */
+	uint16_t next_port;
+	int32_t clock_drift_ppm;
+	struct sim_random random;
+	int64_t clock_offset_ms;
+	struct sim_world *world;
+	uint64_t number;
+	struct udp *udps;
+	size_t timers_armed;
+	const struct timer *expected;
+	void (*expect)(void *arg, unsigned step); /* before it fires */
+	line_run hot[HOT_RUNS];                   /* what its events read, see env_hot() */
+	struct timer kick;
 	enum sim_death death;
 	void (*died)(void *arg);
 	void *died_arg;
-	struct sim_random random;
-	struct timer kick;
-	size_t timers_armed;
 	size_t works[SIM_WORK_POOLS];
 	uint64_t work_ns[SIM_WORK_POOLS];
 	uint64_t work_start[SIM_WORK_POOLS]; /* when the pool's next work may start */
-	struct line *up, *down;              /* NULL: unlimited from the beginning */
-	struct nat *nat;                     /* NULL: public */
-	bool nat_refuses;
-	uint8_t island;
-	uint16_t outages;       /* that it is in */
-	struct line_loss *loss; /* NULL: a good line */
-	uint16_t next_port;
-	struct udp *udps;
 	struct listener *listeners;
 	struct conn *conns;
 	struct sim_disk *disk;

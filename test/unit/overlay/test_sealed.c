@@ -174,6 +174,21 @@ START_TEST(headers_are_checked)
 }
 END_TEST
 
+START_TEST(the_sender_is_told_by_whole_headers)
+{
+	struct pair p;
+	uint8_t wire[SEALED_DATAGRAM_MAX];
+	size_t len;
+
+	pair_init(&p);
+	ck_assert_int_eq(sealed_pack(&p.h, &p.ab.tx, bytes_of(wire, 0), wire, &len), ERR_OK);
+	ck_assert(pubkey_equal(sealed_sender(bytes_of(wire, len)), &p.a.pub));
+	ck_assert_ptr_nonnull(sealed_sender(bytes_of(wire, SEALED_HEADER_BYTES)));
+	ck_assert_ptr_null(sealed_sender(bytes_of(wire, SEALED_HEADER_BYTES - 1)));
+	ck_assert_ptr_null(sealed_sender(bytes_of(NULL, 0)));
+}
+END_TEST
+
 START_TEST(a_challenge_says_the_nonce_again)
 {
 	struct pair p;
@@ -236,7 +251,7 @@ main(void)
 	if (crypto_init() != ERR_OK)
 		return EXIT_FAILURE;
 	suite_add(s, "sealed", 0, keys_by_direction_peer_and_network, round_trips,
-	    no_byte_can_be_changed, headers_are_checked, a_challenge_says_the_nonce_again,
-	    cookies_live_two_epochs, NULL);
+	    no_byte_can_be_changed, headers_are_checked, the_sender_is_told_by_whole_headers,
+	    a_challenge_says_the_nonce_again, cookies_live_two_epochs, NULL);
 	return suite_main(s);
 }
