@@ -106,7 +106,7 @@ START_TEST(numbers_have_bounds)
 		{ "nodes.pace", "0", "1", "1 to 1000" },
 		{ "nodes.repair-pace", "1000000000000", "0", "1000" },
 		{ "nodes.calm", "1000000000000", "1000", "1000" },
-		{ "nodes.book", "1000000000000", "48", "1000000" },
+		{ "nodes.book", "1000000000000", "48", "65535" },
 		{ "nodes.clock-skew", "100000d", "365d", "365d" },
 		{ "nodes.grace", "200000d", "400d", "400d" },
 		{ "workload.lookups-per-hour", "1000000000000", "10000000", "10000000" },
