@@ -1,6 +1,7 @@
 /*
  * A timer's due time tells where it is: not after the open slot, in run or late; within reach of
- * the lists, in one of them; else in far. All three keep its place in slot_plus1. A list becomes
+ * the lists, in one of them; else in far. Lists and heaps keep its place in slot_plus1; in run it
+ * is found by its time, so that others can move without being touched. A list becomes
  * run when it opens, so nothing is copied, and its memory is freed behind it: nearly all that is
  * armed comes to a list shortly before that, and 4096 kept for the next time are 25 MB.
  */
@@ -8,8 +9,9 @@
 
 #include <stdlib.h>
 
-#define LIST_FIRST    8   /* entries: what a slot of a small world has */
-#define INSERTION_MAX 128 /* entries: one of 10,000 nodes has about 60 */
+#define LIST_FIRST    8    /* entries: what a slot of a small world has */
+#define INSERTION_MAX 128  /* entries: one of 10,000 nodes has about 60 */
+#define RUN_MOST      4096 /* entries: among more nobody finds a place by moving them */
 
 static uint64_t
 slot_of(uint64_t due)
@@ -150,9 +152,6 @@ open_slot(struct agenda *a, uint64_t slot)
 	a->next = 0;
 	*l = (struct agenda_list){ .at = NULL };
 	a->taken[slot % AGENDA_SLOTS / 64] &= ~(UINT64_C(1) << slot % 64);
-	for (size_t i = 0; i < a->run.count; i++)
-		if (a->run.at[i].timer != NULL)
-			a->run.at[i].timer->slot_plus1 = i + 1;
 	reach(a);
 }
 
@@ -199,6 +198,44 @@ first_open(struct agenda *a)
 	return late != NULL && timer_heap_before(&a->late.entries[0], e) ? late : e->timer;
 }
 
+/* Where the first is that does not come before e. */
+static size_t
+run_at(const struct agenda *a, const struct timer_heap_entry *e)
+{
+	size_t from = a->next, to = a->run.count;
+
+	while (from < to) {
+		size_t middle = (from + to) / 2;
+
+		if (timer_heap_before(&a->run.at[middle], e))
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from;
+}
+
+/* What has fired leaves room at the front, so the shorter side moves. */
+static void
+run_add(struct agenda *a, struct timer *t)
+{
+	struct timer_heap_entry e = { t->due, t->seq, t }, *at;
+	size_t i = run_at(a, &e), before = i - a->next, behind = a->run.count - i;
+
+	if (a->next > 0 && before <= behind) {
+		at = a->run.at + --a->next;
+		memmove(at, at + 1, before * sizeof(*at));
+		at[before] = e;
+	} else {
+		list_room(&a->run, 1);
+		at = a->run.at + i;
+		memmove(at + 1, at, behind * sizeof(*at));
+		*at = e;
+		a->run.count++;
+	}
+	t->slot_plus1 = 1; /* armed; its place is found by its time */
+}
+
 /* ---- in and out ---- */
 
 void
@@ -208,7 +245,9 @@ agenda_add(struct agenda *a, struct timer *t, uint64_t due)
 	t->due = due;
 	t->seq = a->next_seq++;
 	a->count++;
-	if (slot_of(due) <= a->open)
+	if (slot_of(due) <= a->open && a->run.count - a->next < RUN_MOST)
+		run_add(a, t);
+	else if (slot_of(due) <= a->open)
 		must(timer_heap_insert(&a->late, t, due, t->seq) == ERR_OK);
 	else if (slot_of(due) < a->open + AGENDA_SLOTS)
 		list_add(a, t);
@@ -219,9 +258,11 @@ agenda_add(struct agenda *a, struct timer *t, uint64_t due)
 static void
 leave_open(struct agenda *a, struct timer *t)
 {
-	size_t at = t->slot_plus1 - 1;
+	struct timer_heap_entry e = { t->due, t->seq, t };
+	bool first = a->next < a->run.count && a->run.at[a->next].timer == t;
+	size_t at = first ? a->next : run_at(a, &e);
 
-	if (at >= a->run.count || a->run.at[at].timer != t) {
+	if (at == a->run.count || a->run.at[at].timer != t) {
 		timer_heap_remove(&a->late, t);
 		return;
 	}

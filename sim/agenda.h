@@ -4,8 +4,9 @@
  * at each of its levels; here arming and stopping touch the timer itself and one other.
  *
  * Three places. The *open* slot, a span of SIM time, is sorted, with what is left of those before
- * it; what is armed for these goes to a small heap beside them. The next AGENDA_SLOTS slots are
- * unsorted lists. What is due later waits in a heap and comes to its list when that is in reach.
+ * it; what is armed for these finds its place there, or goes to a heap beside them where they are
+ * thousands. The next AGENDA_SLOTS slots are unsorted lists. What is due later waits in a heap and
+ * comes to its list when that is in reach.
  *
  * Lends its timers: an armed one must not move. Short of memory it aborts, like all of sim.
  */
