@@ -99,8 +99,7 @@ table_expect_stalest(const struct table *t, unsigned step)
 	const struct due *d = &t->due;
 
 	if (step == 0)
-		for (size_t i = offsetof(struct due, due_s); i < sizeof(*d); i += 64)
-			prefetch((const char *)d + i);
+		prefetch_all(d->due_s, sizeof(*d) - offsetof(struct due, due_s));
 	else if (d->count > 0)
 		table_expect(t, d->tops[first_of(d)], step - 1);
 }

@@ -241,13 +241,6 @@ table_hot(const struct table *t, struct env *env)
 	env_hot(env, t, offsetof(struct table, due.due_s));
 }
 
-static void
-fetch(const void *at, size_t len)
-{
-	for (size_t i = 0; i < len; i += 64)
-		prefetch((const char *)at + i);
-}
-
 void
 table_expect(const struct table *t, uint64_t top, unsigned step)
 {
@@ -257,12 +250,12 @@ table_expect(const struct table *t, uint64_t top, unsigned step)
 	if (step == 0) {
 		prefetch(b);
 	} else if (step == 1) {
-		fetch(l->tops, l->count * sizeof(*l->tops));
+		prefetch_all(l->tops, l->count * sizeof(*l->tops));
 		prefetch(b->spare.tops);
 	}
 	for (size_t i = 0; step == 2 && i < l->count; i++)
 		if (l->tops[i] == top) {
 			prefetch(&list_states(l)[i]);
-			fetch(&list_entries(l)[i], sizeof(struct entry));
+			prefetch_all(&list_entries(l)[i], sizeof(struct entry));
 		}
 }

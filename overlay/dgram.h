@@ -39,13 +39,11 @@ struct dgram_in {
 	struct envelope envelope;
 };
 
-#define DGRAM_EXPECT_STEPS (UDP_EXPECT_STEPS - 1)
 struct dgram_events {
 	void (*request)(void *arg, const struct dgram_in *in);
 	/* Response or retry. */
 	void (*response)(void *arg, const struct dgram_in *in);
-	/* A hint, as udp_opts.expect: who is in the book sends something. steps 0 to
-	 * DGRAM_EXPECT_STEPS - 1. */
+	/* A hint, as udp_opts.expect, of who says to send it; one step less. */
 	void (*expect)(void *arg, uint64_t id_top, unsigned step);
 	/* Not authenticated: counts only if nonce is that of a request in flight to from. */
 	void (*challenge)(void *arg, const struct pubkey *from,

@@ -236,7 +236,6 @@ peers_expect(const struct peers *p, const struct pubkey *pub)
 {
 	uint32_t tag = tag_of(p, pub);
 	uint16_t at = p->places == 0 ? NOWHERE : p->chains[tag & p->mask];
-	const char *line;
 
 	while (at != NOWHERE && p->nodes[at].tag != tag)
 		at = p->nodes[at].next;
@@ -245,9 +244,7 @@ peers_expect(const struct peers *p, const struct pubkey *pub)
 		at = p->seen.oldest != NOWHERE ? p->seen.oldest : p->met.oldest;
 	if (at == NOWHERE)
 		return;
-	line = (const char *)peer_at(p, at);
-	for (size_t i = 0; i < sizeof(struct peer); i += PEER_ALIGN)
-		prefetch(line + i);
+	prefetch_all(peer_at(p, at), sizeof(struct peer));
 }
 
 /* Twice as many places, unless there is still one. */

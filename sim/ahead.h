@@ -11,7 +11,7 @@ struct sim_world;
 struct sim_node;
 
 /* Lines of memory one after the other: the address of the first, and how many follow it. */
-#define RUN_LINE 64 /* bytes, and lines of a run at most */
+#define RUN_LINE PREFETCH_LINE /* bytes, and lines of a run at most */
 typedef uintptr_t line_run;
 
 #define HOT_RUNS    12  /* of a node, see env_hot() */

@@ -273,8 +273,7 @@ world_node_expect(struct sim_world *w, const struct addr *ip, unsigned step)
 	if (step == 0)
 		prefetch(at);
 	else if (*at != NULL)
-		for (size_t i = 0; i < offsetof(struct sim_node, random); i += RUN_LINE)
-			prefetch((const char *)*at + i);
+		prefetch_all(*at, offsetof(struct sim_node, random));
 }
 
 static void

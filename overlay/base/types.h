@@ -30,7 +30,16 @@
 #define MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 /* A hint that memory is read soon; never fails, wherever it points. */
-#define prefetch(p) __builtin_prefetch(p)
+#define prefetch(p)   __builtin_prefetch(p)
+#define PREFETCH_LINE 64 /* bytes; where a line is longer, some is asked for twice */
+
+/* The same of len bytes, line by line. */
+static inline void
+prefetch_all(const void *at, size_t len)
+{
+	for (size_t i = 0; i < len; i += PREFETCH_LINE)
+		prefetch((const char *)at + i);
+}
 
 /* The struct that holds a given member (embedded timers, works, list nodes). */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
